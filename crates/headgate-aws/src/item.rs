@@ -1,0 +1,92 @@
+//! DynamoDB items: reading and writing attributes without ceremony.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use headgate_domain::time::Timestamp;
+
+/// An item as the SDK has it.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+pub(crate) fn n(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+pub(crate) fn b(bytes: Vec<u8>) -> AttributeValue {
+    AttributeValue::B(bytes.into())
+}
+
+pub(crate) fn ms(at: Timestamp) -> AttributeValue {
+    n(at.millis())
+}
+
+pub(crate) trait Attributes {
+    fn text(&self, name: &str) -> Option<&str>;
+    fn number(&self, name: &str) -> Option<i64>;
+    fn bytes(&self, name: &str) -> Option<&[u8]>;
+    fn flag(&self, name: &str) -> bool;
+    fn set(&self, name: &str) -> &[String];
+    fn time(&self, name: &str) -> Option<Timestamp> {
+        self.number(name).map(Timestamp::from_millis)
+    }
+}
+
+impl Attributes for Item {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_s().ok().map(String::as_str)
+    }
+
+    fn number(&self, name: &str) -> Option<i64> {
+        self.get(name)?.as_n().ok()?.parse().ok()
+    }
+
+    fn bytes(&self, name: &str) -> Option<&[u8]> {
+        self.get(name)?.as_b().ok().map(AsRef::as_ref)
+    }
+
+    fn flag(&self, name: &str) -> bool {
+        self.get(name).and_then(|v| v.as_bool().ok()).copied().unwrap_or(false)
+    }
+
+    fn set(&self, name: &str) -> &[String] {
+        self.get(name).and_then(|v| v.as_ss().ok()).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// A key of a table with partition and sort key.
+pub(crate) fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
+    HashMap::from([("pk".to_owned(), s(pk)), ("sk".to_owned(), s(sk))])
+}
+
+/// Reads up to any number of items by key, a hundred a call, consistently; missing ones are absent.
+pub(crate) async fn batch_get(client: &aws_sdk_dynamodb::Client, table: &str, keys: Vec<Item>) -> Result<Vec<Item>, crate::AwsError> {
+    use aws_sdk_dynamodb::types::KeysAndAttributes;
+    let mut found = Vec::with_capacity(keys.len());
+    for chunk in keys.chunks(100) {
+        let mut pending = chunk.to_vec();
+        let mut tries = 0_u32;
+        while !pending.is_empty() {
+            let wanted = KeysAndAttributes::builder()
+                .set_keys(Some(pending))
+                .consistent_read(true)
+                .build()
+                .map_err(|_build| crate::AwsError::new("BatchGetItem", "request not built"))?;
+            let answer =
+                client.batch_get_item().request_items(table, wanted).send().await.map_err(|e| crate::AwsError::of("BatchGetItem", &e))?;
+            found.extend(answer.responses.unwrap_or_default().remove(table).unwrap_or_default());
+            pending = answer.unprocessed_keys.unwrap_or_default().remove(table).map(|k| k.keys).unwrap_or_default();
+            if !pending.is_empty() {
+                tries = tries.saturating_add(1);
+                if tries > 6 {
+                    return Err(crate::AwsError::new("BatchGetItem", "throttled"));
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(20_u64.saturating_mul(1 << tries))).await;
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,329 @@
+//! The keyring: day keys, vault keys and subject salts, and sealing with them.
+//!
+//! Unwrapped keys live in memory for five minutes; then the item is read again, consistently, so a
+//! destroyed key stops working everywhere within that time. There is no KMS call per message and
+//! none per person. Only `retention-purge` mints and destroys; the IAM roles keep it that way.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use aws_sdk_kms::primitives::Blob;
+use headgate_domain::identity::SubjectId;
+use headgate_domain::sealing::{FieldKey, Place, content_key, open, seal, vault_field_key};
+use headgate_domain::time::{Day, Timestamp};
+use headgate_redact::Personal;
+use zeroize::Zeroizing;
+
+use crate::item::{Attributes, Item, b, batch_get, ms, s};
+use crate::{Aws, AwsError, random};
+
+/// Unwrapped keys are forgotten after this long.
+const CACHE: Duration = Duration::from_secs(300);
+/// The vault key in force.
+const VAULT: &str = "vault#1";
+const DATA_KEY_BYTES: i32 = 32;
+
+type Key = Arc<Zeroizing<[u8; 32]>>;
+
+/// A subject's 32 random bytes; worthless alone, and without them nothing of the person opens.
+#[derive(Clone)]
+pub struct Salt(Zeroizing<[u8; 32]>);
+
+/// Why a sealed value cannot be read, or a value not sealed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyringError {
+    /// The content is past its retention period; it is not opened, whether or not a key still exists.
+    #[error("the content is past its retention period")]
+    PastRetention,
+    /// The key or salt was destroyed, or never existed.
+    #[error("the key no longer exists")]
+    NoKey,
+    /// The value does not open with this key at this place.
+    #[error("the sealed value does not open")]
+    NotOpened,
+    /// AWS failed; worth trying again.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+}
+
+/// The keys of one deployment.
+#[derive(Clone)]
+pub struct Keyring {
+    dynamodb: aws_sdk_dynamodb::Client,
+    kms: aws_sdk_kms::Client,
+    table: String,
+    data_key: String,
+    deployment: String,
+    retention_days: i64,
+    cache: Arc<Mutex<HashMap<String, (Instant, Key)>>>,
+}
+
+impl Keyring {
+    /// The keyring in a table, wrapped by a KMS key.
+    pub fn new(aws: &Aws, table: &str, data_key: &str, deployment: &str) -> Self {
+        Self {
+            dynamodb: aws.dynamodb(),
+            kms: aws.kms(),
+            table: table.to_owned(),
+            data_key: data_key.to_owned(),
+            deployment: deployment.to_owned(),
+            retention_days: headgate_domain::retention::CONTENT_DAYS,
+            cache: Arc::default(),
+        }
+    }
+
+    /// The deployment these keys belong to.
+    pub fn deployment(&self) -> &str {
+        &self.deployment
+    }
+
+    /// Seals content under the key of a day.
+    ///
+    /// # Errors
+    /// [`KeyringError`]; nothing is stored unsealed instead.
+    pub async fn seal_content(&self, day: Day, salt: &Salt, place: &Place<'_>, plain: &[u8]) -> Result<Vec<u8>, KeyringError> {
+        let day = day.to_string();
+        let id = format!("day#{day}");
+        let key = self.key(&id).await?;
+        sealed(&content_key(&key, &salt.0, &self.deployment, &day), &id, place, plain)
+    }
+
+    /// Opens content of a day, as long as it is within its retention period at `now`.
+    ///
+    /// # Errors
+    /// [`KeyringError::PastRetention`] from day start + 90 days on, whatever still exists.
+    pub async fn open_content(
+        &self,
+        day: Day,
+        now: Timestamp,
+        salt: &Salt,
+        place: &Place<'_>,
+        envelope: &[u8],
+    ) -> Result<Personal<Vec<u8>>, KeyringError> {
+        if now >= day.plus(self.retention_days).start() {
+            return Err(KeyringError::PastRetention);
+        }
+        let day = day.to_string();
+        let key = self.key(&format!("day#{day}")).await?;
+        open(&content_key(&key, &salt.0, &self.deployment, &day), place, envelope).map_err(|_opaque| KeyringError::NotOpened)
+    }
+
+    /// Seals what lives as long as the consent.
+    ///
+    /// # Errors
+    /// [`KeyringError`]; nothing is stored unsealed instead.
+    pub async fn seal_vault(&self, salt: &Salt, place: &Place<'_>, plain: &[u8]) -> Result<Vec<u8>, KeyringError> {
+        let key = self.key(VAULT).await?;
+        sealed(&vault_field_key(&key, &salt.0, &self.deployment), VAULT, place, plain)
+    }
+
+    /// Opens what was sealed in the vault.
+    ///
+    /// # Errors
+    /// [`KeyringError`] when the salt or key is gone, or the value is not from this place.
+    pub async fn open_vault(&self, salt: &Salt, place: &Place<'_>, envelope: &[u8]) -> Result<Personal<Vec<u8>>, KeyringError> {
+        let key = self.key(VAULT).await?;
+        open(&vault_field_key(&key, &salt.0, &self.deployment), place, envelope).map_err(|_opaque| KeyringError::NotOpened)
+    }
+
+    /// Creates a subject's two salts: for what is sealed, and for what the ledger commits to.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take them.
+    pub async fn create_salts(&self, subject: &SubjectId) -> Result<Salt, KeyringError> {
+        self.put_salt(&format!("evidence-salt#{subject}")).await?;
+        self.put_salt(&format!("salt#{subject}")).await
+    }
+
+    /// The salts of several subjects, in one read per hundred; erased ones are absent.
+    ///
+    /// # Errors
+    /// [`AwsError`] when they cannot be read.
+    pub async fn salts(&self, subjects: &[SubjectId]) -> Result<HashMap<SubjectId, Salt>, KeyringError> {
+        let mut wanted = subjects.to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let keys = wanted.iter().map(|subject| pk(format!("salt#{subject}"))).collect();
+        let items = batch_get(&self.dynamodb, &self.table, keys).await?;
+        Ok(items
+            .iter()
+            .filter_map(|item| {
+                let subject = SubjectId::parse(item.text("pk")?.strip_prefix("salt#")?).ok()?;
+                Some((subject, salt_of(item)?))
+            })
+            .collect())
+    }
+
+    /// The salt of one subject.
+    ///
+    /// # Errors
+    /// [`KeyringError::NoKey`] when the person was erased.
+    pub async fn salt(&self, subject: &SubjectId) -> Result<Salt, KeyringError> {
+        self.salts(std::slice::from_ref(subject)).await?.remove(subject).ok_or(KeyringError::NoKey)
+    }
+
+    /// The salt behind a subject's ledger commitments.
+    ///
+    /// # Errors
+    /// [`KeyringError::NoKey`] when the evidence period is over.
+    pub async fn evidence_salt(&self, subject: &SubjectId) -> Result<[u8; 32], KeyringError> {
+        let item = self.read(&format!("evidence-salt#{subject}")).await?.ok_or(KeyringError::NoKey)?;
+        salt_of(&item).map(|salt| *salt.0).ok_or(KeyringError::NoKey)
+    }
+
+    /// Mints a day's key if it is missing; returns whether it was.
+    ///
+    /// # Errors
+    /// [`AwsError`] when KMS or the table failed.
+    pub async fn mint_day(&self, day: Day, now: Timestamp) -> Result<bool, KeyringError> {
+        self.mint(&format!("day#{day}"), now).await
+    }
+
+    /// Mints the vault key if it is missing; returns whether it was.
+    ///
+    /// # Errors
+    /// [`AwsError`] when KMS or the table failed.
+    pub async fn mint_vault(&self, now: Timestamp) -> Result<bool, KeyringError> {
+        self.mint(VAULT, now).await
+    }
+
+    /// Destroys a day's key; returns whether there was one. Its content is unreadable from here on, everywhere.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not confirm it.
+    pub async fn destroy_day(&self, day: Day) -> Result<bool, KeyringError> {
+        let id = format!("day#{day}");
+        self.forget(&id);
+        let answer = self
+            .dynamodb
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(pk(id)))
+            .return_values(ReturnValue::AllOld)
+            .send()
+            .await
+            .map_err(|e| AwsError::of("DeleteItem", &e))?;
+        Ok(answer.attributes.is_some())
+    }
+
+    /// Whether a day's key still exists, read consistently.
+    ///
+    /// # Errors
+    /// [`AwsError`] when it cannot be read.
+    pub async fn has_day(&self, day: Day) -> Result<bool, KeyringError> {
+        Ok(self.read(&format!("day#{day}")).await?.is_some())
+    }
+
+    async fn mint(&self, id: &str, now: Timestamp) -> Result<bool, KeyringError> {
+        if self.read(id).await?.is_some() {
+            return Ok(false);
+        }
+        let answer = self
+            .kms
+            .generate_data_key_without_plaintext()
+            .key_id(&self.data_key)
+            .number_of_bytes(DATA_KEY_BYTES)
+            .set_encryption_context(Some(self.context(id)))
+            .send()
+            .await
+            .map_err(|e| AwsError::of("GenerateDataKeyWithoutPlaintext", &e))?;
+        let wrapped = answer.ciphertext_blob.map(Blob::into_inner).ok_or_else(|| AwsError::new("GenerateDataKeyWithoutPlaintext", "empty"))?;
+        let item = HashMap::from([("pk".to_owned(), s(id)), ("wrapped".to_owned(), b(wrapped)), ("minted_at".to_owned(), ms(now))]);
+        self.put_new(item).await
+    }
+
+    async fn key(&self, id: &str) -> Result<Key, KeyringError> {
+        if let Some(key) = self.cached(id) {
+            return Ok(key);
+        }
+        let item = self.read(id).await?.ok_or(KeyringError::NoKey)?;
+        let wrapped = item.bytes("wrapped").ok_or(KeyringError::NoKey)?.to_vec();
+        let answer = self
+            .kms
+            .decrypt()
+            .key_id(&self.data_key)
+            .ciphertext_blob(Blob::new(wrapped))
+            .set_encryption_context(Some(self.context(id)))
+            .send()
+            .await
+            .map_err(|e| AwsError::of("Decrypt", &e))?;
+        let plain = Zeroizing::new(answer.plaintext.map(Blob::into_inner).unwrap_or_default());
+        let bytes = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_length| AwsError::new("Decrypt", "not 32 bytes"))?;
+        let key: Key = Arc::new(Zeroizing::new(bytes));
+        if let Ok(mut cache) = self.cache.lock() {
+            cache.insert(id.to_owned(), (Instant::now(), Arc::clone(&key)));
+        }
+        Ok(key)
+    }
+
+    fn cached(&self, id: &str) -> Option<Key> {
+        let mut cache = self.cache.lock().ok()?;
+        cache.retain(|_, (since, _)| since.elapsed() < CACHE);
+        cache.get(id).map(|(_, key)| Arc::clone(key))
+    }
+
+    fn forget(&self, id: &str) {
+        if let Ok(mut cache) = self.cache.lock() {
+            cache.remove(id);
+        }
+    }
+
+    /// Binds a wrapped key to its deployment and its day: another day's wrapping does not unwrap here.
+    fn context(&self, id: &str) -> HashMap<String, String> {
+        HashMap::from([("headgate:deployment".to_owned(), self.deployment.clone()), ("headgate:key".to_owned(), id.to_owned())])
+    }
+
+    async fn read(&self, id: &str) -> Result<Option<Item>, AwsError> {
+        let answer = self
+            .dynamodb
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(pk(id.to_owned())))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|e| AwsError::of("GetItem", &e))?;
+        Ok(answer.item)
+    }
+
+    async fn put_salt(&self, id: &str) -> Result<Salt, KeyringError> {
+        let salt = Zeroizing::new(random::<32>()?);
+        let item = HashMap::from([("pk".to_owned(), s(id)), ("salt".to_owned(), b(salt.to_vec()))]);
+        if self.put_new(item).await? {
+            return Ok(Salt(salt));
+        }
+        // Another writer, or an earlier try of this one, was first: its salt is the salt.
+        let item = self.read(id).await?.ok_or(KeyringError::NoKey)?;
+        salt_of(&item).ok_or(KeyringError::NoKey)
+    }
+
+    async fn put_new(&self, item: Item) -> Result<bool, KeyringError> {
+        let answer = self
+            .dynamodb
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await;
+        match answer.map_err(|e| AwsError::of("PutItem", &e)) {
+            Ok(_) => Ok(true),
+            Err(e) if e.is("ConditionalCheckFailedException") => Ok(false),
+            Err(e) => Err(e.into()),
+        }
+    }
+}
+
+fn pk(id: String) -> HashMap<String, AttributeValue> {
+    HashMap::from([("pk".to_owned(), s(id))])
+}
+
+fn salt_of(item: &Item) -> Option<Salt> {
+    <[u8; 32]>::try_from(item.bytes("salt")?).ok().map(|bytes| Salt(Zeroizing::new(bytes)))
+}
+
+fn sealed(key: &FieldKey, id: &str, place: &Place<'_>, plain: &[u8]) -> Result<Vec<u8>, KeyringError> {
+    seal(key, id, place, random::<12>()?, plain).map_err(|_size| KeyringError::NotOpened)
+}

@@ -1,0 +1,427 @@
+//! Messages: the outbox and the message record in one item, idempotency, and what people wrote.
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use headgate_domain::identity::{Pseudonym, SubjectId};
+use headgate_domain::lane::Purpose;
+use headgate_domain::record::{RecordRef, State};
+use headgate_domain::retention::content_ttl;
+use headgate_domain::time::{Day, Timestamp};
+
+use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s};
+use crate::{Aws, AwsError};
+
+/// The messages table.
+#[derive(Clone)]
+pub struct Messages {
+    client: aws_sdk_dynamodb::Client,
+    table: String,
+}
+
+/// A message record.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Its address.
+    pub reference: RecordRef,
+    /// Where it stands.
+    pub state: State,
+    /// How many times it was claimed for sending.
+    pub attempt: u32,
+    /// Whose.
+    pub subject: SubjectId,
+    /// What for.
+    pub purpose: Purpose,
+    /// The app's campaign.
+    pub campaign: Option<String>,
+    /// The template's name.
+    pub template: Option<String>,
+    /// The ledger event of the consent it was accepted on.
+    pub consent_event: Option<String>,
+    /// The SQS `SenderId` that put it on the lane.
+    pub producer: String,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// Not to be sent before.
+    pub not_before: Option<Timestamp>,
+    /// Not to be sent after.
+    pub expires_at: Timestamp,
+    /// The day whose key seals the body.
+    pub day: Day,
+    /// The sealed payload.
+    pub body: Vec<u8>,
+}
+
+/// What the idempotency item says about an id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Idempotency {
+    /// Nobody used it; it is ours now.
+    Fresh,
+    /// The same content was accepted under this reference.
+    Same(String),
+    /// It was used with other content.
+    Other,
+}
+
+/// Something a person wrote, as it is stored.
+#[derive(Clone, Debug)]
+pub struct Inbound {
+    /// The pseudonym of its wamid.
+    pub reference: Pseudonym,
+    /// Who wrote it.
+    pub subject: SubjectId,
+    /// When, by Meta's clock.
+    pub at: Timestamp,
+    /// Meta's message type.
+    pub kind: String,
+    /// The day whose key seals the body.
+    pub day: Day,
+    /// The wamid and the message, sealed.
+    pub body: Vec<u8>,
+    /// Whether everything it caused has been done.
+    pub done: bool,
+}
+
+/// Attributes a record takes on when it changes state.
+#[derive(Clone, Debug, Default)]
+pub struct Settlement {
+    /// Meta's error code.
+    pub code: Option<u32>,
+    /// Why it was cancelled or failed, from a closed list.
+    pub reason: Option<&'static str>,
+    /// The pseudonym of the wamid.
+    pub wamid_pseudonym: Option<String>,
+    /// The wamid, sealed under the record's day.
+    pub wamid: Option<Vec<u8>>,
+    /// The attempt this settles.
+    pub attempt: Option<u32>,
+}
+
+impl Messages {
+    /// The table of a name.
+    pub fn new(aws: &Aws, table: &str) -> Self {
+        Self { client: aws.dynamodb(), table: table.to_owned() }
+    }
+
+    /// Claims an app's id for a record reference; on redelivery answers with the reference of the first time.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not answer.
+    pub async fn claim_id(&self, id: &Pseudonym, reference: &RecordRef, content_mac: &str, now: Timestamp) -> Result<Idempotency, AwsError> {
+        let reference = reference.to_string();
+        let mut item = key(format!("I#{}", id.as_str()), "I");
+        item.insert("ref".to_owned(), s(reference.as_str()));
+        item.insert("mac".to_owned(), s(content_mac));
+        item.insert("ttl".to_owned(), n(content_ttl(now)));
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk) OR #ttl < :now")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":now", n(now.seconds()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let Err(error) = answer else { return Ok(Idempotency::Fresh) };
+        let Some(existing) = error.as_service_error().and_then(|e| match e {
+            aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(e) => e.item(),
+            _ => None,
+        }) else {
+            return Err(AwsError::of("PutItem", &error));
+        };
+        match (existing.text("ref"), existing.text("mac")) {
+            // The SDK repeated our own write.
+            (Some(stored), _) if stored == reference => Ok(Idempotency::Fresh),
+            (Some(stored), Some(mac)) if mac == content_mac => Ok(Idempotency::Same(stored.to_owned())),
+            _ => Ok(Idempotency::Other),
+        }
+    }
+
+    /// Puts a record into the outbox; doing so twice leaves the first.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn put(&self, record: &Record) -> Result<(), AwsError> {
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item_of(record)))
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await;
+        match answer.map_err(|e| AwsError::of("PutItem", &e)) {
+            Err(e) if !e.is("ConditionalCheckFailedException") => Err(e),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// A page of an outbox partition behind a cursor, oldest first, read consistently.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn after(&self, number: &str, lane: Purpose, shard: u8, cursor: &str, limit: i32) -> Result<Vec<Record>, AwsError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND sk > :cursor")
+            .expression_attribute_values(":pk", s(headgate_domain::record::outbox_pk(number, lane, shard)))
+            .expression_attribute_values(":cursor", s(cursor))
+            .limit(limit)
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|e| AwsError::of("Query", &e))?;
+        Ok(answer.items().iter().filter_map(record_of).collect())
+    }
+
+    /// Several records by reference, read consistently; missing ones are absent.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn load(&self, references: &[RecordRef]) -> Result<Vec<Record>, AwsError> {
+        let mut wanted = references.to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let keys = wanted.iter().map(|r| key(r.pk(), r.ulid.as_str())).collect();
+        Ok(batch_get(&self.client, &self.table, keys).await?.iter().filter_map(record_of).collect())
+    }
+
+    /// Moves a record up to a state; `None` when it does not exist or stands there or higher already.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not answer.
+    pub async fn settle(&self, reference: &RecordRef, state: State, settlement: &Settlement, now: Timestamp) -> Result<Option<Record>, AwsError> {
+        let mut sets = vec!["#state = :state", "#rank = :rank", "settled_at = :now"];
+        let mut call = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(reference.pk(), reference.ulid.as_str())))
+            .condition_expression("attribute_exists(pk) AND #rank < :rank")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#rank", "rank")
+            .expression_attribute_values(":state", s(state.word()))
+            .expression_attribute_values(":rank", n(state.rank()))
+            .expression_attribute_values(":now", ms(now))
+            .return_values(ReturnValue::AllNew);
+        let optional = [
+            ("#code", "code", ":code", "#code = :code", settlement.code.map(n)),
+            ("#reason", "reason", ":reason", "#reason = :reason", settlement.reason.map(s)),
+            ("#mref", "m_ref", ":mref", "#mref = :mref", settlement.wamid_pseudonym.as_deref().map(s)),
+            ("#wamid", "wamid", ":wamid", "#wamid = :wamid", settlement.wamid.clone().map(b)),
+            ("#attempt", "attempt", ":attempt", "#attempt = :attempt", settlement.attempt.map(n)),
+        ];
+        for (name, attribute, value_name, set, value) in optional {
+            if let Some(value) = value {
+                sets.push(set);
+                call = call.expression_attribute_names(name, attribute).expression_attribute_values(value_name, value);
+            }
+        }
+        let answer = call.update_expression(format!("SET {}", sets.join(", "))).send().await;
+        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
+            Ok(answer) => Ok(answer.attributes.as_ref().and_then(record_of)),
+            Err(e) if e.is("ConditionalCheckFailedException") => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Puts an ambiguous or scheduled record back into the outbox, if no notification moved it meanwhile.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not answer.
+    pub async fn requeue(&self, reference: &RecordRef, from: State, attempt: u32) -> Result<Option<Record>, AwsError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(reference.pk(), reference.ulid.as_str())))
+            .update_expression("SET #state = :queued, #rank = :zero, #attempt = :attempt")
+            .condition_expression("#state = :from OR (#state = :queued AND #attempt = :attempt)")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#rank", "rank")
+            .expression_attribute_names("#attempt", "attempt")
+            .expression_attribute_values(":queued", s(State::Queued.word()))
+            .expression_attribute_values(":from", s(from.word()))
+            .expression_attribute_values(":zero", n(0))
+            .expression_attribute_values(":attempt", n(attempt))
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await;
+        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
+            Ok(answer) => Ok(answer.attributes.as_ref().and_then(record_of)),
+            Err(e) if e.is("ConditionalCheckFailedException") => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Stores what a person wrote; answers what is stored, which on redelivery is the first one.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not answer.
+    pub async fn put_inbound(&self, inbound: &Inbound) -> Result<Inbound, AwsError> {
+        let mut item = key(format!("N#{}", inbound.reference.as_str()), "N");
+        item.insert("subject".to_owned(), s(inbound.subject.as_str()));
+        item.insert("at".to_owned(), ms(inbound.at));
+        item.insert("kind".to_owned(), s(inbound.kind.as_str()));
+        item.insert("day".to_owned(), s(inbound.day.to_string()));
+        item.insert("body".to_owned(), b(inbound.body.clone()));
+        item.insert("done".to_owned(), AttributeValue::Bool(false));
+        item.insert("ttl".to_owned(), n(content_ttl(inbound.day.start())));
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await;
+        match answer.map_err(|e| AwsError::of("PutItem", &e)) {
+            Ok(_) => Ok(inbound.clone()),
+            Err(e) if e.is("ConditionalCheckFailedException") => {
+                self.inbound(&inbound.reference).await?.ok_or_else(|| AwsError::new("PutItem", "vanished"))
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// What a person wrote, by the pseudonym of its wamid.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn inbound(&self, reference: &Pseudonym) -> Result<Option<Inbound>, AwsError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key(format!("N#{}", reference.as_str()), "N")))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|e| AwsError::of("GetItem", &e))?;
+        Ok(answer.item.as_ref().and_then(inbound_of))
+    }
+
+    /// Notes that everything an inbound message caused has been done.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn inbound_done(&self, reference: &Pseudonym) -> Result<(), AwsError> {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(format!("N#{}", reference.as_str()), "N")))
+            .update_expression("SET done = :yes")
+            .expression_attribute_values(":yes", AttributeValue::Bool(true))
+            .send()
+            .await
+            .map(|_updated| ())
+            .map_err(|e| AwsError::of("UpdateItem", &e))
+    }
+
+    /// Deletes up to a page of an outbox partition's records from before a moment; returns how many.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not answer.
+    pub async fn sweep(&self, number: &str, lane: Purpose, shard: u8, before: Timestamp) -> Result<usize, AwsError> {
+        use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND sk < :end")
+            .expression_attribute_values(":pk", s(headgate_domain::record::outbox_pk(number, lane, shard)))
+            .expression_attribute_values(":end", s(headgate_domain::record::ulid_floor(before)))
+            .projection_expression("pk, sk")
+            .limit(500)
+            .send()
+            .await
+            .map_err(|e| AwsError::of("Query", &e))?;
+        let keys = answer.items.unwrap_or_default();
+        for chunk in keys.chunks(25) {
+            let mut pending = chunk
+                .iter()
+                .map(|k| {
+                    let delete = DeleteRequest::builder().set_key(Some(k.clone())).build().map_err(|_build| AwsError::new("BatchWriteItem", "request not built"))?;
+                    Ok(WriteRequest::builder().delete_request(delete).build())
+                })
+                .collect::<Result<Vec<_>, AwsError>>()?;
+            while !pending.is_empty() {
+                let answer = self
+                    .client
+                    .batch_write_item()
+                    .request_items(&self.table, pending)
+                    .send()
+                    .await
+                    .map_err(|e| AwsError::of("BatchWriteItem", &e))?;
+                pending = answer.unprocessed_items.unwrap_or_default().remove(&self.table).unwrap_or_default();
+            }
+        }
+        Ok(keys.len())
+    }
+}
+
+fn item_of(record: &Record) -> Item {
+    let mut item = key(record.reference.pk(), record.reference.ulid.as_str());
+    let optional = [
+        ("campaign", record.campaign.as_deref().map(s)),
+        ("template", record.template.as_deref().map(s)),
+        ("consent_event", record.consent_event.as_deref().map(s)),
+        ("not_before", record.not_before.map(ms)),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            item.insert(name.to_owned(), value);
+        }
+    }
+    for (name, value) in [
+        ("state", s(record.state.word())),
+        ("rank", n(record.state.rank())),
+        ("attempt", n(record.attempt)),
+        ("subject", s(record.subject.as_str())),
+        ("purpose", s(record.purpose.word())),
+        ("producer", s(record.producer.as_str())),
+        ("accepted_at", ms(record.accepted_at)),
+        ("expires_at", ms(record.expires_at)),
+        ("day", s(record.day.to_string())),
+        ("body", b(record.body.clone())),
+        ("ttl", n(content_ttl(record.accepted_at))),
+    ] {
+        item.insert(name.to_owned(), value);
+    }
+    item
+}
+
+fn record_of(item: &Item) -> Option<Record> {
+    let pk = item.text("pk")?.strip_prefix("O#")?.replace('#', ".");
+    let reference = RecordRef::parse(&format!("{pk}.{}", item.text("sk")?))?;
+    Some(Record {
+        reference,
+        state: State::from_word(item.text("state")?)?,
+        attempt: item.number("attempt").and_then(|a| u32::try_from(a).ok()).unwrap_or(0),
+        subject: SubjectId::parse(item.text("subject")?).ok()?,
+        purpose: Purpose::from_word(item.text("purpose")?)?,
+        campaign: item.text("campaign").map(str::to_owned),
+        template: item.text("template").map(str::to_owned),
+        consent_event: item.text("consent_event").map(str::to_owned),
+        producer: item.text("producer").unwrap_or_default().to_owned(),
+        accepted_at: item.time("accepted_at")?,
+        not_before: item.time("not_before"),
+        expires_at: item.time("expires_at")?,
+        day: Day::parse(item.text("day")?).ok()?,
+        body: item.bytes("body")?.to_vec(),
+    })
+}
+
+fn inbound_of(item: &Item) -> Option<Inbound> {
+    Some(Inbound {
+        reference: Pseudonym::parse(item.text("pk")?.strip_prefix("N#")?).ok()?,
+        subject: SubjectId::parse(item.text("subject")?).ok()?,
+        at: item.time("at")?,
+        kind: item.text("kind")?.to_owned(),
+        day: Day::parse(item.text("day")?).ok()?,
+        body: item.bytes("body")?.to_vec(),
+        done: item.flag("done"),
+    })
+}

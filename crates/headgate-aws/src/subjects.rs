@@ -1,0 +1,434 @@
+//! Subjects: finding the person behind an identifier, and what is known of them.
+//!
+//! A row is found by pseudonym only. The number itself is a vault field; the consent state is in
+//! clear, because it names nobody.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use headgate_domain::consent::{Consent, State, Subject};
+use headgate_domain::identity::{Bsuid, Identifier, Kind, Pepper, Phone, Pseudonym, SubjectId, pseudonym};
+use headgate_domain::lane::{PURPOSES, Purpose};
+use headgate_domain::sealing::Place;
+use headgate_domain::time::{DAY, Timestamp};
+use std::sync::Arc;
+
+use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s};
+use crate::keyring::{Keyring, KeyringError, Salt};
+use crate::{Aws, AwsError, random};
+
+/// Somebody of whom nothing but an identifier is known is forgotten after this long.
+const UNKNOWN_TTL_MS: i64 = 90 * DAY;
+/// The version of the identity pepper in force.
+const PEPPER: u32 = 1;
+
+/// The subjects table.
+#[derive(Clone)]
+pub struct Subjects {
+    client: aws_sdk_dynamodb::Client,
+    table: String,
+    keyring: Keyring,
+    identity: Arc<Pepper>,
+}
+
+/// A consent request made on the opt-in page, waiting for the person's own message.
+#[derive(Clone, Debug)]
+pub struct ConsentRequest {
+    /// For what.
+    pub purposes: Vec<Purpose>,
+    /// The wording that was shown.
+    pub notice: String,
+    /// In which language.
+    pub locale: String,
+    /// When.
+    pub requested_at: Timestamp,
+}
+
+impl Subjects {
+    /// The table of a name.
+    pub fn new(aws: &Aws, table: &str, keyring: Keyring, identity: Arc<Pepper>) -> Self {
+        Self { client: aws.dynamodb(), table: table.to_owned(), keyring, identity }
+    }
+
+    /// The keys that seal this table's fields.
+    pub const fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// The pseudonym an identifier is found by.
+    pub fn pseudonym(&self, identifier: &Identifier) -> Pseudonym {
+        identifier.pseudonym(&self.identity, PEPPER, self.keyring.deployment())
+    }
+
+    /// The subject of an identifier, if there is one.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn find(&self, identifier: &Identifier) -> Result<Option<SubjectId>, AwsError> {
+        let item = self.get(key(format!("I#{}", self.pseudonym(identifier).as_str()), "I")).await?;
+        Ok(item.as_ref().and_then(|i| i.text("subject")).and_then(|t| SubjectId::parse(t).ok()))
+    }
+
+    /// The subject of the given identifiers, created if none of them is known.
+    ///
+    /// When several are given and only some are known, the others are linked to the same subject.
+    ///
+    /// # Errors
+    /// [`KeyringError`] when keys or tables are not available.
+    pub async fn find_or_create(&self, identifiers: &[Identifier], now: Timestamp) -> Result<SubjectId, KeyringError> {
+        let mut known = None;
+        let mut missing = Vec::new();
+        for identifier in identifiers {
+            match self.find(identifier).await? {
+                Some(subject) => known = known.or(Some(subject)),
+                None => missing.push(identifier),
+            }
+        }
+        let created = known.is_none();
+        let mut subject = match known {
+            Some(subject) => subject,
+            None => SubjectId::from_random(random::<16>()?),
+        };
+        for identifier in missing {
+            // The pointer decides who is first: a racing creator finds it and uses that subject.
+            if let Some(winner) = self.link(identifier, &subject).await? {
+                subject = winner;
+            } else {
+                self.store_identifier(&subject, identifier, now, created).await?;
+            }
+        }
+        Ok(subject)
+    }
+
+    /// Claims the pointer of an identifier; `Some` when another subject already has it.
+    async fn link(&self, identifier: &Identifier, subject: &SubjectId) -> Result<Option<SubjectId>, AwsError> {
+        let mut item = key(format!("I#{}", self.pseudonym(identifier).as_str()), "I");
+        item.insert("subject".to_owned(), s(subject.as_str()));
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await;
+        match answer.map_err(|e| AwsError::of("PutItem", &e)) {
+            Ok(_) => Ok(None),
+            Err(e) if e.is("ConditionalCheckFailedException") => {
+                let winner = self.find(identifier).await?;
+                Ok(winner.filter(|w| w != subject))
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    async fn store_identifier(&self, subject: &SubjectId, identifier: &Identifier, now: Timestamp, created: bool) -> Result<(), KeyringError> {
+        let salt = self.keyring.create_salts(subject).await?;
+        let field = field_of(identifier);
+        let pk = format!("S#{subject}");
+        let sealed = self.keyring.seal_vault(&salt, &place(&pk, field), identifier.reveal().as_bytes()).await?;
+        let mut call = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(&pk, "S")))
+            .expression_attribute_names("#f", field)
+            .expression_attribute_values(":v", b(sealed))
+            .expression_attribute_values(":i", AttributeValue::Ss(vec![self.pseudonym(identifier).as_str().to_owned()]))
+            .expression_attribute_values(":now", ms(now));
+        let set = "SET #f = :v, created_at = if_not_exists(created_at, :now)";
+        call = if created {
+            call.expression_attribute_names("#ttl", "ttl")
+                .expression_attribute_values(":ttl", n(now.plus_millis(UNKNOWN_TTL_MS).seconds()))
+                .update_expression(format!("{set}, #ttl = :ttl ADD idents :i"))
+        } else {
+            call.update_expression(format!("{set} ADD idents :i"))
+        };
+        call.send().await.map_err(|e| AwsError::of("UpdateItem", &e))?;
+        Ok(())
+    }
+
+    /// Everything known about a subject, read consistently; `None` when there is no such person.
+    ///
+    /// # Errors
+    /// [`KeyringError`] when keys or tables are not available.
+    pub async fn load(&self, subject: &SubjectId) -> Result<Option<Subject>, KeyringError> {
+        let Some(item) = self.get(key(format!("S#{subject}"), "S")).await? else { return Ok(None) };
+        let salt = self.keyring.salt(subject).await?;
+        self.read(&item, &salt).await.map(Some)
+    }
+
+    /// What the rules need about several subjects, without their numbers, in one read per hundred.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn states(&self, subjects: &[SubjectId]) -> Result<Vec<Subject>, AwsError> {
+        let mut wanted = subjects.to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let keys = wanted.iter().map(|id| key(format!("S#{id}"), "S")).collect();
+        let items = batch_get(&self.client, &self.table, keys).await?;
+        Ok(items.iter().filter_map(state_of).collect())
+    }
+
+    async fn read(&self, item: &Item, salt: &Salt) -> Result<Subject, KeyringError> {
+        let mut subject = state_of(item).ok_or(KeyringError::NoKey)?;
+        let pk = format!("S#{}", subject.id);
+        if let Some(text) = self.opened(item, salt, &pk, "phone").await? {
+            subject.phone = Phone::parse(&text).ok();
+        }
+        if let Some(text) = self.opened(item, salt, &pk, "bsuid").await? {
+            subject.bsuid = Bsuid::parse(&text).ok();
+        }
+        subject.reference = self.opened(item, salt, &pk, "ref").await?;
+        Ok(subject)
+    }
+
+    async fn opened(&self, item: &Item, salt: &Salt, pk: &str, field: &str) -> Result<Option<String>, KeyringError> {
+        let Some(sealed) = item.bytes(field) else { return Ok(None) };
+        let plain = self.keyring.open_vault(salt, &place(pk, field), sealed).await?;
+        Ok(String::from_utf8(plain.into_revealed()).ok())
+    }
+
+    /// Stores the app's own key of the person, sealed.
+    ///
+    /// # Errors
+    /// [`KeyringError`] when keys or tables are not available.
+    pub async fn put_reference(&self, subject: &SubjectId, reference: &str) -> Result<(), KeyringError> {
+        let pk = format!("S#{subject}");
+        let salt = self.keyring.salt(subject).await?;
+        let sealed = self.keyring.seal_vault(&salt, &place(&pk, "ref"), reference.as_bytes()).await?;
+        self.update(&pk, "SET #r = :r", &[("#r", "ref")], vec![(":r", b(sealed))]).await?;
+        Ok(())
+    }
+
+    /// Seals and stores what proves a ledger event.
+    ///
+    /// # Errors
+    /// [`KeyringError`] when keys or tables are not available.
+    pub async fn put_evidence(&self, subject: &SubjectId, ledger_event: &str, evidence: &[u8]) -> Result<(), KeyringError> {
+        let pk = format!("S#{subject}");
+        let sk = format!("E#{ledger_event}");
+        let salt = self.keyring.salt(subject).await?;
+        let sealed = self.keyring.seal_vault(&salt, &Place { table: "subjects", key: &format!("{pk}/{sk}"), field: "evidence" }, evidence).await?;
+        let mut item = key(pk, sk);
+        item.insert("evidence".to_owned(), b(sealed));
+        self.client.put_item().table_name(&self.table).set_item(Some(item)).send().await.map_err(|e| AwsError::of("PutItem", &e))?;
+        Ok(())
+    }
+
+    /// Moves a consent from the state that was judged to a new one; `false` when somebody else moved it meanwhile.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn put_consent(&self, subject: &SubjectId, purpose: Purpose, judged: Option<&Consent>, new: &Consent) -> Result<bool, AwsError> {
+        let value = AttributeValue::M(
+            [
+                ("state".to_owned(), s(new.state.word())),
+                ("at".to_owned(), ms(new.at)),
+                ("event".to_owned(), s(new.event.as_str())),
+                ("method".to_owned(), s(new.method.as_str())),
+            ]
+            .into(),
+        );
+        let mut call = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(format!("S#{subject}"), "S")))
+            .update_expression("SET #c = :c REMOVE #ttl")
+            .expression_attribute_names("#c", format!("c_{purpose}"))
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":c", value);
+        call = match judged {
+            None => call.condition_expression("attribute_not_exists(#c)"),
+            Some(judged) => call
+                .condition_expression("#c.#event = :event")
+                .expression_attribute_names("#event", "event")
+                .expression_attribute_values(":event", s(judged.event.as_str())),
+        };
+        match call.send().await.map_err(|e| AwsError::of("UpdateItem", &e)) {
+            Ok(_) => Ok(true),
+            Err(e) if e.is("ConditionalCheckFailedException") => {
+                // A retried call may meet its own write.
+                let now = self.states(std::slice::from_ref(subject)).await?;
+                Ok(now.first().and_then(|s| s.consent(purpose)).is_some_and(|c| c.event == new.event))
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Notes that the person wrote: opens the service window.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn note_inbound(&self, subject: &SubjectId, at: Timestamp) -> Result<(), AwsError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(format!("S#{subject}"), "S")))
+            .update_expression("SET last_inbound_at = :at")
+            .condition_expression("attribute_not_exists(last_inbound_at) OR last_inbound_at < :at")
+            .expression_attribute_values(":at", ms(at))
+            .send()
+            .await;
+        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
+            Err(e) if !e.is("ConditionalCheckFailedException") => Err(e),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Notes Meta's own marketing switch; the later of two notices wins.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn note_meta_stop(&self, subject: &SubjectId, stop: bool, at: Timestamp) -> Result<(), AwsError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(format!("S#{subject}"), "S")))
+            .update_expression("SET meta_stop = :stop, meta_stop_at = :at REMOVE #ttl")
+            .condition_expression("attribute_not_exists(meta_stop_at) OR meta_stop_at < :at")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":stop", AttributeValue::Bool(stop))
+            .expression_attribute_values(":at", ms(at))
+            .send()
+            .await;
+        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
+            Err(e) if !e.is("ConditionalCheckFailedException") => Err(e),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    async fn update(&self, pk: &str, expression: &str, names: &[(&str, &str)], values: Vec<(&str, AttributeValue)>) -> Result<(), AwsError> {
+        let mut call = self.client.update_item().table_name(&self.table).set_key(Some(key(pk, "S"))).update_expression(expression);
+        for (name, attribute) in names {
+            call = call.expression_attribute_names(*name, *attribute);
+        }
+        for (name, value) in values {
+            call = call.expression_attribute_values(name, value);
+        }
+        call.send().await.map(|_updated| ()).map_err(|e| AwsError::of("UpdateItem", &e))
+    }
+
+    async fn get(&self, wanted: Item) -> Result<Option<Item>, AwsError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(wanted))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|e| AwsError::of("GetItem", &e))?;
+        Ok(answer.item)
+    }
+
+    /// Uses up a consent request by the hash of its code; `None` when unknown, used or expired.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be reached.
+    pub async fn use_request(&self, code_hash: &str, now: Timestamp, by: &str) -> Result<Option<ConsentRequest>, AwsError> {
+        ConsentRequests { client: self.client.clone(), table: self.table.clone() }.redeem(code_hash, now, by).await
+    }
+}
+
+/// The consent requests, which need no keys: they name nobody.
+#[derive(Clone)]
+pub struct ConsentRequests {
+    client: aws_sdk_dynamodb::Client,
+    table: String,
+}
+
+impl ConsentRequests {
+    /// The requests in the subjects table.
+    pub fn new(aws: &Aws, table: &str) -> Self {
+        Self { client: aws.dynamodb(), table: table.to_owned() }
+    }
+
+    /// Stores a request under the hash of its code.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn put(&self, code_hash: &str, request: &ConsentRequest, expires_at: Timestamp) -> Result<(), AwsError> {
+        let mut item = key(format!("R#{code_hash}"), "R");
+        item.insert("purposes".to_owned(), AttributeValue::Ss(request.purposes.iter().map(|p| p.word().to_owned()).collect()));
+        item.insert("notice".to_owned(), s(request.notice.as_str()));
+        item.insert("locale".to_owned(), s(request.locale.as_str()));
+        item.insert("requested_at".to_owned(), ms(request.requested_at));
+        item.insert("ttl".to_owned(), n(expires_at.seconds()));
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await
+            .map(|_put| ())
+            .map_err(|e| AwsError::of("PutItem", &e))
+    }
+
+    /// `by` names the message that redeems, so that its redelivery redeems again and nobody else's does.
+    async fn redeem(&self, code_hash: &str, now: Timestamp, by: &str) -> Result<Option<ConsentRequest>, AwsError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(format!("R#{code_hash}"), "R")))
+            .update_expression("SET used_by = :by")
+            .condition_expression("attribute_exists(pk) AND (attribute_not_exists(used_by) OR used_by = :by) AND #ttl > :now")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":by", s(by))
+            .expression_attribute_values(":now", n(now.seconds()))
+            .return_values(aws_sdk_dynamodb::types::ReturnValue::AllNew)
+            .send()
+            .await;
+        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
+            Ok(answer) => Ok(answer.attributes.as_ref().and_then(|item| {
+                Some(ConsentRequest {
+                    purposes: item.set("purposes").iter().filter_map(|w| Purpose::from_word(w)).collect(),
+                    notice: item.text("notice")?.to_owned(),
+                    locale: item.text("locale")?.to_owned(),
+                    requested_at: item.time("requested_at")?,
+                })
+            })),
+            Err(e) if e.is("ConditionalCheckFailedException") => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+/// The pseudonym of a wamid, under the message-ref pepper.
+pub fn message_pseudonym(pepper: &Pepper, deployment: &str, wamid: &headgate_domain::identity::Wamid) -> Pseudonym {
+    pseudonym(pepper, Kind::Message, PEPPER, deployment, wamid.reveal())
+}
+
+const fn field_of(identifier: &Identifier) -> &'static str {
+    match identifier {
+        Identifier::Phone(_) => "phone",
+        Identifier::Bsuid(_) => "bsuid",
+    }
+}
+
+const fn place<'a>(pk: &'a str, field: &'a str) -> Place<'a> {
+    Place { table: "subjects", key: pk, field }
+}
+
+fn state_of(item: &Item) -> Option<Subject> {
+    let id = SubjectId::parse(item.text("pk")?.strip_prefix("S#")?).ok()?;
+    let mut subject = Subject::unknown(id);
+    subject.consents = PURPOSES.map(|purpose| consent_of(item, purpose));
+    subject.last_inbound_at = item.time("last_inbound_at");
+    subject.meta_stop = item.flag("meta_stop");
+    Some(subject)
+}
+
+fn consent_of(item: &Item, purpose: Purpose) -> Option<Consent> {
+    let map = item.get(&format!("c_{purpose}"))?.as_m().ok()?;
+    Some(Consent {
+        state: State::from_word(map.text("state")?),
+        at: map.time("at")?,
+        event: map.text("event")?.to_owned(),
+        method: map.text("method")?.to_owned(),
+    })
+}

@@ -1,0 +1,314 @@
+//! Consent: what state a person's yes or no leaves them in, and the record apps send (R-314).
+//!
+//! Facts are ordered by the time they happened, not by the time they arrived, so a replayed yes
+//! cannot opt anybody in again (decisions.md, "Consents by queue").
+
+use serde_json::Value;
+
+use crate::identity::{Bsuid, Phone, SubjectId};
+use crate::lane::{PURPOSES, Purpose};
+use crate::outbound::Recipient;
+use crate::refusal::{Code, Refusal};
+use crate::time::{DAY, MINUTE, Timestamp};
+
+/// A yes older than this at arrival is recorded and changes nothing: Meta repeats for seven days.
+pub const MAX_YES_AGE_MS: i64 = 7 * DAY;
+
+/// The schema apps name in a consent record.
+pub const SCHEMA: &str = "headgate.consent/1";
+
+/// Where a person stands for one purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Asked for on a form; not yet proven to come from the person.
+    Requested,
+    /// Yes.
+    Given,
+    /// No.
+    Withdrawn,
+}
+
+impl State {
+    /// The stored word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Given => "given",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+
+    /// The state behind a stored word; an unknown word is treated as a no.
+    pub fn from_word(word: &str) -> Self {
+        match word {
+            "requested" => Self::Requested,
+            "given" => Self::Given,
+            _ => Self::Withdrawn,
+        }
+    }
+}
+
+/// The current consent of a person for one purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consent {
+    /// Where the person stands.
+    pub state: State,
+    /// When the fact behind it happened.
+    pub at: Timestamp,
+    /// The ledger event that proves it.
+    pub event: String,
+    /// How it was expressed.
+    pub method: String,
+}
+
+/// What a fact says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The person said yes.
+    Given,
+    /// The person said no.
+    Withdrawn,
+    /// Somebody typed it into a public form: nothing is proven.
+    Requested,
+}
+
+impl Action {
+    /// The ledger's event type.
+    pub const fn ledger_type(self) -> &'static str {
+        match self {
+            Self::Given => "consent.given",
+            Self::Withdrawn => "consent.withdrawn",
+            Self::Requested => "consent.requested",
+        }
+    }
+}
+
+/// What to do with a fact: it is always recorded, and may also change the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Append to the ledger and change the state.
+    Change(State),
+    /// Append to the ledger only.
+    RecordOnly,
+}
+
+/// Decides what a fact that happened `at` does to the current state, at time `now`.
+pub fn apply(current: Option<&Consent>, action: Action, at: Timestamp, now: Timestamp) -> Outcome {
+    match action {
+        Action::Given => {
+            let too_old = now.millis_since(at) > MAX_YES_AGE_MS;
+            let from_the_future = at.millis_since(now) > 5 * MINUTE;
+            // On a tie the no wins, so a yes must be strictly newer than a withdrawal.
+            let superseded = current.is_some_and(|c| match c.state {
+                State::Withdrawn | State::Given => c.at >= at,
+                State::Requested => false,
+            });
+            if too_old || from_the_future || superseded { Outcome::RecordOnly } else { Outcome::Change(State::Given) }
+        }
+        Action::Withdrawn => {
+            let newer_yes = current.is_some_and(|c| c.state == State::Given && c.at > at);
+            let already = current.is_some_and(|c| c.state == State::Withdrawn && c.at >= at);
+            if newer_yes || already { Outcome::RecordOnly } else { Outcome::Change(State::Withdrawn) }
+        }
+        Action::Requested => match current {
+            None => Outcome::Change(State::Requested),
+            Some(_) => Outcome::RecordOnly,
+        },
+    }
+}
+
+/// How a consent may be expressed (compliance.md 1.4); `import` and public forms never give.
+pub const METHODS: [&str; 16] = [
+    "web_checkbox",
+    "qr_scan",
+    "in_thread_button",
+    "whatsapp_flow",
+    "keyword",
+    "checkout_checkbox",
+    "app",
+    "paper",
+    "ivr",
+    "in_person",
+    "api_attested",
+    "message_in",
+    "link",
+    "meta_switch",
+    "agent",
+    "quick_reply",
+];
+
+/// A consent record as an app sends it (`schemas/consent-record.v1.json`).
+#[derive(Clone, Debug)]
+pub struct ConsentRecord {
+    /// The app's id of the record.
+    pub id: String,
+    /// Whose consent.
+    pub to: Recipient,
+    /// The app's key of the person.
+    pub reference: Option<String>,
+    /// For what.
+    pub purposes: Vec<Purpose>,
+    /// Yes or no.
+    pub action: Action,
+    /// How it was expressed, one of [`METHODS`].
+    pub method: String,
+    /// The wording shown to the person: its text or an identifier of it.
+    pub notice: Option<String>,
+    /// The language it was shown in.
+    pub locale: Option<String>,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// The proof, as JSON; stored as ciphertext, committed to in the ledger.
+    pub evidence: Option<String>,
+}
+
+impl ConsentRecord {
+    /// Parses and checks one record.
+    ///
+    /// # Errors
+    /// A malformed [`Refusal`] that names field and reason and quotes nothing.
+    pub fn parse(body: &str, now: Timestamp) -> Result<Self, Refusal> {
+        let fields = crate::outbound::Fields::parse(body)?;
+        fields.only(&["schema", "id", "to", "purpose", "topics", "action", "method", "notice", "locale", "occurred_at", "evidence"])?;
+        fields.schema(SCHEMA)?;
+        let id = fields.id()?;
+        let (to, reference) = fields.recipient()?;
+        let purposes = match fields.get("purpose") {
+            Some(Value::String(word)) => vec![purpose(word)?],
+            Some(Value::Array(words)) if !words.is_empty() => {
+                words.iter().map(|w| w.as_str().ok_or_else(bad_purpose).and_then(purpose)).collect::<Result<Vec<_>, _>>()?
+            }
+            _ => return Err(bad_purpose()),
+        };
+        let action = match fields.text("action")? {
+            "given" => Action::Given,
+            "withdrawn" => Action::Withdrawn,
+            _ => return Err(Refusal::at(Code::Malformed, "action", "must be given or withdrawn")),
+        };
+        let method = fields.text("method")?;
+        if !METHODS.contains(&method) {
+            return Err(Refusal::at(Code::Malformed, "method", "is not one of the documented methods (schemas/consent-record.v1.json)"));
+        }
+        let occurred_at = fields.optional_time("occurred_at", "occurred_at")?.unwrap_or(now);
+        if occurred_at.millis_since(now) > 5 * MINUTE {
+            return Err(Refusal::at(Code::Malformed, "occurred_at", "lies in the future"));
+        }
+        let notice = fields.optional_text("notice", "notice", 4_096)?;
+        let evidence = fields.get("evidence").filter(|v| !v.is_null()).map(Value::to_string);
+        if action == Action::Given && notice.is_none() {
+            return Err(Refusal::at(Code::Malformed, "notice", "is required when action is given: the wording the person agreed to"));
+        }
+        if action == Action::Given && evidence.is_none() {
+            return Err(Refusal::at(Code::Malformed, "evidence", "is required when action is given: what proves it, such as {\"form\":\"checkout-7\"}"));
+        }
+        Ok(Self {
+            id: id.to_owned(),
+            to,
+            reference,
+            purposes,
+            action,
+            method: method.to_owned(),
+            notice,
+            locale: fields.optional_text("locale", "locale", 35)?,
+            occurred_at,
+            evidence,
+        })
+    }
+}
+
+fn purpose(word: &str) -> Result<Purpose, Refusal> {
+    Purpose::from_word(word).ok_or_else(bad_purpose)
+}
+
+fn bad_purpose() -> Refusal {
+    Refusal::at(Code::Malformed, "purpose", "must be marketing, utility, authentication or service, or a list of these")
+}
+
+/// What the rules need to know about a person.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The person's id.
+    pub id: SubjectId,
+    /// The phone number, if it is known.
+    pub phone: Option<Phone>,
+    /// The business-scoped user id, if it is known.
+    pub bsuid: Option<Bsuid>,
+    /// Consent per purpose, in the order of [`PURPOSES`].
+    pub consents: [Option<Consent>; 4],
+    /// When the person last wrote to the business; opens the service window for 24 hours.
+    pub last_inbound_at: Option<Timestamp>,
+    /// Whether the person stopped marketing with Meta's own switch.
+    pub meta_stop: bool,
+    /// The app's own key of the person.
+    pub reference: Option<String>,
+}
+
+impl Subject {
+    /// A person about whom nothing is known but the id.
+    pub const fn unknown(id: SubjectId) -> Self {
+        Self { id, phone: None, bsuid: None, consents: [None, None, None, None], last_inbound_at: None, meta_stop: false, reference: None }
+    }
+
+    /// The consent for a purpose.
+    pub fn consent(&self, purpose: Purpose) -> Option<&Consent> {
+        PURPOSES.iter().zip(&self.consents).find(|(p, _)| **p == purpose).and_then(|(_, c)| c.as_ref())
+    }
+
+    /// Whether the person has said yes to anything from this business, as Meta's opt-in asks.
+    pub fn has_any_consent(&self) -> bool {
+        self.consents.iter().flatten().any(|c| c.state == State::Given)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+    use super::*;
+
+    fn t(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(1_795_000_000_i64.saturating_add(seconds))
+    }
+
+    fn consent(state: State, at: Timestamp) -> Consent {
+        Consent { state, at, event: "L0.0".into(), method: "keyword".into() }
+    }
+
+    #[test]
+    fn a_replayed_yes_never_opts_anybody_in_again() {
+        let no = consent(State::Withdrawn, t(100));
+        assert_eq!(apply(Some(&no), Action::Given, t(50), t(200)), Outcome::RecordOnly);
+        assert_eq!(apply(Some(&no), Action::Given, t(100), t(200)), Outcome::RecordOnly, "on a tie the no wins");
+        assert_eq!(apply(Some(&no), Action::Given, t(101), t(200)), Outcome::Change(State::Given));
+    }
+
+    #[test]
+    fn a_yes_older_than_seven_days_changes_nothing() {
+        assert_eq!(apply(None, Action::Given, t(-8 * 86_400), t(0)), Outcome::RecordOnly);
+        assert_eq!(apply(None, Action::Given, t(-6 * 86_400), t(0)), Outcome::Change(State::Given));
+    }
+
+    #[test]
+    fn a_no_always_counts_unless_a_newer_yes_exists() {
+        let yes = consent(State::Given, t(100));
+        assert_eq!(apply(Some(&yes), Action::Withdrawn, t(100), t(200)), Outcome::Change(State::Withdrawn));
+        assert_eq!(apply(Some(&yes), Action::Withdrawn, t(99), t(200)), Outcome::RecordOnly);
+        assert_eq!(apply(None, Action::Withdrawn, t(-40 * 86_400), t(0)), Outcome::Change(State::Withdrawn), "a no does not grow stale");
+    }
+
+    #[test]
+    fn a_form_never_gives() {
+        assert_eq!(apply(None, Action::Requested, t(0), t(0)), Outcome::Change(State::Requested));
+        let no = consent(State::Withdrawn, t(0));
+        assert_eq!(apply(Some(&no), Action::Requested, t(5), t(5)), Outcome::RecordOnly);
+    }
+
+    #[test]
+    fn a_yes_without_wording_or_proof_is_malformed() {
+        let base = r#"{"schema":"headgate.consent/1","id":"c1","to":{"phone":"+16135550123"},"purpose":"marketing","action":"given","method":"web_checkbox""#;
+        let no_notice = ConsentRecord::parse(&format!("{base}}}"), t(0)).unwrap_err();
+        assert_eq!(no_notice.field, Some("notice"));
+        let no_proof = ConsentRecord::parse(&format!(r#"{base},"notice":"Yes, write to me"}}"#), t(0)).unwrap_err();
+        assert_eq!(no_proof.field, Some("evidence"));
+        assert!(ConsentRecord::parse(&format!(r#"{base},"notice":"Yes","evidence":{{"form":"f"}}}}"#), t(0)).is_ok());
+    }
+}

@@ -1,0 +1,22 @@
+//! The rules of Headgate: who may be written to, when, and what is kept.
+//!
+//! Everything here is a plain function from values to decisions. This crate has no I/O, no clock,
+//! no randomness, no environment and no AWS (invariant I1): `now` is a parameter, bytes that must
+//! be random are parameters, and what was stored is handed in.
+
+pub mod config;
+pub mod consent;
+pub mod disposition;
+pub mod event;
+pub mod identity;
+pub mod lane;
+pub mod ledger;
+pub mod optout;
+pub mod outbound;
+pub mod pacing;
+pub mod policy;
+pub mod record;
+pub mod refusal;
+pub mod retention;
+pub mod sealing;
+pub mod time;

@@ -1,0 +1,50 @@
+//! Retention: which keys must exist, and which must not, on a given day.
+
+use crate::time::{Day, Timestamp};
+
+/// Content is readable for this many days after the start of the day it was accepted on.
+pub const CONTENT_DAYS: i64 = 90;
+/// Day keys are minted this far ahead, so that no late caller ever needs one for a past day.
+pub const MINT_AHEAD_DAYS: i64 = 7;
+/// How far back a purge looks for keys that an earlier run should have destroyed.
+pub const LOOK_BACK_DAYS: i64 = 120;
+
+/// The days whose keys must exist now: today and the next seven, never a past one.
+pub fn days_to_mint(now: Timestamp) -> impl Iterator<Item = Day> {
+    let today = now.day();
+    (0..=MINT_AHEAD_DAYS).map(move |ahead| today.plus(ahead))
+}
+
+/// The days whose keys must be gone now, oldest first.
+pub fn days_to_destroy(now: Timestamp) -> impl Iterator<Item = Day> {
+    let last = now.day().plus(-CONTENT_DAYS);
+    (0..LOOK_BACK_DAYS).rev().map(move |back| last.plus(-back))
+}
+
+/// When the bytes of something accepted at a moment may be deleted, in epoch seconds, for `ttl`.
+pub fn content_ttl(accepted_at: Timestamp) -> i64 {
+    accepted_at.day().plus(CONTENT_DAYS).start().seconds()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+    use super::*;
+
+    #[test]
+    fn a_day_is_destroyed_exactly_ninety_days_after_its_start() {
+        let day = Day::parse("2026-11-22").unwrap();
+        let end = day.plus(CONTENT_DAYS).start();
+        assert!(!days_to_destroy(end.plus_millis(-1)).any(|d| d == day));
+        assert!(days_to_destroy(end).any(|d| d == day));
+        assert_eq!(content_ttl(day.start().plus_millis(1)), end.seconds());
+    }
+
+    #[test]
+    fn a_past_day_is_never_minted() {
+        let now = Timestamp::parse("2026-11-22T10:00:00Z").unwrap();
+        let days: Vec<Day> = days_to_mint(now).collect();
+        assert_eq!(days.first().copied(), Some(now.day()));
+        assert_eq!(days.len(), 8);
+    }
+}

@@ -1,0 +1,124 @@
+//! Settings: names of resources, from environment variables.
+//!
+//! Owns the one reading of the environment. Secrets are not settings, and there are no defaults:
+//! a missing name stops the function at cold start with a sentence that says what to set (I5).
+
+use std::collections::BTreeMap;
+
+use headgate_redact::LogSafe;
+
+/// The settings of one process.
+#[derive(Clone, Debug, Default)]
+pub struct Settings(BTreeMap<String, String>);
+
+/// A setting that is absent or blank.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{variable} is not set; it must name {what}; see docs/data.md")]
+pub struct MissingSetting {
+    /// The environment variable.
+    pub variable: &'static str,
+    what: &'static str,
+}
+
+/// Consists of texts of ours alone.
+impl LogSafe for MissingSetting {}
+
+impl Settings {
+    /// Reads the settings of this process. Variables of others, which may hold credentials, are
+    /// not taken along.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the one home of the environment"
+    )]
+    pub fn from_environment() -> Self {
+        Self(
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .filter(|(name, _value)| name.starts_with("HEADGATE_") || name.starts_with("AWS_REGION"))
+                .collect(),
+        )
+    }
+
+    /// Settings given by hand, as local runs and tests do.
+    pub const fn from_map(map: BTreeMap<String, String>) -> Self {
+        Self(map)
+    }
+
+    /// The name behind a variable.
+    ///
+    /// # Errors
+    /// [`MissingSetting`] when it is absent or blank: there is no less safe default (I5).
+    pub fn name(&self, variable: &'static str) -> Result<&str, MissingSetting> {
+        self.find(variable).ok_or(MissingSetting {
+            variable,
+            what: what(variable),
+        })
+    }
+
+    /// The name behind a variable that may be absent; blank counts as absent.
+    pub fn find(&self, variable: &str) -> Option<&str> {
+        self.0
+            .get(variable)
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
+    }
+}
+
+/// What a variable names, told from its own name so that no list has to be kept up.
+fn what(variable: &str) -> &'static str {
+    const KINDS: [(&str, &str); 12] = [
+        ("HEADGATE_TABLE_", "a DynamoDB table"),
+        ("HEADGATE_SECRET_", "a secret in Secrets Manager"),
+        ("HEADGATE_KMS_KEY_", "a KMS key"),
+        ("HEADGATE_KMS_MAC_", "a KMS HMAC key"),
+        ("HEADGATE_BUS_", "an EventBridge bus"),
+        ("HEADGATE_BUCKET_", "an S3 bucket"),
+        ("HEADGATE_DEPLOYMENT", "this deployment"),
+        ("HEADGATE_PRIVACY_URL", "the address of the privacy pages"),
+        ("HEADGATE_GRAPH_URL", "the address of the Graph API"),
+        ("HEADGATE_ENDPOINT", "the address of an AWS service"),
+        ("HEADGATE_QUEUE_", "an SQS queue"),
+        ("AWS_REGION", "an AWS region"),
+    ];
+    KINDS
+        .into_iter()
+        .find_map(|(prefix, what)| variable.starts_with(prefix).then_some(what))
+        .unwrap_or("a resource")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: &str, value: &str) -> Settings {
+        Settings::from_map(BTreeMap::from([(name.to_owned(), value.to_owned())]))
+    }
+
+    #[test]
+    fn a_name_that_is_set_is_returned() {
+        let settings = with("HEADGATE_TABLE_KEYS", "keys-table");
+        assert_eq!(settings.name("HEADGATE_TABLE_KEYS"), Ok("keys-table"));
+    }
+
+    #[test]
+    fn absent_empty_and_blank_are_all_missing() {
+        for settings in [
+            Settings::default(),
+            with("HEADGATE_TABLE_KEYS", ""),
+            with("HEADGATE_TABLE_KEYS", " \t\n"),
+        ] {
+            let text = settings
+                .name("HEADGATE_TABLE_KEYS")
+                .map_err(|missing| missing.to_string());
+            let expected = "HEADGATE_TABLE_KEYS is not set; it must name a DynamoDB table; see docs/data.md";
+            assert_eq!(text, Err(expected.to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_environment_yields_our_settings_and_nothing_else() {
+        let settings = Settings::from_environment();
+        assert_eq!(settings.find("PATH"), None);
+        assert_eq!(settings.find("AWS_SECRET_ACCESS_KEY"), None);
+    }
+}

@@ -1,0 +1,185 @@
+//! Notifications: Meta's wire types in, facts out.
+//!
+//! Owns the walk through `entry[] × changes[] × (messages[] | statuses[] | user_preferences[])`
+//! (whatsapp-cloud-api.md 2). Promises that one update nobody can read does not take the others
+//! along: every level is first cut into raw pieces, and each piece is read alone. Numbers where
+//! text was expected, missing people, unknown fields and unknown words are all normal. It does
+//! not know who anybody is, and whether a fact changes anything is for the rules.
+
+mod shape;
+mod update;
+
+use headgate_domain::time::Timestamp;
+use headgate_redact::{LogSafe, Personal};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+pub use update::{Choice, Inbound, Other, Preference, Status, StatusWord, Update};
+
+use crate::signature::VerifiedBody;
+use shape::{Contacts, Piece, list, moment, word};
+
+/// The body is not an envelope of notifications, so there is nothing in it to take apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the notification is not a JSON object with a list of entries")]
+pub struct Malformed;
+
+/// Consists of a text of ours; `serde_json`'s would quote the input.
+impl LogSafe for Malformed {}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    entry: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Entry<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    time: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    changes: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Change<'a> {
+    #[serde(borrow, default)]
+    field: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    value: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+struct Value<'a> {
+    #[serde(borrow, default)]
+    metadata: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    contacts: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    messages: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    statuses: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    user_preferences: Option<&'a RawValue>,
+}
+
+/// Takes a notification apart, in the order Meta wrote it.
+///
+/// # Errors
+/// [`Malformed`] when there is no envelope. Everything below it that cannot be read becomes an
+/// [`Update::Unreadable`] in its place.
+pub fn parse(body: &VerifiedBody) -> Result<Vec<Update>, Malformed> {
+    // JSON is UTF-8; a stray byte in one name costs that character, not the batch.
+    let text = String::from_utf8_lossy(body.bytes());
+    let envelope: Envelope<'_> = serde_json::from_str(&text).map_err(|_quotes_input| Malformed)?;
+    let mut walk = Walk::default();
+    for entry in envelope.entry {
+        walk.entry(entry);
+    }
+    Ok(walk.updates)
+}
+
+/// What an update has from the levels above it.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    entry_id: &'a str,
+    time: Option<Timestamp>,
+    field: &'a str,
+}
+
+#[derive(Default)]
+struct Walk {
+    updates: Vec<Update>,
+}
+
+impl Walk {
+    fn entry(&mut self, raw: &RawValue) {
+        let Ok(entry) = serde_json::from_str::<Entry<'_>>(raw.get()) else {
+            return self.unreadable("an entry is not an object");
+        };
+        let id = entry.id.and_then(word).unwrap_or_default();
+        let time = entry.time.and_then(moment);
+        let Some(changes) = list(entry.changes) else {
+            return self.unreadable("the changes of an entry are not a list");
+        };
+        for raw in changes {
+            let Ok(change) = serde_json::from_str::<Change<'_>>(raw.get()) else {
+                self.unreadable("a change is not an object");
+                continue;
+            };
+            let field = change.field.and_then(word).unwrap_or_default();
+            let place = Place { entry_id: &id, time, field: &field };
+            self.change(place, change.value.unwrap_or(RawValue::NULL));
+        }
+    }
+
+    /// Dispatches on the field and believes the shape: Meta's own examples carry wrong fields.
+    fn change(&mut self, place: Place<'_>, raw: &RawValue) {
+        if !matches!(place.field, "messages" | "user_preferences" | "") {
+            return self.other(place, place.field, raw);
+        }
+        let Ok(value) = serde_json::from_str::<Value<'_>>(raw.get()) else {
+            return self.unreadable("the value of a change is not an object");
+        };
+        let (Some(messages), Some(statuses), Some(preferences)) =
+            (list(value.messages), list(value.statuses), list(value.user_preferences))
+        else {
+            return self.unreadable("the updates of a change are not a list");
+        };
+        if messages.is_empty() && statuses.is_empty() && preferences.is_empty() {
+            // For example `value.errors`, which concern the number and not a message.
+            return self.other(place, place.field, raw);
+        }
+        let number = value
+            .metadata
+            .and_then(Piece::read)
+            .and_then(|metadata| metadata.text("phone_number_id"))
+            .filter(|id| headgate_domain::record::is_number_id(id));
+        let contacts = Contacts::read(value.contacts);
+        let alone = messages.len() == 1;
+        for raw in messages {
+            let update = update::inbound(raw, number.as_deref(), &contacts, alone, place.time);
+            self.push(update);
+        }
+        for raw in statuses {
+            match update::status(raw, number.as_deref(), place.time) {
+                Ok(Some(status)) => self.push(Ok(Update::Status(status))),
+                Ok(None) => self.other(place, "messages.statuses", raw),
+                Err(why) => self.unreadable(why),
+            }
+        }
+        for raw in preferences {
+            match update::preference(raw, number.as_deref(), place.time) {
+                Ok(Some(preference)) => self.push(Ok(Update::Preference(preference))),
+                Ok(None) => self.other(place, "user_preferences", raw),
+                Err(why) => self.unreadable(why),
+            }
+        }
+    }
+
+    fn other(&mut self, place: Place<'_>, field: &str, raw: &RawValue) {
+        self.updates.push(Update::Other(Other {
+            field: field.to_owned(),
+            entry_id: place.entry_id.to_owned(),
+            at: place.time,
+            value: Personal::new(raw.get().to_owned()),
+        }));
+    }
+
+    fn push(&mut self, update: Result<Update, &'static str>) {
+        match update {
+            Ok(update) => self.updates.push(update),
+            Err(why) => self.unreadable(why),
+        }
+    }
+
+    fn unreadable(&mut self, why: &'static str) {
+        let index = self.updates.len();
+        self.updates.push(Update::Unreadable { index, why });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,319 @@
+//! Tables, queues, keys and secrets: what is kept, for how long, and that it outlives the stack.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::template::{Template, many, target};
+
+/// (table, has a sort key, days of point-in-time recovery; 0 is off)
+const TABLES: [(&str, &str, bool, i64); 8] = [
+    ("ConsentLedgerTable", "consent-ledger", true, 35),
+    ("ControlsTable", "controls", true, 35),
+    ("EvidenceTable", "evidence", true, 35),
+    ("KeysTable", "keys", false, 0),
+    ("MessagesTable", "messages", true, 7),
+    ("PacingTable", "pacing", true, 0),
+    ("SubjectsTable", "subjects", true, 35),
+    ("SuppressionTable", "suppression", false, 35),
+];
+
+#[test]
+fn the_tables_are_those_of_the_design_with_their_keys_and_their_recovery() {
+    let template = Template::data();
+    let ids: Vec<&str> = TABLES.iter().map(|(id, ..)| *id).collect();
+    assert_eq!(template.ids_of("AWS::DynamoDB::Table"), ids);
+    for (id, name, sort_key, days) in TABLES {
+        let table = template.properties(id);
+        assert_eq!(
+            target(&table["TableName"]),
+            format!("${{Deployment}}-{name}")
+        );
+        assert_eq!(table["BillingMode"], "PAY_PER_REQUEST");
+        let mut schema = vec![json!({ "AttributeName": "pk", "KeyType": "HASH" })];
+        if sort_key {
+            schema.push(json!({ "AttributeName": "sk", "KeyType": "RANGE" }));
+        }
+        assert_eq!(table["KeySchema"], json!(schema), "{id}");
+        let recovery = &table["PointInTimeRecoverySpecification"];
+        if days == 0 {
+            assert!(recovery.is_null(), "{id} must not be recoverable");
+        } else {
+            assert_eq!(recovery["PointInTimeRecoveryEnabled"], true);
+            assert_eq!(recovery["RecoveryPeriodInDays"], days, "{id}");
+        }
+    }
+}
+
+#[test]
+fn every_table_expires_by_the_same_attribute_and_rests_under_a_customer_key() {
+    let template = Template::data();
+    for (id, ..) in TABLES {
+        let table = template.properties(id);
+        let ttl = json!({ "AttributeName": "ttl", "Enabled": true });
+        assert_eq!(table["TimeToLiveSpecification"], ttl, "{id}");
+        let encryption = &table["SSESpecification"];
+        assert_eq!(encryption["SSEEnabled"], true);
+        assert_eq!(encryption["SSEType"], "KMS");
+        assert_eq!(
+            target(&encryption["KMSMasterKeyId"]),
+            "QueueKey.Arn",
+            "{id}"
+        );
+    }
+}
+
+#[test]
+fn the_keys_table_has_no_recovery_no_stream_and_refuses_every_other_copy() {
+    let template = Template::data();
+    let table = template.properties("KeysTable");
+    for copy in [
+        "PointInTimeRecoverySpecification",
+        "StreamSpecification",
+        "KinesisStreamSpecification",
+        "GlobalSecondaryIndexes",
+    ] {
+        assert!(table[copy].is_null(), "the keys table has {copy}");
+    }
+    let statements = &table["ResourcePolicy"]["PolicyDocument"]["Statement"];
+    let denied: Vec<&str> = many(statements)
+        .into_iter()
+        .filter(|statement| statement["Effect"] == "Deny" && statement["Condition"].is_null())
+        .flat_map(|statement| many(&statement["Action"]))
+        .map(|action| action.as_str().unwrap())
+        .collect();
+    for action in [
+        "dynamodb:CreateBackup",
+        "dynamodb:EnableKinesisStreamingDestination",
+        "dynamodb:ExportTableToPointInTime",
+        "dynamodb:Query",
+        "dynamodb:Scan",
+        "dynamodb:UpdateContinuousBackups",
+    ] {
+        assert!(denied.contains(&action), "the keys table allows {action}");
+    }
+}
+
+#[test]
+fn no_table_has_a_stream() {
+    let template = Template::data();
+    for (id, ..) in TABLES {
+        assert!(
+            template.properties(id)["StreamSpecification"].is_null(),
+            "{id}"
+        );
+    }
+}
+
+#[test]
+fn the_index_of_messages_carries_keys_alone() {
+    let template = Template::data();
+    let indexes = &template.properties("MessagesTable")["GlobalSecondaryIndexes"];
+    let expected = json!([{
+        "IndexName": "by_subject",
+        "KeySchema": [
+            { "AttributeName": "subject", "KeyType": "HASH" },
+            { "AttributeName": "sk", "KeyType": "RANGE" },
+        ],
+        "Projection": { "ProjectionType": "KEYS_ONLY" },
+    }]);
+    assert_eq!(*indexes, expected);
+}
+
+#[test]
+fn tables_keys_and_secrets_outlive_the_stack() {
+    for template in [Template::root(), Template::data()] {
+        for (id, resource) in template.resources() {
+            let kind = resource["Type"].as_str().unwrap();
+            let precious = [
+                "AWS::DynamoDB::Table",
+                "AWS::KMS::Key",
+                "AWS::SecretsManager::Secret",
+                "AWS::Serverless::Application",
+            ];
+            if precious.contains(&kind) {
+                // Kept when the stack goes; removed only when its own first creation fails, which
+                // would otherwise leave a name that blocks the next attempt.
+                assert_eq!(resource["DeletionPolicy"], "RetainExceptOnCreate", "{id}");
+                assert_eq!(resource["UpdateReplacePolicy"], "Retain", "{id}");
+            }
+        }
+    }
+}
+
+const QUEUES: [(&str, &str, i64); 8] = [
+    ("AppEvents", "app-events", 180),
+    ("Authentication", "authentication", 180),
+    ("Consents", "consents", 180),
+    ("Marketing", "marketing", 180),
+    ("Notifications", "notifications", 360),
+    ("Service", "service", 180),
+    ("Utility", "utility", 180),
+    ("Wake", "wake", 540),
+];
+
+#[test]
+fn every_queue_keeps_four_days_and_sets_aside_in_its_own_dead_letter_queue_for_fourteen() {
+    let template = Template::data();
+    assert_eq!(template.ids_of("AWS::SQS::Queue").len(), 2 * QUEUES.len());
+    for (id, name, visibility) in QUEUES {
+        let queue = template.properties(&format!("{id}Queue"));
+        assert_eq!(
+            target(&queue["QueueName"]),
+            format!("${{Deployment}}-{name}")
+        );
+        assert_eq!(queue["MessageRetentionPeriod"], 4 * 86_400);
+        assert_eq!(queue["VisibilityTimeout"], visibility);
+        let redrive = &queue["RedrivePolicy"];
+        assert_eq!(
+            target(&redrive["deadLetterTargetArn"]),
+            format!("{id}DeadLetterQueue.Arn")
+        );
+        assert_eq!(redrive["maxReceiveCount"], 100);
+        let dead = template.properties(&format!("{id}DeadLetterQueue"));
+        assert_eq!(
+            target(&dead["QueueName"]),
+            format!("${{Deployment}}-{name}-dlq")
+        );
+        assert_eq!(dead["MessageRetentionPeriod"], 14 * 86_400);
+        assert_eq!(dead["RedriveAllowPolicy"]["redrivePermission"], "byQueue");
+        let sources = many(&dead["RedriveAllowPolicy"]["sourceQueueArns"]);
+        assert_eq!(sources.len(), 1);
+        assert!(target(sources[0]).ends_with(&format!(":${{Deployment}}-{name}")));
+        for queue in [queue, dead] {
+            assert_eq!(target(&queue["KmsMasterKeyId"]), "QueueKey.Arn");
+        }
+    }
+}
+
+/// The policy statements of each queue.
+fn queue_policies(template: &Template) -> BTreeMap<String, Vec<Value>> {
+    let mut out = BTreeMap::new();
+    for id in template.ids_of("AWS::SQS::QueuePolicy") {
+        let policy = template.properties(id);
+        let statements: Vec<Value> = many(&policy["PolicyDocument"]["Statement"])
+            .into_iter()
+            .cloned()
+            .collect();
+        for queue in many(&policy["Queues"]) {
+            let before = out.insert(target(queue), statements.clone());
+            assert!(before.is_none(), "the last policy of a queue wins: {id}");
+        }
+    }
+    out
+}
+
+#[test]
+fn every_queue_refuses_plain_transport_and_every_writer_but_its_own() {
+    let template = Template::data();
+    let policies = queue_policies(&template);
+    for queue in template.ids_of("AWS::SQS::Queue") {
+        let statements = policies
+            .get(queue)
+            .unwrap_or_else(|| panic!("{queue} has no policy"));
+        let denies = |sid: &str| {
+            let statement = statements.iter().find(|statement| statement["Sid"] == sid);
+            let statement = statement.unwrap_or_else(|| panic!("{queue} has no {sid}"));
+            assert_eq!(statement["Effect"], "Deny");
+            assert_eq!(statement["Principal"], "*");
+            assert_eq!(target(&statement["Resource"]), format!("{queue}.Arn"));
+            statement.clone()
+        };
+        let transport = denies("TransportIsEncrypted");
+        assert_eq!(transport["Action"], "sqs:*");
+        assert_eq!(
+            transport["Condition"],
+            json!({ "Bool": { "aws:SecureTransport": "false" } })
+        );
+        let writers = denies("NobodyElseWrites");
+        assert_eq!(writers["Action"], "sqs:SendMessage");
+        assert!(
+            writers["Condition"].is_object(),
+            "{queue} could not be written at all"
+        );
+    }
+}
+
+#[test]
+fn a_queue_is_read_by_its_function_alone() {
+    let policies = queue_policies(&Template::data());
+    for (queue, reader) in [
+        ("AppEventsQueue", "producer-*"),
+        ("AuthenticationQueue", "intake"),
+        ("ConsentsQueue", "intake"),
+        ("MarketingQueue", "intake"),
+        ("NotificationsQueue", "notification-processor"),
+        ("ServiceQueue", "intake"),
+        ("UtilityQueue", "intake"),
+        ("WakeQueue", "sender"),
+    ] {
+        let statement = policies[queue]
+            .iter()
+            .find(|statement| statement["Sid"] == "NobodyElseReads")
+            .unwrap_or_else(|| panic!("anybody may read {queue}"));
+        let allowed = many(&statement["Condition"]["ArnNotLike"]["aws:PrincipalArn"]);
+        assert_eq!(allowed.len(), 1);
+        assert!(
+            target(allowed[0]).ends_with(&format!(":role/${{Deployment}}-{reader}")),
+            "{queue}"
+        );
+    }
+}
+
+#[test]
+fn notifications_can_be_forged_by_nobody_but_the_webhook() {
+    let policies = queue_policies(&Template::data());
+    let statements = &policies["NotificationsQueue"];
+    assert!(
+        statements
+            .iter()
+            .all(|statement| statement["Effect"] == "Deny")
+    );
+    let writers = statements
+        .iter()
+        .find(|statement| statement["Sid"] == "NobodyElseWrites")
+        .unwrap();
+    let allowed = many(&writers["Condition"]["ArnNotLike"]["aws:PrincipalArn"]);
+    assert_eq!(allowed.len(), 1);
+    assert!(target(allowed[0]).ends_with(":role/${Deployment}-webhook"));
+}
+
+#[test]
+fn app_events_carry_one_envelope_a_body() {
+    let template = Template::data();
+    let rule = template.properties("AppEventsRule");
+    assert_eq!(rule["EventPattern"], json!({ "source": ["headgate"] }));
+    assert_eq!(target(&rule["EventBusName"]), "EventBus");
+    let targets = many(&rule["Targets"]);
+    assert_eq!(targets.len(), 1);
+    assert_eq!(target(&targets[0]["Arn"]), "AppEventsQueue.Arn");
+    assert_eq!(targets[0]["InputPath"], "$.detail");
+}
+
+#[test]
+fn peppers_are_four_hmac_keys_and_the_rest_rotate_by_themselves() {
+    let template = Template::data();
+    for id in template.ids_of("AWS::KMS::Key") {
+        let key = template.properties(id);
+        if id.ends_with("MacKey") {
+            assert_eq!(key["KeySpec"], "HMAC_256", "{id}");
+            assert_eq!(key["KeyUsage"], "GENERATE_VERIFY_MAC", "{id}");
+        } else {
+            assert_eq!(key["EnableKeyRotation"], true, "{id}");
+        }
+    }
+    let macs = template.ids_of("AWS::KMS::Key");
+    assert_eq!(macs.iter().filter(|id| id.ends_with("MacKey")).count(), 4);
+}
+
+#[test]
+fn secrets_are_made_without_a_value() {
+    let template = Template::data();
+    let secrets = template.ids_of("AWS::SecretsManager::Secret");
+    assert_eq!(secrets, ["GraphSendSecret", "WebhookSecret"]);
+    for id in secrets {
+        let secret = template.properties(id);
+        assert!(secret["SecretString"].is_null() && secret["GenerateSecretString"].is_null());
+        assert_eq!(target(&secret["KmsKeyId"]), "SecretsKey.Arn");
+    }
+}

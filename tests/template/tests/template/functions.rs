@@ -1,0 +1,233 @@
+//! The functions: how they are built, what starts them, where they log.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::template::{Template, functions, many, target};
+
+#[test]
+fn every_folder_of_functions_is_deployed_and_nothing_else_is() {
+    let template = Template::root();
+    let deployed: BTreeSet<&str> = template
+        .ids_of("AWS::Serverless::Function")
+        .into_iter()
+        .collect();
+    let expected: Vec<String> = functions()
+        .into_iter()
+        .map(|(id, _)| format!("{id}Function"))
+        .collect();
+    assert_eq!(deployed, expected.iter().map(String::as_str).collect());
+    for (id, name) in functions() {
+        let id = format!("{id}Function");
+        let metadata = &template.section("Resources")[&id]["Metadata"];
+        assert_eq!(metadata["BuildMethod"], "rust-cargolambda");
+        assert_eq!(metadata["BuildProperties"]["Binary"], name.as_str());
+        let function_name = format!("${{Deployment}}-{name}");
+        assert_eq!(
+            target(&template.properties(&id)["FunctionName"]),
+            function_name
+        );
+    }
+}
+
+#[test]
+fn functions_are_arm64_binaries_on_amazon_linux_2023() {
+    let template = Template::root();
+    let globals = &template.section("Globals")["Function"];
+    assert_eq!(globals["Architectures"], json!(["arm64"]));
+    assert_eq!(globals["Runtime"], "provided.al2023");
+    assert_eq!(globals["Handler"], "bootstrap");
+    for (id, _) in functions() {
+        let properties = template.properties(&format!("{id}Function"));
+        for property in ["Architectures", "Runtime", "Handler", "CodeUri"] {
+            assert!(properties[property].is_null(), "{id} overrides {property}");
+        }
+    }
+}
+
+#[test]
+fn the_sender_alone_may_start_itself_again() {
+    let template = Template::root();
+    for (id, _) in functions() {
+        let allowed = &template.properties(&format!("{id}Function"))["RecursiveLoop"];
+        let expected = if id == "Sender" {
+            json!("Allow")
+        } else {
+            Value::Null
+        };
+        assert_eq!(*allowed, expected, "RecursiveLoop of {id}");
+    }
+}
+
+/// (function, event source, batch size)
+const SOURCES: [(&str, &str, i64); 7] = [
+    ("Intake", "AuthenticationQueue", 10),
+    ("Intake", "ConsentsQueue", 10),
+    ("Intake", "MarketingQueue", 10),
+    ("Intake", "ServiceQueue", 10),
+    ("Intake", "UtilityQueue", 10),
+    ("NotificationProcessor", "NotificationsQueue", 10),
+    ("Sender", "WakeQueue", 1),
+];
+
+/// The events of every function: function, event name, event.
+fn events(template: &Template) -> Vec<(String, String, Value)> {
+    let mut out = Vec::new();
+    for (id, _) in functions() {
+        let events = &template.properties(&format!("{id}Function"))["Events"];
+        for (name, event) in events.as_object().into_iter().flatten() {
+            out.push((id.clone(), name.clone(), event.clone()));
+        }
+    }
+    out
+}
+
+#[test]
+fn queues_start_exactly_the_functions_the_design_says() {
+    let template = Template::root();
+    let mut found: Vec<(String, String, i64)> = events(&template)
+        .into_iter()
+        .filter(|(_, _, event)| event["Type"] == "SQS")
+        .map(|(function, _, event)| {
+            let properties = &event["Properties"];
+            let queue = target(&properties["Queue"]);
+            let queue = queue.strip_prefix("Data.Outputs.").unwrap();
+            let queue = queue.strip_suffix("Arn").unwrap().to_owned();
+            (function, queue, properties["BatchSize"].as_i64().unwrap())
+        })
+        .collect();
+    found.sort();
+    let expected: Vec<(String, String, i64)> = SOURCES
+        .iter()
+        .map(|(function, queue, batch)| ((*function).into(), (*queue).into(), *batch))
+        .collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn every_queue_event_answers_item_by_item() {
+    for (function, name, event) in events(&Template::root()) {
+        if event["Type"] == "SQS" {
+            assert_eq!(
+                event["Properties"]["FunctionResponseTypes"],
+                json!(["ReportBatchItemFailures"]),
+                "{name} of {function}: one poison item would return its whole batch"
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_starts_before_event_sources_are_enabled() {
+    let root = Template::root();
+    assert_eq!(
+        root.section("Parameters")["EnableEventSources"]["Default"],
+        "false"
+    );
+    for (function, name, event) in events(&root) {
+        let state = match event["Type"].as_str().unwrap() {
+            "SQS" => json!({ "field": "Enabled", "then": true, "else": false }),
+            "Schedule" => json!({ "field": "State", "then": "ENABLED", "else": "DISABLED" }),
+            other => panic!("{name} of {function} is a {other}"),
+        };
+        assert_eq!(
+            event["Properties"][state["field"].as_str().unwrap()],
+            json!({ "Fn::If": ["EventSourcesOn", state["then"], state["else"]] }),
+            "{name} of {function}"
+        );
+    }
+    let nested = &root.properties("Data")["Parameters"]["EventSources"];
+    assert_eq!(
+        *nested,
+        json!({ "Fn::If": ["EventSourcesOn", "ENABLED", "DISABLED"] })
+    );
+    let rule = Template::data();
+    let rule = rule.properties("WakeRule");
+    assert_eq!(target(&rule["State"]), "EventSources");
+    assert_eq!(rule["ScheduleExpression"], "rate(1 minute)");
+    assert_eq!(target(&rule["Targets"][0]["Arn"]), "WakeQueue.Arn");
+}
+
+#[test]
+fn the_purge_runs_every_hour() {
+    let template = Template::root();
+    let events = &template.properties("RetentionPurgeFunction")["Events"];
+    assert_eq!(events["Hourly"]["Properties"]["Schedule"], "rate(1 hour)");
+}
+
+#[test]
+fn a_message_stays_invisible_six_times_longer_than_its_function_may_run() {
+    let (root, data) = (Template::root(), Template::data());
+    for (function, queue, _) in SOURCES {
+        let timeout = root.properties(&format!("{function}Function"))["Timeout"].as_i64();
+        let visibility = data.properties(queue)["VisibilityTimeout"].as_i64();
+        assert!(
+            visibility.unwrap() >= 6 * timeout.unwrap(),
+            "{queue} would hand out a message that {function} still works on"
+        );
+    }
+}
+
+#[test]
+fn every_function_has_its_own_log_group_and_there_is_no_other_but_the_access_logs() {
+    let template = Template::root();
+    let mut expected = BTreeSet::new();
+    for (id, name) in functions() {
+        let group = format!("{id}LogGroup");
+        let logging = &template.properties(&format!("{id}Function"))["LoggingConfig"];
+        assert_eq!(target(&logging["LogGroup"]), group);
+        assert_eq!(logging["LogFormat"], "JSON");
+        assert_eq!(logging["SystemLogLevel"], "WARN");
+        let properties = template.properties(&group);
+        assert_eq!(
+            target(&properties["LogGroupName"]),
+            format!("/aws/lambda/${{Deployment}}-{name}")
+        );
+        assert_eq!(target(&properties["RetentionInDays"]), "LogRetentionDays");
+        expected.insert(group);
+    }
+    assert_eq!(
+        template.section("Parameters")["LogRetentionDays"]["Default"],
+        30
+    );
+    for api in template.ids_of("AWS::Serverless::Api") {
+        let group = format!("{}AccessLogGroup", api.strip_suffix("Api").unwrap());
+        assert_eq!(template.properties(&group)["RetentionInDays"], 90);
+        expected.insert(group);
+    }
+    let groups: BTreeSet<String> = template
+        .ids_of("AWS::Logs::LogGroup")
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(groups, expected);
+    for group in &groups {
+        assert_eq!(
+            target(&template.properties(group)["KmsKeyId"]),
+            "LogsKey.Arn",
+            "{group}"
+        );
+    }
+    assert!(Template::data().ids_of("AWS::Logs::LogGroup").is_empty());
+}
+
+#[test]
+fn every_dead_letter_queue_and_the_purge_raise_an_alarm() {
+    let (root, data) = (Template::root(), Template::data());
+    let watched: BTreeSet<String> = root
+        .ids_of("AWS::CloudWatch::Alarm")
+        .into_iter()
+        .flat_map(|id| many(&root.properties(id)["Dimensions"]))
+        .map(|dimension| target(&dimension["Value"]))
+        .collect();
+    for queue in data.ids_of("AWS::SQS::Queue") {
+        let name = target(&data.properties(queue)["QueueName"]);
+        assert_eq!(
+            watched.contains(&name),
+            name.ends_with("-dlq"),
+            "alarm on {name}"
+        );
+    }
+    assert!(watched.contains("RetentionPurgeFunction"));
+}

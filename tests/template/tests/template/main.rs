@@ -1,0 +1,20 @@
+//! template.yaml and infra/data.yaml, held to the design: one module per question.
+//!
+//! Reads files only. Whether AWS accepts the template is the linters' question, in `.ci/run`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests may fail loudly"
+)]
+
+mod access;
+mod apis;
+mod data;
+mod functions;
+mod iam_doc;
+mod settings;
+mod template;

@@ -1,0 +1,332 @@
+//! Reads out of the resolved stacks what has to be created and which function is woken by what.
+//!
+//! Promises an error for what would silently not work: a rule without a queue, a mapping to an unknown queue.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use crate::api::Route;
+use crate::cron::Expression;
+use crate::events::{Rule, check_pattern};
+use crate::mapping::Mapping;
+use crate::schedule::Schedule;
+use crate::sqs::{QueueSettings, Redrive};
+use crate::stack::{Stack, text};
+
+/// Everything the template asks for.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) tables: Vec<(String, Value)>,
+    pub(crate) queues: BTreeMap<String, QueueSettings>,
+    pub(crate) keys: Vec<(String, Value)>,
+    pub(crate) aliases: Vec<(String, String)>,
+    pub(crate) secrets: Vec<(String, Option<String>)>,
+    /// Logical id → name.
+    pub(crate) secret_names: BTreeMap<String, String>,
+    pub(crate) buses: BTreeSet<String>,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) mappings: Vec<Mapping>,
+    pub(crate) schedules: Vec<(Schedule, bool)>,
+    pub(crate) routes: Vec<Route>,
+    pub(crate) functions: BTreeSet<String>,
+}
+
+/// The logical ids of the APIs of a stack, before anything has an address.
+pub(crate) fn apis(stack: &Stack) -> Result<Vec<String>> {
+    let mut out = Vec::new();
+    for (id, kind, properties) in stack.resources()? {
+        if kind == "AWS::Serverless::Api" {
+            out.push(id);
+        } else if kind == "AWS::Serverless::Function" {
+            let events = properties.get("Events").and_then(Value::as_object);
+            let implicit = events.into_iter().flatten().any(|(_, e)| {
+                e.get("Type").and_then(Value::as_str) == Some("Api")
+                    && e.pointer("/Properties/RestApiId").is_none()
+            });
+            if implicit && !out.iter().any(|o| o == IMPLICIT_API) {
+                out.push(IMPLICIT_API.to_owned());
+            }
+        }
+    }
+    Ok(out)
+}
+
+const IMPLICIT_API: &str = "ServerlessRestApi";
+
+impl Plan {
+    pub(crate) fn of(root: &Arc<Stack>) -> Result<Self> {
+        let mut plan = Self::default();
+        plan.buses.insert("default".to_owned());
+        let mut queue_ids = BTreeMap::new();
+        let mut stacks = vec![Arc::clone(root)];
+        let mut functions = Vec::new();
+        while let Some(stack) = stacks.pop() {
+            for (id, kind, properties) in stack.resources()? {
+                let what = || format!("{id} in stack {}", stack.name);
+                if kind == "AWS::Serverless::Function" {
+                    plan.functions.insert(id.clone());
+                    functions.push((Arc::clone(&stack), id, properties));
+                } else {
+                    if kind == "AWS::SQS::Queue" {
+                        let arn = text(&stack.resolve(&json!({"Fn::GetAtt": [id, "Arn"]}))?);
+                        queue_ids.insert(arn, id.clone());
+                    }
+                    plan.resource(&stack, &id, &kind, &properties).with_context(what)?;
+                }
+            }
+            stacks.extend(stack.nested()?.into_iter().map(|(_, child)| child));
+        }
+        for (stack, id, properties) in functions {
+            plan.function(&stack, &id, &properties, &queue_ids)
+                .with_context(|| format!("{id} in stack {}", stack.name))?;
+        }
+        plan.check()?;
+        Ok(plan)
+    }
+
+    fn check(&self) -> Result<()> {
+        for (name, queue) in &self.queues {
+            if let Some(redrive) = &queue.redrive
+                && !self.queues.contains_key(&redrive.queue)
+            {
+                bail!("queue {name} has the unknown dead-letter queue {}", redrive.queue);
+            }
+        }
+        for rule in &self.rules {
+            if !self.buses.contains(&rule.bus) {
+                bail!("a rule is on the unknown bus {}", rule.bus);
+            }
+            if let Some((queue, _)) = rule.targets.iter().find(|(q, _)| !self.queues.contains_key(q)) {
+                bail!("a rule has the unknown queue {queue}");
+            }
+        }
+        for mapping in &self.mappings {
+            if !self.queues.contains_key(&mapping.queue) {
+                bail!("function {} is woken by the unknown queue {}", mapping.function, mapping.queue);
+            }
+        }
+        Ok(())
+    }
+
+    fn resource(&mut self, stack: &Stack, id: &str, kind: &str, properties: &Value) -> Result<()> {
+        let property = |name: &str| stack.property(properties, name);
+        match kind {
+            "AWS::DynamoDB::Table" => {
+                let mut resolved = json!({});
+                for name in [
+                    "AttributeDefinitions",
+                    "KeySchema",
+                    "BillingMode",
+                    "GlobalSecondaryIndexes",
+                    "LocalSecondaryIndexes",
+                    "ProvisionedThroughput",
+                    "TimeToLiveSpecification",
+                ] {
+                    if let (Some(value), Some(map)) = (property(name)?, resolved.as_object_mut()) {
+                        map.insert(name.to_owned(), value);
+                    }
+                }
+                self.tables.push((stack.physical_name(id)?, resolved));
+            }
+            "AWS::SQS::Queue" => {
+                let name = stack.physical_name(id)?;
+                let settings = queue(stack, id, properties)?;
+                if self.queues.insert(name.clone(), settings).is_some() {
+                    bail!("two queues are called {name}");
+                }
+            }
+            "AWS::KMS::Key" => {
+                let mut resolved = json!({});
+                for name in ["KeySpec", "KeyUsage", "Description"] {
+                    if let (Some(value), Some(map)) = (property(name)?, resolved.as_object_mut()) {
+                        map.insert(name.to_owned(), value);
+                    }
+                }
+                self.keys.push((stack.physical_name(id)?, resolved));
+            }
+            "AWS::KMS::Alias" => {
+                let target = property("TargetKeyId")?.context("an alias has a target")?;
+                self.aliases.push((stack.physical_name(id)?, text(&target)));
+            }
+            "AWS::SecretsManager::Secret" => {
+                let name = stack.physical_name(id)?;
+                let value = match (property("SecretString")?, property("GenerateSecretString")?) {
+                    (Some(value), _) => Some(text(&value)),
+                    (None, Some(generate)) => Some(generated_secret(&generate)?),
+                    (None, None) => None,
+                };
+                self.secret_names.insert(id.to_owned(), name.clone());
+                self.secrets.push((name, value));
+            }
+            "AWS::Events::EventBus" => {
+                self.buses.insert(stack.physical_name(id)?);
+            }
+            "AWS::Events::Rule" => self.rule(stack, properties)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn rule(&mut self, stack: &Stack, properties: &Value) -> Result<()> {
+        let property = |name: &str| stack.property(properties, name);
+        let Some(pattern) = property("EventPattern")? else { return Ok(()) };
+        if property("State")?.is_some_and(|s| text(&s) == "DISABLED") {
+            return Ok(());
+        }
+        check_pattern(&pattern)?;
+        let bus = property("EventBusName")?.map_or_else(|| "default".to_owned(), |b| text(&b));
+        let mut targets = Vec::new();
+        for target in property("Targets")?.unwrap_or_default().as_array().into_iter().flatten() {
+            let arn = target.get("Arn").and_then(Value::as_str).context("a target has an ARN")?;
+            let Some(name) = arn.strip_prefix("arn:aws:sqs:").and_then(|a| a.rsplit(':').next()) else {
+                continue; // log groups and the like: nothing local reads them
+            };
+            let path = target.get("InputPath").and_then(Value::as_str).map(str::to_owned);
+            targets.push((name.to_owned(), path));
+        }
+        self.rules.push(Rule {
+            bus: bus.rsplit('/').next().unwrap_or_default().to_owned(),
+            pattern,
+            targets,
+        });
+        Ok(())
+    }
+
+    fn function(
+        &mut self,
+        stack: &Stack,
+        id: &str,
+        properties: &Value,
+        queue_ids: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        let events = properties.get("Events").and_then(Value::as_object);
+        for (name, event) in events.into_iter().flatten() {
+            let kind = event.get("Type").and_then(Value::as_str).unwrap_or_default();
+            let properties = event.get("Properties").cloned().unwrap_or_else(|| json!({}));
+            let property = |name: &str| stack.property(&properties, name);
+            let enabled = property("Enabled")?.is_none_or(|e| text(&e) == "true")
+                && property("State")?.is_none_or(|s| text(&s) == "ENABLED");
+            match kind {
+                "SQS" => {
+                    let arn = text(&property("Queue")?.context("an SQS event has a queue")?);
+                    let queue = arn.rsplit(':').next().unwrap_or_default().to_owned();
+                    let number = |name: &str, default: u64| -> Result<u64> {
+                        property(name)?.map_or(Ok(default), |v| text(&v).parse().with_context(|| format!("{name} is not a number")))
+                    };
+                    let batch_size = usize::try_from(number("BatchSize", 10)?)?;
+                    let window = number("MaximumBatchingWindowInSeconds", 0)?;
+                    if batch_size == 0 || batch_size > 10_000 || (batch_size > 10 && window == 0) {
+                        bail!("event {name}: Lambda refuses this batch size and window");
+                    }
+                    let types = property("FunctionResponseTypes")?.unwrap_or_default();
+                    self.mappings.push(Mapping {
+                        function: id.to_owned(),
+                        queue_logical_id: queue_ids.get(&arn).cloned(),
+                        queue_url: stack.queue_url(&queue),
+                        queue,
+                        queue_arn: arn,
+                        batch_size,
+                        window: Duration::from_secs(window),
+                        reports_failures: types
+                            .as_array()
+                            .into_iter()
+                            .flatten()
+                            .any(|t| t == "ReportBatchItemFailures"),
+                        enabled,
+                    });
+                }
+                "Schedule" | "ScheduleV2" => {
+                    let expression = property("ScheduleExpression")?
+                        .or(property("Schedule")?)
+                        .context("a schedule has an expression")?;
+                    let expression = Expression::parse(&text(&expression))?;
+                    let input = property("Input")?
+                        .map(|i| serde_json::from_str(&text(&i)))
+                        .transpose()
+                        .map_err(|_quotes_input| anyhow!("the input of schedule {name} is not JSON"))?;
+                    let schedule = Schedule {
+                        function: id.to_owned(),
+                        name: format!("{id}{name}"),
+                        expression,
+                        input,
+                        scheduler: kind == "ScheduleV2",
+                    };
+                    self.schedules.push((schedule, enabled));
+                }
+                "Api" => {
+                    let api = match properties.get("RestApiId") {
+                        Some(reference) => reference
+                            .get("Ref")
+                            .and_then(Value::as_str)
+                            .context("RestApiId refers to an API")?
+                            .to_owned(),
+                        None => IMPLICIT_API.to_owned(),
+                    };
+                    self.routes.push(Route {
+                        api,
+                        method: text(&property("Method")?.context("an Api event has a method")?)
+                            .to_ascii_uppercase(),
+                        path: text(&property("Path")?.context("an Api event has a path")?),
+                        function: id.to_owned(),
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn queue(stack: &Stack, id: &str, properties: &Value) -> Result<QueueSettings> {
+    let number = |name: &str, default: i64| -> Result<i64> {
+        stack.property(properties, name)?.map_or(Ok(default), |v| {
+            text(&v).parse().with_context(|| format!("{name} is not a number"))
+        })
+    };
+    let redrive = match stack.property(properties, "RedrivePolicy")? {
+        Some(policy) => {
+            let arn = policy.get("deadLetterTargetArn").map(text).unwrap_or_default();
+            let max = policy.get("maxReceiveCount").map(text).unwrap_or_default();
+            Some(Redrive {
+                queue: arn.rsplit(':').next().unwrap_or_default().to_owned(),
+                max_receives: max.parse().context("maxReceiveCount is not a number")?,
+            })
+        }
+        None => None,
+    };
+    Ok(QueueSettings {
+        arn: text(&stack.resolve(&json!({"Fn::GetAtt": [id, "Arn"]}))?),
+        visibility_s: number("VisibilityTimeout", 30)?,
+        retention_s: number("MessageRetentionPeriod", 345_600)?,
+        delay_s: number("DelaySeconds", 0)?,
+        wait_s: number("ReceiveMessageWaitTimeSeconds", 0)?,
+        max_size: usize::try_from(number("MaximumMessageSize", 1_048_576)?)?,
+        redrive,
+    })
+}
+
+fn generated_secret(generate: &Value) -> Result<String> {
+    let length = generate.get("PasswordLength").map_or(32, |l| text(l).parse().unwrap_or(32_usize));
+    let mut bytes = vec![0; length];
+    getrandom::fill(&mut bytes).map_err(|_os| anyhow!("there is no randomness for a secret"))?;
+    let password: String = URL_SAFE_NO_PAD.encode(&bytes).chars().take(length).collect();
+    let (Some(template), Some(key)) = (
+        generate.get("SecretStringTemplate").and_then(Value::as_str),
+        generate.get("GenerateStringKey").and_then(Value::as_str),
+    ) else {
+        return Ok(password);
+    };
+    let mut template: Value = serde_json::from_str(template)
+        .map_err(|_quotes_secret| anyhow!("SecretStringTemplate is not JSON"))?;
+    template
+        .as_object_mut()
+        .context("SecretStringTemplate is not an object")?
+        .insert(key.to_owned(), json!(password));
+    Ok(template.to_string())
+}
