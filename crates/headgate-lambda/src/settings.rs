@@ -4,12 +4,20 @@
 //! a missing name stops the function at cold start with a sentence that says what to set (I5).
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use headgate_redact::LogSafe;
 
-/// The settings of one process.
-#[derive(Clone, Debug, Default)]
+/// The settings of one process. Its `Debug` shows names only: the standard AWS variables, which
+/// the adapters need, hold credentials.
+#[derive(Clone, Default)]
 pub struct Settings(BTreeMap<String, String>);
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 /// A setting that is absent or blank.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -24,8 +32,8 @@ pub struct MissingSetting {
 impl LogSafe for MissingSetting {}
 
 impl Settings {
-    /// Reads the settings of this process. Variables of others, which may hold credentials, are
-    /// not taken along.
+    /// Reads the settings of this process: our own variables and AWS's standard ones. Variables of
+    /// others are not taken along.
     #[allow(
         clippy::disallowed_methods,
         reason = "the one home of the environment"
@@ -34,7 +42,7 @@ impl Settings {
         Self(
             std::env::vars_os()
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-                .filter(|(name, _value)| name.starts_with("HEADGATE_") || name.starts_with("AWS_REGION"))
+                .filter(|(name, _value)| name.starts_with("HEADGATE_") || name.starts_with("AWS_"))
                 .collect(),
         )
     }
@@ -119,6 +127,11 @@ mod tests {
     fn the_environment_yields_our_settings_and_nothing_else() {
         let settings = Settings::from_environment();
         assert_eq!(settings.find("PATH"), None);
-        assert_eq!(settings.find("AWS_SECRET_ACCESS_KEY"), None);
+    }
+
+    #[test]
+    fn a_value_is_never_shown() {
+        let settings = with("AWS_SECRET_ACCESS_KEY", "canary-secret");
+        assert!(!format!("{settings:?}").contains("canary"));
     }
 }

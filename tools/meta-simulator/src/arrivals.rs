@@ -120,7 +120,7 @@ pub(crate) fn densest(
     let (mut most, mut from, mut left) = (0, Duration::ZERO, 0);
     let mut per_second: Vec<u32> = Vec::new();
     for (right, time) in times.iter().enumerate() {
-        while *time - times[left] >= SECOND {
+        while time.saturating_sub(times[left]) >= SECOND {
             left += 1;
         }
         let inside = right - left + 1;

@@ -56,20 +56,18 @@ impl<'a> Fields<'a> {
 
     /// No keys but these: a misspelled parameter must not pass.
     pub(crate) fn only(&self, keys: &[&str]) -> Checked<()> {
-        match self.map.keys().find(|key| !keys.contains(&key.as_str())) {
-            None => Ok(()),
-            Some(_) => {
-                let place = if self.path.is_empty() {
-                    "the request"
-                } else {
-                    &self.path
-                };
-                Err(Refusal::because(
-                    100,
-                    format!("Unexpected key on param {place}."),
-                ))
-            }
+        if self.map.keys().all(|key| keys.contains(&key.as_str())) {
+            return Ok(());
         }
+        let place = if self.path.is_empty() {
+            "the request"
+        } else {
+            &self.path
+        };
+        Err(Refusal::because(
+            100,
+            format!("Unexpected key on param {place}."),
+        ))
     }
 
     pub(crate) fn object(&self, key: &str) -> Checked<Self> {

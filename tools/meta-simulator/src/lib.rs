@@ -1,4 +1,4 @@
-//! An offline server that behaves like the WhatsApp Business Cloud API.
+//! An offline server that behaves like Meta's Cloud API for business messaging.
 //!
 //! Owns the other side of the wire: it answers sends as Meta answers them, keeps Meta's limits with
 //! exact sliding windows, posts signed notifications back, and keeps a record of what arrived when.
@@ -10,7 +10,12 @@
     clippy::indexing_slicing,
     reason = "a host tool: counters of a bounded run, slices whose bounds are checked where they are made"
 )]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "stands for an outside party on a host: it has its own clock and its own lasting tasks"
+)]
 
+mod acceptance;
 mod admin;
 mod arrivals;
 mod components;

@@ -47,7 +47,7 @@ impl Latency {
     pub(crate) fn at(self, share: f64) -> std::time::Duration {
         let min = std::time::Duration::from_millis(self.min_ms);
         let max = std::time::Duration::from_millis(self.max_ms.max(self.min_ms));
-        min + (max - min).mul_f64(share.powi(3))
+        min + max.saturating_sub(min).mul_f64(share.powi(3))
     }
 }
 
@@ -55,7 +55,7 @@ impl Latency {
 pub struct Options {
     /// Port on the loopback address; `None` takes a free one.
     pub port: Option<u16>,
-    /// Id of the WhatsApp Business Account.
+    /// Id of the business account (WABA).
     pub waba_id: String,
     /// Signs notifications and makes `appsecret_proof`.
     pub app_secret: String,

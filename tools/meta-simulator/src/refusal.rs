@@ -40,7 +40,7 @@ impl Refusal {
         }
     }
 
-    /// An error of the Graph API below WhatsApp: code 100 with its own sentence and no `error_data`.
+    /// An error of the Graph API below the messages endpoint: code 100 with its own sentence and no `error_data`.
     pub(crate) fn graph(message: impl Into<String>, subcode: Option<u32>) -> Self {
         Self {
             message: message.into(),
@@ -115,7 +115,6 @@ fn known(code: u32) -> (u16, &'static str) {
         3 => (500, "Capability or permission"),
         4 => (400, "Application request limit reached"),
         10 => (403, "Permission denied"),
-        33 => (400, "Parameter value is not valid"),
         100 => (400, "Invalid parameter"),
         190 => (
             401,
@@ -133,7 +132,7 @@ fn known(code: u32) -> (u16, &'static str) {
         131_000 => (500, "Something went wrong"),
         131_005 => (403, "Access denied"),
         131_008 => (400, "Required parameter is missing"),
-        131_009 => (400, "Parameter value is not valid"),
+        33 | 131_009 => (400, "Parameter value is not valid"),
         131_016 => (500, "Service unavailable"),
         131_021 => (400, "Recipient cannot be sender"),
         131_026 => (400, "Message undeliverable"),

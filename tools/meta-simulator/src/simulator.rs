@@ -218,7 +218,7 @@ impl Simulator {
     pub async fn stop(mut self) -> anyhow::Result<()> {
         if let Some(runtime) = self.runtime.take() {
             let stopped = tokio::task::spawn_blocking(move || {
-                runtime.shutdown_timeout(Duration::from_secs(2))
+                runtime.shutdown_timeout(Duration::from_secs(2));
             });
             stopped.await.context("the simulator did not stop")?;
         }

@@ -200,7 +200,8 @@ struct StatusObject<'a> {
 #[derive(Serialize)]
 struct Pricing {
     billable: bool,
-    pricing_model: &'static str,
+    #[serde(rename = "pricing_model")]
+    model: &'static str,
     category: &'static str,
     #[serde(rename = "type")]
     kind: &'static str,
@@ -282,7 +283,7 @@ fn status_object<'a>(update: &'a Update, timestamp: &'a str) -> StatusObject<'a>
         biz_opaque_callback_data: message.opaque.as_deref(),
         pricing: priced.then_some(Pricing {
             billable: true,
-            pricing_model: "PMP",
+            model: "PMP",
             category: message.category,
             kind: "regular",
         }),

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
+use super::hash::Hash;
 use crate::identity::SubjectId;
 
 /// A commitment to a subject or to a piece of evidence.
@@ -46,9 +47,5 @@ pub(super) fn commit(salt: &[u8], value: &[u8]) -> Commitment {
 
 /// The identity of a wording: `sha256:` and the hash of its text as shown.
 pub fn notice_hash(text: &str) -> String {
-    let hex: String = Sha256::digest(text.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("sha256:{hex}")
+    format!("sha256:{}", Hash::of(&[text.as_bytes()]))
 }

@@ -56,7 +56,7 @@ impl Hash {
         Self::of(&[&[0x01], &left.0, &right.0])
     }
 
-    fn of(parts: &[&[u8]]) -> Self {
+    pub(super) fn of(parts: &[&[u8]]) -> Self {
         let mut hasher = Sha256::new();
         for part in parts {
             hasher.update(part);

@@ -141,6 +141,12 @@ fn a_commitment_follows_its_salt() {
 }
 
 #[test]
+fn another_implementation_names_a_notice_the_same() {
+    let notice = notice_hash("我同意接收 WhatsApp 通知");
+    assert_eq!(facts()[0].notice.as_ref(), Some(&notice));
+}
+
+#[test]
 fn people_spread_over_all_sixteen_shards() {
     // printf sub_aaaqeayeaudaocajbifqydiob4 | sha256sum
     let known = SubjectId::parse("sub_aaaqeayeaudaocajbifqydiob4").unwrap();

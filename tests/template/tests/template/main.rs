@@ -7,7 +7,6 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::panic,
-    clippy::disallowed_methods,
     reason = "tests may fail loudly"
 )]
 
@@ -16,5 +15,6 @@ mod apis;
 mod data;
 mod functions;
 mod iam_doc;
+mod rights;
 mod settings;
 mod template;

@@ -94,10 +94,12 @@ pub(crate) fn pascal(name: &str) -> String {
 
 /// A value that may be one thing or a list of things, as a list.
 pub(crate) fn many(value: &Value) -> Vec<&Value> {
-    match value {
-        Value::Array(items) => items.iter().collect(),
-        Value::Null => Vec::new(),
-        one => vec![one],
+    if let Some(items) = value.as_array() {
+        items.iter().collect()
+    } else if value.is_null() {
+        Vec::new()
+    } else {
+        vec![value]
     }
 }
 

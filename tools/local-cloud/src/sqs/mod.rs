@@ -12,5 +12,5 @@ mod journal;
 mod operations;
 mod wire;
 
-pub(crate) use engine::{Engine, Message, QueueSettings, Redrive};
-pub(crate) use operations::{Sqs, answer};
+pub(crate) use engine::{Engine, QueueSettings, Redrive};
+pub(crate) use operations::{Sqs, answer, random_id};

@@ -1,0 +1,134 @@
+//! The rights that matter most, one sentence each: who may read a secret, destroy a key, change a fact.
+//!
+//! That roles and keys agree at all is `access`'s question.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use crate::{
+    access::grants,
+    template::{Template, functions},
+};
+
+/// Action to the functions whose role has it, for one resource.
+fn who_may(resource: &str) -> BTreeMap<String, Vec<String>> {
+    let template = Template::root();
+    let mut out: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (id, name) in functions() {
+        for grant in grants(&template, &id) {
+            if grant
+                .resources
+                .contains(&format!("Data.Outputs.{resource}Arn"))
+            {
+                for action in grant.actions {
+                    out.entry(action).or_default().push(name.clone());
+                }
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn a_secret_is_read_by_one_function() {
+    let expected = |name: &str| {
+        BTreeMap::from([(
+            "secretsmanager:GetSecretValue".to_owned(),
+            vec![name.to_owned()],
+        )])
+    };
+    assert_eq!(who_may("WebhookSecret"), expected("webhook"));
+    assert_eq!(who_may("GraphSendSecret"), expected("sender"));
+}
+
+#[test]
+fn the_ledger_can_only_grow() {
+    let may = who_may("ConsentLedgerTable");
+    let actions: Vec<&str> = may.keys().map(String::as_str).collect();
+    assert_eq!(
+        actions,
+        [
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem"
+        ]
+    );
+}
+
+#[test]
+fn nobody_lifts_a_suppression_by_deleting_it() {
+    assert!(
+        who_may("SuppressionTable")
+            .keys()
+            .all(|action| !action.contains("Delete"))
+    );
+}
+
+#[test]
+fn day_keys_are_destroyed_by_the_purge_alone_and_salts_by_nobody_yet() {
+    let template = Template::root();
+    let may = who_may("KeysTable");
+    assert_eq!(may["dynamodb:DeleteItem"], ["retention-purge"]);
+    assert!(!may.contains_key("dynamodb:UpdateItem"));
+    for (id, name) in functions() {
+        for grant in grants(&template, &id) {
+            let writes = grant
+                .actions
+                .iter()
+                .any(|action| action.ends_with("PutItem") || action.ends_with("DeleteItem"));
+            if writes && grant.resources == ["Data.Outputs.KeysTableArn"] {
+                let leading = &grant.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+                let expected = match (name.as_str(), grant.sid.as_str()) {
+                    ("retention-purge", "MintKeys") => json!(["day#*", "vault#*"]),
+                    ("retention-purge", "DestroyDays") => json!(["day#*"]),
+                    _ => json!(["salt#*", "evidence-salt#*"]),
+                };
+                assert_eq!(*leading, expected, "{name}: {}", grant.sid);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_configuration_is_read_and_never_written() {
+    let may = who_may("ControlsTable");
+    assert_eq!(may.keys().collect::<Vec<_>>(), ["dynamodb:GetItem"]);
+}
+
+#[test]
+fn the_webhook_knows_one_queue_and_one_secret() {
+    let template = Template::root();
+    let reached: BTreeSet<String> = grants(&template, "Webhook")
+        .into_iter()
+        .filter(|grant| {
+            grant
+                .actions
+                .iter()
+                .all(|action| !action.starts_with("kms:"))
+        })
+        .flat_map(|grant| grant.resources)
+        .collect();
+    let expected = [
+        "Data.Outputs.NotificationsQueueArn",
+        "Data.Outputs.WebhookSecretArn",
+        "WebhookLogGroup.Arn",
+    ];
+    assert_eq!(reached, expected.map(str::to_owned).into());
+}
+
+#[test]
+fn no_function_writes_the_log_of_another() {
+    let template = Template::root();
+    for (id, name) in functions() {
+        for grant in grants(&template, &id) {
+            if grant
+                .actions
+                .iter()
+                .any(|action| action.starts_with("logs:"))
+            {
+                assert_eq!(grant.resources, [format!("{id}LogGroup.Arn")], "{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Starts a local cloud: listeners first, because references need addresses, then the resources, then the servers.
+//!
+//! Promises that nothing answers before its state is restored.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context, Result};
+use aws_credential_types::Credentials;
+use aws_smithy_async::rt::sleep::TokioSleep;
+use bytes::Bytes;
+use http::Request;
+use serde_json::{Map, Value};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use winterbaume_kms::KmsService;
+use winterbaume_secretsmanager::SecretsManagerService;
+
+use crate::counters::Tally;
+use crate::events::Bus;
+use crate::functions::Functions;
+use crate::plan::{Plan, apis};
+use crate::schedule::Schedules;
+use crate::sqs::{Engine, Sqs};
+use crate::stack::{Places, REGION, STACK, Stack};
+use crate::tables::Tables;
+use crate::vaults::{Keys, Secrets};
+use crate::{LocalCloud, Options, Service, Switch, api, files, host, sqs, template};
+
+// Above anything a service takes: the services have limits of their own.
+const SERVICE_BODY_MAX: usize = 16 * 1024 * 1024;
+
+pub(crate) async fn start(options: Options) -> Result<LocalCloud> {
+    let lock = options.data_dir.as_deref().map(files::take).transpose()?;
+    let file = |name: &str| options.data_dir.as_ref().map(|d| d.join(name));
+
+    let mut ports = options.first_port;
+    let mut listeners = BTreeMap::new();
+    let mut endpoints = BTreeMap::new();
+    for service in Service::ALL {
+        let listener = next_listener(&mut ports).await?;
+        endpoints.insert(service, host::url_of(&listener)?);
+        listeners.insert(service, listener);
+    }
+
+    let text = template::parse("the root template", &options.template)?;
+    let given: Map<String, Value> =
+        options.parameters.iter().map(|(k, v)| (k.clone(), Value::String(v.clone()))).collect();
+    let mut places = Places {
+        sqs: endpoints.get(&Service::Sqs).cloned().unwrap_or_default(),
+        nested: options.nested.clone(),
+        ..Places::default()
+    };
+    // A first look without addresses only to learn which APIs there are.
+    let sketch = Stack::new(STACK, text.clone(), &given, Arc::new(Places::default()))?;
+    let mut api_listeners = Vec::new();
+    for id in apis(&sketch)? {
+        let listener = next_listener(&mut ports).await?;
+        places.apis.insert(id.clone(), host::url_of(&listener)?);
+        api_listeners.push((id, listener));
+    }
+    let api_urls = places.apis.clone();
+    let root = Arc::new(Stack::new(STACK, text, &given, Arc::new(places))?);
+    let plan = Plan::of(&root)?;
+
+    let tables = Tables::open(file("dynamodb.sqlite").as_deref())?;
+    for (name, properties) in &plan.tables {
+        tables.create(name, properties)?;
+    }
+    let mut engine = Engine::default();
+    for (name, settings) in &plan.queues {
+        engine.create(name, settings.clone());
+    }
+    if let Some(journal) = file("sqs.journal") {
+        engine.restore(&journal)?;
+    }
+    let sqs = Arc::new(Sqs::new(
+        engine,
+        endpoints.get(&Service::Sqs).cloned().unwrap_or_default(),
+    ));
+    let keys = Arc::new(Keys::open(KmsService::new(), file("kms.json")).await?);
+    keys.create(&plan.keys, &plan.aliases).await?;
+    let secrets =
+        Arc::new(Secrets::open(SecretsManagerService::new(), file("secrets.json")).await?);
+    secrets.create(&plan.secrets).await?;
+    let bus = Arc::new(Bus {
+        buses: plan.buses.clone(),
+        rules: plan.rules.clone(),
+        sqs: Arc::clone(&sqs),
+        calendar: options.calendar.clone(),
+    });
+
+    let (stopping, stop) = watch::channel(false);
+    let tally = Tally::default();
+    let functions = Functions::default();
+    let schedules = Schedules::new(options.calendar.clone(), functions.clone());
+    let servers = Servers { stop: stop.clone(), tally: tally.clone() };
+    let mut tasks = vec![tokio::spawn(schedules.clone().run(stop.clone()))];
+    for (service, listener) in listeners {
+        match service {
+            Service::Dynamodb => {
+                let calendar = options.calendar.clone();
+                tasks.extend(tables.serve(listener, tally.clone(), calendar, stop.clone()).await?);
+            }
+            Service::Sqs => {
+                let sqs = Arc::clone(&sqs);
+                tasks.push(servers.serve(service, listener, move |operation, request| {
+                    let sqs = Arc::clone(&sqs);
+                    async move { sqs::answer(&sqs, &operation, request.body()).await }
+                }));
+            }
+            Service::Kms => {
+                let keys = Arc::clone(&keys);
+                tasks.push(servers.serve(service, listener, move |operation, request| {
+                    let keys = Arc::clone(&keys);
+                    async move { keys.answer(&operation, request).await }
+                }));
+            }
+            Service::SecretsManager => {
+                let secrets = Arc::clone(&secrets);
+                tasks.push(servers.serve(service, listener, move |operation, request| {
+                    let secrets = Arc::clone(&secrets);
+                    async move { secrets.answer(&operation, request).await }
+                }));
+            }
+            Service::EventBridge => {
+                let bus = Arc::clone(&bus);
+                tasks.push(servers.serve(service, listener, move |operation, request| {
+                    let bus = Arc::clone(&bus);
+                    async move { bus.answer(&operation, request.body()) }
+                }));
+            }
+        }
+    }
+    for (id, listener) in api_listeners {
+        let routes: Arc<Vec<_>> =
+            Arc::new(plan.routes.iter().filter(|r| r.api == id).cloned().collect());
+        let functions = functions.clone();
+        let handle = move |request| {
+            let (routes, functions) = (Arc::clone(&routes), functions.clone());
+            async move { api::answer(&routes, &functions, request).await }
+        };
+        tasks.push(host::serve(listener, api::MAX_BODY, api::TOO_LARGE, stop.clone(), handle));
+    }
+
+    let poller = poller(endpoints.get(&Service::Sqs).context("SQS has no endpoint")?);
+    let switches = plan
+        .mappings
+        .iter()
+        .map(|mapping| Switch {
+            enabled: watch::channel(mapping.enabled).0,
+            mapping: Arc::new(mapping.clone()),
+            connected: false,
+        })
+        .collect();
+    Ok(LocalCloud {
+        root,
+        plan,
+        endpoints,
+        apis: api_urls,
+        tables,
+        sqs,
+        keys,
+        secrets,
+        functions,
+        schedules,
+        calendar: options.calendar,
+        tally,
+        poller,
+        switches: Mutex::new(switches),
+        tasks: Mutex::new(tasks),
+        stopping,
+        _lock: lock,
+    })
+}
+
+async fn next_listener(port: &mut Option<u16>) -> Result<TcpListener> {
+    let listener = host::listen(*port).await?;
+    *port = port.map(|p| p.saturating_add(1));
+    Ok(listener)
+}
+
+struct Servers {
+    stop: watch::Receiver<bool>,
+    tally: Tally,
+}
+
+impl Servers {
+    fn serve<F, R>(
+        &self,
+        service: Service,
+        listener: TcpListener,
+        answer: F,
+    ) -> tokio::task::JoinHandle<()>
+    where
+        F: Fn(String, Request<Bytes>) -> R + Send + Sync + 'static,
+        R: Future<Output = http::Response<Bytes>> + Send + 'static,
+    {
+        let tally = self.tally.clone();
+        let too_large = r#"{"__type":"RequestEntityTooLargeException","message":"Too large."}"#;
+        host::serve(listener, SERVICE_BODY_MAX, too_large, self.stop.clone(), move |request| {
+            let operation = host::operation(&request);
+            tally.count(service, &operation);
+            answer(operation, request)
+        })
+    }
+}
+
+/// The SDK client of the event source mappings.
+fn poller(endpoint: &str) -> aws_sdk_sqs::Client {
+    let config = aws_sdk_sqs::Config::builder()
+        .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
+        .credentials_provider(Credentials::new("local", "local", None, None, "local-cloud"))
+        .region(aws_types::region::Region::new(REGION))
+        .endpoint_url(endpoint)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .sleep_impl(TokioSleep::new())
+        .build();
+    aws_sdk_sqs::Client::from_conf(config)
+}
