@@ -32,8 +32,13 @@ pub struct AwsSettings {
     endpoints: Vec<(&'static str, String)>,
 }
 
-const ENDPOINTS: [&str; 5] =
-    ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_EVENTBRIDGE", "AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_SQS"];
+const ENDPOINTS: [&str; 5] = [
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_EVENTBRIDGE",
+    "AWS_ENDPOINT_URL_KMS",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "AWS_ENDPOINT_URL_SQS",
+];
 
 impl AwsSettings {
     /// Reads the standard variables through `lookup`.
@@ -42,7 +47,9 @@ impl AwsSettings {
     /// [`AwsError`] that names the variable which is missing.
     pub fn new(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, AwsError> {
         let need = |name: &'static str| {
-            lookup(name).filter(|v| !v.trim().is_empty()).ok_or_else(|| AwsError::new("reading the AWS settings", name))
+            lookup(name)
+                .filter(|v| !v.trim().is_empty())
+                .ok_or_else(|| AwsError::new("reading the AWS settings", name))
         };
         Ok(Self {
             region: need("AWS_REGION")?,
@@ -51,7 +58,12 @@ impl AwsSettings {
             session_token: lookup("AWS_SESSION_TOKEN").filter(|t| !t.is_empty()),
             endpoints: ENDPOINTS
                 .into_iter()
-                .filter_map(|name| lookup(name).or_else(|| lookup("AWS_ENDPOINT_URL")).filter(|u| !u.is_empty()).map(|u| (name, u)))
+                .filter_map(|name| {
+                    lookup(name)
+                        .or_else(|| lookup("AWS_ENDPOINT_URL"))
+                        .filter(|u| !u.is_empty())
+                        .map(|u| (name, u))
+                })
                 .collect(),
         })
     }
@@ -74,16 +86,24 @@ impl Aws {
             .with_trust_store(TrustStore::empty().with_pem_certificate(AMAZON_ROOTS))
             .build()
             .map_err(|_roots| AwsError::new("reading the embedded roots", "unreadable"))?;
-        let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls).build_https();
-        let credentials =
-            Credentials::from_keys(settings.access_key_id.clone(), settings.secret_access_key.clone(), settings.session_token.clone());
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .tls_context(tls)
+            .build_https();
+        let credentials = Credentials::from_keys(
+            settings.access_key_id.clone(),
+            settings.secret_access_key.clone(),
+            settings.session_token.clone(),
+        );
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(2))
             .operation_attempt_timeout(Duration::from_secs(5))
             .operation_timeout(Duration::from_secs(15))
             .build();
         let config = SdkConfig::builder()
-            .behavior_version(aws_smithy_runtime_api::client::behavior_version::BehaviorVersion::latest())
+            .behavior_version(
+                aws_smithy_runtime_api::client::behavior_version::BehaviorVersion::latest(),
+            )
             .region(Region::new(settings.region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
@@ -92,14 +112,27 @@ impl Aws {
             .timeout_config(timeouts)
             .http_client(http)
             .build();
-        Ok(Self { config, endpoints: settings.endpoints.clone() })
+        Ok(Self {
+            config,
+            endpoints: settings.endpoints.clone(),
+        })
     }
 
     /// The configuration for one service, with its endpoint if one is set.
-    #[cfg_attr(not(feature = "sqs"), allow(dead_code, reason = "each feature uses it"))]
+    #[cfg_attr(
+        not(feature = "sqs"),
+        allow(dead_code, reason = "each feature uses it")
+    )]
     fn for_service(&self, endpoint: &str) -> SdkConfig {
-        let url = self.endpoints.iter().find(|(name, _)| *name == endpoint).map(|(_, url)| url.clone());
-        url.map_or_else(|| self.config.clone(), |url| self.config.clone().into_builder().endpoint_url(url).build())
+        let url = self
+            .endpoints
+            .iter()
+            .find(|(name, _)| *name == endpoint)
+            .map(|(_, url)| url.clone());
+        url.map_or_else(
+            || self.config.clone(),
+            |url| self.config.clone().into_builder().endpoint_url(url).build(),
+        )
     }
 
     /// A DynamoDB client.

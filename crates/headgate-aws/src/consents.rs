@@ -12,12 +12,11 @@ use headgate_domain::lane::Purpose;
 use headgate_domain::ledger::{EventType, Fact, evidence_commitment, subject_commitment};
 use headgate_domain::time::Timestamp;
 
-
+use crate::AwsError;
 use crate::keyring::KeyringError;
 use crate::ledger::Ledger;
 use crate::subjects::Subjects;
 use crate::suppression::Suppression;
-use crate::AwsError;
 
 const PEPPER: u32 = 1;
 const TRIES: u32 = 5;
@@ -66,9 +65,20 @@ pub struct Recorded {
 
 impl Consents {
     /// A recorder over the three tables.
-    pub fn new(subjects: Subjects, suppression: Suppression, ledger: Ledger, suppression_pepper: Arc<Pepper>) -> Self {
+    pub fn new(
+        subjects: Subjects,
+        suppression: Suppression,
+        ledger: Ledger,
+        suppression_pepper: Arc<Pepper>,
+    ) -> Self {
         let deployment = subjects.keyring().deployment().to_owned();
-        Self { subjects, suppression, ledger, suppression_pepper, deployment }
+        Self {
+            subjects,
+            suppression,
+            ledger,
+            suppression_pepper,
+            deployment,
+        }
     }
 
     /// The subjects table.
@@ -95,13 +105,23 @@ impl Consents {
     ///
     /// # Errors
     /// [`KeyringError`] when keys or tables are not available; repeating is safe.
-    pub async fn record(&self, statement: &Statement, now: Timestamp) -> Result<Recorded, KeyringError> {
+    pub async fn record(
+        &self,
+        statement: &Statement,
+        now: Timestamp,
+    ) -> Result<Recorded, KeyringError> {
         let mut event = None;
         for _ in 0..TRIES {
-            let states = self.subjects.states(std::slice::from_ref(&statement.subject)).await?;
+            let states = self
+                .subjects
+                .states(std::slice::from_ref(&statement.subject))
+                .await?;
             let judged = states.first().and_then(|s| s.consent(statement.purpose));
             if let Some(same) = judged.filter(|c| is_same(c, statement)) {
-                return Ok(Recorded { in_force: true, event: same.event.clone() });
+                return Ok(Recorded {
+                    in_force: true,
+                    event: same.event.clone(),
+                });
             }
             let outcome = apply(judged, statement.action, statement.at, now);
             if let Outcome::Change(State::Withdrawn) = outcome {
@@ -112,14 +132,29 @@ impl Consents {
                 None => self.prove(statement, now).await?,
             };
             let Outcome::Change(state) = outcome else {
-                return Ok(Recorded { in_force: false, event: proof });
+                return Ok(Recorded {
+                    in_force: false,
+                    event: proof,
+                });
             };
-            let new = Consent { state, at: statement.at, event: proof.clone(), method: statement.method.clone() };
-            if self.subjects.put_consent(&statement.subject, statement.purpose, judged, &new).await? {
+            let new = Consent {
+                state,
+                at: statement.at,
+                event: proof.clone(),
+                method: statement.method.clone(),
+            };
+            if self
+                .subjects
+                .put_consent(&statement.subject, statement.purpose, judged, &new)
+                .await?
+            {
                 if state == State::Given {
                     self.lift(statement).await?;
                 }
-                return Ok(Recorded { in_force: true, event: proof });
+                return Ok(Recorded {
+                    in_force: true,
+                    event: proof,
+                });
             }
             event = Some(proof);
         }
@@ -127,31 +162,49 @@ impl Consents {
     }
 
     async fn prove(&self, statement: &Statement, now: Timestamp) -> Result<String, KeyringError> {
-        let salt = self.subjects.keyring().evidence_salt(&statement.subject).await?;
+        let salt = self
+            .subjects
+            .keyring()
+            .evidence_salt(&statement.subject)
+            .await?;
         let event_type = match statement.action {
             Action::Given => EventType::ConsentGiven,
             Action::Withdrawn => EventType::ConsentWithdrawn,
             Action::Requested => EventType::ConsentRequested,
         };
-        let mut fact = Fact::new(now, event_type, subject_commitment(&salt, &statement.subject), &self.deployment);
+        let mut fact = Fact::new(
+            now,
+            event_type,
+            subject_commitment(&salt, &statement.subject),
+            &self.deployment,
+        );
         fact.purpose = Some(statement.purpose.word().to_owned());
-        fact.notice = statement.notice.as_ref().map(|text| headgate_domain::ledger::notice_hash(text));
+        fact.notice = statement
+            .notice
+            .as_ref()
+            .map(|text| headgate_domain::ledger::notice_hash(text));
         fact.locale.clone_from(&statement.locale);
         fact.method = Some(statement.method.clone());
         fact.actor.clone_from(&statement.actor);
         fact.claimed_at = (statement.at != now).then_some(statement.at);
         let evidence = evidence_of(statement);
-        fact.evidence = evidence.as_ref().map(|bytes| evidence_commitment(&salt, bytes));
+        fact.evidence = evidence
+            .as_ref()
+            .map(|bytes| evidence_commitment(&salt, bytes));
         let event = self.ledger.append(&statement.subject, &fact).await?;
         if let Some(bytes) = evidence {
-            self.subjects.put_evidence(&statement.subject, &event, &bytes).await?;
+            self.subjects
+                .put_evidence(&statement.subject, &event, &bytes)
+                .await?;
         }
         Ok(event)
     }
 
     async fn suppress(&self, statement: &Statement) -> Result<(), KeyringError> {
         for key in self.keys(&statement.subject).await? {
-            self.suppression.add(&key, &[statement.purpose], statement.at, &statement.method).await?;
+            self.suppression
+                .add(&key, &[statement.purpose], statement.at, &statement.method)
+                .await?;
         }
         Ok(())
     }
@@ -161,8 +214,12 @@ impl Consents {
         let names: Vec<String> = keys.iter().map(|k| k.as_str().to_owned()).collect();
         let covered = self.suppression.covering(&names).await?;
         for key in keys {
-            if covered.iter().any(|(name, purposes)| name == key.as_str() && purposes.contains(&statement.purpose)) {
-                self.suppression.lift(&key, &[statement.purpose], statement.at).await?;
+            if covered.iter().any(|(name, purposes)| {
+                name == key.as_str() && purposes.contains(&statement.purpose)
+            }) {
+                self.suppression
+                    .lift(&key, &[statement.purpose], statement.at)
+                    .await?;
             }
         }
         Ok(())
@@ -170,10 +227,16 @@ impl Consents {
 
     /// The suppression keys of every identifier of a person: an opt-out applies to all of them.
     async fn keys(&self, subject: &SubjectId) -> Result<Vec<Pseudonym>, KeyringError> {
-        let Some(subject) = self.subjects.load(subject).await? else { return Ok(Vec::new()) };
+        let Some(subject) = self.subjects.load(subject).await? else {
+            return Ok(Vec::new());
+        };
         let phone = subject.phone.map(Identifier::Phone);
         let bsuid = subject.bsuid.map(Identifier::Bsuid);
-        Ok(phone.iter().chain(&bsuid).map(|i| self.suppression_key(i)).collect())
+        Ok(phone
+            .iter()
+            .chain(&bsuid)
+            .map(|i| self.suppression_key(i))
+            .collect())
     }
 }
 

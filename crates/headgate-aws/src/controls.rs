@@ -21,7 +21,11 @@ pub struct Controls {
 impl Controls {
     /// The table of a name.
     pub fn new(aws: &Aws, table: &str) -> Self {
-        Self { client: aws.dynamodb(), table: table.to_owned(), cache: Arc::default() }
+        Self {
+            client: aws.dynamodb(),
+            table: table.to_owned(),
+            cache: Arc::default(),
+        }
     }
 
     /// The configuration in force, at most a minute old.
@@ -40,7 +44,9 @@ impl Controls {
             .send()
             .await
             .map_err(|e| AwsError::of("GetItem", &e))?;
-        let item = answer.item.ok_or_else(|| AwsError::new("reading the configuration", "not set up"))?;
+        let item = answer
+            .item
+            .ok_or_else(|| AwsError::new("reading the configuration", "not set up"))?;
         let config = item
             .text("json")
             .and_then(|json| Config::from_json(json).ok())
@@ -72,6 +78,9 @@ impl Controls {
 
     fn cached(&self) -> Option<Arc<Config>> {
         let cache = self.cache.lock().ok()?;
-        cache.as_ref().filter(|(since, _)| since.elapsed() < CACHE).map(|(_, config)| Arc::clone(config))
+        cache
+            .as_ref()
+            .filter(|(since, _)| since.elapsed() < CACHE)
+            .map(|(_, config)| Arc::clone(config))
     }
 }

@@ -12,12 +12,25 @@ pub struct AwsError {
     kind: String,
 }
 
+/// The call's name and AWS's word for what went wrong.
+impl headgate_redact::LogSafe for AwsError {}
+
 impl AwsError {
     /// An error of an operation, with AWS's name for it or our own.
     pub fn new(operation: &'static str, kind: &str) -> Self {
         // AWS's error codes are short words; anything else could be a quote of what was sent.
-        let is_word = kind.len() <= 64 && kind.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.- ".contains(&b));
-        Self { operation, kind: if is_word { kind.to_owned() } else { "unnamed".to_owned() } }
+        let is_word = kind.len() <= 64
+            && kind
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_.- ".contains(&b));
+        Self {
+            operation,
+            kind: if is_word {
+                kind.to_owned()
+            } else {
+                "unnamed".to_owned()
+            },
+        }
     }
 
     /// Whether AWS gave this name.
@@ -45,5 +58,3 @@ impl AwsError {
         Self::new(operation, kind)
     }
 }
-
-

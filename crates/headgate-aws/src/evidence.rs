@@ -15,7 +15,10 @@ pub struct Evidence {
 impl Evidence {
     /// The table of a name.
     pub fn new(aws: &Aws, table: &str) -> Self {
-        Self { client: aws.dynamodb(), table: table.to_owned() }
+        Self {
+            client: aws.dynamodb(),
+            table: table.to_owned(),
+        }
     }
 
     /// Records a purge manifest, JSON without personal data.

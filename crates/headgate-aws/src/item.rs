@@ -49,11 +49,16 @@ impl Attributes for Item {
     }
 
     fn flag(&self, name: &str) -> bool {
-        self.get(name).and_then(|v| v.as_bool().ok()).copied().unwrap_or(false)
+        self.get(name)
+            .and_then(|v| v.as_bool().ok())
+            .copied()
+            .unwrap_or(false)
     }
 
     fn set(&self, name: &str) -> &[String] {
-        self.get(name).and_then(|v| v.as_ss().ok()).map_or(&[], Vec::as_slice)
+        self.get(name)
+            .and_then(|v| v.as_ss().ok())
+            .map_or(&[], Vec::as_slice)
     }
 }
 
@@ -63,7 +68,11 @@ pub(crate) fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
 }
 
 /// Reads up to any number of items by key, a hundred a call, consistently; missing ones are absent.
-pub(crate) async fn batch_get(client: &aws_sdk_dynamodb::Client, table: &str, keys: Vec<Item>) -> Result<Vec<Item>, crate::AwsError> {
+pub(crate) async fn batch_get(
+    client: &aws_sdk_dynamodb::Client,
+    table: &str,
+    keys: Vec<Item>,
+) -> Result<Vec<Item>, crate::AwsError> {
     use aws_sdk_dynamodb::types::KeysAndAttributes;
     let mut found = Vec::with_capacity(keys.len());
     for chunk in keys.chunks(100) {
@@ -75,16 +84,34 @@ pub(crate) async fn batch_get(client: &aws_sdk_dynamodb::Client, table: &str, ke
                 .consistent_read(true)
                 .build()
                 .map_err(|_build| crate::AwsError::new("BatchGetItem", "request not built"))?;
-            let answer =
-                client.batch_get_item().request_items(table, wanted).send().await.map_err(|e| crate::AwsError::of("BatchGetItem", &e))?;
-            found.extend(answer.responses.unwrap_or_default().remove(table).unwrap_or_default());
-            pending = answer.unprocessed_keys.unwrap_or_default().remove(table).map(|k| k.keys).unwrap_or_default();
+            let answer = client
+                .batch_get_item()
+                .request_items(table, wanted)
+                .send()
+                .await
+                .map_err(|e| crate::AwsError::of("BatchGetItem", &e))?;
+            found.extend(
+                answer
+                    .responses
+                    .unwrap_or_default()
+                    .remove(table)
+                    .unwrap_or_default(),
+            );
+            pending = answer
+                .unprocessed_keys
+                .unwrap_or_default()
+                .remove(table)
+                .map(|k| k.keys)
+                .unwrap_or_default();
             if !pending.is_empty() {
                 tries = tries.saturating_add(1);
                 if tries > 6 {
                     return Err(crate::AwsError::new("BatchGetItem", "throttled"));
                 }
-                tokio::time::sleep(std::time::Duration::from_millis(20_u64.saturating_mul(1 << tries))).await;
+                tokio::time::sleep(std::time::Duration::from_millis(
+                    20_u64.saturating_mul(1 << tries),
+                ))
+                .await;
             }
         }
     }

@@ -48,6 +48,9 @@ pub enum KeyringError {
     Aws(#[from] AwsError),
 }
 
+/// Consists of texts of ours and of [`AwsError`]'s.
+impl headgate_redact::LogSafe for KeyringError {}
+
 /// The keys of one deployment.
 #[derive(Clone)]
 pub struct Keyring {
@@ -83,11 +86,22 @@ impl Keyring {
     ///
     /// # Errors
     /// [`KeyringError`]; nothing is stored unsealed instead.
-    pub async fn seal_content(&self, day: Day, salt: &Salt, place: &Place<'_>, plain: &[u8]) -> Result<Vec<u8>, KeyringError> {
+    pub async fn seal_content(
+        &self,
+        day: Day,
+        salt: &Salt,
+        place: &Place<'_>,
+        plain: &[u8],
+    ) -> Result<Vec<u8>, KeyringError> {
         let day = day.to_string();
         let id = format!("day#{day}");
         let key = self.key(&id).await?;
-        sealed(&content_key(&key, &salt.0, &self.deployment, &day), &id, place, plain)
+        sealed(
+            &content_key(&key, &salt.0, &self.deployment, &day),
+            &id,
+            place,
+            plain,
+        )
     }
 
     /// Opens content of a day, as long as it is within its retention period at `now`.
@@ -107,25 +121,50 @@ impl Keyring {
         }
         let day = day.to_string();
         let key = self.key(&format!("day#{day}")).await?;
-        open(&content_key(&key, &salt.0, &self.deployment, &day), place, envelope).map_err(|_opaque| KeyringError::NotOpened)
+        open(
+            &content_key(&key, &salt.0, &self.deployment, &day),
+            place,
+            envelope,
+        )
+        .map_err(|_opaque| KeyringError::NotOpened)
     }
 
     /// Seals what lives as long as the consent.
     ///
     /// # Errors
     /// [`KeyringError`]; nothing is stored unsealed instead.
-    pub async fn seal_vault(&self, salt: &Salt, place: &Place<'_>, plain: &[u8]) -> Result<Vec<u8>, KeyringError> {
+    pub async fn seal_vault(
+        &self,
+        salt: &Salt,
+        place: &Place<'_>,
+        plain: &[u8],
+    ) -> Result<Vec<u8>, KeyringError> {
         let key = self.key(VAULT).await?;
-        sealed(&vault_field_key(&key, &salt.0, &self.deployment), VAULT, place, plain)
+        sealed(
+            &vault_field_key(&key, &salt.0, &self.deployment),
+            VAULT,
+            place,
+            plain,
+        )
     }
 
     /// Opens what was sealed in the vault.
     ///
     /// # Errors
     /// [`KeyringError`] when the salt or key is gone, or the value is not from this place.
-    pub async fn open_vault(&self, salt: &Salt, place: &Place<'_>, envelope: &[u8]) -> Result<Personal<Vec<u8>>, KeyringError> {
+    pub async fn open_vault(
+        &self,
+        salt: &Salt,
+        place: &Place<'_>,
+        envelope: &[u8],
+    ) -> Result<Personal<Vec<u8>>, KeyringError> {
         let key = self.key(VAULT).await?;
-        open(&vault_field_key(&key, &salt.0, &self.deployment), place, envelope).map_err(|_opaque| KeyringError::NotOpened)
+        open(
+            &vault_field_key(&key, &salt.0, &self.deployment),
+            place,
+            envelope,
+        )
+        .map_err(|_opaque| KeyringError::NotOpened)
     }
 
     /// Creates a subject's two salts: for what is sealed, and for what the ledger commits to.
@@ -141,11 +180,17 @@ impl Keyring {
     ///
     /// # Errors
     /// [`AwsError`] when they cannot be read.
-    pub async fn salts(&self, subjects: &[SubjectId]) -> Result<HashMap<SubjectId, Salt>, KeyringError> {
+    pub async fn salts(
+        &self,
+        subjects: &[SubjectId],
+    ) -> Result<HashMap<SubjectId, Salt>, KeyringError> {
         let mut wanted = subjects.to_vec();
         wanted.sort_unstable();
         wanted.dedup();
-        let keys = wanted.iter().map(|subject| pk(format!("salt#{subject}"))).collect();
+        let keys = wanted
+            .iter()
+            .map(|subject| pk(format!("salt#{subject}")))
+            .collect();
         let items = batch_get(&self.dynamodb, &self.table, keys).await?;
         Ok(items
             .iter()
@@ -161,7 +206,10 @@ impl Keyring {
     /// # Errors
     /// [`KeyringError::NoKey`] when the person was erased.
     pub async fn salt(&self, subject: &SubjectId) -> Result<Salt, KeyringError> {
-        self.salts(std::slice::from_ref(subject)).await?.remove(subject).ok_or(KeyringError::NoKey)
+        self.salts(std::slice::from_ref(subject))
+            .await?
+            .remove(subject)
+            .ok_or(KeyringError::NoKey)
     }
 
     /// The salt behind a subject's ledger commitments.
@@ -169,8 +217,13 @@ impl Keyring {
     /// # Errors
     /// [`KeyringError::NoKey`] when the evidence period is over.
     pub async fn evidence_salt(&self, subject: &SubjectId) -> Result<[u8; 32], KeyringError> {
-        let item = self.read(&format!("evidence-salt#{subject}")).await?.ok_or(KeyringError::NoKey)?;
-        salt_of(&item).map(|salt| *salt.0).ok_or(KeyringError::NoKey)
+        let item = self
+            .read(&format!("evidence-salt#{subject}"))
+            .await?
+            .ok_or(KeyringError::NoKey)?;
+        salt_of(&item)
+            .map(|salt| *salt.0)
+            .ok_or(KeyringError::NoKey)
     }
 
     /// Mints a day's key if it is missing; returns whether it was.
@@ -229,8 +282,15 @@ impl Keyring {
             .send()
             .await
             .map_err(|e| AwsError::of("GenerateDataKeyWithoutPlaintext", &e))?;
-        let wrapped = answer.ciphertext_blob.map(Blob::into_inner).ok_or_else(|| AwsError::new("GenerateDataKeyWithoutPlaintext", "empty"))?;
-        let item = HashMap::from([("pk".to_owned(), s(id)), ("wrapped".to_owned(), b(wrapped)), ("minted_at".to_owned(), ms(now))]);
+        let wrapped = answer
+            .ciphertext_blob
+            .map(Blob::into_inner)
+            .ok_or_else(|| AwsError::new("GenerateDataKeyWithoutPlaintext", "empty"))?;
+        let item = HashMap::from([
+            ("pk".to_owned(), s(id)),
+            ("wrapped".to_owned(), b(wrapped)),
+            ("minted_at".to_owned(), ms(now)),
+        ]);
         self.put_new(item).await
     }
 
@@ -250,7 +310,8 @@ impl Keyring {
             .await
             .map_err(|e| AwsError::of("Decrypt", &e))?;
         let plain = Zeroizing::new(answer.plaintext.map(Blob::into_inner).unwrap_or_default());
-        let bytes = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_length| AwsError::new("Decrypt", "not 32 bytes"))?;
+        let bytes = <[u8; 32]>::try_from(plain.as_slice())
+            .map_err(|_length| AwsError::new("Decrypt", "not 32 bytes"))?;
         let key: Key = Arc::new(Zeroizing::new(bytes));
         if let Ok(mut cache) = self.cache.lock() {
             cache.insert(id.to_owned(), (Instant::now(), Arc::clone(&key)));
@@ -272,7 +333,10 @@ impl Keyring {
 
     /// Binds a wrapped key to its deployment and its day: another day's wrapping does not unwrap here.
     fn context(&self, id: &str) -> HashMap<String, String> {
-        HashMap::from([("headgate:deployment".to_owned(), self.deployment.clone()), ("headgate:key".to_owned(), id.to_owned())])
+        HashMap::from([
+            ("headgate:deployment".to_owned(), self.deployment.clone()),
+            ("headgate:key".to_owned(), id.to_owned()),
+        ])
     }
 
     async fn read(&self, id: &str) -> Result<Option<Item>, AwsError> {
@@ -290,7 +354,10 @@ impl Keyring {
 
     async fn put_salt(&self, id: &str) -> Result<Salt, KeyringError> {
         let salt = Zeroizing::new(random::<32>()?);
-        let item = HashMap::from([("pk".to_owned(), s(id)), ("salt".to_owned(), b(salt.to_vec()))]);
+        let item = HashMap::from([
+            ("pk".to_owned(), s(id)),
+            ("salt".to_owned(), b(salt.to_vec())),
+        ]);
         if self.put_new(item).await? {
             return Ok(Salt(salt));
         }
@@ -321,9 +388,16 @@ fn pk(id: String) -> HashMap<String, AttributeValue> {
 }
 
 fn salt_of(item: &Item) -> Option<Salt> {
-    <[u8; 32]>::try_from(item.bytes("salt")?).ok().map(|bytes| Salt(Zeroizing::new(bytes)))
+    <[u8; 32]>::try_from(item.bytes("salt")?)
+        .ok()
+        .map(|bytes| Salt(Zeroizing::new(bytes)))
 }
 
-fn sealed(key: &FieldKey, id: &str, place: &Place<'_>, plain: &[u8]) -> Result<Vec<u8>, KeyringError> {
+fn sealed(
+    key: &FieldKey,
+    id: &str,
+    place: &Place<'_>,
+    plain: &[u8],
+) -> Result<Vec<u8>, KeyringError> {
     seal(key, id, place, random::<12>()?, plain).map_err(|_size| KeyringError::NotOpened)
 }

@@ -25,7 +25,11 @@ pub struct Ledger {
 impl Ledger {
     /// The table of a name.
     pub fn new(aws: &Aws, table: &str) -> Self {
-        Self { client: aws.dynamodb(), table: table.to_owned(), heads: Arc::new(std::array::from_fn(|_| Mutex::new(None))) }
+        Self {
+            client: aws.dynamodb(),
+            table: table.to_owned(),
+            heads: Arc::new(std::array::from_fn(|_| Mutex::new(None))),
+        }
     }
 
     /// Appends a fact about a subject; returns the event's id, `L<shard>.<seq>`.
@@ -35,26 +39,36 @@ impl Ledger {
     pub async fn append(&self, subject: &SubjectId, fact: &Fact) -> Result<String, AwsError> {
         let shard = shard(subject);
         let pk = format!("L#{shard:x}");
-        let Some(slot) = self.heads.get(usize::from(shard)) else { return Err(AwsError::new("appending to the ledger", "no such shard")) };
+        let Some(slot) = self.heads.get(usize::from(shard)) else {
+            return Err(AwsError::new("appending to the ledger", "no such shard"));
+        };
         let mut seen = slot.lock().await;
         for attempt in 0..TRIES {
             let head = match *seen {
                 Some(head) => head,
                 None => self.head(&pk).await?,
             };
-            let entry = head.append(fact).map_err(|_full| AwsError::new("appending to the ledger", "shard is full"))?;
+            let entry = head
+                .append(fact)
+                .map_err(|_full| AwsError::new("appending to the ledger", "shard is full"))?;
             match self.write(&pk, &head, &entry).await {
                 Ok(()) => {
                     *seen = Some(entry.head());
                     return Ok(format!("L{shard:x}.{}", entry.seq));
                 }
-                Err(e) if e.is("TransactionCanceledException") || e.is("TransactionConflictException") => {
+                Err(e)
+                    if e.is("TransactionCanceledException")
+                        || e.is("TransactionConflictException") =>
+                {
                     *seen = None;
                     // The transaction may have been ours, repeated by the SDK after a lost answer.
                     if self.holds(&pk, &entry).await? {
                         return Ok(format!("L{shard:x}.{}", entry.seq));
                     }
-                    tokio::time::sleep(std::time::Duration::from_millis(u64::from(attempt).saturating_mul(15))).await;
+                    tokio::time::sleep(std::time::Duration::from_millis(
+                        u64::from(attempt).saturating_mul(15),
+                    ))
+                    .await;
                 }
                 Err(e) => return Err(e),
             }
@@ -92,7 +106,9 @@ impl Ledger {
             .send()
             .await
             .map_err(|e| AwsError::of("GetItem", &e))?;
-        let Some(item) = answer.item else { return Ok(Head::GENESIS) };
+        let Some(item) = answer.item else {
+            return Ok(Head::GENESIS);
+        };
         let next_seq = item.number("seq").and_then(|n| u64::try_from(n).ok());
         let chain = item.text("chain").and_then(|t| Hash::parse(t).ok());
         match (next_seq, chain) {
@@ -111,7 +127,11 @@ impl Ledger {
             .send()
             .await
             .map_err(|e| AwsError::of("GetItem", &e))?;
-        Ok(answer.item.as_ref().and_then(entry_of).is_some_and(|stored| stored == *entry))
+        Ok(answer
+            .item
+            .as_ref()
+            .and_then(entry_of)
+            .is_some_and(|stored| stored == *entry))
     }
 
     async fn write(&self, pk: &str, head: &Head, entry: &Entry) -> Result<(), AwsError> {
@@ -137,7 +157,10 @@ impl Ledger {
         update = if head.next_seq == 0 {
             update.condition_expression("attribute_not_exists(pk)")
         } else {
-            update.condition_expression("seq = :seen AND #chain = :was").expression_attribute_values(":seen", n(head.next_seq)).expression_attribute_values(":was", s(head.chain.to_string()))
+            update
+                .condition_expression("seq = :seen AND #chain = :was")
+                .expression_attribute_values(":seen", n(head.next_seq))
+                .expression_attribute_values(":was", s(head.chain.to_string()))
         };
         let update = update.build().map_err(unbuilt)?;
         self.client
@@ -157,7 +180,12 @@ fn sk(seq: u64) -> String {
 
 fn entry_of(item: &Item) -> Option<Entry> {
     Some(Entry {
-        seq: item.get("sk").and_then(|v: &AttributeValue| v.as_s().ok())?.strip_prefix("E#")?.parse().ok()?,
+        seq: item
+            .get("sk")
+            .and_then(|v: &AttributeValue| v.as_s().ok())?
+            .strip_prefix("E#")?
+            .parse()
+            .ok()?,
         event: item.text("event")?.to_owned(),
         leaf: Hash::parse(item.text("leaf")?).ok()?,
         chain: Hash::parse(item.text("chain")?).ok()?,

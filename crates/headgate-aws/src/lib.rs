@@ -46,6 +46,7 @@ pub mod suppression;
 /// [`AwsError`] when the system has no randomness to give; nothing may be sealed then.
 pub fn random<const N: usize>() -> Result<[u8; N], AwsError> {
     let mut bytes = [0_u8; N];
-    getrandom::fill(&mut bytes).map_err(|_unavailable| AwsError::new("getrandom", "unavailable"))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|_unavailable| AwsError::new("getrandom", "unavailable"))?;
     Ok(bytes)
 }

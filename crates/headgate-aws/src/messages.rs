@@ -50,6 +50,27 @@ pub struct Record {
     pub body: Vec<u8>,
 }
 
+/// The id Meta gave a record, as it is stored.
+#[derive(Clone, Debug)]
+pub struct StoredWamid {
+    /// Whose the record is.
+    pub subject: SubjectId,
+    /// The day whose key seals the wamid.
+    pub day: Day,
+    /// The wamid, sealed for the record's key and the field `wamid`.
+    pub sealed: Vec<u8>,
+}
+
+/// The key of a record's item, for the [`Place`](headgate_domain::sealing::Place) of its sealed fields.
+pub fn body_place_key(reference: &RecordRef) -> String {
+    format!("{}/{}", reference.pk(), reference.ulid)
+}
+
+/// The key of an inbound item, for the [`Place`](headgate_domain::sealing::Place) of its sealed body.
+pub fn inbound_place_key(reference: &Pseudonym) -> String {
+    format!("N#{}/N", reference.as_str())
+}
+
 /// What the idempotency item says about an id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Idempotency {
@@ -95,17 +116,37 @@ pub struct Settlement {
     pub attempt: Option<u32>,
 }
 
+/// What came of moving a record.
+#[derive(Clone, Debug)]
+pub enum Settled {
+    /// It moved.
+    Moved(Record),
+    /// It stands there or higher already.
+    Stood(Record),
+    /// There is no such record, or none that can be read.
+    Absent,
+}
+
 impl Messages {
     /// The table of a name.
     pub fn new(aws: &Aws, table: &str) -> Self {
-        Self { client: aws.dynamodb(), table: table.to_owned() }
+        Self {
+            client: aws.dynamodb(),
+            table: table.to_owned(),
+        }
     }
 
     /// Claims an app's id for a record reference; on redelivery answers with the reference of the first time.
     ///
     /// # Errors
     /// [`AwsError`] when the table did not answer.
-    pub async fn claim_id(&self, id: &Pseudonym, reference: &RecordRef, content_mac: &str, now: Timestamp) -> Result<Idempotency, AwsError> {
+    pub async fn claim_id(
+        &self,
+        id: &Pseudonym,
+        reference: &RecordRef,
+        content_mac: &str,
+        now: Timestamp,
+    ) -> Result<Idempotency, AwsError> {
         let reference = reference.to_string();
         let mut item = key(format!("I#{}", id.as_str()), "I");
         item.insert("ref".to_owned(), s(reference.as_str()));
@@ -122,7 +163,9 @@ impl Messages {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        let Err(error) = answer else { return Ok(Idempotency::Fresh) };
+        let Err(error) = answer else {
+            return Ok(Idempotency::Fresh);
+        };
         let Some(existing) = error.as_service_error().and_then(|e| match e {
             aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(e) => e.item(),
             _ => None,
@@ -132,7 +175,9 @@ impl Messages {
         match (existing.text("ref"), existing.text("mac")) {
             // The SDK repeated our own write.
             (Some(stored), _) if stored == reference => Ok(Idempotency::Fresh),
-            (Some(stored), Some(mac)) if mac == content_mac => Ok(Idempotency::Same(stored.to_owned())),
+            (Some(stored), Some(mac)) if mac == content_mac => {
+                Ok(Idempotency::Same(stored.to_owned()))
+            }
             _ => Ok(Idempotency::Other),
         }
     }
@@ -160,13 +205,23 @@ impl Messages {
     ///
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
-    pub async fn after(&self, number: &str, lane: Purpose, shard: u8, cursor: &str, limit: i32) -> Result<Vec<Record>, AwsError> {
+    pub async fn after(
+        &self,
+        number: &str,
+        lane: Purpose,
+        shard: u8,
+        cursor: &str,
+        limit: i32,
+    ) -> Result<Vec<Record>, AwsError> {
         let answer = self
             .client
             .query()
             .table_name(&self.table)
             .key_condition_expression("pk = :pk AND sk > :cursor")
-            .expression_attribute_values(":pk", s(headgate_domain::record::outbox_pk(number, lane, shard)))
+            .expression_attribute_values(
+                ":pk",
+                s(headgate_domain::record::outbox_pk(number, lane, shard)),
+            )
             .expression_attribute_values(":cursor", s(cursor))
             .limit(limit)
             .consistent_read(true)
@@ -184,15 +239,71 @@ impl Messages {
         let mut wanted = references.to_vec();
         wanted.sort_unstable();
         wanted.dedup();
-        let keys = wanted.iter().map(|r| key(r.pk(), r.ulid.as_str())).collect();
-        Ok(batch_get(&self.client, &self.table, keys).await?.iter().filter_map(record_of).collect())
+        let keys = wanted
+            .iter()
+            .map(|r| key(r.pk(), r.ulid.as_str()))
+            .collect();
+        Ok(batch_get(&self.client, &self.table, keys)
+            .await?
+            .iter()
+            .filter_map(record_of)
+            .collect())
+    }
+
+    /// The id Meta gave a record; `None` when there is no such record, or Meta has not named it yet.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn wamid(&self, reference: &RecordRef) -> Result<Option<StoredWamid>, AwsError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key(reference.pk(), reference.ulid.as_str())))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|e| AwsError::of("GetItem", &e))?;
+        Ok(answer.item.as_ref().and_then(|item| {
+            Some(StoredWamid {
+                subject: SubjectId::parse(item.text("subject")?).ok()?,
+                day: Day::parse(item.text("day")?).ok()?,
+                sealed: item.bytes("wamid")?.to_vec(),
+            })
+        }))
     }
 
     /// Moves a record up to a state; `None` when it does not exist or stands there or higher already.
     ///
     /// # Errors
     /// [`AwsError`] when the table did not answer.
-    pub async fn settle(&self, reference: &RecordRef, state: State, settlement: &Settlement, now: Timestamp) -> Result<Option<Record>, AwsError> {
+    pub async fn settle(
+        &self,
+        reference: &RecordRef,
+        state: State,
+        settlement: &Settlement,
+        now: Timestamp,
+    ) -> Result<Option<Record>, AwsError> {
+        match self
+            .settle_or_see(reference, state, settlement, now)
+            .await?
+        {
+            Settled::Moved(record) => Ok(Some(record)),
+            Settled::Stood(_) | Settled::Absent => Ok(None),
+        }
+    }
+
+    /// Like [`Messages::settle`], and shows the record that did not move.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not answer.
+    pub async fn settle_or_see(
+        &self,
+        reference: &RecordRef,
+        state: State,
+        settlement: &Settlement,
+        now: Timestamp,
+    ) -> Result<Settled, AwsError> {
         let mut sets = vec!["#state = :state", "#rank = :rank", "settled_at = :now"];
         let mut call = self
             .client
@@ -207,31 +318,95 @@ impl Messages {
             .expression_attribute_values(":now", ms(now))
             .return_values(ReturnValue::AllNew);
         let optional = [
-            ("#code", "code", ":code", "#code = :code", settlement.code.map(n)),
-            ("#reason", "reason", ":reason", "#reason = :reason", settlement.reason.map(s)),
-            ("#mref", "m_ref", ":mref", "#mref = :mref", settlement.wamid_pseudonym.as_deref().map(s)),
-            ("#wamid", "wamid", ":wamid", "#wamid = :wamid", settlement.wamid.clone().map(b)),
-            ("#attempt", "attempt", ":attempt", "#attempt = :attempt", settlement.attempt.map(n)),
+            (
+                "#code",
+                "code",
+                ":code",
+                "#code = :code",
+                settlement.code.map(n),
+            ),
+            (
+                "#reason",
+                "reason",
+                ":reason",
+                "#reason = :reason",
+                settlement.reason.map(s),
+            ),
+            (
+                "#mref",
+                "m_ref",
+                ":mref",
+                "#mref = :mref",
+                settlement.wamid_pseudonym.as_deref().map(s),
+            ),
+            (
+                "#wamid",
+                "wamid",
+                ":wamid",
+                "#wamid = :wamid",
+                settlement.wamid.clone().map(b),
+            ),
+            (
+                "#attempt",
+                "attempt",
+                ":attempt",
+                "#attempt = :attempt",
+                settlement.attempt.map(n),
+            ),
         ];
         for (name, attribute, value_name, set, value) in optional {
             if let Some(value) = value {
                 sets.push(set);
-                call = call.expression_attribute_names(name, attribute).expression_attribute_values(value_name, value);
+                call = call
+                    .expression_attribute_names(name, attribute)
+                    .expression_attribute_values(value_name, value);
             }
         }
-        let answer = call.update_expression(format!("SET {}", sets.join(", "))).send().await;
-        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
-            Ok(answer) => Ok(answer.attributes.as_ref().and_then(record_of)),
-            Err(e) if e.is("ConditionalCheckFailedException") => Ok(None),
-            Err(e) => Err(e),
+        let answer = call
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .update_expression(format!("SET {}", sets.join(", ")))
+            .send()
+            .await;
+        let error = match answer {
+            Ok(answer) => {
+                return Ok(answer
+                    .attributes
+                    .as_ref()
+                    .and_then(record_of)
+                    .map_or(Settled::Absent, Settled::Moved));
+            }
+            Err(error) => error,
+        };
+        let failure = AwsError::of("UpdateItem", &error);
+        if !failure.is("ConditionalCheckFailedException") {
+            return Err(failure);
         }
+        let existing = error.as_service_error().and_then(|e| match e {
+            aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(e) => e.item(),
+            _ => None,
+        });
+        let Some((item, record)) = existing.and_then(|item| Some((item, record_of(item)?))) else {
+            return Ok(Settled::Absent);
+        };
+        // The SDK may have repeated a call whose answer was lost: then this is our own write.
+        let is_ours = record.state == state && item.time("settled_at") == Some(now);
+        Ok(if is_ours {
+            Settled::Moved(record)
+        } else {
+            Settled::Stood(record)
+        })
     }
 
     /// Puts an ambiguous or scheduled record back into the outbox, if no notification moved it meanwhile.
     ///
     /// # Errors
     /// [`AwsError`] when the table did not answer.
-    pub async fn requeue(&self, reference: &RecordRef, from: State, attempt: u32) -> Result<Option<Record>, AwsError> {
+    pub async fn requeue(
+        &self,
+        reference: &RecordRef,
+        from: State,
+        attempt: u32,
+    ) -> Result<Option<Record>, AwsError> {
         let answer = self
             .client
             .update_item()
@@ -279,9 +454,10 @@ impl Messages {
             .await;
         match answer.map_err(|e| AwsError::of("PutItem", &e)) {
             Ok(_) => Ok(inbound.clone()),
-            Err(e) if e.is("ConditionalCheckFailedException") => {
-                self.inbound(&inbound.reference).await?.ok_or_else(|| AwsError::new("PutItem", "vanished"))
-            }
+            Err(e) if e.is("ConditionalCheckFailedException") => self
+                .inbound(&inbound.reference)
+                .await?
+                .ok_or_else(|| AwsError::new("PutItem", "vanished")),
             Err(e) => Err(e),
         }
     }
@@ -324,14 +500,23 @@ impl Messages {
     ///
     /// # Errors
     /// [`AwsError`] when the table did not answer.
-    pub async fn sweep(&self, number: &str, lane: Purpose, shard: u8, before: Timestamp) -> Result<usize, AwsError> {
+    pub async fn sweep(
+        &self,
+        number: &str,
+        lane: Purpose,
+        shard: u8,
+        before: Timestamp,
+    ) -> Result<usize, AwsError> {
         use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
         let answer = self
             .client
             .query()
             .table_name(&self.table)
             .key_condition_expression("pk = :pk AND sk < :end")
-            .expression_attribute_values(":pk", s(headgate_domain::record::outbox_pk(number, lane, shard)))
+            .expression_attribute_values(
+                ":pk",
+                s(headgate_domain::record::outbox_pk(number, lane, shard)),
+            )
             .expression_attribute_values(":end", s(headgate_domain::record::ulid_floor(before)))
             .projection_expression("pk, sk")
             .limit(500)
@@ -343,7 +528,10 @@ impl Messages {
             let mut pending = chunk
                 .iter()
                 .map(|k| {
-                    let delete = DeleteRequest::builder().set_key(Some(k.clone())).build().map_err(|_build| AwsError::new("BatchWriteItem", "request not built"))?;
+                    let delete = DeleteRequest::builder()
+                        .set_key(Some(k.clone()))
+                        .build()
+                        .map_err(|_build| AwsError::new("BatchWriteItem", "request not built"))?;
                     Ok(WriteRequest::builder().delete_request(delete).build())
                 })
                 .collect::<Result<Vec<_>, AwsError>>()?;
@@ -355,7 +543,11 @@ impl Messages {
                     .send()
                     .await
                     .map_err(|e| AwsError::of("BatchWriteItem", &e))?;
-                pending = answer.unprocessed_items.unwrap_or_default().remove(&self.table).unwrap_or_default();
+                pending = answer
+                    .unprocessed_items
+                    .unwrap_or_default()
+                    .remove(&self.table)
+                    .unwrap_or_default();
             }
         }
         Ok(keys.len())
@@ -399,7 +591,10 @@ fn record_of(item: &Item) -> Option<Record> {
     Some(Record {
         reference,
         state: State::from_word(item.text("state")?)?,
-        attempt: item.number("attempt").and_then(|a| u32::try_from(a).ok()).unwrap_or(0),
+        attempt: item
+            .number("attempt")
+            .and_then(|a| u32::try_from(a).ok())
+            .unwrap_or(0),
         subject: SubjectId::parse(item.text("subject")?).ok()?,
         purpose: Purpose::from_word(item.text("purpose")?)?,
         campaign: item.text("campaign").map(str::to_owned),

@@ -81,7 +81,9 @@ impl DueKind {
     }
 
     fn from_word(word: &str) -> Option<Self> {
-        [Self::Retry, Self::Ambiguous, Self::Scheduled].into_iter().find(|k| k.word() == word)
+        [Self::Retry, Self::Ambiguous, Self::Scheduled]
+            .into_iter()
+            .find(|k| k.word() == word)
     }
 }
 
@@ -112,7 +114,10 @@ pub struct Claim {
 impl Pacing {
     /// The table of a name.
     pub fn new(aws: &Aws, table: &str) -> Self {
-        Self { client: aws.dynamodb(), table: table.to_owned() }
+        Self {
+            client: aws.dynamodb(),
+            table: table.to_owned(),
+        }
     }
 
     /// The lease of a portfolio, read consistently; `None` when nobody ever held it.
@@ -130,14 +135,22 @@ impl Pacing {
     ///
     /// # Errors
     /// [`AwsError`] when the table did not answer.
-    pub async fn take(&self, portfolio: &str, seen: Option<&Lease>, holder: &str, now: Timestamp) -> Result<Option<u64>, AwsError> {
+    pub async fn take(
+        &self,
+        portfolio: &str,
+        seen: Option<&Lease>,
+        holder: &str,
+        now: Timestamp,
+    ) -> Result<Option<u64>, AwsError> {
         let epoch = seen.map_or(1, |l| l.epoch.saturating_add(1));
         let mut call = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(lease_key(portfolio)))
-            .update_expression("SET holder = :me, epoch = :epoch, hb = :zero, heartbeat_at = :now, phase = :run")
+            .update_expression(
+                "SET holder = :me, epoch = :epoch, hb = :zero, heartbeat_at = :now, phase = :run",
+            )
             .expression_attribute_values(":me", s(holder))
             .expression_attribute_values(":epoch", n(epoch))
             .expression_attribute_values(":zero", n(0))
@@ -151,11 +164,17 @@ impl Pacing {
                 .expression_attribute_values(":beat", n(lease.heartbeat))
                 .expression_attribute_values(":free", s(Phase::Free.word())),
         };
-        match call.send().await.map_err(|e| AwsError::of("UpdateItem", &e)) {
+        match call
+            .send()
+            .await
+            .map_err(|e| AwsError::of("UpdateItem", &e))
+        {
             Ok(_) => Ok(Some(epoch)),
             Err(e) if e.is("ConditionalCheckFailedException") => {
                 let item = self.get(lease_key(portfolio)).await?;
-                let mine = item.as_ref().is_some_and(|i| i.text("holder") == Some(holder) && lease_of(i).epoch == epoch);
+                let mine = item.as_ref().is_some_and(|i| {
+                    i.text("holder") == Some(holder) && lease_of(i).epoch == epoch
+                });
                 Ok(mine.then_some(epoch))
             }
             Err(e) => Err(e),
@@ -166,7 +185,13 @@ impl Pacing {
     ///
     /// # Errors
     /// [`AwsError`] when the table did not answer; the holder then runs into its own fence.
-    pub async fn renew(&self, portfolio: &str, epoch: u64, phase: Phase, now: Timestamp) -> Result<bool, AwsError> {
+    pub async fn renew(
+        &self,
+        portfolio: &str,
+        epoch: u64,
+        phase: Phase,
+        now: Timestamp,
+    ) -> Result<bool, AwsError> {
         let answer = self
             .client
             .update_item()
@@ -193,16 +218,32 @@ impl Pacing {
     ///
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
-    pub async fn cursor(&self, number: &str, lane: Purpose, shard: u8) -> Result<Option<String>, AwsError> {
-        let item = self.get(key(format!("K#{number}"), cursor_sk(lane, shard))).await?;
-        Ok(item.as_ref().and_then(|i| i.text("ulid")).map(str::to_owned))
+    pub async fn cursor(
+        &self,
+        number: &str,
+        lane: Purpose,
+        shard: u8,
+    ) -> Result<Option<String>, AwsError> {
+        let item = self
+            .get(key(format!("K#{number}"), cursor_sk(lane, shard)))
+            .await?;
+        Ok(item
+            .as_ref()
+            .and_then(|i| i.text("ulid"))
+            .map(str::to_owned))
     }
 
     /// Stores a cursor; it only moves forward.
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
-    pub async fn put_cursor(&self, number: &str, lane: Purpose, shard: u8, ulid: &str) -> Result<(), AwsError> {
+    pub async fn put_cursor(
+        &self,
+        number: &str,
+        lane: Purpose,
+        shard: u8,
+        ulid: &str,
+    ) -> Result<(), AwsError> {
         let answer = self
             .client
             .update_item()
@@ -224,12 +265,28 @@ impl Pacing {
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it; then nothing of it may be sent.
-    pub async fn put_claim(&self, number: &str, claim: &Claim, now: Timestamp) -> Result<(), AwsError> {
+    pub async fn put_claim(
+        &self,
+        number: &str,
+        claim: &Claim,
+        now: Timestamp,
+    ) -> Result<(), AwsError> {
         let mut item = key(format!("C#{number}"), claim_sk(claim.epoch, claim.block));
-        let refs = claim.references.iter().map(|(reference, attempt)| reference.opaque(*attempt)).collect();
+        let refs = claim
+            .references
+            .iter()
+            .map(|(reference, attempt)| reference.opaque(*attempt))
+            .collect();
         item.insert("refs".to_owned(), AttributeValue::Ss(refs));
         item.insert("ttl".to_owned(), n(now.plus_millis(8 * DAY).seconds()));
-        self.client.put_item().table_name(&self.table).set_item(Some(item)).send().await.map(|_put| ()).map_err(|e| AwsError::of("PutItem", &e))
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .send()
+            .await
+            .map(|_put| ())
+            .map_err(|e| AwsError::of("PutItem", &e))
     }
 
     /// Removes a claim whose records are all settled.
@@ -237,7 +294,8 @@ impl Pacing {
     /// # Errors
     /// [`AwsError`] when the table did not answer.
     pub async fn drop_claim(&self, number: &str, epoch: u64, block: u64) -> Result<(), AwsError> {
-        self.delete(key(format!("C#{number}"), claim_sk(epoch, block))).await
+        self.delete(key(format!("C#{number}"), claim_sk(epoch, block)))
+            .await
     }
 
     /// The claims that are still open, of any term.
@@ -250,8 +308,16 @@ impl Pacing {
             .iter()
             .filter_map(|item| {
                 let (epoch, block) = item.text("sk")?.split_once('#')?;
-                let references = item.set("refs").iter().filter_map(|text| RecordRef::from_opaque(text)).collect();
-                Some(Claim { epoch: epoch.parse().ok()?, block: block.parse().ok()?, references })
+                let references = item
+                    .set("refs")
+                    .iter()
+                    .filter_map(|text| RecordRef::from_opaque(text))
+                    .collect();
+                Some(Claim {
+                    epoch: epoch.parse().ok()?,
+                    block: block.parse().ok()?,
+                    references,
+                })
             })
             .collect())
     }
@@ -265,16 +331,30 @@ impl Pacing {
         item.insert("kind".to_owned(), s(due.kind.word()));
         item.insert("attempt".to_owned(), n(due.attempt));
         item.insert("ttl".to_owned(), n(due.at.plus_millis(8 * DAY).seconds()));
-        self.client.put_item().table_name(&self.table).set_item(Some(item)).send().await.map(|_put| ()).map_err(|e| AwsError::of("PutItem", &e))
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .send()
+            .await
+            .map(|_put| ())
+            .map_err(|e| AwsError::of("PutItem", &e))
     }
 
     /// What is due at a time, oldest first.
     ///
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
-    pub async fn due(&self, portfolio: &str, now: Timestamp, limit: i32) -> Result<Vec<Due>, AwsError> {
+    pub async fn due(
+        &self,
+        portfolio: &str,
+        now: Timestamp,
+        limit: i32,
+    ) -> Result<Vec<Due>, AwsError> {
         let end = format!("{:013}#~", now.millis().max(0));
-        let items = self.query(&format!("D#{portfolio}"), Some(&end), limit).await?;
+        let items = self
+            .query(&format!("D#{portfolio}"), Some(&end), limit)
+            .await?;
         Ok(items.iter().filter_map(due_of).collect())
     }
 
@@ -295,10 +375,23 @@ impl Pacing {
         self.delete(due_key(portfolio, due)).await
     }
 
-    async fn query(&self, pk: &str, until: Option<&str>, limit: i32) -> Result<Vec<Item>, AwsError> {
-        let mut call = self.client.query().table_name(&self.table).expression_attribute_values(":pk", s(pk)).limit(limit).consistent_read(true);
+    async fn query(
+        &self,
+        pk: &str,
+        until: Option<&str>,
+        limit: i32,
+    ) -> Result<Vec<Item>, AwsError> {
+        let mut call = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .expression_attribute_values(":pk", s(pk))
+            .limit(limit)
+            .consistent_read(true);
         call = match until {
-            Some(until) => call.key_condition_expression("pk = :pk AND sk <= :until").expression_attribute_values(":until", s(until)),
+            Some(until) => call
+                .key_condition_expression("pk = :pk AND sk <= :until")
+                .expression_attribute_values(":until", s(until)),
             None => call.key_condition_expression("pk = :pk"),
         };
         let answer = call.send().await.map_err(|e| AwsError::of("Query", &e))?;
@@ -346,7 +439,11 @@ fn lease_key(portfolio: &str) -> Item {
 }
 
 fn lease_of(item: &Item) -> Lease {
-    let count = |name| item.number(name).and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+    let count = |name| {
+        item.number(name)
+            .and_then(|n| u64::try_from(n).ok())
+            .unwrap_or(0)
+    };
     Lease {
         epoch: count("epoch"),
         heartbeat: count("hb"),
@@ -364,7 +461,10 @@ fn claim_sk(epoch: u64, block: u64) -> String {
 }
 
 fn due_key(portfolio: &str, due: &Due) -> Item {
-    key(format!("D#{portfolio}"), format!("{:013}#{}", due.at.millis().max(0), due.reference))
+    key(
+        format!("D#{portfolio}"),
+        format!("{:013}#{}", due.at.millis().max(0), due.reference),
+    )
 }
 
 fn due_of(item: &Item) -> Option<Due> {
@@ -373,6 +473,9 @@ fn due_of(item: &Item) -> Option<Due> {
         at: Timestamp::from_millis(at.parse().ok()?),
         reference: RecordRef::parse(reference)?,
         kind: DueKind::from_word(item.text("kind")?)?,
-        attempt: item.number("attempt").and_then(|a| u32::try_from(a).ok()).unwrap_or(1),
+        attempt: item
+            .number("attempt")
+            .and_then(|a| u32::try_from(a).ok())
+            .unwrap_or(1),
     })
 }

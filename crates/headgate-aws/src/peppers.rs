@@ -24,7 +24,9 @@ pub async fn pepper(aws: &Aws, key_id: &str, deployment: &str) -> Result<Pepper,
         .await
         .map_err(|e| AwsError::of("GenerateMac", &e))?;
     let mut bytes = answer.mac.map(Blob::into_inner).unwrap_or_default();
-    let pepper = <[u8; 32]>::try_from(bytes.as_slice()).map(Pepper::new).map_err(|_length| AwsError::new("GenerateMac", "not 32 bytes"));
+    let pepper = <[u8; 32]>::try_from(bytes.as_slice())
+        .map(Pepper::new)
+        .map_err(|_length| AwsError::new("GenerateMac", "not 32 bytes"));
     bytes.zeroize();
     pepper
 }

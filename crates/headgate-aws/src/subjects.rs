@@ -5,7 +5,9 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use headgate_domain::consent::{Consent, State, Subject};
-use headgate_domain::identity::{Bsuid, Identifier, Kind, Pepper, Phone, Pseudonym, SubjectId, pseudonym};
+use headgate_domain::identity::{
+    Bsuid, Identifier, Kind, Pepper, Phone, Pseudonym, SubjectId, pseudonym,
+};
 use headgate_domain::lane::{PURPOSES, Purpose};
 use headgate_domain::sealing::Place;
 use headgate_domain::time::{DAY, Timestamp};
@@ -45,7 +47,12 @@ pub struct ConsentRequest {
 impl Subjects {
     /// The table of a name.
     pub fn new(aws: &Aws, table: &str, keyring: Keyring, identity: Arc<Pepper>) -> Self {
-        Self { client: aws.dynamodb(), table: table.to_owned(), keyring, identity }
+        Self {
+            client: aws.dynamodb(),
+            table: table.to_owned(),
+            keyring,
+            identity,
+        }
     }
 
     /// The keys that seal this table's fields.
@@ -63,8 +70,16 @@ impl Subjects {
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
     pub async fn find(&self, identifier: &Identifier) -> Result<Option<SubjectId>, AwsError> {
-        let item = self.get(key(format!("I#{}", self.pseudonym(identifier).as_str()), "I")).await?;
-        Ok(item.as_ref().and_then(|i| i.text("subject")).and_then(|t| SubjectId::parse(t).ok()))
+        let item = self
+            .get(key(
+                format!("I#{}", self.pseudonym(identifier).as_str()),
+                "I",
+            ))
+            .await?;
+        Ok(item
+            .as_ref()
+            .and_then(|i| i.text("subject"))
+            .and_then(|t| SubjectId::parse(t).ok()))
     }
 
     /// The subject of the given identifiers, created if none of them is known.
@@ -73,7 +88,11 @@ impl Subjects {
     ///
     /// # Errors
     /// [`KeyringError`] when keys or tables are not available.
-    pub async fn find_or_create(&self, identifiers: &[Identifier], now: Timestamp) -> Result<SubjectId, KeyringError> {
+    pub async fn find_or_create(
+        &self,
+        identifiers: &[Identifier],
+        now: Timestamp,
+    ) -> Result<SubjectId, KeyringError> {
         let mut known = None;
         let mut missing = Vec::new();
         for identifier in identifiers {
@@ -92,14 +111,19 @@ impl Subjects {
             if let Some(winner) = self.link(identifier, &subject).await? {
                 subject = winner;
             } else {
-                self.store_identifier(&subject, identifier, now, created).await?;
+                self.store_identifier(&subject, identifier, now, created)
+                    .await?;
             }
         }
         Ok(subject)
     }
 
     /// Claims the pointer of an identifier; `Some` when another subject already has it.
-    async fn link(&self, identifier: &Identifier, subject: &SubjectId) -> Result<Option<SubjectId>, AwsError> {
+    async fn link(
+        &self,
+        identifier: &Identifier,
+        subject: &SubjectId,
+    ) -> Result<Option<SubjectId>, AwsError> {
         let mut item = key(format!("I#{}", self.pseudonym(identifier).as_str()), "I");
         item.insert("subject".to_owned(), s(subject.as_str()));
         let answer = self
@@ -120,30 +144,97 @@ impl Subjects {
         }
     }
 
-    async fn store_identifier(&self, subject: &SubjectId, identifier: &Identifier, now: Timestamp, created: bool) -> Result<(), KeyringError> {
+    async fn store_identifier(
+        &self,
+        subject: &SubjectId,
+        identifier: &Identifier,
+        now: Timestamp,
+        created: bool,
+    ) -> Result<(), KeyringError> {
+        if created && self.restore(subject, identifier, now).await? {
+            return Ok(());
+        }
         let salt = self.keyring.create_salts(subject).await?;
         let field = field_of(identifier);
         let pk = format!("S#{subject}");
-        let sealed = self.keyring.seal_vault(&salt, &place(&pk, field), identifier.reveal().as_bytes()).await?;
-        let mut call = self
-            .client
+        let sealed = self
+            .keyring
+            .seal_vault(&salt, &place(&pk, field), identifier.reveal().as_bytes())
+            .await?;
+        self.client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key(&pk, "S")))
             .expression_attribute_names("#f", field)
             .expression_attribute_values(":v", b(sealed))
-            .expression_attribute_values(":i", AttributeValue::Ss(vec![self.pseudonym(identifier).as_str().to_owned()]))
-            .expression_attribute_values(":now", ms(now));
-        let set = "SET #f = :v, created_at = if_not_exists(created_at, :now)";
-        call = if created {
-            call.expression_attribute_names("#ttl", "ttl")
-                .expression_attribute_values(":ttl", n(now.plus_millis(UNKNOWN_TTL_MS).seconds()))
-                .update_expression(format!("{set}, #ttl = :ttl ADD idents :i"))
-        } else {
-            call.update_expression(format!("{set} ADD idents :i"))
-        };
-        call.send().await.map_err(|e| AwsError::of("UpdateItem", &e))?;
+            .expression_attribute_values(
+                ":i",
+                AttributeValue::Ss(vec![self.pseudonym(identifier).as_str().to_owned()]),
+            )
+            .expression_attribute_values(":now", ms(now))
+            .update_expression(
+                "SET #f = :v, created_at = if_not_exists(created_at, :now) ADD idents :i",
+            )
+            .send()
+            .await
+            .map_err(|e| AwsError::of("UpdateItem", &e))?;
         Ok(())
+    }
+
+    /// Writes the row of a subject of whom only a pointer exists: a new one, or one whose creator has
+    /// not written it yet. `false`, and nothing is changed, when there is a row: it may hold a consent
+    /// by now, and must not get an expiry.
+    ///
+    /// # Errors
+    /// [`KeyringError`] when keys or tables are not available.
+    pub async fn restore(
+        &self,
+        subject: &SubjectId,
+        identifier: &Identifier,
+        now: Timestamp,
+    ) -> Result<bool, KeyringError> {
+        let salt = self.keyring.create_salts(subject).await?;
+        let field = field_of(identifier);
+        let pk = format!("S#{subject}");
+        let sealed = self
+            .keyring
+            .seal_vault(&salt, &place(&pk, field), identifier.reveal().as_bytes())
+            .await?;
+        let mut item = key(&pk, "S");
+        item.insert(field.to_owned(), b(sealed));
+        item.insert(
+            "idents".to_owned(),
+            AttributeValue::Ss(vec![self.pseudonym(identifier).as_str().to_owned()]),
+        );
+        item.insert("created_at".to_owned(), ms(now));
+        item.insert(
+            "ttl".to_owned(),
+            n(now.plus_millis(UNKNOWN_TTL_MS).seconds()),
+        );
+        let call = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)");
+        match call.send().await.map_err(|e| AwsError::of("PutItem", &e)) {
+            Ok(_) => Ok(true),
+            Err(e) if e.is("ConditionalCheckFailedException") => Ok(false),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Stores an identifier that leads to a subject but is not in its row: whoever linked it was interrupted.
+    ///
+    /// # Errors
+    /// [`KeyringError`] when keys or tables are not available.
+    pub async fn complete(
+        &self,
+        subject: &SubjectId,
+        identifier: &Identifier,
+        now: Timestamp,
+    ) -> Result<(), KeyringError> {
+        self.store_identifier(subject, identifier, now, false).await
     }
 
     /// Everything known about a subject, read consistently; `None` when there is no such person.
@@ -151,22 +242,40 @@ impl Subjects {
     /// # Errors
     /// [`KeyringError`] when keys or tables are not available.
     pub async fn load(&self, subject: &SubjectId) -> Result<Option<Subject>, KeyringError> {
-        let Some(item) = self.get(key(format!("S#{subject}"), "S")).await? else { return Ok(None) };
-        let salt = self.keyring.salt(subject).await?;
-        self.read(&item, &salt).await.map(Some)
+        Ok(self
+            .load_with_salt(subject)
+            .await?
+            .map(|(subject, _salt)| subject))
     }
 
-    /// What the rules need about several subjects, without their numbers, in one read per hundred.
+    /// Everything known about a subject and the salt to seal with, in one round trip.
+    ///
+    /// # Errors
+    /// [`KeyringError`] when keys or tables are not available.
+    pub async fn load_with_salt(
+        &self,
+        subject: &SubjectId,
+    ) -> Result<Option<(Subject, Salt)>, KeyringError> {
+        let (item, salt) = tokio::join!(
+            self.get(key(format!("S#{subject}"), "S")),
+            self.keyring.salt(subject)
+        );
+        let Some(item) = item? else { return Ok(None) };
+        let salt = salt?;
+        Ok(Some((self.read(&item, &salt).await?, salt)))
+    }
+
+    /// What the rules need about several subjects, without their numbers.
     ///
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
     pub async fn states(&self, subjects: &[SubjectId]) -> Result<Vec<Subject>, AwsError> {
-        let mut wanted = subjects.to_vec();
-        wanted.sort_unstable();
-        wanted.dedup();
-        let keys = wanted.iter().map(|id| key(format!("S#{id}"), "S")).collect();
-        let items = batch_get(&self.client, &self.table, keys).await?;
-        Ok(items.iter().filter_map(state_of).collect())
+        SubjectStates {
+            client: self.client.clone(),
+            table: self.table.clone(),
+        }
+        .load(subjects)
+        .await
     }
 
     async fn read(&self, item: &Item, salt: &Salt) -> Result<Subject, KeyringError> {
@@ -182,9 +291,20 @@ impl Subjects {
         Ok(subject)
     }
 
-    async fn opened(&self, item: &Item, salt: &Salt, pk: &str, field: &str) -> Result<Option<String>, KeyringError> {
-        let Some(sealed) = item.bytes(field) else { return Ok(None) };
-        let plain = self.keyring.open_vault(salt, &place(pk, field), sealed).await?;
+    async fn opened(
+        &self,
+        item: &Item,
+        salt: &Salt,
+        pk: &str,
+        field: &str,
+    ) -> Result<Option<String>, KeyringError> {
+        let Some(sealed) = item.bytes(field) else {
+            return Ok(None);
+        };
+        let plain = self
+            .keyring
+            .open_vault(salt, &place(pk, field), sealed)
+            .await?;
         Ok(String::from_utf8(plain.into_revealed()).ok())
     }
 
@@ -192,11 +312,24 @@ impl Subjects {
     ///
     /// # Errors
     /// [`KeyringError`] when keys or tables are not available.
-    pub async fn put_reference(&self, subject: &SubjectId, reference: &str) -> Result<(), KeyringError> {
+    pub async fn put_reference(
+        &self,
+        subject: &SubjectId,
+        reference: &str,
+    ) -> Result<(), KeyringError> {
         let pk = format!("S#{subject}");
         let salt = self.keyring.salt(subject).await?;
-        let sealed = self.keyring.seal_vault(&salt, &place(&pk, "ref"), reference.as_bytes()).await?;
-        self.update(&pk, "SET #r = :r", &[("#r", "ref")], vec![(":r", b(sealed))]).await?;
+        let sealed = self
+            .keyring
+            .seal_vault(&salt, &place(&pk, "ref"), reference.as_bytes())
+            .await?;
+        self.update(
+            &pk,
+            "SET #r = :r",
+            &[("#r", "ref")],
+            vec![(":r", b(sealed))],
+        )
+        .await?;
         Ok(())
     }
 
@@ -204,14 +337,36 @@ impl Subjects {
     ///
     /// # Errors
     /// [`KeyringError`] when keys or tables are not available.
-    pub async fn put_evidence(&self, subject: &SubjectId, ledger_event: &str, evidence: &[u8]) -> Result<(), KeyringError> {
+    pub async fn put_evidence(
+        &self,
+        subject: &SubjectId,
+        ledger_event: &str,
+        evidence: &[u8],
+    ) -> Result<(), KeyringError> {
         let pk = format!("S#{subject}");
         let sk = format!("E#{ledger_event}");
         let salt = self.keyring.salt(subject).await?;
-        let sealed = self.keyring.seal_vault(&salt, &Place { table: "subjects", key: &format!("{pk}/{sk}"), field: "evidence" }, evidence).await?;
+        let sealed = self
+            .keyring
+            .seal_vault(
+                &salt,
+                &Place {
+                    table: "subjects",
+                    key: &format!("{pk}/{sk}"),
+                    field: "evidence",
+                },
+                evidence,
+            )
+            .await?;
         let mut item = key(pk, sk);
         item.insert("evidence".to_owned(), b(sealed));
-        self.client.put_item().table_name(&self.table).set_item(Some(item)).send().await.map_err(|e| AwsError::of("PutItem", &e))?;
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .send()
+            .await
+            .map_err(|e| AwsError::of("PutItem", &e))?;
         Ok(())
     }
 
@@ -219,7 +374,13 @@ impl Subjects {
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
-    pub async fn put_consent(&self, subject: &SubjectId, purpose: Purpose, judged: Option<&Consent>, new: &Consent) -> Result<bool, AwsError> {
+    pub async fn put_consent(
+        &self,
+        subject: &SubjectId,
+        purpose: Purpose,
+        judged: Option<&Consent>,
+        new: &Consent,
+    ) -> Result<bool, AwsError> {
         let value = AttributeValue::M(
             [
                 ("state".to_owned(), s(new.state.word())),
@@ -245,12 +406,19 @@ impl Subjects {
                 .expression_attribute_names("#event", "event")
                 .expression_attribute_values(":event", s(judged.event.as_str())),
         };
-        match call.send().await.map_err(|e| AwsError::of("UpdateItem", &e)) {
+        match call
+            .send()
+            .await
+            .map_err(|e| AwsError::of("UpdateItem", &e))
+        {
             Ok(_) => Ok(true),
             Err(e) if e.is("ConditionalCheckFailedException") => {
                 // A retried call may meet its own write.
                 let now = self.states(std::slice::from_ref(subject)).await?;
-                Ok(now.first().and_then(|s| s.consent(purpose)).is_some_and(|c| c.event == new.event))
+                Ok(now
+                    .first()
+                    .and_then(|s| s.consent(purpose))
+                    .is_some_and(|c| c.event == new.event))
             }
             Err(e) => Err(e),
         }
@@ -281,7 +449,12 @@ impl Subjects {
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
-    pub async fn note_meta_stop(&self, subject: &SubjectId, stop: bool, at: Timestamp) -> Result<(), AwsError> {
+    pub async fn note_meta_stop(
+        &self,
+        subject: &SubjectId,
+        stop: bool,
+        at: Timestamp,
+    ) -> Result<(), AwsError> {
         let answer = self
             .client
             .update_item()
@@ -300,15 +473,29 @@ impl Subjects {
         }
     }
 
-    async fn update(&self, pk: &str, expression: &str, names: &[(&str, &str)], values: Vec<(&str, AttributeValue)>) -> Result<(), AwsError> {
-        let mut call = self.client.update_item().table_name(&self.table).set_key(Some(key(pk, "S"))).update_expression(expression);
+    async fn update(
+        &self,
+        pk: &str,
+        expression: &str,
+        names: &[(&str, &str)],
+        values: Vec<(&str, AttributeValue)>,
+    ) -> Result<(), AwsError> {
+        let mut call = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(pk, "S")))
+            .update_expression(expression);
         for (name, attribute) in names {
             call = call.expression_attribute_names(*name, *attribute);
         }
         for (name, value) in values {
             call = call.expression_attribute_values(name, value);
         }
-        call.send().await.map(|_updated| ()).map_err(|e| AwsError::of("UpdateItem", &e))
+        call.send()
+            .await
+            .map(|_updated| ())
+            .map_err(|e| AwsError::of("UpdateItem", &e))
     }
 
     async fn get(&self, wanted: Item) -> Result<Option<Item>, AwsError> {
@@ -328,8 +515,51 @@ impl Subjects {
     ///
     /// # Errors
     /// [`AwsError`] when the table cannot be reached.
-    pub async fn use_request(&self, code_hash: &str, now: Timestamp, by: &str) -> Result<Option<ConsentRequest>, AwsError> {
-        ConsentRequests { client: self.client.clone(), table: self.table.clone() }.redeem(code_hash, now, by).await
+    pub async fn use_request(
+        &self,
+        code_hash: &str,
+        now: Timestamp,
+        by: &str,
+    ) -> Result<Option<ConsentRequest>, AwsError> {
+        ConsentRequests {
+            client: self.client.clone(),
+            table: self.table.clone(),
+        }
+        .redeem(code_hash, now, by)
+        .await
+    }
+}
+
+/// The consent states alone, for the sender: it needs no pepper and opens no number.
+#[derive(Clone)]
+pub struct SubjectStates {
+    client: aws_sdk_dynamodb::Client,
+    table: String,
+}
+
+impl SubjectStates {
+    /// The states in the subjects table.
+    pub fn new(aws: &Aws, table: &str) -> Self {
+        Self {
+            client: aws.dynamodb(),
+            table: table.to_owned(),
+        }
+    }
+
+    /// What the rules need about several subjects, consistently, in one read per hundred.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn load(&self, subjects: &[SubjectId]) -> Result<Vec<Subject>, AwsError> {
+        let mut wanted = subjects.to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let keys = wanted
+            .iter()
+            .map(|id| key(format!("S#{id}"), "S"))
+            .collect();
+        let items = batch_get(&self.client, &self.table, keys).await?;
+        Ok(items.iter().filter_map(state_of).collect())
     }
 }
 
@@ -343,16 +573,33 @@ pub struct ConsentRequests {
 impl ConsentRequests {
     /// The requests in the subjects table.
     pub fn new(aws: &Aws, table: &str) -> Self {
-        Self { client: aws.dynamodb(), table: table.to_owned() }
+        Self {
+            client: aws.dynamodb(),
+            table: table.to_owned(),
+        }
     }
 
     /// Stores a request under the hash of its code.
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
-    pub async fn put(&self, code_hash: &str, request: &ConsentRequest, expires_at: Timestamp) -> Result<(), AwsError> {
+    pub async fn put(
+        &self,
+        code_hash: &str,
+        request: &ConsentRequest,
+        expires_at: Timestamp,
+    ) -> Result<(), AwsError> {
         let mut item = key(format!("R#{code_hash}"), "R");
-        item.insert("purposes".to_owned(), AttributeValue::Ss(request.purposes.iter().map(|p| p.word().to_owned()).collect()));
+        item.insert(
+            "purposes".to_owned(),
+            AttributeValue::Ss(
+                request
+                    .purposes
+                    .iter()
+                    .map(|p| p.word().to_owned())
+                    .collect(),
+            ),
+        );
         item.insert("notice".to_owned(), s(request.notice.as_str()));
         item.insert("locale".to_owned(), s(request.locale.as_str()));
         item.insert("requested_at".to_owned(), ms(request.requested_at));
@@ -369,7 +616,12 @@ impl ConsentRequests {
     }
 
     /// `by` names the message that redeems, so that its redelivery redeems again and nobody else's does.
-    async fn redeem(&self, code_hash: &str, now: Timestamp, by: &str) -> Result<Option<ConsentRequest>, AwsError> {
+    async fn redeem(
+        &self,
+        code_hash: &str,
+        now: Timestamp,
+        by: &str,
+    ) -> Result<Option<ConsentRequest>, AwsError> {
         let answer = self
             .client
             .update_item()
@@ -386,7 +638,11 @@ impl ConsentRequests {
         match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
             Ok(answer) => Ok(answer.attributes.as_ref().and_then(|item| {
                 Some(ConsentRequest {
-                    purposes: item.set("purposes").iter().filter_map(|w| Purpose::from_word(w)).collect(),
+                    purposes: item
+                        .set("purposes")
+                        .iter()
+                        .filter_map(|w| Purpose::from_word(w))
+                        .collect(),
                     notice: item.text("notice")?.to_owned(),
                     locale: item.text("locale")?.to_owned(),
                     requested_at: item.time("requested_at")?,
@@ -399,7 +655,11 @@ impl ConsentRequests {
 }
 
 /// The pseudonym of a wamid, under the message-ref pepper.
-pub fn message_pseudonym(pepper: &Pepper, deployment: &str, wamid: &headgate_domain::identity::Wamid) -> Pseudonym {
+pub fn message_pseudonym(
+    pepper: &Pepper,
+    deployment: &str,
+    wamid: &headgate_domain::identity::Wamid,
+) -> Pseudonym {
     pseudonym(pepper, Kind::Message, PEPPER, deployment, wamid.reveal())
 }
 
@@ -411,7 +671,11 @@ const fn field_of(identifier: &Identifier) -> &'static str {
 }
 
 const fn place<'a>(pk: &'a str, field: &'a str) -> Place<'a> {
-    Place { table: "subjects", key: pk, field }
+    Place {
+        table: "subjects",
+        key: pk,
+        field,
+    }
 }
 
 fn state_of(item: &Item) -> Option<Subject> {

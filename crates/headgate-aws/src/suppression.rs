@@ -18,7 +18,10 @@ pub struct Suppression {
 impl Suppression {
     /// The table of a name.
     pub fn new(aws: &Aws, table: &str) -> Self {
-        Self { client: aws.dynamodb(), table: table.to_owned() }
+        Self {
+            client: aws.dynamodb(),
+            table: table.to_owned(),
+        }
     }
 
     /// The purposes that an entry of any of the keys covers, read consistently.
@@ -29,12 +32,19 @@ impl Suppression {
         let mut wanted = keys.to_vec();
         wanted.sort_unstable();
         wanted.dedup();
-        let wanted = wanted.into_iter().map(|k| [("pk".to_owned(), s(k))].into()).collect();
+        let wanted = wanted
+            .into_iter()
+            .map(|k| [("pk".to_owned(), s(k))].into())
+            .collect();
         let items = batch_get(&self.client, &self.table, wanted).await?;
         Ok(items
             .iter()
             .filter_map(|item| {
-                let purposes = item.set("purposes").iter().filter_map(|w| Purpose::from_word(w)).collect();
+                let purposes = item
+                    .set("purposes")
+                    .iter()
+                    .filter_map(|w| Purpose::from_word(w))
+                    .collect();
                 Some((item.text("pk")?.to_owned(), purposes))
             })
             .collect())
@@ -44,7 +54,13 @@ impl Suppression {
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
-    pub async fn add(&self, key: &Pseudonym, purposes: &[Purpose], at: Timestamp, method: &str) -> Result<(), AwsError> {
+    pub async fn add(
+        &self,
+        key: &Pseudonym,
+        purposes: &[Purpose],
+        at: Timestamp,
+        method: &str,
+    ) -> Result<(), AwsError> {
         self.client
             .update_item()
             .table_name(&self.table)
@@ -65,7 +81,12 @@ impl Suppression {
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
-    pub async fn lift(&self, key: &Pseudonym, purposes: &[Purpose], yes_at: Timestamp) -> Result<(), AwsError> {
+    pub async fn lift(
+        &self,
+        key: &Pseudonym,
+        purposes: &[Purpose],
+        yes_at: Timestamp,
+    ) -> Result<(), AwsError> {
         let answer = self
             .client
             .update_item()

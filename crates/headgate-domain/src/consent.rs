@@ -137,6 +137,9 @@ pub const METHODS: [&str; 16] = [
     "quick_reply",
 ];
 
+/// The channels on which we hear a person ourselves: nobody else can attest a yes given there.
+const HEARD_BY_US: [&str; 5] = ["keyword", "message_in", "meta_switch", "link", "quick_reply"];
+
 /// A consent record as an app sends it (`schemas/consent-record.v1.json`).
 #[derive(Clone, Debug)]
 pub struct ConsentRecord {
@@ -188,6 +191,9 @@ impl ConsentRecord {
         let method = fields.text("method")?;
         if !METHODS.contains(&method) {
             return Err(Refusal::at(Code::Malformed, "method", "is not one of the documented methods (schemas/consent-record.v1.json)"));
+        }
+        if action == Action::Given && HEARD_BY_US.contains(&method) {
+            return Err(Refusal::at(Code::Malformed, "method", "is a channel of the person's own; a yes given there is recorded by Headgate, not attested by an app"));
         }
         let occurred_at = fields.optional_time("occurred_at", "occurred_at")?.unwrap_or(now);
         if occurred_at.millis_since(now) > 5 * MINUTE {
@@ -300,6 +306,17 @@ mod tests {
         assert_eq!(apply(None, Action::Requested, t(0), t(0)), Outcome::Change(State::Requested));
         let no = consent(State::Withdrawn, t(0));
         assert_eq!(apply(Some(&no), Action::Requested, t(5), t(5)), Outcome::RecordOnly);
+    }
+
+    #[test]
+    fn nobody_attests_a_yes_on_the_persons_own_channel_but_a_no_counts_from_anywhere() {
+        for method in HEARD_BY_US {
+            let record = |action: &str| {
+                format!(r#"{{"schema":"headgate.consent/1","id":"c1","to":{{"phone":"+16135550123"}},"purpose":"marketing","action":"{action}","method":"{method}","notice":"Yes","evidence":{{"form":"f"}}}}"#)
+            };
+            assert_eq!(ConsentRecord::parse(&record("given"), t(0)).unwrap_err().field, Some("method"), "{method}");
+            assert!(ConsentRecord::parse(&record("withdrawn"), t(0)).is_ok(), "{method}");
+        }
     }
 
     #[test]

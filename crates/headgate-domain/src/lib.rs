@@ -11,6 +11,8 @@ pub mod event;
 pub mod identity;
 pub mod lane;
 pub mod ledger;
+pub mod link;
+pub mod optin_code;
 pub mod optout;
 pub mod outbound;
 pub mod pacing;

@@ -28,9 +28,11 @@ impl Pace {
     /// The schedule runs at 98.5 % of the limit at 80/s and 99.5 % at 1,000/s: what is left absorbs
     /// the spread of arrivals at Meta's end (performance.md 2.3).
     pub fn new(per_second: u32, now: u64) -> Self {
-        let limit = usize::try_from(per_second.max(1)).unwrap_or(1);
         let guard_permille = if per_second >= 1_000 { 995 } else { 985 };
         let per_thousand_seconds = u64::from(per_second.max(1)).saturating_mul(guard_permille);
+        // The ring holds the guarded limit, rounded up: at 80/s one place of the window stays free
+        // for what the network pushes together.
+        let limit = usize::try_from(per_thousand_seconds.div_ceil(1_000)).unwrap_or(1);
         let slot_ns = SECOND_NS.saturating_mul(1_000).checked_div(per_thousand_seconds).unwrap_or(SECOND_NS);
         Self { limit, slot_ns, next_slot: now, ring: VecDeque::with_capacity(limit), rest_until: 0 }
     }

@@ -1,1 +1,18 @@
-//! placeholder
+//! The Graph API client: the only code that calls Meta.
+//!
+//! Owns the request, the connection and the reading of the answer into one of six outcomes. It
+//! promises that a send whose outcome is unknown is called [`Outcome::Ambiguous`] and nothing
+//! else (I6): there is no idempotency key, so a repeated send is a second message. It does not
+//! pace, retry, follow redirects or use a proxy, and it sends only with a `SendPermit` (I3). No text
+//! that leaves it holds an address: Meta takes secrets in query strings.
+
+mod answer;
+mod client;
+mod codes;
+mod outcome;
+
+pub use client::{GraphClient, InvalidClient, VERSION};
+pub use outcome::{NotAccepted, Outcome};
+
+#[cfg(test)]
+mod tests;

@@ -159,7 +159,11 @@ where
                 Err(_payload) => Field::code("panicked"),
             };
             let receives = Field::number(i64::from(receives));
-            log(Level::Error, "record_failed", &[("error", failure), ("receives", receives)]);
+            log(
+                Level::Error,
+                "record_failed",
+                &[("error", failure), ("receives", receives)],
+            );
             Some(index)
         })
         .buffer_unordered(concurrency.max(1))
@@ -254,7 +258,10 @@ mod tests {
         let record = event.records.first().unwrap();
         assert_eq!(record.receive_count(), 2);
         assert_eq!(record.sender_id(), Some("AROAEXAMPLE:app"));
-        assert_eq!(record.sent_at(), Some(Timestamp::from_millis(1_545_082_649_183)));
+        assert_eq!(
+            record.sent_at(),
+            Some(Timestamp::from_millis(1_545_082_649_183))
+        );
         assert_eq!(record.attribute("encoding"), Some("zstd"));
         assert!(record.event_source_arn.ends_with(":utility"));
     }
@@ -262,7 +269,9 @@ mod tests {
     #[test]
     fn the_response_is_spelled_as_lambda_wants_it() {
         let response = BatchResponse {
-            batch_item_failures: vec![BatchItemFailure { item_identifier: "m1".to_owned() }],
+            batch_item_failures: vec![BatchItemFailure {
+                item_identifier: "m1".to_owned(),
+            }],
         };
         let text = serde_json::to_string(&response).unwrap();
         assert_eq!(text, r#"{"batchItemFailures":[{"itemIdentifier":"m1"}]}"#);
@@ -270,7 +279,10 @@ mod tests {
 
     #[test]
     fn debug_does_not_show_a_body() {
-        let record = SqsRecord { body: "canary".to_owned(), ..SqsRecord::default() };
+        let record = SqsRecord {
+            body: "canary".to_owned(),
+            ..SqsRecord::default()
+        };
         assert!(!format!("{record:?}").contains("canary"));
     }
 }

@@ -17,7 +17,7 @@ pub fn system_clock() -> Clock {
 }
 
 /// The time of the machine now.
-#[allow(
+#[expect(
     clippy::disallowed_methods,
     reason = "the one home of the system clock"
 )]

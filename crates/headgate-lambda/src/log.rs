@@ -176,7 +176,10 @@ mod tests {
                 ("subject", Field::subject(&subject)),
                 ("code", Field::code("no_consent")),
                 ("count", Field::count(3)),
-                ("event", Field::code("a field cannot take the place of the event")),
+                (
+                    "event",
+                    Field::code("a field cannot take the place of the event"),
+                ),
             ],
         );
         assert!(!text.contains('\n'));
@@ -214,7 +217,11 @@ mod tests {
         std::panic::set_hook(before);
         assert!(outcome.is_err());
         let lines = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        assert!(lines.iter().any(|line| line.contains("\"panic\"") && line.contains("log.rs")));
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.contains("\"panic\"") && line.contains("log.rs"))
+        );
         assert!(lines.iter().all(|line| !line.contains("canary")));
     }
 }

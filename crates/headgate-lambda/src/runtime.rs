@@ -52,13 +52,34 @@ where
 async fn guarded<O, E: LogSafe>(
     work: impl Future<Output = Result<O, E>>,
 ) -> Result<O, InvocationFailed> {
-    let error = match AssertUnwindSafe(work).catch_unwind().await {
+    let error = match survive(work).await {
         Ok(Ok(done)) => return Ok(done),
         Ok(Err(error)) => Field::safe(&error),
-        Err(_payload) => Field::code("panicked"),
+        Err(panicked) => Field::safe(&panicked),
     };
     log::log(Level::Error, "invocation_failed", &[("error", error)]);
     Err(InvocationFailed)
+}
+
+/// The work panicked; the place is in the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a panic was caught")]
+pub struct Panicked;
+
+/// Consists of a text of ours.
+impl LogSafe for Panicked {}
+
+/// Runs one request so that a panic is an answer and not the payload's way into the logs.
+///
+/// # Errors
+/// [`Panicked`].
+pub async fn survive<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
+    // Unwind safety: what a request shares with the next are clients and caches that are replaced
+    // as a whole.
+    AssertUnwindSafe(work)
+        .catch_unwind()
+        .await
+        .map_err(|_payload| Panicked)
 }
 
 /// Prepares the process; first thing in every `main`.
@@ -68,7 +89,11 @@ pub fn start() {
 
 /// Logs why a function cannot start and makes the error for `main` to return (I5).
 pub fn refuse_to_start(why: &impl LogSafe) -> lambda_runtime::Error {
-    log::log(Level::Error, "cold_start_refused", &[("error", Field::safe(why))]);
+    log::log(
+        Level::Error,
+        "cold_start_refused",
+        &[("error", Field::safe(why))],
+    );
     InvocationFailed.into()
 }
 
@@ -82,7 +107,10 @@ mod tests {
         let failed = guarded(async { Err::<(), _>("the queue is away") }).await;
         assert_eq!(failed, Err(InvocationFailed));
         let panicked = guarded(async { panic!("canary-body") as Result<(), &'static str> }).await;
-        assert_eq!(panicked.map_err(|e| e.to_string().contains("canary")), Err(false));
+        assert_eq!(
+            panicked.map_err(|e| e.to_string().contains("canary")),
+            Err(false)
+        );
         assert_eq!(guarded(async { Ok::<_, &'static str>(7) }).await, Ok(7));
     }
 }

@@ -34,14 +34,13 @@ impl LogSafe for MissingSetting {}
 impl Settings {
     /// Reads the settings of this process: our own variables and AWS's standard ones. Variables of
     /// others are not taken along.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "the one home of the environment"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
     pub fn from_environment() -> Self {
         Self(
             std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .filter_map(|(name, value)| {
+                    Some((name.into_string().ok()?, value.into_string().ok()?))
+                })
                 .filter(|(name, _value)| name.starts_with("HEADGATE_") || name.starts_with("AWS_"))
                 .collect(),
         )
@@ -61,6 +60,11 @@ impl Settings {
             variable,
             what: what(variable),
         })
+    }
+
+    /// Looks variables up for who needs the standard ones, such as the AWS adapters.
+    pub fn lookup(&self) -> impl Fn(&str) -> Option<String> {
+        |variable| self.find(variable).map(str::to_owned)
     }
 
     /// The name behind a variable that may be absent; blank counts as absent.
@@ -118,9 +122,20 @@ mod tests {
             let text = settings
                 .name("HEADGATE_TABLE_KEYS")
                 .map_err(|missing| missing.to_string());
-            let expected = "HEADGATE_TABLE_KEYS is not set; it must name a DynamoDB table; see docs/data.md";
+            let expected =
+                "HEADGATE_TABLE_KEYS is not set; it must name a DynamoDB table; see docs/data.md";
             assert_eq!(text, Err(expected.to_owned()));
         }
+    }
+
+    #[test]
+    fn adapters_look_up_the_same_values() {
+        let settings = with("AWS_REGION", "ca-central-1");
+        assert_eq!(
+            settings.lookup()("AWS_REGION").as_deref(),
+            Some("ca-central-1")
+        );
+        assert_eq!(settings.lookup()("AWS_SESSION_TOKEN"), None);
     }
 
     #[test]

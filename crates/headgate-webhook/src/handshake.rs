@@ -112,7 +112,12 @@ mod tests {
 
     #[test]
     fn a_wrong_a_missing_and_a_blank_token_are_refused_alike() {
-        for token in ["&hub.verify_token=nex", "&hub.verify_token=next%00", "&hub.verify_token=", ""] {
+        for token in [
+            "&hub.verify_token=nex",
+            "&hub.verify_token=next%00",
+            "&hub.verify_token=",
+            "",
+        ] {
             let query = format!("hub.mode=subscribe&hub.challenge=1{token}");
             assert_eq!(ask(&query), Err(HandshakeRefused::Token), "{token}");
         }
@@ -138,7 +143,8 @@ mod tests {
             ("%C3%A9".to_owned(), false),
             (String::new(), false),
         ] {
-            let query = format!("hub.mode=subscribe&hub.verify_token=next&hub.challenge={challenge}");
+            let query =
+                format!("hub.mode=subscribe&hub.verify_token=next&hub.challenge={challenge}");
             assert_eq!(ask(&query).is_ok(), echoed, "{challenge}");
         }
     }

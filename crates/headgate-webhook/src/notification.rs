@@ -97,20 +97,24 @@ struct Walk {
 impl Walk {
     fn entry(&mut self, raw: &RawValue) {
         let Ok(entry) = serde_json::from_str::<Entry<'_>>(raw.get()) else {
-            return self.unreadable("an entry is not an object");
+            return self.unreadable("an entry is not an object", raw);
         };
         let id = entry.id.and_then(word).unwrap_or_default();
         let time = entry.time.and_then(moment);
         let Some(changes) = list(entry.changes) else {
-            return self.unreadable("the changes of an entry are not a list");
+            return self.unreadable("the changes of an entry are not a list", raw);
         };
         for raw in changes {
             let Ok(change) = serde_json::from_str::<Change<'_>>(raw.get()) else {
-                self.unreadable("a change is not an object");
+                self.unreadable("a change is not an object", raw);
                 continue;
             };
             let field = change.field.and_then(word).unwrap_or_default();
-            let place = Place { entry_id: &id, time, field: &field };
+            let place = Place {
+                entry_id: &id,
+                time,
+                field: &field,
+            };
             self.change(place, change.value.unwrap_or(RawValue::NULL));
         }
     }
@@ -121,12 +125,14 @@ impl Walk {
             return self.other(place, place.field, raw);
         }
         let Ok(value) = serde_json::from_str::<Value<'_>>(raw.get()) else {
-            return self.unreadable("the value of a change is not an object");
+            return self.unreadable("the value of a change is not an object", raw);
         };
-        let (Some(messages), Some(statuses), Some(preferences)) =
-            (list(value.messages), list(value.statuses), list(value.user_preferences))
-        else {
-            return self.unreadable("the updates of a change are not a list");
+        let (Some(messages), Some(statuses), Some(preferences)) = (
+            list(value.messages),
+            list(value.statuses),
+            list(value.user_preferences),
+        ) else {
+            return self.unreadable("the updates of a change are not a list", raw);
         };
         if messages.is_empty() && statuses.is_empty() && preferences.is_empty() {
             // For example `value.errors`, which concern the number and not a message.
@@ -141,20 +147,20 @@ impl Walk {
         let alone = messages.len() == 1;
         for raw in messages {
             let update = update::inbound(raw, number.as_deref(), &contacts, alone, place.time);
-            self.push(update);
+            self.push(update, raw);
         }
         for raw in statuses {
             match update::status(raw, number.as_deref(), place.time) {
-                Ok(Some(status)) => self.push(Ok(Update::Status(status))),
+                Ok(Some(status)) => self.updates.push(Update::Status(status)),
                 Ok(None) => self.other(place, "messages.statuses", raw),
-                Err(why) => self.unreadable(why),
+                Err(why) => self.unreadable(why, raw),
             }
         }
         for raw in preferences {
             match update::preference(raw, number.as_deref(), place.time) {
-                Ok(Some(preference)) => self.push(Ok(Update::Preference(preference))),
+                Ok(Some(preference)) => self.updates.push(Update::Preference(preference)),
                 Ok(None) => self.other(place, "user_preferences", raw),
-                Err(why) => self.unreadable(why),
+                Err(why) => self.unreadable(why, raw),
             }
         }
     }
@@ -168,16 +174,17 @@ impl Walk {
         }));
     }
 
-    fn push(&mut self, update: Result<Update, &'static str>) {
+    fn push(&mut self, update: Result<Update, &'static str>, raw: &RawValue) {
         match update {
             Ok(update) => self.updates.push(update),
-            Err(why) => self.unreadable(why),
+            Err(why) => self.unreadable(why, raw),
         }
     }
 
-    fn unreadable(&mut self, why: &'static str) {
+    fn unreadable(&mut self, why: &'static str, raw: &RawValue) {
         let index = self.updates.len();
-        self.updates.push(Update::Unreadable { index, why });
+        let raw = Personal::new(raw.get().to_owned());
+        self.updates.push(Update::Unreadable { index, why, raw });
     }
 }
 

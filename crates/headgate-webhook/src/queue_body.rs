@@ -73,7 +73,10 @@ pub fn encode(body: &VerifiedBody) -> Result<Encoded, TooLarge> {
         && !text.is_empty()
         && text.chars().all(sqs_carries)
     {
-        return Ok(Encoded { text: text.to_owned(), encoding: None });
+        return Ok(Encoded {
+            text: text.to_owned(),
+            encoding: None,
+        });
     }
     // Level 3 is zstd's own default: 3 MB of JSON in some ten milliseconds.
     let packed = zstd::bulk::compress(bytes, 3).map_err(|_foreign| TooLarge)?;
@@ -81,7 +84,10 @@ pub fn encode(body: &VerifiedBody) -> Result<Encoded, TooLarge> {
     if text.len() > LARGEST_MESSAGE {
         return Err(TooLarge);
     }
-    Ok(Encoded { text, encoding: Some(COMPRESSED) })
+    Ok(Encoded {
+        text,
+        encoding: Some(COMPRESSED),
+    })
 }
 
 /// Takes a body back from the queue.
@@ -102,13 +108,17 @@ pub fn decode(text: &str, encoding: Option<&str>) -> Result<VerifiedBody, Undeco
 }
 
 fn unpack(text: &str) -> Result<Vec<u8>, Undecodable> {
-    let packed = STANDARD.decode(text).map_err(|_foreign| Undecodable::Damaged)?;
+    let packed = STANDARD
+        .decode(text)
+        .map_err(|_foreign| Undecodable::Damaged)?;
     let mut reader = zstd::stream::read::Decoder::new(packed.as_slice())
         .map_err(|_foreign| Undecodable::Damaged)?;
     reader
         .window_log_max(WINDOW_LOG)
         .map_err(|_foreign| Undecodable::Damaged)?;
-    let one_too_many = u64::try_from(LARGEST_BODY).unwrap_or(u64::MAX).saturating_add(1);
+    let one_too_many = u64::try_from(LARGEST_BODY)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
     let mut bytes = Vec::new();
     reader
         .take(one_too_many)
@@ -158,7 +168,9 @@ mod tests {
         // A linear congruential sequence: no generator is needed to have no pattern for zstd.
         let mut state = 1_u64;
         let noise: Vec<u8> = std::iter::repeat_with(|| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             state.to_be_bytes()[0]
         })
         .take(LARGEST_MESSAGE)
@@ -175,8 +187,17 @@ mod tests {
 
     #[test]
     fn foreign_forms_are_refused() {
-        assert_eq!(decode("{}", Some("gzip")).err(), Some(Undecodable::Encoding));
-        assert_eq!(decode("not base64!", Some(COMPRESSED)).err(), Some(Undecodable::Damaged));
-        assert_eq!(decode("AAAA", Some(COMPRESSED)).err(), Some(Undecodable::Damaged));
+        assert_eq!(
+            decode("{}", Some("gzip")).err(),
+            Some(Undecodable::Encoding)
+        );
+        assert_eq!(
+            decode("not base64!", Some(COMPRESSED)).err(),
+            Some(Undecodable::Damaged)
+        );
+        assert_eq!(
+            decode("AAAA", Some(COMPRESSED)).err(),
+            Some(Undecodable::Damaged)
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! The signature of a notification.
 //!
 //! Owns `X-Hub-Signature-256`: HMAC-SHA256 over the raw bytes of the body, keyed by the app secret
-//! (developers.facebook.com, WhatsApp webhooks, read 2026-09-11). The result is a proof,
+//! (developers.facebook.com, `WhatsApp` webhooks, read 2026-09-11). The result is a proof,
 //! [`VerifiedBody`], and the parser takes nothing else. The signature covers no time, so a replay
 //! verifies; what follows must not care. The older SHA-1 header is not read.
 

@@ -1,1 +1,226 @@
-//! placeholder
+//! The public pages: opting in, stopping, and what is stored.
+//!
+//! Owns the I/O around the rules in [`decide`]: it reads the configuration, stores a consent
+//! request, queues a withdrawal. A stranger on the opt-in page causes no outgoing message and leaves
+//! no number; only the person's own message makes a request a consent. It erases nothing,
+//! reads no subject, and learns from a link only whose it is.
+
+mod answer;
+mod config;
+mod decide;
+mod html;
+mod layout;
+mod locale;
+mod pages;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use headgate_aws::controls::Controls;
+use headgate_aws::peppers::pepper;
+use headgate_aws::queue::Queue;
+use headgate_aws::subjects::{ConsentRequest, ConsentRequests};
+use headgate_aws::{Aws, AwsError, AwsSettings, random};
+use headgate_domain::identity::{Pepper, SubjectId};
+use headgate_domain::time::{HOUR, Timestamp};
+use headgate_domain::{consent, link, optin_code};
+use headgate_lambda::clock::Clock;
+use headgate_lambda::log::{Field, Level, log};
+use headgate_lambda::runtime::survive;
+use headgate_lambda::settings::{MissingSetting, Settings};
+use headgate_redact::LogSafe;
+use http::{Method, Request, Response, StatusCode};
+use serde_json::json;
+
+pub use config::Config;
+pub use locale::InvalidLocale;
+
+use decide::{Asked, Decision, Facts, Refused, Scope};
+use locale::Library;
+use pages::{Frame, Page};
+
+/// How long a code from the opt-in page waits for the person's message.
+const REQUEST_LIFE_MS: i64 = 72 * HOUR;
+
+/// The function cannot start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// A setting is missing.
+    #[error(transparent)]
+    Setting(#[from] MissingSetting),
+    /// AWS did not give what is needed.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The texts of a language are not complete.
+    #[error(transparent)]
+    Locale(#[from] InvalidLocale),
+}
+
+/// Each of its parts is.
+impl LogSafe for StartError {}
+
+/// The function.
+pub struct PrivacyWeb {
+    deployment: String,
+    base: String,
+    origin: String,
+    links: Arc<Pepper>,
+    library: Library,
+    controls: Controls,
+    requests: ConsentRequests,
+    consents: Queue,
+    clock: Clock,
+}
+
+impl PrivacyWeb {
+    /// Reads the settings and computes the pepper of the links; without them it does not start (I5).
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn new(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
+        let config = Config::read(settings)?;
+        let library = Library::read()?;
+        let aws = Aws::new(&AwsSettings::new(settings.lookup())?)?;
+        let links = Arc::new(pepper(&aws, &config.kms_mac_links, &config.deployment).await?);
+        Ok(Self {
+            origin: origin(&config.privacy_url),
+            controls: Controls::new(&aws, &config.table_controls),
+            requests: ConsentRequests::new(&aws, &config.table_subjects),
+            consents: Queue::new(&aws, &config.queue_consents_url),
+            deployment: config.deployment,
+            base: config.privacy_url,
+            links,
+            library,
+            clock,
+        })
+    }
+
+    /// Answers one request.
+    pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        match survive(self.answer(&request)).await {
+            Ok(response) => response,
+            Err(panicked) => {
+                log(Level::Error, "request_failed", &[("error", Field::safe(&panicked))]);
+                answer::bare(StatusCode::SERVICE_UNAVAILABLE, Bytes::new())
+            }
+        }
+    }
+
+    async fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        let facts = Facts {
+            method: request.method(),
+            path: request.uri().path(),
+            query: request.uri().query().unwrap_or_default(),
+            headers: request.headers(),
+            body: request.body(),
+        };
+        let locale = facts.locale();
+        let config = match self.controls.config().await {
+            Ok(config) => Some(config),
+            Err(error) => {
+                log(Level::Error, "configuration_unreadable", &[("error", Field::safe(&error))]);
+                None
+            }
+        };
+        let frame = Frame { texts: self.library.of(locale), locale, config: config.as_deref(), base: &self.base };
+        let decision = decide::decide(&facts, &self.origin, |token| link::verify(&self.links, &self.deployment, token));
+        let page = self.act(decision, &frame).await;
+        answer::answer(&page, &frame, facts.wants_json(), request.method() == Method::HEAD)
+    }
+
+    /// Does what was decided; what could not be made durable did not happen, and is said to.
+    async fn act(&self, decision: Decision, frame: &Frame<'_>) -> Page {
+        let done = match decision {
+            // A no must always be possible, so its page does without the configuration.
+            Decision::Show(decide::View::Unsubscribe) => return Page::View(decide::View::Unsubscribe),
+            Decision::Show(_) | Decision::Ask(_) if frame.config.is_none() => return Page::Refused(Refused::Unavailable),
+            Decision::Show(view) => return Page::View(view),
+            Decision::Refuse(refused) => return Page::Refused(refused),
+            Decision::Ask(asked) => self.ask(asked, frame).await,
+            Decision::Withdraw(subject, scope) => self.withdraw(&subject, scope).await.map(|()| Page::Unsubscribed(scope)),
+        };
+        done.unwrap_or_else(|error| {
+            log(Level::Error, "not_stored", &[("error", Field::safe(&error))]);
+            Page::Refused(Refused::Unavailable)
+        })
+    }
+
+    /// Stores a consent request under the hash of a fresh code.
+    async fn ask(&self, asked: Asked, frame: &Frame<'_>) -> Result<Page, AwsError> {
+        if asked.wording != pages::wording(frame, &asked.offered) {
+            return Ok(Page::Changed(asked.offered));
+        }
+        if asked.ticked.is_empty() {
+            return Ok(Page::NoneTicked(asked.offered));
+        }
+        let now = (self.clock)();
+        let code = optin_code::from_random(random()?);
+        let request = ConsentRequest {
+            notice: pages::notice(frame, &asked.offered, &asked.ticked),
+            purposes: asked.ticked,
+            locale: frame.locale.tag().to_owned(),
+            requested_at: now,
+        };
+        self.requests.put(&optin_code::hash(&code), &request, now.plus_millis(REQUEST_LIFE_MS)).await?;
+        log(Level::Info, "consent_requested", &[("purposes", Field::count(request.purposes.len()))]);
+        Ok(Page::Confirm(code))
+    }
+
+    /// Queues a withdrawal; returning means that SQS has it.
+    async fn withdraw(&self, subject: &SubjectId, scope: Scope) -> Result<(), AwsError> {
+        let record = withdrawal(subject, scope, random()?, (self.clock)());
+        self.consents.send(&record, &[]).await?;
+        log(Level::Info, "withdrawal_queued", &[("subject", Field::subject(subject))]);
+        Ok(())
+    }
+}
+
+/// The consent record of a withdrawal by link (`schemas/consent-record.v1.json`).
+fn withdrawal(subject: &SubjectId, scope: Scope, random: [u8; 16], at: Timestamp) -> String {
+    let purposes: Vec<&str> = scope.purposes().iter().map(|purpose| purpose.word()).collect();
+    json!({
+        "schema": consent::SCHEMA,
+        "id": format!("link-{:032x}", u128::from_be_bytes(random)),
+        "to": { "subject": subject.as_str() },
+        "purpose": purposes,
+        "action": "withdrawn",
+        "method": "link",
+        "occurred_at": at.to_string(),
+    })
+    .to_string()
+}
+
+/// Scheme, host and port of an address: what a browser calls the origin.
+fn origin(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
+    let host = rest.split('/').next().unwrap_or_default();
+    format!("{scheme}://{host}")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+    use headgate_domain::consent::{Action, ConsentRecord};
+    use headgate_domain::lane::Purpose;
+
+    use super::*;
+
+    #[test]
+    fn a_withdrawal_is_a_record_that_intake_accepts() {
+        let now = Timestamp::from_seconds(1_795_000_000);
+        let subject = SubjectId::from_random([7; 16]);
+        let body = withdrawal(&subject, Scope::Everything, [9; 16], now);
+        let record = ConsentRecord::parse(&body, now).unwrap();
+        assert_eq!(record.action, Action::Withdrawn);
+        assert_eq!(record.purposes, [Purpose::Marketing, Purpose::Utility]);
+        assert_eq!(record.method, "link");
+        assert_eq!(record.occurred_at, now);
+    }
+
+    #[test]
+    fn an_origin_has_no_path() {
+        assert_eq!(origin("https://privacy.maple.example"), "https://privacy.maple.example");
+        assert_eq!(origin("https://x.execute-api.eu-west-1.amazonaws.com/v1"), "https://x.execute-api.eu-west-1.amazonaws.com");
+        assert_eq!(origin("http://127.0.0.1:4010"), "http://127.0.0.1:4010");
+    }
+}

@@ -75,14 +75,21 @@ pub(crate) async fn answer(
         // A literal path wins over one with parameters.
         .min_by_key(|(_, parameters)| parameters.len());
     let Some((route, parameters)) = found else {
-        return host::json(StatusCode::FORBIDDEN, r#"{"message":"Missing Authentication Token"}"#);
+        return host::json(
+            StatusCode::FORBIDDEN,
+            r#"{"message":"Missing Authentication Token"}"#,
+        );
     };
-    request
-        .extensions_mut()
-        .insert(MatchedRoute { resource: route.path.clone(), parameters });
+    request.extensions_mut().insert(MatchedRoute {
+        resource: route.path.clone(),
+        parameters,
+    });
     match functions.request(&route.function, request).await {
         Some(response) => response,
-        None => host::json(StatusCode::BAD_GATEWAY, r#"{"message":"Internal server error"}"#),
+        None => host::json(
+            StatusCode::BAD_GATEWAY,
+            r#"{"message":"Internal server error"}"#,
+        ),
     }
 }
 
@@ -100,7 +107,9 @@ mod tests {
                 path: pattern.to_owned(),
                 function: String::new(),
             };
-            let read = route.parameters(path).map(|p| p.into_values().collect::<Vec<_>>().join(","));
+            let read = route
+                .parameters(path)
+                .map(|p| p.into_values().collect::<Vec<_>>().join(","));
             assert_eq!(read.as_deref(), expected, "{pattern} {path}");
         };
         check("/webhook", "/webhook", Some(""));

@@ -23,14 +23,18 @@ pub struct Calendar {
 impl Calendar {
     /// The calendar that agrees with the system clock.
     pub fn system() -> Self {
-        Self { offset_ms: Arc::new(AtomicI64::new(0)) }
+        Self {
+            offset_ms: Arc::new(AtomicI64::new(0)),
+        }
     }
 
     /// A calendar that reads today's 09:00:00 UTC now, whatever the time of day is.
     pub fn at_fixed_morning() -> Self {
         let now = system_ms();
         let morning = now - now.rem_euclid(DAY_MS) + MORNING_MS;
-        Self { offset_ms: Arc::new(AtomicI64::new(morning - now)) }
+        Self {
+            offset_ms: Arc::new(AtomicI64::new(morning - now)),
+        }
     }
 
     /// The time of the calendar, in epoch milliseconds.
@@ -74,7 +78,9 @@ pub(crate) fn utc(at_ms: i64) -> Result<OffsetDateTime> {
 
 /// `2026-11-22T09:00:00Z`, the form of EventBridge times.
 pub(crate) fn rfc3339(at_ms: i64) -> Result<String> {
-    utc(at_ms)?.format(&Rfc3339).context("the time cannot be written")
+    utc(at_ms)?
+        .format(&Rfc3339)
+        .context("the time cannot be written")
 }
 
 #[cfg(test)]

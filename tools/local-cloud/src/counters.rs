@@ -38,7 +38,10 @@ pub struct Counters {
 impl Counters {
     /// Calls of one operation.
     pub fn calls_of(&self, service: Service, operation: &str) -> u64 {
-        self.calls.get(&(service, operation.to_owned())).copied().unwrap_or_default()
+        self.calls
+            .get(&(service, operation.to_owned()))
+            .copied()
+            .unwrap_or_default()
     }
 }
 
@@ -55,6 +58,9 @@ impl Tally {
     }
 
     pub(crate) fn snapshot(&self) -> BTreeMap<(Service, String), u64> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }

@@ -33,10 +33,16 @@ pub(crate) struct Cron {
 impl Expression {
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let inner = |name: &str| {
-            text.trim().strip_prefix(name).and_then(|t| t.strip_prefix('(')).and_then(|t| t.strip_suffix(')'))
+            text.trim()
+                .strip_prefix(name)
+                .and_then(|t| t.strip_prefix('('))
+                .and_then(|t| t.strip_suffix(')'))
         };
         if let Some(rate) = inner("rate") {
-            let (value, unit) = rate.trim().split_once(' ').context("a rate is a number and a unit")?;
+            let (value, unit) = rate
+                .trim()
+                .split_once(' ')
+                .context("a rate is a number and a unit")?;
             let value: i64 = value.parse().context("a rate is a number and a unit")?;
             let unit = match unit.trim().trim_end_matches('s') {
                 "minute" => MINUTE_MS,
@@ -47,9 +53,12 @@ impl Expression {
             if value < 1 {
                 bail!("a rate is at least 1");
             }
-            return Ok(Self::Rate { period_ms: value.saturating_mul(unit) });
+            return Ok(Self::Rate {
+                period_ms: value.saturating_mul(unit),
+            });
         }
-        let cron = inner("cron").with_context(|| format!("{text} is neither a rate nor a cron expression"))?;
+        let cron = inner("cron")
+            .with_context(|| format!("{text} is neither a rate nor a cron expression"))?;
         let fields: Vec<&str> = cron.split_whitespace().collect();
         let [minutes, hours, days, months, weekdays, years] = fields.as_slice() else {
             bail!("{text} does not have six fields")
@@ -62,9 +71,17 @@ impl Expression {
                 months,
                 1,
                 12,
-                &["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"],
+                &[
+                    "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV",
+                    "DEC",
+                ],
             )?,
-            weekdays: field(weekdays, 1, 7, &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"])?,
+            weekdays: field(
+                weekdays,
+                1,
+                7,
+                &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"],
+            )?,
             years: field(years, 1970, 2199, &[])?,
         })))
     }
@@ -72,7 +89,10 @@ impl Expression {
     /// The first occurrence after a time; `None` if there is none within ten years.
     pub(crate) fn next_after(&self, at_ms: i64) -> Option<i64> {
         match self {
-            Self::Rate { period_ms } => at_ms.div_euclid(*period_ms).checked_add(1)?.checked_mul(*period_ms),
+            Self::Rate { period_ms } => at_ms
+                .div_euclid(*period_ms)
+                .checked_add(1)?
+                .checked_mul(*period_ms),
             Self::Cron(cron) => cron.next_after(at_ms),
         }
     }
@@ -80,14 +100,21 @@ impl Expression {
     /// Whether occurrences are at least an hour apart.
     pub(crate) fn is_hourly_or_rarer(&self) -> bool {
         // Any moment will do: the sets of a cron expression repeat.
-        let Some(first) = self.next_after(0) else { return true };
-        self.next_after(first).is_none_or(|second| second - first >= 60 * MINUTE_MS)
+        let Some(first) = self.next_after(0) else {
+            return true;
+        };
+        self.next_after(first)
+            .is_none_or(|second| second - first >= 60 * MINUTE_MS)
     }
 }
 
 impl Cron {
     fn next_after(&self, at_ms: i64) -> Option<i64> {
-        let start = utc(at_ms.div_euclid(MINUTE_MS).checked_add(1)?.checked_mul(MINUTE_MS)?).ok()?;
+        let start = utc(at_ms
+            .div_euclid(MINUTE_MS)
+            .checked_add(1)?
+            .checked_mul(MINUTE_MS)?)
+        .ok()?;
         let mut date = start.date();
         let mut earliest = (u16::from(start.hour()), u16::from(start.minute()));
         for _ in 0..3_660 {
@@ -112,7 +139,9 @@ impl Cron {
         let weekday = u16::from(date.weekday().number_days_from_sunday()).saturating_add(1);
         let year = u16::try_from(date.year()).unwrap_or_default();
         self.days.contains(&u16::from(date.day()))
-            && self.months.contains(&u16::from(u8::from(date.month() as Month)))
+            && self
+                .months
+                .contains(&u16::from(u8::from(date.month() as Month)))
             && self.weekdays.contains(&weekday)
             && self.years.contains(&year)
     }
@@ -124,7 +153,9 @@ fn field(text: &str, min: u16, max: u16, names: &[&str]) -> Result<BTreeSet<u16>
         if let Some(at) = names.iter().position(|n| n.eq_ignore_ascii_case(part)) {
             return Ok(u16::try_from(at).unwrap_or_default().saturating_add(min));
         }
-        let value = part.parse().with_context(|| format!("{part} is not supported in a cron expression"))?;
+        let value = part
+            .parse()
+            .with_context(|| format!("{part} is not supported in a cron expression"))?;
         if !(min..=max).contains(&value) {
             bail!("{value} is out of range in a cron expression");
         }
@@ -132,7 +163,10 @@ fn field(text: &str, min: u16, max: u16, names: &[&str]) -> Result<BTreeSet<u16>
     };
     for part in text.split(',') {
         let (range, step) = match part.split_once('/') {
-            Some((range, step)) => (range, Some(step.parse::<u16>().context("a step is a number")?)),
+            Some((range, step)) => (
+                range,
+                Some(step.parse::<u16>().context("a step is a number")?),
+            ),
             None => (part, None),
         };
         let (from, to) = match range {
@@ -161,7 +195,11 @@ mod tests {
         assert_eq!(rfc3339(at).unwrap(), "2026-11-22T09:30:00Z");
         let check = |text: &str, expected: &str, rare: bool| {
             let expression = Expression::parse(text).unwrap();
-            assert_eq!(rfc3339(expression.next_after(at).unwrap()).unwrap(), expected, "{text}");
+            assert_eq!(
+                rfc3339(expression.next_after(at).unwrap()).unwrap(),
+                expected,
+                "{text}"
+            );
             assert_eq!(expression.is_hourly_or_rarer(), rare, "{text}");
         };
         check("rate(1 minute)", "2026-11-22T09:31:00Z", false);
@@ -176,7 +214,13 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_refused() {
-        for text in ["rate(0 minutes)", "rate(5)", "cron(0 0 L * ? *)", "cron(* * * *)", "at(2026-01-01)"] {
+        for text in [
+            "rate(0 minutes)",
+            "rate(5)",
+            "cron(0 0 L * ? *)",
+            "cron(* * * *)",
+            "at(2026-01-01)",
+        ] {
             assert!(Expression::parse(text).is_err(), "{text}");
         }
     }

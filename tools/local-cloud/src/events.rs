@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 
 use crate::calendar::{Calendar, rfc3339};
 use crate::host;
-use crate::sqs::{Sqs, random_id};
+use crate::ids::random_id;
+use crate::sqs::Sqs;
 use crate::stack::{ACCOUNT, REGION};
 
 const MAX_ENTRIES: usize = 10;
@@ -59,7 +60,10 @@ struct Entry {
 impl Bus {
     pub(crate) fn answer(&self, operation: &str, body: &[u8]) -> Response<Bytes> {
         if operation != "PutEvents" {
-            return refuse("UnknownOperationException", "The operation is not supported locally.");
+            return refuse(
+                "UnknownOperationException",
+                "The operation is not supported locally.",
+            );
         }
         let Ok(request) = serde_json::from_slice::<PutEvents>(body) else {
             return refuse("SerializationException", "The request cannot be read.");
@@ -74,10 +78,16 @@ impl Bus {
         }
         let size: usize = request.entries.iter().map(Entry::size).sum();
         if size > MAX_BYTES {
-            return refuse("ValidationException", "Total size of the entries in the request is over the limit.");
+            return refuse(
+                "ValidationException",
+                "Total size of the entries in the request is over the limit.",
+            );
         }
-        let results: Vec<Result<String, (&str, &str)>> =
-            request.entries.iter().map(|entry| self.put(entry)).collect();
+        let results: Vec<Result<String, (&str, &str)>> = request
+            .entries
+            .iter()
+            .map(|entry| self.put(entry))
+            .collect();
         let failed = results.iter().filter(|r| r.is_err()).count();
         let entries: Vec<Value> = results
             .into_iter()
@@ -92,28 +102,40 @@ impl Bus {
 
     fn put(&self, entry: &Entry) -> Result<String, (&'static str, &'static str)> {
         let given = |field: &Option<String>| field.clone().filter(|f| !f.is_empty());
-        let source = given(&entry.source)
-            .ok_or(("InvalidArgument", "Parameter Source is not valid. Reason: Source is a required argument."))?;
+        let source = given(&entry.source).ok_or((
+            "InvalidArgument",
+            "Parameter Source is not valid. Reason: Source is a required argument.",
+        ))?;
         let kind = given(&entry.detail_type).ok_or((
             "InvalidArgument",
             "Parameter DetailType is not valid. Reason: DetailType is a required argument.",
         ))?;
-        let detail = given(&entry.detail)
-            .ok_or(("InvalidArgument", "Parameter Detail is not valid. Reason: Detail is a required argument."))?;
+        let detail = given(&entry.detail).ok_or((
+            "InvalidArgument",
+            "Parameter Detail is not valid. Reason: Detail is a required argument.",
+        ))?;
         let detail: Value = serde_json::from_str(&detail)
             .ok()
             .filter(Value::is_object)
             .ok_or(("MalformedDetail", "Detail is malformed."))?;
         if source.starts_with("aws.") {
-            return Err(("NotAuthorizedForSourceException", "Not authorized for the source."));
+            return Err((
+                "NotAuthorizedForSourceException",
+                "Not authorized for the source.",
+            ));
         }
         let bus = entry.event_bus_name.as_deref().unwrap_or("default");
         let bus = bus.rsplit('/').next().unwrap_or(bus);
         if !self.buses.contains(bus) {
             return Err(("ResourceNotFoundException", "Event bus does not exist."));
         }
-        #[allow(clippy::cast_possible_truncation, reason = "seconds since the epoch fit")]
-        let at_ms = entry.time.map_or_else(|| self.calendar.now_ms(), |s| (s * 1000.0) as i64);
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "seconds since the epoch fit"
+        )]
+        let at_ms = entry
+            .time
+            .map_or_else(|| self.calendar.now_ms(), |s| (s * 1000.0) as i64);
         let id = random_id();
         let event = json!({
             "version": "0", "id": id, "detail-type": kind, "source": source, "account": ACCOUNT,
@@ -125,12 +147,16 @@ impl Bus {
                 for (queue, path) in &rule.targets {
                     let body = match path.as_deref() {
                         None | Some("$") => Some(&event),
-                        Some(path) => event.pointer(&path.trim_start_matches('$').replace('.', "/")),
+                        Some(path) => {
+                            event.pointer(&path.trim_start_matches('$').replace('.', "/"))
+                        }
                     };
                     if let Some(body) = body {
                         self.sqs
                             .deliver(queue, body.to_string())
-                            .map_err(|_journal| ("InternalFailure", "The target queue is not available."))?;
+                            .map_err(|_journal| {
+                                ("InternalFailure", "The target queue is not available.")
+                            })?;
                     }
                 }
             }
@@ -158,9 +184,9 @@ fn matches(pattern: &Value, value: Option<&Value>) -> bool {
             .all(|(name, inner)| matches(inner, value.and_then(|v| v.get(name)))),
         // An array in the event matches when one of its elements does.
         Value::Array(any) => match value {
-            Some(Value::Array(values)) => {
-                values.iter().any(|v| any.iter().any(|test| passes(test, Some(v))))
-            }
+            Some(Value::Array(values)) => values
+                .iter()
+                .any(|v| any.iter().any(|test| passes(test, Some(v)))),
             other => any.iter().any(|test| passes(test, other)),
         },
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
@@ -168,16 +194,22 @@ fn matches(pattern: &Value, value: Option<&Value>) -> bool {
 }
 
 fn passes(test: &Value, value: Option<&Value>) -> bool {
-    let Some(test) = test.as_object() else { return value == Some(test) };
-    let text = value.and_then(Value::as_str);
-    test.iter().all(|(filter, operand)| match (filter.as_str(), operand) {
-        ("prefix", Value::String(prefix)) => text.is_some_and(|t| t.starts_with(prefix)),
-        ("suffix", Value::String(suffix)) => text.is_some_and(|t| t.ends_with(suffix)),
-        ("exists", Value::Bool(wanted)) => value.is_some() == *wanted,
-        ("anything-but", Value::Array(excluded)) => value.is_some_and(|v| !excluded.contains(v)),
-        ("anything-but", excluded) => value.is_some_and(|v| v != excluded),
-        _ => false,
-    })
+    let Some(filters) = test.as_object() else {
+        return value == Some(test);
+    };
+    let given = value.and_then(Value::as_str);
+    filters
+        .iter()
+        .all(|(filter, operand)| match (filter.as_str(), operand) {
+            ("prefix", Value::String(prefix)) => given.is_some_and(|t| t.starts_with(prefix)),
+            ("suffix", Value::String(suffix)) => given.is_some_and(|t| t.ends_with(suffix)),
+            ("exists", Value::Bool(wanted)) => value.is_some() == *wanted,
+            ("anything-but", Value::Array(excluded)) => {
+                value.is_some_and(|v| !excluded.contains(v))
+            }
+            ("anything-but", excluded) => value.is_some_and(|v| v != excluded),
+            _ => false,
+        })
 }
 
 /// Refuses a pattern this file would silently not match.
@@ -194,21 +226,26 @@ pub(crate) fn check_pattern(pattern: &Value) -> Result<()> {
                 }
             }),
         }),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            Err(anyhow::anyhow!("a field of an event pattern must be a list")).context("an event pattern")
-        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Err(anyhow::anyhow!(
+            "a field of an event pattern must be a list"
+        ))
+        .context("an event pattern"),
     }
 }
 
 fn refuse(kind: &str, message: &str) -> Response<Bytes> {
-    amz(StatusCode::BAD_REQUEST, json!({"__type": kind, "message": message}).to_string())
+    amz(
+        StatusCode::BAD_REQUEST,
+        json!({"__type": kind, "message": message}).to_string(),
+    )
 }
 
 fn amz(status: StatusCode, body: String) -> Response<Bytes> {
     let mut response = host::json(status, body);
-    response
-        .headers_mut()
-        .insert("content-type", http::HeaderValue::from_static("application/x-amz-json-1.1"));
+    response.headers_mut().insert(
+        "content-type",
+        http::HeaderValue::from_static("application/x-amz-json-1.1"),
+    );
     response
 }
 
@@ -219,11 +256,18 @@ mod tests {
 
     #[test]
     fn a_rule_matches_exact_values_and_prefixes_and_nothing_else() {
-        let event = json!({"source": "headgate", "detail-type": "message.sent", "detail": {"a": 1}});
+        let event =
+            json!({"source": "headgate", "detail-type": "message.sent", "detail": {"a": 1}});
         let check = |pattern, expected| assert_eq!(matches(&pattern, Some(&event)), expected);
         check(json!({"source": ["headgate"]}), true);
-        check(json!({"source": ["other", "headgate"], "detail-type": [{"prefix": "message."}]}), true);
-        check(json!({"source": ["headgate"], "detail-type": [{"prefix": "consent."}]}), false);
+        check(
+            json!({"source": ["other", "headgate"], "detail-type": [{"prefix": "message."}]}),
+            true,
+        );
+        check(
+            json!({"source": ["headgate"], "detail-type": [{"prefix": "consent."}]}),
+            false,
+        );
         check(json!({"detail": {"a": [1]}}), true);
         check(json!({"detail": {"b": [{"exists": true}]}}), false);
     }

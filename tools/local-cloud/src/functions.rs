@@ -32,14 +32,21 @@ impl Functions {
     }
 
     pub(crate) fn connect_http(&self, function: &str, handler: HttpHandler) {
-        let mut requests = self.requests.write().unwrap_or_else(PoisonError::into_inner);
+        let mut requests = self
+            .requests
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         requests.insert(function.to_owned(), handler);
     }
 
     /// Calls a function; a panic is an error like any other.
     pub(crate) async fn invoke(&self, function: &str, event: Value) -> Result<Value> {
-        let handler =
-            self.events.read().unwrap_or_else(PoisonError::into_inner).get(function).cloned();
+        let handler = self
+            .events
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(function)
+            .cloned();
         let handler = handler.with_context(|| format!("function {function} is not connected"))?;
         match tokio::spawn(async move { handler(event).await }).await {
             Ok(Ok(answer)) => Ok(answer),
@@ -54,8 +61,14 @@ impl Functions {
         function: &str,
         request: http::Request<Bytes>,
     ) -> Option<http::Response<Bytes>> {
-        let handler =
-            self.requests.read().unwrap_or_else(PoisonError::into_inner).get(function).cloned()?;
-        tokio::spawn(async move { handler(request).await }).await.ok()
+        let handler = self
+            .requests
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(function)
+            .cloned()?;
+        tokio::spawn(async move { handler(request).await })
+            .await
+            .ok()
     }
 }

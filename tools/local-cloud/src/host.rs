@@ -98,7 +98,9 @@ where
         return close(StatusCode::PAYLOAD_TOO_LARGE, too_large);
     }
     match Limited::new(body, limit).collect().await {
-        Ok(body) => handle(Request::from_parts(parts, body.to_bytes())).await.map(Full::new),
+        Ok(body) => handle(Request::from_parts(parts, body.to_bytes()))
+            .await
+            .map(Full::new),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
             close(StatusCode::PAYLOAD_TOO_LARGE, too_large)
         }
@@ -108,7 +110,9 @@ where
 
 fn close(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
     let mut response = json(status, Bytes::from_static(body.as_bytes())).map(Full::new);
-    response.headers_mut().insert("connection", HeaderValue::from_static("close"));
+    response
+        .headers_mut()
+        .insert("connection", HeaderValue::from_static("close"));
     response
 }
 
@@ -116,7 +120,9 @@ fn close(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
 pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Bytes> {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
-    response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert("content-type", HeaderValue::from_static("application/json"));
     response
 }
 

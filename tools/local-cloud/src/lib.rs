@@ -9,10 +9,10 @@
 //! | Service | Kept by | Survives `kill -9` in the data directory |
 //! |---|---|---|
 //! | DynamoDB | dynoxide (SQLite) | `dynamodb.sqlite` |
-//! | SQS | [`sqs`], our own | `sqs.journal`: a line per change, before it is acknowledged |
-//! | KMS, Secrets Manager | winterbaume, with [`vaults`] around it | `kms.json`, `secrets.json`: replaced after each change |
-//! | EventBridge | [`events`], our own | nothing to keep |
-//! | Lambda, API Gateway | [`mapping`], [`schedule`], [`api`] | nothing to keep |
+//! | SQS | `sqs`, our own | `sqs.journal`: a line per change, before it is acknowledged |
+//! | KMS, Secrets Manager | winterbaume, with `vaults` around it | `kms.json`, `secrets.json`: replaced after each change |
+//! | EventBridge | `events`, our own | nothing to keep |
+//! | Lambda, API Gateway | `mapping`, `schedule`, `api` | nothing to keep |
 //!
 //! How to use it:
 //!
@@ -28,6 +28,10 @@
     clippy::arithmetic_side_effects,
     reason = "a tool of the developer's machine: counts and times of a local run do not overflow"
 )]
+#![allow(
+    clippy::doc_markdown,
+    reason = "the names of AWS services are words here"
+)]
 
 mod api;
 mod calendar;
@@ -37,7 +41,9 @@ mod events;
 mod files;
 mod functions;
 mod host;
+mod ids;
 mod mapping;
+mod options;
 mod plan;
 mod schedule;
 mod sqs;
@@ -49,7 +55,6 @@ mod vaults;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -62,6 +67,7 @@ pub use api::MatchedRoute;
 pub use calendar::Calendar;
 pub use counters::{Counters, QueueCounters};
 pub use functions::{Handler, HttpHandler};
+pub use options::{Options, Service};
 
 use counters::Tally;
 use functions::Functions;
@@ -72,55 +78,6 @@ use sqs::Sqs;
 use stack::{REGION, Stack, text};
 use tables::Tables;
 use vaults::{SharedKeys, SharedSecrets};
-
-/// What to run.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The text of the root template.
-    pub template: String,
-    /// Location as the root template has it (`infra/data.yaml`) → text of the nested template.
-    pub nested: BTreeMap<String, String>,
-    /// Values for parameters of the root template.
-    pub parameters: BTreeMap<String, String>,
-    /// Where state is kept; in memory if absent.
-    pub data_dir: Option<PathBuf>,
-    /// The first of the ports, counted up in a fixed order; any free ones if absent.
-    pub first_port: Option<u16>,
-    /// The time that schedules and events go by.
-    pub calendar: Calendar,
-}
-
-/// A service with an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Service {
-    /// DynamoDB.
-    Dynamodb,
-    /// SQS.
-    Sqs,
-    /// KMS.
-    Kms,
-    /// Secrets Manager.
-    SecretsManager,
-    /// EventBridge.
-    EventBridge,
-}
-
-impl Service {
-    /// All services, in the order of their ports.
-    pub const ALL: [Self; 5] =
-        [Self::Dynamodb, Self::Sqs, Self::Kms, Self::SecretsManager, Self::EventBridge];
-
-    /// The name in `AWS_ENDPOINT_URL_<name>`.
-    fn variable(self) -> &'static str {
-        match self {
-            Self::Dynamodb => "DYNAMODB",
-            Self::Sqs => "SQS",
-            Self::Kms => "KMS",
-            Self::SecretsManager => "SECRETS_MANAGER",
-            Self::EventBridge => "EVENTBRIDGE",
-        }
-    }
-}
 
 struct Switch {
     mapping: Arc<Mapping>,
@@ -152,7 +109,9 @@ pub struct LocalCloud {
 
 impl std::fmt::Debug for LocalCloud {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LocalCloud").field("endpoints", &self.endpoints).finish_non_exhaustive()
+        f.debug_struct("LocalCloud")
+            .field("endpoints", &self.endpoints)
+            .finish_non_exhaustive()
     }
 }
 
@@ -186,7 +145,10 @@ impl LocalCloud {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
         for (service, url) in &self.endpoints {
-            out.insert(format!("AWS_ENDPOINT_URL_{}", service.variable()), url.clone());
+            out.insert(
+                format!("AWS_ENDPOINT_URL_{}", service.variable()),
+                url.clone(),
+            );
         }
         out
     }
@@ -236,7 +198,9 @@ impl LocalCloud {
     /// If there is no such secret or it cannot be stored.
     pub async fn put_secret(&self, logical_id_or_name: &str, json: &str) -> Result<()> {
         let name = self.plan.secret_names.get(logical_id_or_name);
-        self.secrets.put(name.map_or(logical_id_or_name, String::as_str), json).await
+        self.secrets
+            .put(name.map_or(logical_id_or_name, String::as_str), json)
+            .await
     }
 
     /// Gives a function its handler; starts its event source mappings and registers its schedules.
@@ -251,7 +215,11 @@ impl LocalCloud {
             return Ok(());
         }
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        for switch in self.switches().iter_mut().filter(|s| s.mapping.function == function_logical_id) {
+        for switch in self
+            .switches()
+            .iter_mut()
+            .filter(|s| s.mapping.function == function_logical_id)
+        {
             switch.connected = true;
             tasks.push(tokio::spawn(mapping::run(
                 Arc::clone(&switch.mapping),
@@ -298,7 +266,9 @@ impl LocalCloud {
     /// The routes of the template: API, method, path, function.
     pub fn routes(&self) -> Vec<(String, String, String, String)> {
         let routes = self.plan.routes.iter().cloned();
-        routes.map(|r| (r.api, r.method, r.path, r.function)).collect()
+        routes
+            .map(|r| (r.api, r.method, r.path, r.function))
+            .collect()
     }
 
     /// Enables or disables the mapping between a function and a queue, named by logical id or name.
@@ -336,21 +306,26 @@ impl LocalCloud {
     ///
     /// # Errors
     /// The first run that failed three times; the turn is completed all the same.
-    pub async fn turn_calendar(
-        &self,
-        by: Duration,
-        progress: impl FnMut(u64, u64),
-    ) -> Result<()> {
+    pub async fn turn_calendar(&self, by: Duration, progress: impl FnMut(u64, u64)) -> Result<()> {
         self.schedules.turn(by, progress).await
     }
 
     /// Whether no queue with a connected event source mapping holds a visible or an in-flight message.
-    #[allow(clippy::unused_async, reason = "callers may not rely on it being immediate")]
+    #[allow(
+        clippy::unused_async,
+        reason = "callers may not rely on it being immediate"
+    )]
     pub async fn idle(&self) -> bool {
-        let queues: Vec<String> =
-            self.switches().iter().filter(|s| s.connected).map(|s| s.mapping.queue.clone()).collect();
+        let queues: Vec<String> = self
+            .switches()
+            .iter()
+            .filter(|s| s.connected)
+            .map(|s| s.mapping.queue.clone())
+            .collect();
         let mut engine = self.sqs.engine();
-        queues.iter().all(|queue| engine.is_quiet(queue).unwrap_or(false))
+        queues
+            .iter()
+            .all(|queue| engine.is_quiet(queue).unwrap_or(false))
     }
 
     /// What was called and what happened on the queues since the start.
@@ -375,7 +350,11 @@ impl LocalCloud {
             let attributes = json!(message.attributes);
             out.push((
                 format!("queue {queue} message {}", message.id),
-                format!("{} {attributes} {}", message.body, message.group.as_deref().unwrap_or_default()),
+                format!(
+                    "{} {attributes} {}",
+                    message.body,
+                    message.group.as_deref().unwrap_or_default()
+                ),
             ));
         }
         Ok(out)
@@ -400,7 +379,10 @@ impl LocalCloud {
         self.stopping.send_replace(true);
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for mut task in tasks {
-            if tokio::time::timeout(Duration::from_secs(12), &mut task).await.is_err() {
+            if tokio::time::timeout(Duration::from_secs(12), &mut task)
+                .await
+                .is_err()
+            {
                 task.abort();
             }
         }

@@ -67,7 +67,8 @@ pub(crate) async fn run(
         }
         // From here on nothing is dropped: its messages would stay hidden for nothing.
         let batch = fill(&mapping, &client, batch).await;
-        let (mapping, client, functions) = (Arc::clone(&mapping), client.clone(), functions.clone());
+        let (mapping, client, functions) =
+            (Arc::clone(&mapping), client.clone(), functions.clone());
         tokio::spawn(async move {
             settle(&mapping, &client, &functions, batch).await;
             drop(slot);
@@ -75,7 +76,9 @@ pub(crate) async fn run(
     }
     // Batches that run are waited for: their messages would come back after a restart otherwise.
     let all = u32::try_from(CONCURRENCY).unwrap_or(1);
-    tokio::time::timeout(Duration::from_secs(10), slots.acquire_many(all)).await.ok();
+    tokio::time::timeout(Duration::from_secs(10), slots.acquire_many(all))
+        .await
+        .ok();
 }
 
 /// Adds to a batch: up to the batch size, for up to the batching window after the first message.
@@ -84,10 +87,12 @@ async fn fill(mapping: &Mapping, client: &Client, mut batch: Vec<Message>) -> Ve
     while batch.len() < mapping.batch_size {
         let room = RECEIVE_MAX.min(mapping.batch_size - batch.len());
         let left = window_ends.saturating_duration_since(Instant::now());
-        if left.is_zero() && batch.len() % RECEIVE_MAX != 0 {
+        if left.is_zero() && !batch.len().is_multiple_of(RECEIVE_MAX) {
             break;
         }
-        let wait = i32::try_from(left.as_secs()).unwrap_or(POLL_SECONDS).min(POLL_SECONDS);
+        let wait = i32::try_from(left.as_secs())
+            .unwrap_or(POLL_SECONDS)
+            .min(POLL_SECONDS);
         let more = receive(mapping, client, room, wait).await;
         if more.is_empty() {
             if wait == 0 {
@@ -124,17 +129,32 @@ async fn receive(mapping: &Mapping, client: &Client, max: usize, wait: i32) -> V
 
 async fn settle(mapping: &Mapping, client: &Client, functions: &Functions, batch: Vec<Message>) {
     let records: Vec<Value> = batch.iter().map(|m| record(mapping, m)).collect();
-    let ids: Vec<&str> = batch.iter().map(|m| m.message_id().unwrap_or_default()).collect();
-    let Ok(answer) = functions.invoke(&mapping.function, json!({"Records": records})).await else { return };
-    let Ok(failed) = failures(mapping.reports_failures, &answer, &ids) else { return };
-    let done = batch.iter().filter(|m| !failed.iter().any(|f| Some(f.as_str()) == m.message_id()));
+    let ids: Vec<&str> = batch
+        .iter()
+        .map(|m| m.message_id().unwrap_or_default())
+        .collect();
+    let Ok(answer) = functions
+        .invoke(&mapping.function, json!({"Records": records}))
+        .await
+    else {
+        return;
+    };
+    let Ok(failed) = failures(mapping.reports_failures, &answer, &ids) else {
+        return;
+    };
+    let done = batch
+        .iter()
+        .filter(|m| !failed.iter().any(|f| Some(f.as_str()) == m.message_id()));
     let handles: Vec<&str> = done.filter_map(|m| m.receipt_handle()).collect();
     for chunk in handles.chunks(RECEIVE_MAX) {
         let entries: Result<Vec<_>, _> = chunk
             .iter()
             .enumerate()
             .map(|(i, handle)| {
-                DeleteMessageBatchRequestEntry::builder().id(i.to_string()).receipt_handle(*handle).build()
+                DeleteMessageBatchRequestEntry::builder()
+                    .id(i.to_string())
+                    .receipt_handle(*handle)
+                    .build()
             })
             .collect();
         let Ok(entries) = entries else { return };
@@ -161,13 +181,20 @@ fn failures(reports: bool, answer: &Value, ids: &[&str]) -> Result<Vec<String>> 
             Some(Value::Array(items)) => items,
             Some(_) => anyhow::bail!("batchItemFailures is not a list"),
         },
-        _ => anyhow::bail!("the response is not an object"),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            anyhow::bail!("the response is not an object")
+        }
     };
     listed
         .iter()
         .map(|item| {
-            let id = item.get("itemIdentifier").and_then(Value::as_str).unwrap_or_default();
-            ids.contains(&id).then(|| id.to_owned()).context("an item identifier is empty or unknown")
+            let id = item
+                .get("itemIdentifier")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            ids.contains(&id)
+                .then(|| id.to_owned())
+                .context("an item identifier is empty or unknown")
         })
         .collect()
 }
@@ -234,12 +261,32 @@ mod tests {
         check(true, json!(null), Some(&[]));
         check(true, json!({}), Some(&[]));
         check(true, json!({"batchItemFailures": null}), Some(&[]));
-        check(true, json!({"batchItemFailures": [{"itemIdentifier": "b"}]}), Some(&["b"]));
-        check(true, json!({"batchItemFailures": [{"itemIdentifier": ""}]}), None);
-        check(true, json!({"batchItemFailures": [{"itemIdentifier": null}]}), None);
-        check(true, json!({"batchItemFailures": [{"itemIdentifier": "unknown"}]}), None);
+        check(
+            true,
+            json!({"batchItemFailures": [{"itemIdentifier": "b"}]}),
+            Some(&["b"]),
+        );
+        check(
+            true,
+            json!({"batchItemFailures": [{"itemIdentifier": ""}]}),
+            None,
+        );
+        check(
+            true,
+            json!({"batchItemFailures": [{"itemIdentifier": null}]}),
+            None,
+        );
+        check(
+            true,
+            json!({"batchItemFailures": [{"itemIdentifier": "unknown"}]}),
+            None,
+        );
         check(true, json!({"batchItemFailures": {}}), None);
         check(true, json!("done"), None);
-        check(false, json!({"batchItemFailures": [{"itemIdentifier": "b"}]}), Some(&[]));
+        check(
+            false,
+            json!({"batchItemFailures": [{"itemIdentifier": "b"}]}),
+            Some(&[]),
+        );
     }
 }

@@ -77,10 +77,20 @@ impl Plan {
                         let arn = text(&stack.resolve(&json!({"Fn::GetAtt": [id, "Arn"]}))?);
                         queue_ids.insert(arn, id.clone());
                     }
-                    plan.resource(&stack, &id, &kind, &properties).with_context(what)?;
+                    plan.resource(&stack, &id, &kind, &properties)
+                        .with_context(what)?;
                 }
             }
             stacks.extend(stack.nested()?.into_iter().map(|(_, child)| child));
+        }
+        let mut names = BTreeMap::new();
+        for (stack, id, _) in &functions {
+            names.insert(stack.physical_name(id)?, id.clone());
+        }
+        for route in &mut plan.routes {
+            route.function = names.get(&route.function).cloned().with_context(|| {
+                format!("a route leads to the unknown function {}", route.function)
+            })?;
         }
         for (stack, id, properties) in functions {
             plan.function(&stack, &id, &properties, &queue_ids)
@@ -95,20 +105,31 @@ impl Plan {
             if let Some(redrive) = &queue.redrive
                 && !self.queues.contains_key(&redrive.queue)
             {
-                bail!("queue {name} has the unknown dead-letter queue {}", redrive.queue);
+                bail!(
+                    "queue {name} has the unknown dead-letter queue {}",
+                    redrive.queue
+                );
             }
         }
         for rule in &self.rules {
             if !self.buses.contains(&rule.bus) {
                 bail!("a rule is on the unknown bus {}", rule.bus);
             }
-            if let Some((queue, _)) = rule.targets.iter().find(|(q, _)| !self.queues.contains_key(q)) {
+            if let Some((queue, _)) = rule
+                .targets
+                .iter()
+                .find(|(q, _)| !self.queues.contains_key(q))
+            {
                 bail!("a rule has the unknown queue {queue}");
             }
         }
         for mapping in &self.mappings {
             if !self.queues.contains_key(&mapping.queue) {
-                bail!("function {} is woken by the unknown queue {}", mapping.function, mapping.queue);
+                bail!(
+                    "function {} is woken by the unknown queue {}",
+                    mapping.function,
+                    mapping.queue
+                );
             }
         }
         Ok(())
@@ -168,26 +189,73 @@ impl Plan {
                 self.buses.insert(stack.physical_name(id)?);
             }
             "AWS::Events::Rule" => self.rule(stack, properties)?,
+            "AWS::Serverless::Api" => self.definition(id, property("DefinitionBody")?.as_ref())?,
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// The routes of an API that is described by OpenAPI; their functions are named, not referred to.
+    fn definition(&mut self, api: &str, body: Option<&Value>) -> Result<()> {
+        let paths = body.and_then(|b| b.get("paths")).and_then(Value::as_object);
+        for (path, methods) in paths.into_iter().flatten() {
+            for (method, operation) in methods.as_object().into_iter().flatten() {
+                let Some(integration) = operation.get("x-amazon-apigateway-integration") else {
+                    continue;
+                };
+                let function = integration
+                    .get("uri")
+                    .and_then(Value::as_str)
+                    .and_then(|uri| uri.rsplit_once(":function:"))
+                    .and_then(|(_, name)| name.split('/').next())
+                    .with_context(|| format!("{method} {path} does not lead to a function"))?;
+                let any = method == "x-amazon-apigateway-any-method";
+                self.routes.push(Route {
+                    api: api.to_owned(),
+                    method: if any {
+                        "ANY".to_owned()
+                    } else {
+                        method.to_ascii_uppercase()
+                    },
+                    path: path.clone(),
+                    function: function.to_owned(),
+                });
+            }
         }
         Ok(())
     }
 
     fn rule(&mut self, stack: &Stack, properties: &Value) -> Result<()> {
         let property = |name: &str| stack.property(properties, name);
-        let Some(pattern) = property("EventPattern")? else { return Ok(()) };
+        let Some(pattern) = property("EventPattern")? else {
+            return Ok(());
+        };
         if property("State")?.is_some_and(|s| text(&s) == "DISABLED") {
             return Ok(());
         }
         check_pattern(&pattern)?;
         let bus = property("EventBusName")?.map_or_else(|| "default".to_owned(), |b| text(&b));
         let mut targets = Vec::new();
-        for target in property("Targets")?.unwrap_or_default().as_array().into_iter().flatten() {
-            let arn = target.get("Arn").and_then(Value::as_str).context("a target has an ARN")?;
-            let Some(name) = arn.strip_prefix("arn:aws:sqs:").and_then(|a| a.rsplit(':').next()) else {
+        for target in property("Targets")?
+            .unwrap_or_default()
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            let arn = target
+                .get("Arn")
+                .and_then(Value::as_str)
+                .context("a target has an ARN")?;
+            let Some(name) = arn
+                .strip_prefix("arn:aws:sqs:")
+                .and_then(|a| a.rsplit(':').next())
+            else {
                 continue; // log groups and the like: nothing local reads them
             };
-            let path = target.get("InputPath").and_then(Value::as_str).map(str::to_owned);
+            let path = target
+                .get("InputPath")
+                .and_then(Value::as_str)
+                .map(str::to_owned);
             targets.push((name.to_owned(), path));
         }
         self.rules.push(Rule {
@@ -207,8 +275,14 @@ impl Plan {
     ) -> Result<()> {
         let events = properties.get("Events").and_then(Value::as_object);
         for (name, event) in events.into_iter().flatten() {
-            let kind = event.get("Type").and_then(Value::as_str).unwrap_or_default();
-            let properties = event.get("Properties").cloned().unwrap_or_else(|| json!({}));
+            let kind = event
+                .get("Type")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            let properties = event
+                .get("Properties")
+                .cloned()
+                .unwrap_or_else(|| json!({}));
             let property = |name: &str| stack.property(&properties, name);
             let enabled = property("Enabled")?.is_none_or(|e| text(&e) == "true")
                 && property("State")?.is_none_or(|s| text(&s) == "ENABLED");
@@ -217,7 +291,11 @@ impl Plan {
                     let arn = text(&property("Queue")?.context("an SQS event has a queue")?);
                     let queue = arn.rsplit(':').next().unwrap_or_default().to_owned();
                     let number = |name: &str, default: u64| -> Result<u64> {
-                        property(name)?.map_or(Ok(default), |v| text(&v).parse().with_context(|| format!("{name} is not a number")))
+                        property(name)?.map_or(Ok(default), |v| {
+                            text(&v)
+                                .parse()
+                                .with_context(|| format!("{name} is not a number"))
+                        })
                     };
                     let batch_size = usize::try_from(number("BatchSize", 10)?)?;
                     let window = number("MaximumBatchingWindowInSeconds", 0)?;
@@ -249,7 +327,9 @@ impl Plan {
                     let input = property("Input")?
                         .map(|i| serde_json::from_str(&text(&i)))
                         .transpose()
-                        .map_err(|_quotes_input| anyhow!("the input of schedule {name} is not JSON"))?;
+                        .map_err(|_quotes_input| {
+                            anyhow!("the input of schedule {name} is not JSON")
+                        })?;
                     let schedule = Schedule {
                         function: id.to_owned(),
                         name: format!("{id}{name}"),
@@ -286,12 +366,17 @@ impl Plan {
 fn queue(stack: &Stack, id: &str, properties: &Value) -> Result<QueueSettings> {
     let number = |name: &str, default: i64| -> Result<i64> {
         stack.property(properties, name)?.map_or(Ok(default), |v| {
-            text(&v).parse().with_context(|| format!("{name} is not a number"))
+            text(&v)
+                .parse()
+                .with_context(|| format!("{name} is not a number"))
         })
     };
     let redrive = match stack.property(properties, "RedrivePolicy")? {
         Some(policy) => {
-            let arn = policy.get("deadLetterTargetArn").map(text).unwrap_or_default();
+            let arn = policy
+                .get("deadLetterTargetArn")
+                .map(text)
+                .unwrap_or_default();
             let max = policy.get("maxReceiveCount").map(text).unwrap_or_default();
             Some(Redrive {
                 queue: arn.rsplit(':').next().unwrap_or_default().to_owned(),
@@ -312,10 +397,16 @@ fn queue(stack: &Stack, id: &str, properties: &Value) -> Result<QueueSettings> {
 }
 
 fn generated_secret(generate: &Value) -> Result<String> {
-    let length = generate.get("PasswordLength").map_or(32, |l| text(l).parse().unwrap_or(32_usize));
+    let length = generate
+        .get("PasswordLength")
+        .map_or(32, |l| text(l).parse().unwrap_or(32_usize));
     let mut bytes = vec![0; length];
     getrandom::fill(&mut bytes).map_err(|_os| anyhow!("there is no randomness for a secret"))?;
-    let password: String = URL_SAFE_NO_PAD.encode(&bytes).chars().take(length).collect();
+    let password: String = URL_SAFE_NO_PAD
+        .encode(&bytes)
+        .chars()
+        .take(length)
+        .collect();
     let (Some(template), Some(key)) = (
         generate.get("SecretStringTemplate").and_then(Value::as_str),
         generate.get("GenerateStringKey").and_then(Value::as_str),

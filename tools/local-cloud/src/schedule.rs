@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use crate::calendar::{Calendar, rfc3339};
 use crate::cron::Expression;
 use crate::functions::Functions;
-use crate::sqs::random_id;
+use crate::ids::random_id;
 use crate::stack::{ACCOUNT, REGION};
 
 const ATTEMPTS: u32 = 3;
@@ -36,7 +36,9 @@ impl Schedule {
     fn event(&self, at_ms: i64) -> Result<Value> {
         let time = rfc3339(at_ms)?;
         if let Some(input) = &self.input {
-            let text = input.to_string().replace("<aws.scheduler.scheduled-time>", &time);
+            let text = input
+                .to_string()
+                .replace("<aws.scheduler.scheduled-time>", &time);
             return serde_json::from_str(&text).context("the input of a schedule is not JSON");
         }
         let name = &self.name;
@@ -90,12 +92,20 @@ impl Schedules {
     pub(crate) fn register(&self, schedule: Schedule, enabled: bool) {
         let next_ms = schedule.expression.next_after(self.calendar.now_ms());
         let key = (schedule.function.clone(), schedule.name.clone());
-        self.lock().entry(key).or_insert(Active { schedule, enabled, next_ms });
+        self.lock().entry(key).or_insert(Active {
+            schedule,
+            enabled,
+            next_ms,
+        });
     }
 
     pub(crate) fn set_enabled(&self, function: &str, enabled: bool) {
         let now = self.calendar.now_ms();
-        for active in self.lock().values_mut().filter(|a| a.schedule.function == function) {
+        for active in self
+            .lock()
+            .values_mut()
+            .filter(|a| a.schedule.function == function)
+        {
             active.enabled = enabled;
             active.next_ms = active.schedule.expression.next_after(now);
         }
@@ -132,7 +142,9 @@ impl Schedules {
                 _ = stop.wait_for(|s| *s) => return,
             }
             // While a turn is going on it runs what is due.
-            let Ok(_running) = self.running.try_lock() else { continue };
+            let Ok(_running) = self.running.try_lock() else {
+                continue;
+            };
             for (at, schedule) in self.due() {
                 tokio::select! {
                     result = self.attempt(&schedule, at) => result.ok(),
@@ -146,37 +158,61 @@ impl Schedules {
         let event = schedule.event(at_ms)?;
         let mut attempt = 1;
         loop {
-            match self.functions.invoke(&schedule.function, event.clone()).await {
+            match self
+                .functions
+                .invoke(&schedule.function, event.clone())
+                .await
+            {
                 Ok(_) => return Ok(()),
                 Err(_) if attempt < ATTEMPTS => attempt += 1,
                 Err(error) => {
                     self.failed.fetch_add(1, Ordering::Relaxed);
-                    return Err(error.context(format!("schedule {} at {}", schedule.name, rfc3339(at_ms)?)));
+                    return Err(error.context(format!(
+                        "schedule {} at {}",
+                        schedule.name,
+                        rfc3339(at_ms)?
+                    )));
                 }
             }
         }
     }
 
     /// Moves the calendar forward through every occurrence on the way.
-    pub(crate) async fn turn(&self, by: Duration, mut progress: impl FnMut(u64, u64)) -> Result<()> {
+    pub(crate) async fn turn(
+        &self,
+        by: Duration,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<()> {
         let _running = self.running.lock().await;
         let by = i64::try_from(by.as_millis()).context("the calendar cannot be turned that far")?;
         let from = self.calendar.now_ms();
-        let target = from.checked_add(by).context("the calendar cannot be turned that far")?;
-        let enabled: Vec<Schedule> =
-            self.lock().values().filter(|a| a.enabled).map(|a| a.schedule.clone()).collect();
-        let (rare, frequent): (Vec<_>, Vec<_>) =
-            enabled.into_iter().partition(|s| s.expression.is_hourly_or_rarer());
+        let target = from
+            .checked_add(by)
+            .context("the calendar cannot be turned that far")?;
+        let enabled: Vec<Schedule> = self
+            .lock()
+            .values()
+            .filter(|a| a.enabled)
+            .map(|a| a.schedule.clone())
+            .collect();
+        let (rare, frequent): (Vec<_>, Vec<_>) = enabled
+            .into_iter()
+            .partition(|s| s.expression.is_hourly_or_rarer());
         let mut occurrences = Vec::new();
         for schedule in &rare {
             let mut at = from;
-            while let Some(next) = schedule.expression.next_after(at).filter(|next| *next <= target) {
+            while let Some(next) = schedule
+                .expression
+                .next_after(at)
+                .filter(|next| *next <= target)
+            {
                 occurrences.push((next, schedule));
                 at = next;
             }
         }
         occurrences.sort_by_key(|(at, _)| *at);
-        let total = u64::try_from(occurrences.len().saturating_add(frequent.len())).unwrap_or(u64::MAX);
+        let total =
+            u64::try_from(occurrences.len().saturating_add(frequent.len())).unwrap_or(u64::MAX);
         let mut done = 0;
         let mut first_error = None;
         progress(done, total);

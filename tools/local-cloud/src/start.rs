@@ -44,8 +44,11 @@ pub(crate) async fn start(options: Options) -> Result<LocalCloud> {
     }
 
     let text = template::parse("the root template", &options.template)?;
-    let given: Map<String, Value> =
-        options.parameters.iter().map(|(k, v)| (k.clone(), Value::String(v.clone()))).collect();
+    let given: Map<String, Value> = options
+        .parameters
+        .iter()
+        .map(|(k, v)| (k.clone(), Value::String(v.clone())))
+        .collect();
     let mut places = Places {
         sqs: endpoints.get(&Service::Sqs).cloned().unwrap_or_default(),
         nested: options.nested.clone(),
@@ -94,13 +97,20 @@ pub(crate) async fn start(options: Options) -> Result<LocalCloud> {
     let tally = Tally::default();
     let functions = Functions::default();
     let schedules = Schedules::new(options.calendar.clone(), functions.clone());
-    let servers = Servers { stop: stop.clone(), tally: tally.clone() };
+    let servers = Servers {
+        stop: stop.clone(),
+        tally: tally.clone(),
+    };
     let mut tasks = vec![tokio::spawn(schedules.clone().run(stop.clone()))];
     for (service, listener) in listeners {
         match service {
             Service::Dynamodb => {
                 let calendar = options.calendar.clone();
-                tasks.extend(tables.serve(listener, tally.clone(), calendar, stop.clone()).await?);
+                tasks.extend(
+                    tables
+                        .serve(listener, tally.clone(), calendar, stop.clone())
+                        .await?,
+                );
             }
             Service::Sqs => {
                 let sqs = Arc::clone(&sqs);
@@ -133,17 +143,32 @@ pub(crate) async fn start(options: Options) -> Result<LocalCloud> {
         }
     }
     for (id, listener) in api_listeners {
-        let routes: Arc<Vec<_>> =
-            Arc::new(plan.routes.iter().filter(|r| r.api == id).cloned().collect());
+        let routes: Arc<Vec<_>> = Arc::new(
+            plan.routes
+                .iter()
+                .filter(|r| r.api == id)
+                .cloned()
+                .collect(),
+        );
         let functions = functions.clone();
         let handle = move |request| {
             let (routes, functions) = (Arc::clone(&routes), functions.clone());
             async move { api::answer(&routes, &functions, request).await }
         };
-        tasks.push(host::serve(listener, api::MAX_BODY, api::TOO_LARGE, stop.clone(), handle));
+        tasks.push(host::serve(
+            listener,
+            api::MAX_BODY,
+            api::TOO_LARGE,
+            stop.clone(),
+            handle,
+        ));
     }
 
-    let poller = poller(endpoints.get(&Service::Sqs).context("SQS has no endpoint")?);
+    let poller = poller(
+        endpoints
+            .get(&Service::Sqs)
+            .context("SQS has no endpoint")?,
+    );
     let switches = plan
         .mappings
         .iter()
@@ -198,11 +223,17 @@ impl Servers {
     {
         let tally = self.tally.clone();
         let too_large = r#"{"__type":"RequestEntityTooLargeException","message":"Too large."}"#;
-        host::serve(listener, SERVICE_BODY_MAX, too_large, self.stop.clone(), move |request| {
-            let operation = host::operation(&request);
-            tally.count(service, &operation);
-            answer(operation, request)
-        })
+        host::serve(
+            listener,
+            SERVICE_BODY_MAX,
+            too_large,
+            self.stop.clone(),
+            move |request| {
+                let operation = host::operation(&request);
+                tally.count(service, &operation);
+                answer(operation, request)
+            },
+        )
     }
 }
 
@@ -210,7 +241,13 @@ impl Servers {
 fn poller(endpoint: &str) -> aws_sdk_sqs::Client {
     let config = aws_sdk_sqs::Config::builder()
         .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
-        .credentials_provider(Credentials::new("local", "local", None, None, "local-cloud"))
+        .credentials_provider(Credentials::new(
+            "local",
+            "local",
+            None,
+            None,
+            "local-cloud",
+        ))
         .region(aws_types::region::Region::new(REGION))
         .endpoint_url(endpoint)
         .http_client(aws_smithy_http_client::Builder::new().build_http())

@@ -45,7 +45,10 @@ impl Tables {
             None => Database::memory(),
         };
         let database = database.map_err(|e| anyhow!("the tables cannot be opened: {e}"))?;
-        Ok(Self { database, ttl: std::sync::Arc::default() })
+        Ok(Self {
+            database,
+            ttl: std::sync::Arc::default(),
+        })
     }
 
     /// Creates a table from the properties of `AWS::DynamoDB::Table` unless it exists.
@@ -73,13 +76,17 @@ impl Tables {
         };
         let ttl = properties.get("TimeToLiveSpecification");
         if let Some(attribute) = ttl
-            .filter(|t| t.get("Enabled").is_none_or(|e| crate::stack::text(e) == "true"))
+            .filter(|t| {
+                t.get("Enabled")
+                    .is_none_or(|e| crate::stack::text(e) == "true")
+            })
             .and_then(|t| t.get("AttributeName"))
             .and_then(Value::as_str)
         {
             if new {
                 let request = json!({"TableName": name, "TimeToLiveSpecification": {"Enabled": true, "AttributeName": attribute}});
-                let request = serde_json::from_value(request).context("TTL is not described well")?;
+                let request =
+                    serde_json::from_value(request).context("TTL is not described well")?;
                 self.database
                     .update_time_to_live(request)
                     .map_err(|e| anyhow!("TTL of table {name} cannot be set: {e}"))?;
@@ -94,14 +101,20 @@ impl Tables {
 
     fn names(&self) -> Result<Vec<String>> {
         let request = serde_json::from_value(json!({})).context("a list of tables")?;
-        let listed = self.database.list_tables(request).map_err(|e| anyhow!("tables cannot be listed: {e}"))?;
+        let listed = self
+            .database
+            .list_tables(request)
+            .map_err(|e| anyhow!("tables cannot be listed: {e}"))?;
         Ok(listed.table_names)
     }
 
     fn scan(&self, mut request: Value, mut each: impl FnMut(Value) -> Result<()>) -> Result<()> {
         loop {
             let page = serde_json::from_value(request.clone()).context("a scan")?;
-            let page = self.database.scan(page).map_err(|e| anyhow!("a table cannot be read: {e}"))?;
+            let page = self
+                .database
+                .scan(page)
+                .map_err(|e| anyhow!("a table cannot be read: {e}"))?;
             let mut page = serde_json::to_value(&page).context("an item cannot be written")?;
             if let Some(Value::Array(items)) = page.get_mut("Items").map(Value::take) {
                 for item in items {
@@ -110,7 +123,9 @@ impl Tables {
             }
             match page.get_mut("LastEvaluatedKey").map(Value::take) {
                 Some(key) if key.is_object() => {
-                    request.as_object_mut().map(|r| r.insert("ExclusiveStartKey".to_owned(), key));
+                    request
+                        .as_object_mut()
+                        .map(|r| r.insert("ExclusiveStartKey".to_owned(), key));
                 }
                 _ => return Ok(()),
             }
@@ -121,26 +136,31 @@ impl Tables {
     pub(crate) fn dump(&self) -> Result<Vec<(String, String)>> {
         let mut out = Vec::new();
         for table in self.names()? {
-            self.scan(json!({"TableName": table, "ConsistentRead": true}), |item| {
-                let mut keys: Vec<&str> = ["pk", "sk"]
-                    .iter()
-                    .filter_map(|k| item.get(k).and_then(|v| v.get("S")).and_then(Value::as_str))
-                    .collect();
-                keys.insert(0, &table);
-                let place = keys.join("/");
-                for (name, value) in item.as_object().into_iter().flatten() {
-                    if let Some(bytes) = value.get("B").and_then(Value::as_str)
-                        && let Ok(bytes) = STANDARD.decode(bytes)
-                    {
-                        out.push((
-                            format!("table {place} bytes of {name}"),
-                            String::from_utf8_lossy(&bytes).into_owned(),
-                        ));
+            self.scan(
+                json!({"TableName": table, "ConsistentRead": true}),
+                |item| {
+                    let mut keys: Vec<&str> = ["pk", "sk"]
+                        .iter()
+                        .filter_map(|k| {
+                            item.get(k).and_then(|v| v.get("S")).and_then(Value::as_str)
+                        })
+                        .collect();
+                    keys.insert(0, &table);
+                    let place = keys.join("/");
+                    for (name, value) in item.as_object().into_iter().flatten() {
+                        if let Some(bytes) = value.get("B").and_then(Value::as_str)
+                            && let Ok(bytes) = STANDARD.decode(bytes)
+                        {
+                            out.push((
+                                format!("table {place} bytes of {name}"),
+                                String::from_utf8_lossy(&bytes).into_owned(),
+                            ));
+                        }
                     }
-                }
-                out.push((format!("table {place}"), item.to_string()));
-                Ok(())
-            })?;
+                    out.push((format!("table {place}"), item.to_string()));
+                    Ok(())
+                },
+            )?;
         }
         Ok(out)
     }
@@ -148,7 +168,11 @@ impl Tables {
     /// Deletes what has expired by the calendar; returns how many items.
     pub(crate) fn sweep(&self, calendar: &Calendar) -> Result<usize> {
         let now = calendar.now_ms().div_euclid(1000);
-        let swept = self.ttl.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let swept = self
+            .ttl
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone();
         let mut count = 0;
         for (table, attribute) in swept {
             let request = serde_json::from_value(json!({"TableName": table})).context("a table")?;
@@ -162,7 +186,11 @@ impl Tables {
                 .and_then(Value::as_array)
                 .into_iter()
                 .flatten()
-                .filter_map(|k| k.get("AttributeName").and_then(Value::as_str).map(str::to_owned))
+                .filter_map(|k| {
+                    k.get("AttributeName")
+                        .and_then(Value::as_str)
+                        .map(str::to_owned)
+                })
                 .collect();
             let mut expired = Vec::new();
             let scan = json!({
@@ -222,7 +250,9 @@ impl Tables {
                 }
                 let (tables, calendar) = (tables.clone(), calendar.clone());
                 // A sweep that failed is tried again in a minute.
-                tokio::task::spawn_blocking(move || tables.sweep(&calendar).ok()).await.ok();
+                tokio::task::spawn_blocking(move || tables.sweep(&calendar).ok())
+                    .await
+                    .ok();
             }
         });
         let accept = tokio::spawn(async move {
@@ -268,7 +298,11 @@ async fn pass(front: TcpStream, back: SocketAddr, tally: Tally) -> std::io::Resu
             tail.drain(..seen);
         }
     };
-    let down = async { tokio::io::copy(&mut from_server, &mut to_client).await.map(|_| ()) };
+    let down = async {
+        tokio::io::copy(&mut from_server, &mut to_client)
+            .await
+            .map(|_| ())
+    };
     tokio::select! {
         end = up => end,
         end = down => end,
@@ -283,7 +317,11 @@ fn count(bytes: &[u8], tally: &Tally) -> usize {
         let name = bytes.get(start..).unwrap_or_default();
         let Some(end) = name.iter().position(|b| !b.is_ascii_alphanumeric()) else {
             // Either cut by the end of the read, or no name at all.
-            return if name.len() < NAME_MAX { done + found } else { bytes.len() };
+            return if name.len() < NAME_MAX {
+                done + found
+            } else {
+                bytes.len()
+            };
         };
         if let Some(Ok(name)) = name.get(..end).map(std::str::from_utf8) {
             tally.count(Service::Dynamodb, name);
@@ -323,7 +361,11 @@ mod tests {
                 tail.drain(..seen);
             }
             let calls = tally.snapshot();
-            assert_eq!(calls.get(&(Service::Dynamodb, "PutItem".to_owned())), Some(&1), "cut at {cut}");
+            assert_eq!(
+                calls.get(&(Service::Dynamodb, "PutItem".to_owned())),
+                Some(&1),
+                "cut at {cut}"
+            );
             assert_eq!(calls.len(), 1);
         }
     }

@@ -84,7 +84,9 @@ pub(crate) fn merge(under: &Value, over: &Value) -> Value {
         (Value::Object(a), Value::Object(b)) if !is_intrinsic(a) && !is_intrinsic(b) => {
             let mut out = a.clone();
             for (key, value) in b {
-                let merged = out.get(key).map_or_else(|| value.clone(), |u| merge(u, value));
+                let merged = out
+                    .get(key)
+                    .map_or_else(|| value.clone(), |u| merge(u, value));
                 out.insert(key.clone(), merged);
             }
             Value::Object(out)
@@ -112,14 +114,21 @@ mod tests {
 
     #[test]
     fn short_and_long_forms_read_the_same() {
-        let short = parse("t", "A: !GetAtt Data.Outputs.X\nB: !Sub '${A}-b'\nC: !If [Y, !Ref A, 1]").unwrap();
+        let short = parse(
+            "t",
+            "A: !GetAtt Data.Outputs.X\nB: !Sub '${A}-b'\nC: !If [Y, !Ref A, 1]",
+        )
+        .unwrap();
         let long = parse(
             "t",
             "A: {'Fn::GetAtt': [Data, Outputs.X]}\nB: {'Fn::Sub': '${A}-b'}\nC: {'Fn::If': [Y, {Ref: A}, 1]}",
         )
         .unwrap();
         assert_eq!(short, long);
-        assert_eq!(parse("t", "A: {'Fn::GetAtt': Data.Outputs.X}").unwrap()["A"], short["A"]);
+        assert_eq!(
+            parse("t", "A: {'Fn::GetAtt': Data.Outputs.X}").unwrap()["A"],
+            short["A"]
+        );
     }
 
     #[test]

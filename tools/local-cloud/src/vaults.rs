@@ -15,11 +15,11 @@ use winterbaume_core::{MockRequest, MockService, StatefulService};
 use winterbaume_kms::KmsService;
 use winterbaume_kms::views::{AliasView, KeyView, KmsStateView};
 use winterbaume_secretsmanager::SecretsManagerService;
-use winterbaume_secretsmanager::views::{SecretView, SecretVersionView, SecretsmanagerStateView};
+use winterbaume_secretsmanager::views::{SecretVersionView, SecretView, SecretsmanagerStateView};
 
 use crate::calendar::{rfc3339, system_ms};
 use crate::files;
-use crate::sqs::random_id;
+use crate::ids::random_id;
 use crate::stack::{ACCOUNT, REGION, secret_arn};
 
 /// Operations that change nothing worth keeping.
@@ -62,19 +62,29 @@ impl<S: StatefulService> Vault<S> {
         let endpoint = format!("http://{}.{REGION}.amazonaws.com/", service.service_name());
         if let Some(content) = file.as_deref().map(files::read).transpose()?.flatten() {
             // Without the cause: serde_json would quote a key or a secret.
-            let view = serde_json::from_slice(&content)
-                .map_err(|_quotes_content| anyhow!("the stored state of {} is damaged", service.service_name()))?;
+            let view = serde_json::from_slice(&content).map_err(|_quotes_content| {
+                anyhow!("the stored state of {} is damaged", service.service_name())
+            })?;
             service
                 .restore(ACCOUNT, REGION, view)
                 .await
-                .map_err(|_quotes_content| anyhow!("the stored state of {} is damaged", service.service_name()))?;
+                .map_err(|_quotes_content| {
+                    anyhow!("the stored state of {} is damaged", service.service_name())
+                })?;
         }
-        Ok(Self { service, endpoint, file, saving: Mutex::new(()) })
+        Ok(Self {
+            service,
+            endpoint,
+            file,
+            saving: Mutex::new(()),
+        })
     }
 
     /// Writes the state to its file.
     pub(crate) async fn save(&self) -> Result<()> {
-        let Some(file) = &self.file else { return Ok(()) };
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
         let _guard = self.saving.lock().await;
         let view = self.service.snapshot(ACCOUNT, REGION).await;
         let content = serde_json::to_vec(&view).context("the state cannot be written")?;
@@ -121,14 +131,19 @@ impl Keys {
                 continue;
             }
             let read = |name: &str, default: &str| {
-                properties.get(name).and_then(Value::as_str).unwrap_or(default).to_owned()
+                properties
+                    .get(name)
+                    .and_then(Value::as_str)
+                    .unwrap_or(default)
+                    .to_owned()
             };
             let spec = read("KeySpec", "SYMMETRIC_DEFAULT");
             if spec != "SYMMETRIC_DEFAULT" && !spec.starts_with("HMAC_") {
                 bail!("key spec {spec} is not supported locally");
             }
             let mut key_material = vec![0; 32];
-            getrandom::fill(&mut key_material).map_err(|_os| anyhow!("there is no randomness for a key"))?;
+            getrandom::fill(&mut key_material)
+                .map_err(|_os| anyhow!("there is no randomness for a key"))?;
             let view = KeyView {
                 key_id: id.clone(),
                 arn: format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/{id}"),
@@ -176,7 +191,9 @@ impl Secrets {
     pub(crate) async fn create(&self, secrets: &[(String, Option<String>)]) -> Result<()> {
         let known = self.service.snapshot(ACCOUNT, REGION).await;
         let now = rfc3339(system_ms())?;
-        let mut new = SecretsmanagerStateView { secrets: std::collections::HashMap::new() };
+        let mut new = SecretsmanagerStateView {
+            secrets: std::collections::HashMap::new(),
+        };
         for (name, value) in secrets {
             if known.secrets.contains_key(name) {
                 continue;
@@ -197,7 +214,10 @@ impl Secrets {
                     created_date: now.clone(),
                     last_changed_date: now.clone(),
                     current_version_id: version.as_ref().map(|v| v.version_id.clone()),
-                    versions: version.into_iter().map(|v| (v.version_id.clone(), v)).collect(),
+                    versions: version
+                        .into_iter()
+                        .map(|v| (v.version_id.clone(), v))
+                        .collect(),
                     deleted_date: None,
                     tags: std::collections::HashMap::new(),
                     resource_policy: None,
@@ -220,8 +240,14 @@ impl Secrets {
     /// Makes `value` the current version of a secret.
     pub(crate) async fn put(&self, name: &str, value: &str) -> Result<()> {
         let mut headers = HeaderMap::new();
-        headers.insert("x-amz-target", HeaderValue::from_static("secretsmanager.PutSecretValue"));
-        headers.insert("content-type", HeaderValue::from_static("application/x-amz-json-1.1"));
+        headers.insert(
+            "x-amz-target",
+            HeaderValue::from_static("secretsmanager.PutSecretValue"),
+        );
+        headers.insert(
+            "content-type",
+            HeaderValue::from_static("application/x-amz-json-1.1"),
+        );
         let body = json!({
             "SecretId": name, "SecretString": value, "ClientRequestToken": random_id(),
         });

@@ -33,6 +33,21 @@ impl Pepper {
     pub const fn new(bytes: [u8; 32]) -> Self {
         Self(Secret::new(bytes))
     }
+
+    /// HMAC-SHA256 over parts, each preceded by its length, so that no two lists of parts meet.
+    #[expect(
+        clippy::expect_used,
+        reason = "RFC 2104 takes keys of any length, so this cannot fail"
+    )]
+    pub(crate) fn mac(&self, parts: &[&str]) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.expose()).expect("any length is a key");
+        for part in parts {
+            let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
+            mac.update(&length.to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        mac.finalize().into_bytes().into()
+    }
 }
 
 /// What a pseudonym stands for. Part of the hash, so one value has unrelated names per kind.

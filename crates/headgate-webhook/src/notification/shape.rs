@@ -96,7 +96,10 @@ impl Contacts {
 
 /// The pieces of a list; an absent one is empty, `None` is something else than a list.
 pub(super) fn list(raw: Option<&RawValue>) -> Option<Vec<&RawValue>> {
-    raw.map_or_else(|| Some(Vec::new()), |raw| serde_json::from_str(raw.get()).ok())
+    raw.map_or_else(
+        || Some(Vec::new()),
+        |raw| serde_json::from_str(raw.get()).ok(),
+    )
 }
 
 /// A bare text or number.

@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
     reason = "tests may fail loudly"
 )]
 
@@ -63,7 +64,13 @@ fn a_text_from_a_number_is_read() {
     assert_eq!(inbound.from_phone.unwrap().reveal(), "+16135550100");
     assert_eq!(inbound.from_bsuid.unwrap().reveal(), "CA.1234567890");
     assert_eq!(inbound.profile_name.unwrap().reveal(), "Ada");
-    assert_eq!((inbound.kind.as_str(), inbound.text.unwrap().reveal().as_str()), ("text", "STOP"));
+    assert_eq!(
+        (
+            inbound.kind.as_str(),
+            inbound.text.unwrap().reveal().as_str()
+        ),
+        ("text", "STOP")
+    );
     let raw: Value = serde_json::from_str(inbound.raw.reveal()).unwrap();
     assert_eq!(raw, message);
 }
@@ -82,10 +89,12 @@ fn a_person_without_a_number_is_known_by_the_id_alone() {
 
 #[test]
 fn contacts_may_be_missing_and_are_not_given_to_somebody_else() {
-    let message = |from: &str, id: &str| {
-        json!({ "from": from, "id": id, "timestamp": "1795341600", "type": "text", "text": { "body": "x" } })
-    };
-    assert!(inbound(&json!({ "messages": [message("16135550100", "wamid.A")] })).profile_name.is_none());
+    let message = |from: &str, id: &str| json!({ "from": from, "id": id, "timestamp": "1795341600", "type": "text", "text": { "body": "x" } });
+    assert!(
+        inbound(&json!({ "messages": [message("16135550100", "wamid.A")] }))
+            .profile_name
+            .is_none()
+    );
     let two = updates(&json!({
         "contacts": [{ "profile": { "name": "Ada" }, "wa_id": "16135550100", "user_id": "CA.1" }],
         "messages": [message("16135550101", "wamid.A"), message("16135550100", "wamid.B")]
@@ -103,9 +112,18 @@ fn contacts_may_be_missing_and_are_not_given_to_somebody_else() {
 #[test]
 fn every_kind_of_button_yields_what_was_seen_and_what_it_stands_for() {
     for (kind, body) in [
-        ("button", json!({ "text": "Unsubscribe", "payload": "opt-out" })),
-        ("interactive", json!({ "type": "button_reply", "button_reply": { "title": "Unsubscribe", "id": "opt-out" } })),
-        ("interactive", json!({ "type": "list_reply", "list_reply": { "title": "Unsubscribe", "id": "opt-out" } })),
+        (
+            "button",
+            json!({ "text": "Unsubscribe", "payload": "opt-out" }),
+        ),
+        (
+            "interactive",
+            json!({ "type": "button_reply", "button_reply": { "title": "Unsubscribe", "id": "opt-out" } }),
+        ),
+        (
+            "interactive",
+            json!({ "type": "list_reply", "list_reply": { "title": "Unsubscribe", "id": "opt-out" } }),
+        ),
     ] {
         let mut message = json!({ "from": "16135550100", "id": "wamid.A", "timestamp": "1795341600", "type": kind });
         message[kind] = body;
@@ -147,24 +165,30 @@ fn a_status_is_read_with_our_reference_and_the_codes() {
     assert_eq!(statuses[0].errors, [131_049, 131_026]);
     assert_eq!(statuses[0].opaque.as_deref(), Some("hg1.x.1"));
     assert_eq!(statuses[0].number.as_deref(), Some(NUMBER));
-    assert_eq!(statuses[0].to_phone.as_ref().unwrap().reveal(), "+16135550100");
+    assert_eq!(
+        statuses[0].to_phone.as_ref().unwrap().reveal(),
+        "+16135550100"
+    );
     assert_eq!(statuses[1].status, StatusWord::Played);
     assert!(statuses[1].to_bsuid.is_some() && statuses[1].to_phone.is_none());
-    assert_eq!(statuses[2].status.state(), headgate_domain::record::State::Read);
+    assert_eq!(
+        statuses[2].status.state(),
+        headgate_domain::record::State::Read
+    );
     assert!(statuses[2].to_phone.is_none());
 }
 
 #[test]
 fn a_status_word_of_the_future_moves_nothing() {
-    let updates = updates(&json!({ "statuses": [{ "id": "wamid.A", "status": "warning", "timestamp": "1" }] }));
+    let updates = updates(
+        &json!({ "statuses": [{ "id": "wamid.A", "status": "warning", "timestamp": "1" }] }),
+    );
     assert_eq!(updates[0].word(), "messages.statuses");
 }
 
 #[test]
 fn stop_and_resume_are_read_and_only_a_stop_is_taken_from_an_unknown_category() {
-    let preference = |category: &str, value: &str, who: &str| {
-        json!({ "wa_id": who, "category": category, "value": value, "timestamp": 1_795_341_600 })
-    };
+    let preference = |category: &str, value: &str, who: &str| json!({ "wa_id": who, "category": category, "value": value, "timestamp": 1_795_341_600 });
     let body = value(&json!({ "user_preferences": [
         preference("marketing_messages", "stop", "16135550100"),
         preference("marketing_messages", "resume", "16135550100"),
@@ -189,7 +213,18 @@ fn stop_and_resume_are_read_and_only_a_stop_is_taken_from_an_unknown_category() 
         .collect();
     let stop = Some((Choice::Stop, true, false));
     let resume = Some((Choice::Resume, true, false));
-    assert_eq!(choices, [stop, resume, stop, None, None, None, Some((Choice::Stop, false, true))]);
+    assert_eq!(
+        choices,
+        [
+            stop,
+            resume,
+            stop,
+            None,
+            None,
+            None,
+            Some((Choice::Stop, false, true))
+        ]
+    );
 }
 
 #[test]
@@ -197,12 +232,21 @@ fn other_fields_are_passed_on_with_their_value() {
     let text = json!({ "entry": [{ "id": 300_000_000_000_001_u64, "time": 1_795_341_600,
         "changes": [{ "field": "account_update", "value": { "event": "ACCOUNT_DELETED" } }, { "field": "quux", "value": 1 }] }] });
     let updates = parse_text(&text.to_string()).unwrap();
-    let Update::Other(other) = &updates[0] else { panic!("{}", updates[0].word()) };
+    let Update::Other(other) = &updates[0] else {
+        panic!("{}", updates[0].word())
+    };
     assert_eq!(other.entry_id, "300000000000001");
     assert_eq!(other.at, Some(Timestamp::from_seconds(1_795_341_600)));
     assert_eq!(other.value.reveal(), r#"{"event":"ACCOUNT_DELETED"}"#);
-    assert_eq!((updates[0].word(), updates[1].word()), ("account_update", "unknown_field"));
-    let errors = parse_text(&notification("messages", &value(&json!({ "errors": [{ "code": 131_035 }] })))).unwrap();
+    assert_eq!(
+        (updates[0].word(), updates[1].word()),
+        ("account_update", "unknown_field")
+    );
+    let errors = parse_text(&notification(
+        "messages",
+        &value(&json!({ "errors": [{ "code": 131_035 }] })),
+    ))
+    .unwrap();
     assert_eq!(errors[0].word(), "messages");
 }
 
@@ -225,12 +269,34 @@ fn one_poisonous_update_does_not_take_the_batch_along() {
         let text = format!(
             r#"{{"entry":[{{"changes":[{{"field":"messages","value":{{"messages":[{good},{poison},{good}]}}}}]}}]}}"#
         );
-        let words: Vec<_> = parse_text(&text).unwrap().iter().map(Update::word).collect();
-        assert_eq!(words, ["inbound", "unreadable", "inbound"], "{}", &poison[..poison.len().min(60)]);
+        let words: Vec<_> = parse_text(&text)
+            .unwrap()
+            .iter()
+            .map(Update::word)
+            .collect();
+        assert_eq!(
+            words,
+            ["inbound", "unreadable", "inbound"],
+            "{}",
+            poison.chars().take(60).collect::<String>()
+        );
     }
     let name = r#"{"entry":[{"changes":[{"field":"messages","value":{"contacts":[{"profile":{"name":"\ud83d"}}],"messages":[GOOD]}}]},7,{"changes":7},{"changes":[7,{"value":7}]}]}"#;
-    let words: Vec<_> = parse_text(&name.replace("GOOD", good)).unwrap().iter().map(Update::word).collect();
-    assert_eq!(words, ["inbound", "unreadable", "unreadable", "unreadable", "unreadable"]);
+    let words: Vec<_> = parse_text(&name.replace("GOOD", good))
+        .unwrap()
+        .iter()
+        .map(Update::word)
+        .collect();
+    assert_eq!(
+        words,
+        [
+            "inbound",
+            "unreadable",
+            "unreadable",
+            "unreadable",
+            "unreadable"
+        ]
+    );
 }
 
 #[test]
@@ -244,7 +310,15 @@ fn a_stray_byte_costs_a_character_and_not_the_batch() {
 
 #[test]
 fn what_is_no_envelope_is_malformed() {
-    for text in ["", "{", "[]", "7", "{}", r#"{"entry":{}}"#, r#"{"entry":[}"#] {
+    for text in [
+        "",
+        "{",
+        "[]",
+        "7",
+        "{}",
+        r#"{"entry":{}}"#,
+        r#"{"entry":[}"#,
+    ] {
         assert_eq!(parse_text(text).err(), Some(Malformed), "{text}");
     }
     assert_eq!(parse_text(r#"{"entry":[]}"#).unwrap(), []);
@@ -252,9 +326,11 @@ fn what_is_no_envelope_is_malformed() {
 
 #[test]
 fn debug_shows_nobody() {
-    let inbound = inbound(&json!({ "contacts": [{ "profile": { "name": "Ada" }, "wa_id": "16135550100" }],
+    let inbound = inbound(
+        &json!({ "contacts": [{ "profile": { "name": "Ada" }, "wa_id": "16135550100" }],
         "messages": [{ "from": "16135550100", "from_user_id": "CA.1234567890", "id": "wamid.A1",
-        "timestamp": "1795341600", "type": "text", "text": { "body": "canary" } }] }));
+        "timestamp": "1795341600", "type": "text", "text": { "body": "canary" } }] }),
+    );
     let shown = format!("{inbound:?}");
     for secret in ["5550100", "Ada", "canary", "wamid.A", "CA.1"] {
         assert!(!shown.contains(secret), "{secret}");

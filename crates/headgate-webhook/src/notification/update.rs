@@ -18,7 +18,7 @@ pub enum Update {
     Status(Status),
     /// A person wrote.
     Inbound(Inbound),
-    /// A person used WhatsApp's own switch for marketing messages.
+    /// A person used `WhatsApp`'s own switch for marketing messages.
     Preference(Preference),
     /// Anything else; some of it concerns numbers, templates and accounts.
     Other(Other),
@@ -28,6 +28,8 @@ pub enum Update {
         index: usize,
         /// What is wrong with it, in words of ours.
         why: &'static str,
+        /// The part as Meta sent it.
+        raw: Personal<String>,
     },
 }
 
@@ -81,7 +83,13 @@ pub enum StatusWord {
 }
 
 impl StatusWord {
-    const ALL: [Self; 5] = [Self::Sent, Self::Delivered, Self::Read, Self::Played, Self::Failed];
+    const ALL: [Self; 5] = [
+        Self::Sent,
+        Self::Delivered,
+        Self::Read,
+        Self::Played,
+        Self::Failed,
+    ];
 
     /// Meta's word.
     pub const fn word(self) -> &'static str {
@@ -131,7 +139,7 @@ pub struct Inbound {
     pub raw: Personal<String>,
 }
 
-/// A choice made in WhatsApp itself.
+/// A choice made in `WhatsApp` itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Preference {
     /// Meta's id of our number; absent when the notification does not say.
@@ -218,14 +226,25 @@ pub(super) fn inbound(
 ) -> Result<Update, &'static str> {
     let message = Piece::read(raw).ok_or("a message is not a readable object")?;
     let contact = contacts.of(&message, alone);
-    let text = ["text.body", "button.text", "interactive.button_reply.title", "interactive.list_reply.title"];
-    let payload = ["button.payload", "interactive.button_reply.id", "interactive.list_reply.id"];
+    let text = [
+        "text.body",
+        "button.text",
+        "interactive.button_reply.title",
+        "interactive.list_reply.title",
+    ];
+    let payload = [
+        "button.payload",
+        "interactive.button_reply.id",
+        "interactive.list_reply.id",
+    ];
     Ok(Update::Inbound(Inbound {
         number: number.map(str::to_owned),
         wamid: wamid(&message)?,
         at: at(&message, entry_time)?,
         from_phone: message.phone("from").or_else(|| contact?.phone("wa_id")),
-        from_bsuid: message.bsuid("from_user_id").or_else(|| contact?.bsuid("user_id")),
+        from_bsuid: message
+            .bsuid("from_user_id")
+            .or_else(|| contact?.bsuid("user_id")),
         profile_name: contact.and_then(|contact| contact.personal("profile.name")),
         kind: message.text("type").unwrap_or_default(),
         text: text.into_iter().find_map(|path| message.personal(path)),
@@ -246,7 +265,9 @@ pub(super) fn status(
         return Ok(None);
     };
     // A group's id stands where a person's number would.
-    let to_a_person = piece.text("recipient_type").is_none_or(|kind| kind == "individual");
+    let to_a_person = piece
+        .text("recipient_type")
+        .is_none_or(|kind| kind == "individual");
     Ok(Some(Status {
         number: number.map(str::to_owned),
         wamid: wamid(&piece)?,
@@ -255,7 +276,9 @@ pub(super) fn status(
         opaque: piece.text("biz_opaque_callback_data"),
         errors: piece.codes("errors"),
         to_phone: piece.phone("recipient_id").filter(|_phone| to_a_person),
-        to_bsuid: piece.bsuid("recipient_user_id").filter(|_bsuid| to_a_person),
+        to_bsuid: piece
+            .bsuid("recipient_user_id")
+            .filter(|_bsuid| to_a_person),
     }))
 }
 
@@ -267,7 +290,9 @@ pub(super) fn preference(
     entry_time: Option<Timestamp>,
 ) -> Result<Option<Preference>, &'static str> {
     let piece = Piece::read(raw).ok_or("a user preference is not a readable object")?;
-    let marketing = piece.text("category").is_some_and(|c| c == "marketing_messages");
+    let marketing = piece
+        .text("category")
+        .is_some_and(|c| c == "marketing_messages");
     let choice = match piece.text("value").as_deref() {
         Some("stop") => Choice::Stop,
         Some("resume") if marketing => Choice::Resume,
@@ -279,7 +304,13 @@ pub(super) fn preference(
     }
     let number = number.map(str::to_owned);
     let at = at(&piece, entry_time)?;
-    Ok(Some(Preference { number, phone, bsuid, choice, at }))
+    Ok(Some(Preference {
+        number,
+        phone,
+        bsuid,
+        choice,
+        at,
+    }))
 }
 
 fn wamid(piece: &Piece) -> Result<Wamid, &'static str> {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     access::grants,
-    template::{Template, functions},
+    template::{Template, functions, many, read, target},
 };
 
 /// Action to the functions whose role has it, for one resource.
@@ -131,4 +131,19 @@ fn no_function_writes_the_log_of_another() {
             }
         }
     }
+}
+
+/// The condition is worth nothing if the keyring stops saying which deployment it is.
+#[test]
+fn a_field_key_opens_only_for_the_deployment_it_was_made_for() {
+    let template = Template::data();
+    let key = template.properties("DataKey");
+    for statement in many(&key["KeyPolicy"]["Statement"]) {
+        if statement["Sid"] != "Administer" {
+            let context = &statement["Condition"]["StringEquals"];
+            let deployment = &context["kms:EncryptionContext:headgate:deployment"];
+            assert_eq!(target(deployment), "Deployment", "{}", statement["Sid"]);
+        }
+    }
+    assert!(read("crates/headgate-aws/src/keyring.rs").contains("\"headgate:deployment\""));
 }

@@ -7,73 +7,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use super::journal::{Change, Journal};
+use super::types::{Message, QueueSettings, Receipt};
+
+mod upkeep;
 use crate::calendar::system_ms;
 use crate::counters::QueueCounters;
-
-/// A message attribute as the wire has it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct Attribute {
-    pub(crate) data_type: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) string_value: Option<String>,
-    /// Base64, as on the wire.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) binary_value: Option<String>,
-}
-
-/// A message with everything that must survive a restart.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Message {
-    pub(crate) id: String,
-    pub(crate) body: String,
-    #[serde(default)]
-    pub(crate) attributes: BTreeMap<String, Attribute>,
-    pub(crate) sent_at: i64,
-    /// Not visible before this time: a delay.
-    pub(crate) not_before: i64,
-    #[serde(default)]
-    pub(crate) group: Option<String>,
-    #[serde(default)]
-    pub(crate) trace: Option<String>,
-    #[serde(default)]
-    pub(crate) received: u32,
-    #[serde(default)]
-    pub(crate) first_received_at: Option<i64>,
-    /// ARN of the queue it was moved from.
-    #[serde(default)]
-    pub(crate) moved_from: Option<String>,
-}
-
-/// A received message and the handle to settle it with.
-#[derive(Debug)]
-pub(crate) struct Receipt {
-    pub(crate) message: Message,
-    pub(crate) handle: String,
-}
-
-/// Where messages go that were received too often.
-#[derive(Clone, Debug)]
-pub(crate) struct Redrive {
-    pub(crate) queue: String,
-    pub(crate) max_receives: u32,
-}
-
-/// What the template says about a queue.
-#[derive(Clone, Debug)]
-pub(crate) struct QueueSettings {
-    pub(crate) arn: String,
-    pub(crate) visibility_s: i64,
-    pub(crate) retention_s: i64,
-    pub(crate) delay_s: i64,
-    pub(crate) wait_s: i64,
-    pub(crate) max_size: usize,
-    pub(crate) redrive: Option<Redrive>,
-}
 
 #[derive(Debug)]
 struct Held {
@@ -158,16 +99,21 @@ impl Engine {
     fn changes(&self) -> impl Iterator<Item = Change> {
         self.queues.iter().flat_map(|(name, queue)| {
             let order: BTreeSet<&u64> = queue.held.keys().collect();
-            order.into_iter().filter_map(|seq| queue.held.get(seq)).map(|held| Change::Held {
-                queue: name.clone(),
-                message: Box::new(held.message.clone()),
-            })
+            order
+                .into_iter()
+                .filter_map(|seq| queue.held.get(seq))
+                .map(|held| Change::Held {
+                    queue: name.clone(),
+                    message: Box::new(held.message.clone()),
+                })
         })
     }
 
     fn record(&mut self, changes: &[Change]) -> Result<()> {
         let live = self.queues.values().map(|q| q.held.len()).sum();
-        let Some(journal) = self.journal.as_mut() else { return Ok(()) };
+        let Some(journal) = self.journal.as_mut() else {
+            return Ok(());
+        };
         journal.append(changes)?;
         if journal.is_mostly_history(live) {
             let path = journal.path().to_owned();
@@ -177,7 +123,9 @@ impl Engine {
     }
 
     fn hold(&mut self, queue: &str, message: Message) {
-        let Some(queue) = self.queues.get_mut(queue) else { return };
+        let Some(queue) = self.queues.get_mut(queue) else {
+            return;
+        };
         self.next += 1;
         let visible_at = message.not_before;
         if visible_at > system_ms() {
@@ -185,7 +133,15 @@ impl Engine {
         } else {
             queue.visible.insert(self.next);
         }
-        queue.held.insert(self.next, Held { message, visible_at, receipt: 0, in_flight: false });
+        queue.held.insert(
+            self.next,
+            Held {
+                message,
+                visible_at,
+                receipt: 0,
+                in_flight: false,
+            },
+        );
         queue.arrived.notify_waiters();
     }
 
@@ -211,7 +167,10 @@ impl Engine {
         if self.journal.is_some() {
             let changes: Vec<Change> = messages
                 .iter()
-                .map(|m| Change::Held { queue: queue.to_owned(), message: Box::new(m.clone()) })
+                .map(|m| Change::Held {
+                    queue: queue.to_owned(),
+                    message: Box::new(m.clone()),
+                })
                 .collect();
             self.record(&changes)?;
         }
@@ -225,15 +184,24 @@ impl Engine {
     }
 
     /// Receives up to `max` messages; those that were received too often move to the dead-letter queue instead.
-    pub(crate) fn receive(&mut self, queue: &str, max: usize, visibility_s: Option<i64>) -> Result<Vec<Receipt>> {
+    pub(crate) fn receive(
+        &mut self,
+        queue: &str,
+        max: usize,
+        visibility_s: Option<i64>,
+    ) -> Result<Vec<Receipt>> {
         let now = system_ms();
         self.expire(queue, now)?;
         let mut receipts = Vec::new();
         let mut poisoned = Vec::new();
-        let Some(q) = self.queues.get_mut(queue) else { return Ok(receipts) };
+        let Some(q) = self.queues.get_mut(queue) else {
+            return Ok(receipts);
+        };
         let hidden_until = now + visibility_s.unwrap_or(q.settings.visibility_s) * 1000;
         while receipts.len() < max {
-            let Some(seq) = q.visible.pop_first() else { break };
+            let Some(seq) = q.visible.pop_first() else {
+                break;
+            };
             let too_often = match (q.held.get(&seq), &q.settings.redrive) {
                 (Some(held), Some(redrive)) => held.message.received >= redrive.max_receives,
                 _ => false,
@@ -242,7 +210,9 @@ impl Engine {
                 poisoned.push(seq);
                 continue;
             }
-            let Some(held) = q.held.get_mut(&seq) else { continue };
+            let Some(held) = q.held.get_mut(&seq) else {
+                continue;
+            };
             held.receipt += 1;
             held.in_flight = true;
             held.visible_at = hidden_until;
@@ -253,7 +223,8 @@ impl Engine {
             if held.message.received > 1 {
                 q.counters.redelivered += 1;
             }
-            q.counters.highest_receive_count = q.counters.highest_receive_count.max(held.message.received);
+            q.counters.highest_receive_count =
+                q.counters.highest_receive_count.max(held.message.received);
             receipts.push(Receipt {
                 message: held.message.clone(),
                 handle: format!("{seq}.{}.{}", held.receipt, held.message.id),
@@ -262,7 +233,9 @@ impl Engine {
         let target = q.settings.redrive.as_ref().map(|r| r.queue.clone());
         let arn = q.settings.arn.clone();
         for seq in poisoned {
-            let Some(mut message) = self.take(queue, seq) else { continue };
+            let Some(mut message) = self.take(queue, seq) else {
+                continue;
+            };
             message.received = 0;
             message.first_received_at = None;
             message.not_before = now;
@@ -271,7 +244,10 @@ impl Engine {
                 q.counters.moved_to_dead_letter += 1;
             }
             if let Some(target) = &target {
-                self.record(&[Change::Held { queue: target.clone(), message: Box::new(message.clone()) }])?;
+                self.record(&[Change::Held {
+                    queue: target.clone(),
+                    message: Box::new(message.clone()),
+                }])?;
                 self.hold(target, message);
             }
         }
@@ -284,7 +260,9 @@ impl Engine {
 
     /// Makes visible what is due and drops what is older than the retention period.
     fn expire(&mut self, queue: &str, now: i64) -> Result<()> {
-        let Some(q) = self.queues.get_mut(queue) else { return Ok(()) };
+        let Some(q) = self.queues.get_mut(queue) else {
+            return Ok(());
+        };
         while let Some(&(at, seq)) = q.hidden.first() {
             if at > now {
                 break;
@@ -320,13 +298,18 @@ impl Engine {
 
     /// When the next hidden message of a queue becomes visible.
     pub(crate) fn next_visible_at(&self, queue: &str) -> Option<i64> {
-        self.queues.get(queue).and_then(|q| q.hidden.first()).map(|(at, _)| *at)
+        self.queues
+            .get(queue)
+            .and_then(|q| q.hidden.first())
+            .map(|(at, _)| *at)
     }
 
     fn seq_of(&self, queue: &str, handle: &str) -> Result<u64, Settled> {
         let mut parts = handle.splitn(3, '.');
         let mut number = || parts.next().and_then(|p| p.parse::<u64>().ok());
-        let (Some(seq), Some(receipt)) = (number(), number()) else { return Err(Settled::Malformed) };
+        let (Some(seq), Some(receipt)) = (number(), number()) else {
+            return Err(Settled::Malformed);
+        };
         let id = parts.next().ok_or(Settled::Malformed)?;
         match self.queues.get(queue).and_then(|q| q.held.get(&seq)) {
             // A handle of before a restart has the id of another message or none: nothing to settle.
@@ -359,8 +342,12 @@ impl Engine {
             Err(other) => return other,
         };
         let now = system_ms();
-        let Some(q) = self.queues.get_mut(queue) else { return Settled::Stale };
-        let Some(held) = q.held.get_mut(&seq) else { return Settled::Stale };
+        let Some(q) = self.queues.get_mut(queue) else {
+            return Settled::Stale;
+        };
+        let Some(held) = q.held.get_mut(&seq) else {
+            return Settled::Stale;
+        };
         if !held.in_flight {
             return Settled::Stale;
         }
@@ -375,75 +362,5 @@ impl Engine {
         // Also for a later time: whoever waits sleeps until the time it knew.
         q.arrived.notify_waiters();
         Settled::Done
-    }
-
-    /// Removes every message of a queue.
-    pub(crate) fn purge(&mut self, queue: &str) -> Result<()> {
-        let seqs: Vec<u64> =
-            self.queues.get(queue).into_iter().flat_map(|q| q.held.keys().copied()).collect();
-        for seq in seqs {
-            if let Some(message) = self.take(queue, seq) {
-                self.record(&[Change::Gone { id: message.id }])?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Moves every visible message of a dead-letter queue back where it came from, or to `target`.
-    pub(crate) fn move_all(&mut self, queue: &str, target: Option<&str>) -> Result<u64> {
-        let now = system_ms();
-        self.expire(queue, now)?;
-        let seqs: Vec<u64> =
-            self.queues.get(queue).into_iter().flat_map(|q| q.visible.iter().copied()).collect();
-        let mut moved = 0;
-        for seq in seqs {
-            let home = self
-                .queues
-                .get(queue)
-                .and_then(|q| q.held.get(&seq))
-                .and_then(|h| h.message.moved_from.as_deref())
-                .and_then(|arn| arn.rsplit(':').next())
-                .map(str::to_owned);
-            let Some(to) = target.map(str::to_owned).or(home) else { continue };
-            if !self.queues.contains_key(&to) {
-                continue;
-            }
-            let Some(mut message) = self.take(queue, seq) else { continue };
-            message.received = 0;
-            message.first_received_at = None;
-            message.moved_from = None;
-            self.record(&[Change::Held { queue: to.clone(), message: Box::new(message.clone()) }])?;
-            self.hold(&to, message);
-            moved += 1;
-        }
-        Ok(moved)
-    }
-
-    /// Visible, in flight and delayed messages of a queue.
-    pub(crate) fn sizes(&mut self, queue: &str) -> Result<(usize, usize, usize)> {
-        self.expire(queue, system_ms())?;
-        let Some(q) = self.queues.get(queue) else { return Ok((0, 0, 0)) };
-        let in_flight = q.held.values().filter(|h| h.in_flight).count();
-        Ok((q.visible.len(), in_flight, q.hidden.len() - in_flight))
-    }
-
-    /// Whether a queue holds nothing visible and nothing in flight.
-    pub(crate) fn is_quiet(&mut self, queue: &str) -> Result<bool> {
-        self.expire(queue, system_ms())?;
-        Ok(self
-            .queues
-            .get(queue)
-            .is_none_or(|q| q.visible.is_empty() && !q.held.values().any(|h| h.in_flight)))
-    }
-
-    /// Every message of every queue.
-    pub(crate) fn messages(&self) -> impl Iterator<Item = (&str, &Message)> {
-        self.queues
-            .iter()
-            .flat_map(|(name, q)| q.held.values().map(move |h| (name.as_str(), &h.message)))
-    }
-
-    pub(crate) fn counters(&self) -> BTreeMap<String, QueueCounters> {
-        self.queues.iter().map(|(name, q)| (name.clone(), q.counters.clone())).collect()
     }
 }

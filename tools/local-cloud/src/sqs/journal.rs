@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::engine::Message;
+use super::types::Message;
 use crate::files::private;
 
 /// One change of the queues.
@@ -65,9 +65,14 @@ impl Journal {
             out.push(b'\n');
             lines += 1;
         }
-        file.write_all(&out).context("the journal of the queues cannot be written")?;
+        file.write_all(&out)
+            .context("the journal of the queues cannot be written")?;
         std::fs::rename(&draft, path).context("the journal of the queues cannot be replaced")?;
-        Ok(Self { path: path.to_owned(), file, lines })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            lines,
+        })
     }
 
     /// Appends changes with one write.
@@ -77,7 +82,9 @@ impl Journal {
             serde_json::to_writer(&mut out, change).context("a message cannot be written")?;
             out.push(b'\n');
         }
-        self.file.write_all(&out).context("the journal of the queues cannot be written")?;
+        self.file
+            .write_all(&out)
+            .context("the journal of the queues cannot be written")?;
         self.lines += changes.len();
         Ok(())
     }

@@ -7,10 +7,13 @@
 //! Why not `winterbaume-sqs`, as for KMS and secrets: its state view leaves messages out, so they could not survive a
 //! restart; it drops binary attributes, answers errors without the code the SDKs read, and enforces no batch limits.
 
+mod checks;
 mod engine;
 mod journal;
 mod operations;
+mod types;
 mod wire;
 
-pub(crate) use engine::{Engine, QueueSettings, Redrive};
-pub(crate) use operations::{Sqs, answer, random_id};
+pub(crate) use engine::Engine;
+pub(crate) use operations::{Sqs, answer};
+pub(crate) use types::{QueueSettings, Redrive};

@@ -2,7 +2,6 @@
 //!
 //! Promises the limits of AWS: ten entries and 1 MiB per call, ten messages per receive, 20 seconds of waiting.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,13 +10,14 @@ use http::{Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::engine::{Engine, Message, Settled};
+use super::checks::{MAX_CALL_BYTES, MAX_ENTRIES, check_batch, check_message};
+use super::engine::{Engine, Settled};
+use super::types::Message;
 use super::wire::{self, Entry, Refusal, Request};
 use crate::calendar::system_ms;
+use crate::ids::random_id;
 use crate::stack::{ACCOUNT, REGION};
 
-const MAX_ENTRIES: usize = 10;
-const MAX_CALL_BYTES: usize = 1_048_576;
 /// The id AWS reports for a role: role id and session name.
 const SENDER: &str = "AROAEXAMPLEEXAMPLE000:local";
 
@@ -32,7 +32,10 @@ pub(crate) struct Sqs {
 
 impl Sqs {
     pub(crate) fn new(engine: Engine, base_url: String) -> Self {
-        Self { engine: Mutex::new(engine), base_url }
+        Self {
+            engine: Mutex::new(engine),
+            base_url,
+        }
     }
 
     /// The queues, for as long as no await is in between.
@@ -46,7 +49,10 @@ impl Sqs {
         let Some(delay) = engine.settings(queue).map(|s| s.delay_s) else {
             anyhow::bail!("there is no queue {queue}")
         };
-        let entry = Entry { message_body: Some(body), ..Entry::default() };
+        let entry = Entry {
+            message_body: Some(body),
+            ..Entry::default()
+        };
         let message = message(entry, delay);
         engine.send(queue, vec![message])
     }
@@ -71,13 +77,20 @@ pub(crate) async fn answer(sqs: &Arc<Sqs>, operation: &str, body: &[u8]) -> Resp
                 StatusCode::BAD_REQUEST
             };
             let body = json!({"__type": refusal.shape, "message": refusal.message});
-            (status, body.to_string(), Some(format!("{};Sender", refusal.code)))
+            (
+                status,
+                body.to_string(),
+                Some(format!("{};Sender", refusal.code)),
+            )
         }
     };
     let mut response = Response::new(Bytes::from(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert("content-type", http::HeaderValue::from_static("application/x-amz-json-1.0"));
+    headers.insert(
+        "content-type",
+        http::HeaderValue::from_static("application/x-amz-json-1.0"),
+    );
     if let Some(error) = error.and_then(|e| http::HeaderValue::from_str(&e).ok()) {
         headers.insert("x-amzn-query-error", error);
     }
@@ -102,12 +115,24 @@ async fn run(sqs: &Arc<Sqs>, operation: &str, mut request: Request) -> Outcome {
             "The request must contain the parameter QueueUrl.",
         ));
     }
-    let queue = request.queue_url.rsplit('/').next().unwrap_or_default().to_owned();
-    let delay = sqs.engine().settings(&queue).map(|s| s.delay_s).ok_or_else(Refusal::no_queue)?;
+    let queue = request
+        .queue_url
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    let delay = sqs
+        .engine()
+        .settings(&queue)
+        .map(|s| s.delay_s)
+        .ok_or_else(Refusal::no_queue)?;
     match operation {
         "SendMessage" => {
             let entry = std::mem::take(&mut request.entry);
-            let max = sqs.engine().settings(&queue).map_or(MAX_CALL_BYTES, |s| s.max_size);
+            let max = sqs
+                .engine()
+                .settings(&queue)
+                .map_or(MAX_CALL_BYTES, |s| s.max_size);
             check_message(&entry, max)?;
             let message = message(entry, delay);
             let answer = wire::sent(&message, None);
@@ -134,9 +159,9 @@ async fn run(sqs: &Arc<Sqs>, operation: &str, mut request: Request) -> Outcome {
             change_visibility(sqs, &queue, &request.entry)?;
             Ok(json!({}))
         }
-        "ChangeMessageVisibilityBatch" => {
-            each_entry(request.entries, |entry| change_visibility(sqs, &queue, entry))
-        }
+        "ChangeMessageVisibilityBatch" => each_entry(request.entries, |entry| {
+            change_visibility(sqs, &queue, entry)
+        }),
         "GetQueueAttributes" => attributes(sqs, &queue, &request),
         "SetQueueAttributes" => set_attributes(sqs, &queue, &request),
         "PurgeQueue" => {
@@ -163,8 +188,13 @@ async fn run(sqs: &Arc<Sqs>, operation: &str, mut request: Request) -> Outcome {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "the shape of map_err")]
 fn failure(error: anyhow::Error) -> Refusal {
-    Refusal::new("com.amazonaws.sqs#InternalError", "InternalError", error.to_string())
+    Refusal::new(
+        "com.amazonaws.sqs#InternalError",
+        "InternalError",
+        error.to_string(),
+    )
 }
 
 fn list(sqs: &Sqs, request: &Request) -> Value {
@@ -190,22 +220,10 @@ fn start_move(sqs: &Sqs, request: &Request) -> Outcome {
     let mut engine = sqs.engine();
     engine.settings(&source).ok_or_else(missing)?;
     let target = request.destination_arn.as_deref().map(name);
-    engine.move_all(&source, target.as_deref()).map_err(failure)?;
+    engine
+        .move_all(&source, target.as_deref())
+        .map_err(failure)?;
     Ok(json!({"TaskHandle": random_id()}))
-}
-
-/// A random UUID, version 4.
-pub(crate) fn random_id() -> String {
-    let mut bytes = [0_u8; 16];
-    // Ids only have to differ; without entropy they would be equal, which SQS itself would survive too.
-    if getrandom::fill(&mut bytes).is_err() {
-        bytes = system_ms().to_be_bytes().repeat(2).try_into().unwrap_or_default();
-    }
-    let bits = u128::from_be_bytes(bytes);
-    let bits = (bits & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{bits:032x}");
-    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
 }
 
 fn message(entry: Entry, queue_delay: i64) -> Message {
@@ -227,84 +245,6 @@ fn message(entry: Entry, queue_delay: i64) -> Message {
     }
 }
 
-fn check_message(entry: &Entry, max: usize) -> Result<(), Refusal> {
-    let body = entry.message_body.as_deref().unwrap_or_default();
-    if body.is_empty() {
-        return Err(Refusal::new(
-            "com.amazonaws.sqs#MissingRequiredParameterException",
-            "MissingParameter",
-            "The request must contain the parameter MessageBody.",
-        ));
-    }
-    if entry.size() > max {
-        return Err(Refusal::invalid(format!(
-            "One or more parameters are invalid. Reason: Message must be shorter than {max} bytes."
-        )));
-    }
-    // SQS takes the characters of XML 1.0 only.
-    let allowed = |c: char| matches!(c, '\u{9}' | '\u{a}' | '\u{d}' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
-    if !body.chars().all(allowed) {
-        return Err(Refusal::new(
-            "com.amazonaws.sqs#InvalidMessageContents",
-            "InvalidMessageContents",
-            "The message contains characters outside the allowed set.",
-        ));
-    }
-    if entry.delay_seconds.is_some_and(|d| !(0..=900).contains(&d)) {
-        return Err(Refusal::invalid(
-            "Value for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.",
-        ));
-    }
-    if entry.message_attributes.len() > 10 {
-        return Err(Refusal::invalid(
-            "Number of message attributes exceeds the allowed maximum [10].",
-        ));
-    }
-    Ok(())
-}
-
-fn check_batch(entries: Option<Vec<Entry>>) -> Result<Vec<Entry>, Refusal> {
-    let entries = entries.unwrap_or_default();
-    if entries.is_empty() {
-        return Err(Refusal::new(
-            "com.amazonaws.sqs#EmptyBatchRequest",
-            "AWS.SimpleQueueService.EmptyBatchRequest",
-            "There should be at least one entry in the request.",
-        ));
-    }
-    if entries.len() > MAX_ENTRIES {
-        return Err(Refusal::new(
-            "com.amazonaws.sqs#TooManyEntriesInBatchRequest",
-            "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
-            format!(
-                "Maximum number of entries per request are {MAX_ENTRIES}. You have sent {}.",
-                entries.len()
-            ),
-        ));
-    }
-    let ids: BTreeSet<&str> = entries.iter().map(|e| e.id.as_str()).collect();
-    if ids.len() < entries.len() {
-        return Err(Refusal::new(
-            "com.amazonaws.sqs#BatchEntryIdsNotDistinct",
-            "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
-            "Two or more batch entries in the request have the same Id.",
-        ));
-    }
-    let valid = |id: &str| {
-        (1..=80).contains(&id.len())
-            && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-    };
-    if !entries.iter().all(|e| valid(&e.id)) {
-        return Err(Refusal::new(
-            "com.amazonaws.sqs#InvalidBatchEntryId",
-            "AWS.SimpleQueueService.InvalidBatchEntryId",
-            "A batch entry id can only contain alphanumeric characters, hyphens and underscores. \
-             It can be at most 80 letters long.",
-        ));
-    }
-    Ok(entries)
-}
-
 fn send_batch(sqs: &Sqs, queue: &str, request: Request, delay: i64) -> Outcome {
     let entries = check_batch(request.entries)?;
     let total: usize = entries.iter().map(Entry::size).sum();
@@ -318,7 +258,9 @@ fn send_batch(sqs: &Sqs, queue: &str, request: Request, delay: i64) -> Outcome {
         ));
     }
     let mut engine = sqs.engine();
-    let max = engine.settings(queue).map_or(MAX_CALL_BYTES, |s| s.max_size);
+    let max = engine
+        .settings(queue)
+        .map_or(MAX_CALL_BYTES, |s| s.max_size);
     let (mut successful, mut failed, mut messages) = (Vec::new(), Vec::new(), Vec::new());
     for entry in entries {
         match check_message(&entry, max) {
@@ -386,9 +328,15 @@ async fn receive(sqs: &Arc<Sqs>, queue: &str, request: &Request) -> Outcome {
             (receipts, engine.next_visible_at(queue))
         };
         if !receipts.is_empty() || Instant::now() >= deadline {
-            let messages: Vec<Value> =
-                receipts.iter().map(|r| wire::received(r, request, SENDER)).collect();
-            return Ok(if messages.is_empty() { json!({}) } else { json!({"Messages": messages}) });
+            let messages: Vec<Value> = receipts
+                .iter()
+                .map(|r| wire::received(r, request, SENDER))
+                .collect();
+            return Ok(if messages.is_empty() {
+                json!({})
+            } else {
+                json!({"Messages": messages})
+            });
         }
         let next = next.map_or(deadline, |at| {
             let due = u64::try_from(at.saturating_sub(system_ms())).unwrap_or_default();
@@ -423,10 +371,16 @@ fn change_visibility(sqs: &Sqs, queue: &str, entry: &Entry) -> Result<(), Refusa
 fn attributes(sqs: &Sqs, queue: &str, request: &Request) -> Outcome {
     let mut engine = sqs.engine();
     let (visible, in_flight, delayed) = engine.sizes(queue).map_err(failure)?;
-    let settings = engine.settings(queue).ok_or_else(Refusal::no_queue)?.clone();
+    let settings = engine
+        .settings(queue)
+        .ok_or_else(Refusal::no_queue)?
+        .clone();
     let mut all = vec![
         ("ApproximateNumberOfMessages", visible.to_string()),
-        ("ApproximateNumberOfMessagesNotVisible", in_flight.to_string()),
+        (
+            "ApproximateNumberOfMessagesNotVisible",
+            in_flight.to_string(),
+        ),
         ("ApproximateNumberOfMessagesDelayed", delayed.to_string()),
         ("QueueArn", settings.arn.clone()),
         ("VisibilityTimeout", settings.visibility_s.to_string()),
@@ -441,7 +395,12 @@ fn attributes(sqs: &Sqs, queue: &str, request: &Request) -> Outcome {
             json!({"deadLetterTargetArn": target, "maxReceiveCount": redrive.max_receives});
         all.push(("RedrivePolicy", policy.to_string()));
     }
-    let wanted = |name: &str| request.attribute_names.iter().any(|n| n == "All" || n == name);
+    let wanted = |name: &str| {
+        request
+            .attribute_names
+            .iter()
+            .any(|n| n == "All" || n == name)
+    };
     let chosen: serde_json::Map<String, Value> = all
         .into_iter()
         .filter(|(name, _)| wanted(name))
@@ -467,9 +426,9 @@ fn set_attributes(sqs: &Sqs, queue: &str, request: &Request) -> Outcome {
                 ));
             }
         };
-        *target = value
-            .parse()
-            .map_err(|_not_a_number| Refusal::invalid("The value of an attribute is not a number."))?;
+        *target = value.parse().map_err(|_not_a_number| {
+            Refusal::invalid("The value of an attribute is not a number.")
+        })?;
     }
     Ok(json!({}))
 }

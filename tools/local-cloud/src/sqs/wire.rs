@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::engine::{Attribute, Message, Receipt};
+use super::types::{Attribute, Message, Receipt};
 
 /// A refused request: the shape's name, the code of the older query protocol, a sentence.
 #[derive(Debug)]
@@ -21,11 +21,19 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(shape: &'static str, code: &'static str, message: impl Into<String>) -> Self {
-        Self { shape, code, message: message.into() }
+        Self {
+            shape,
+            code,
+            message: message.into(),
+        }
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
-        Self::new("com.amazonaws.sqs#InvalidParameterValueException", "InvalidParameterValue", message)
+        Self::new(
+            "com.amazonaws.sqs#InvalidParameterValueException",
+            "InvalidParameterValue",
+            message,
+        )
     }
 
     pub(crate) fn no_queue() -> Self {
@@ -97,7 +105,11 @@ impl Entry {
 }
 
 fn binary(attribute: &Attribute) -> Vec<u8> {
-    attribute.binary_value.as_ref().and_then(|b| STANDARD.decode(b).ok()).unwrap_or_default()
+    attribute
+        .binary_value
+        .as_ref()
+        .and_then(|b| STANDARD.decode(b).ok())
+        .unwrap_or_default()
 }
 
 /// Lower-case hexadecimal MD5, as SQS returns it.
@@ -123,7 +135,14 @@ pub(crate) fn md5_of_attributes(attributes: &BTreeMap<String, Attribute>) -> Opt
             field(&mut out, &binary(attribute));
         } else {
             out.push(1);
-            field(&mut out, attribute.string_value.as_deref().unwrap_or_default().as_bytes());
+            field(
+                &mut out,
+                attribute
+                    .string_value
+                    .as_deref()
+                    .unwrap_or_default()
+                    .as_bytes(),
+            );
         }
     }
     Some(md5_of(&out))
@@ -149,16 +168,33 @@ pub(crate) fn received(receipt: &Receipt, request: &Request, sender: &str) -> Va
     let message = &receipt.message;
     let mut out = Map::new();
     out.insert("MessageId".to_owned(), json!(message.id));
-    out.insert("ReceiptHandle".to_owned(), json!(STANDARD.encode(&receipt.handle)));
+    out.insert(
+        "ReceiptHandle".to_owned(),
+        json!(STANDARD.encode(&receipt.handle)),
+    );
     out.insert("Body".to_owned(), json!(message.body));
-    out.insert("MD5OfBody".to_owned(), json!(md5_of(message.body.as_bytes())));
-    let names = || request.attribute_names.iter().chain(&request.message_system_attribute_names);
+    out.insert(
+        "MD5OfBody".to_owned(),
+        json!(md5_of(message.body.as_bytes())),
+    );
+    let names = || {
+        request
+            .attribute_names
+            .iter()
+            .chain(&request.message_system_attribute_names)
+    };
     let mut system = Map::new();
     for (name, value) in [
-        ("ApproximateReceiveCount", Some(message.received.to_string())),
+        (
+            "ApproximateReceiveCount",
+            Some(message.received.to_string()),
+        ),
         ("SentTimestamp", Some(message.sent_at.to_string())),
         ("SenderId", Some(sender.to_owned())),
-        ("ApproximateFirstReceiveTimestamp", message.first_received_at.map(|t| t.to_string())),
+        (
+            "ApproximateFirstReceiveTimestamp",
+            message.first_received_at.map(|t| t.to_string()),
+        ),
         ("MessageGroupId", message.group.clone()),
         ("AWSTraceHeader", message.trace.clone()),
         ("DeadLetterQueueSourceArn", message.moved_from.clone()),
@@ -176,10 +212,13 @@ pub(crate) fn received(receipt: &Receipt, request: &Request, sender: &str) -> Va
         .attributes
         .iter()
         .filter(|(name, _)| {
-            request.message_attribute_names.iter().any(|wanted| match wanted.strip_suffix(".*") {
-                Some(prefix) => name.starts_with(prefix),
-                None => wanted == "All" || wanted == *name,
-            })
+            request
+                .message_attribute_names
+                .iter()
+                .any(|wanted| match wanted.strip_suffix(".*") {
+                    Some(prefix) => name.starts_with(prefix),
+                    None => wanted == "All" || wanted == *name,
+                })
         })
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
@@ -192,7 +231,10 @@ pub(crate) fn received(receipt: &Receipt, request: &Request, sender: &str) -> Va
 
 /// A receipt handle as the engine knows it; handles are opaque on the wire.
 pub(crate) fn handle(wire: &str) -> Option<String> {
-    STANDARD.decode(wire).ok().and_then(|bytes| String::from_utf8(bytes).ok())
+    STANDARD
+        .decode(wire)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
 }
 
 #[cfg(test)]

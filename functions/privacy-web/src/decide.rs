@@ -1,0 +1,219 @@
+//! The rules of the public routes: what a request may cause.
+//!
+//! Pure: facts of a request in, a [`Decision`] out. Only [`posted`] can make a decision that
+//! writes, and it is reached by `POST` alone: a mail scanner, a link preview or a prefetch that
+//! follows every link changes nothing. Does not render and does not know the configuration.
+
+use headgate_domain::identity::SubjectId;
+use headgate_domain::lane::Purpose;
+use http::{HeaderMap, HeaderName, Method, header};
+
+use crate::locale::Locale;
+
+/// The forms send a handful of short fields; anything larger is not from them.
+pub(crate) const MAX_BODY: usize = 4 * 1024;
+/// What may be asked for on the opt-in page. Codes and answers need no form: the person starts those.
+pub(crate) const OFFERED: [Purpose; 2] = [Purpose::Marketing, Purpose::Utility];
+
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// What is known of a request; nothing of it is trusted.
+#[derive(Clone, Copy)]
+pub(crate) struct Facts<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) path: &'a str,
+    pub(crate) query: &'a str,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a [u8],
+}
+
+/// A page that anybody may see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum View {
+    /// The opt-in form.
+    OptIn(Vec<Purpose>),
+    /// The button that stops messages.
+    Unsubscribe,
+    /// What is stored, how long, and what one can do about it.
+    Privacy,
+}
+
+/// What somebody chose on the opt-in form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// What the page offered.
+    pub(crate) offered: Vec<Purpose>,
+    /// What was ticked.
+    pub(crate) ticked: Vec<Purpose>,
+    /// The version of the wording that was on the page.
+    pub(crate) wording: String,
+}
+
+/// What a person stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// News and offers.
+    Marketing,
+    /// Everything the business starts.
+    Everything,
+}
+
+impl Scope {
+    /// The purposes it covers.
+    pub(crate) const fn purposes(self) -> &'static [Purpose] {
+        match self {
+            Self::Marketing => &[Purpose::Marketing],
+            Self::Everything => &[Purpose::Marketing, Purpose::Utility],
+        }
+    }
+}
+
+/// Why there is no page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// No such address, or a link that was not made here: the same words for both (I10).
+    NotFound,
+    /// The route exists, the method does not.
+    Method(&'static str),
+    /// The body is larger than any of the forms.
+    TooLarge,
+    /// The body is not a form.
+    WrongType,
+    /// Another site sent it.
+    CrossSite,
+    /// It could not be stored or read just now.
+    Unavailable,
+}
+
+/// What a request causes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// A page, and nothing else.
+    Show(View),
+    /// A consent request, to be confirmed from the person's own phone.
+    Ask(Asked),
+    /// A withdrawal by the person the link belongs to.
+    Withdraw(SubjectId, Scope),
+    /// No.
+    Refuse(Refused),
+}
+
+enum Route<'a> {
+    OptIn,
+    Unsubscribe(&'a str),
+    Privacy,
+}
+
+impl Facts<'_> {
+    /// The language of the answer. A form says which wording it showed; that comes first.
+    pub(crate) fn locale(&self) -> Locale {
+        let from_form = if self.method == Method::POST { self.form("lang") } else { None };
+        let asked = from_form.or_else(|| first(self.query.as_bytes(), "lang"));
+        Locale::choose(asked.as_deref(), self.header(&header::ACCEPT_LANGUAGE))
+    }
+
+    /// Whether the sender wants a machine-readable refusal.
+    pub(crate) fn wants_json(&self) -> bool {
+        self.header(&header::ACCEPT).is_some_and(|accept| accept.contains("json") && !accept.contains("text/html"))
+    }
+
+    fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    fn form(&self, name: &str) -> Option<String> {
+        if self.body.len() > MAX_BODY { None } else { first(self.body, name) }
+    }
+
+    fn offered(&self) -> Vec<Purpose> {
+        // An unknown word selects nothing and is not repeated; nothing selected means everything.
+        let asked: Vec<String> = all(self.query.as_bytes(), "purpose");
+        let asked: Vec<&str> = asked.iter().flat_map(|words| words.split(',')).collect();
+        let some: Vec<Purpose> = OFFERED.into_iter().filter(|p| asked.contains(&p.word())).collect();
+        if some.is_empty() { OFFERED.to_vec() } else { some }
+    }
+}
+
+/// Decides what a request causes. `origin` is where the pages live; `verify` opens a link token.
+pub(crate) fn decide(facts: &Facts<'_>, origin: &str, verify: impl Fn(&str) -> Option<SubjectId>) -> Decision {
+    let Some(route) = route(facts.path) else { return Decision::Refuse(Refused::NotFound) };
+    let allowed = match route {
+        Route::OptIn | Route::Unsubscribe(_) => "GET, HEAD, POST",
+        Route::Privacy => "GET, HEAD",
+    };
+    if facts.method == Method::GET || facts.method == Method::HEAD {
+        Decision::Show(match route {
+            Route::OptIn => View::OptIn(facts.offered()),
+            Route::Unsubscribe(token) if verify(token).is_some() => View::Unsubscribe,
+            Route::Unsubscribe(_) => return Decision::Refuse(Refused::NotFound),
+            Route::Privacy => View::Privacy,
+        })
+    } else if facts.method == Method::POST {
+        match (admit(facts, origin), &route) {
+            (_, Route::Privacy) => Decision::Refuse(Refused::Method(allowed)),
+            (Err(refused), _) => Decision::Refuse(refused),
+            (Ok(()), _) => posted(facts, &route, verify),
+        }
+    } else {
+        Decision::Refuse(Refused::Method(allowed))
+    }
+}
+
+/// The only source of decisions that write.
+fn posted(facts: &Facts<'_>, route: &Route<'_>, verify: impl Fn(&str) -> Option<SubjectId>) -> Decision {
+    match route {
+        Route::OptIn => {
+            let offered = facts.offered();
+            let words = all(facts.body, "purpose");
+            let ticked = offered.iter().copied().filter(|p| words.iter().any(|w| w == p.word())).collect();
+            Decision::Ask(Asked { offered, ticked, wording: facts.form("wording").unwrap_or_default() })
+        }
+        Route::Unsubscribe(token) => match verify(token) {
+            // Whoever sends nothing, or something else, gets what the page had preselected.
+            Some(subject) if facts.form("scope").as_deref() == Some("everything") => Decision::Withdraw(subject, Scope::Everything),
+            Some(subject) => Decision::Withdraw(subject, Scope::Marketing),
+            None => Decision::Refuse(Refused::NotFound),
+        },
+        Route::Privacy => Decision::Refuse(Refused::NotFound),
+    }
+}
+
+/// Whether a body is one of our forms, sent from one of our pages.
+fn admit(facts: &Facts<'_>, origin: &str) -> Result<(), Refused> {
+    let media_type = facts.header(&header::CONTENT_TYPE).and_then(|value| value.split(';').next()).unwrap_or_default();
+    if !media_type.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err(Refused::WrongType);
+    }
+    if facts.body.len() > MAX_BODY {
+        return Err(Refused::TooLarge);
+    }
+    let is_ours = match (facts.headers.get(FETCH_SITE), facts.headers.get(header::ORIGIN)) {
+        (Some(site), _) => site == "same-origin",
+        // Under `Referrer-Policy: no-referrer` a browser calls its own page's origin "null" when it
+        // submits a form (Fetch, "append a request Origin header"), so "null" proves nothing either
+        // way. There is no cookie to abuse: the token, or the person's own message, is the proof.
+        (None, Some(from)) => from == "null" || from == origin,
+        (None, None) => true,
+    };
+    if is_ours { Ok(()) } else { Err(Refused::CrossSite) }
+}
+
+fn route(path: &str) -> Option<Route<'_>> {
+    match path {
+        "/opt-in" => Some(Route::OptIn),
+        "/privacy" => Some(Route::Privacy),
+        _ => path.strip_prefix("/u/").filter(|token| !token.contains('/')).map(Route::Unsubscribe),
+    }
+}
+
+fn first(form: &[u8], name: &str) -> Option<String> {
+    form_urlencoded::parse(form).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+fn all(form: &[u8], name: &str) -> Vec<String> {
+    form_urlencoded::parse(form).filter(|(key, _)| key == name).map(|(_, value)| value.into_owned()).collect()
+}
+
+#[cfg(test)]
+#[path = "decide_tests.rs"]
+mod tests;

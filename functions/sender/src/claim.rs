@@ -1,0 +1,208 @@
+//! A claim: open a block, judge it again, write the claim. Only then may a first byte leave.
+//!
+//! Judging again is what makes an opt-out take effect on everything not yet on the wire (I8).
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use headgate_aws::AwsError;
+use headgate_aws::keyring::KeyringError;
+use headgate_aws::messages::{Settlement, body_place_key};
+use headgate_aws::pacing::Claim;
+use headgate_domain::config::Config;
+use headgate_domain::consent::Subject;
+use headgate_domain::identity::SubjectId;
+use headgate_domain::lane::Purpose;
+use headgate_domain::outbound::{Payload, basis_from_json, kind_of};
+use headgate_domain::policy::{Facts, Request, SendPermit, authorize};
+use headgate_domain::record::State;
+use headgate_domain::refusal::Refusal;
+use headgate_domain::sealing::Place;
+use headgate_domain::time::Timestamp;
+
+use crate::Parts;
+use crate::lane::{Claimed, Waiting};
+use crate::settle;
+
+/// A claimed block may reach the wire only this long after its claim.
+const SEND_BY: Duration = Duration::from_secs(2);
+
+/// Why a record did not get a permit.
+enum No {
+    Refused(Refusal),
+    /// Erased, or past its retention period: there is nothing left to send.
+    Unreadable,
+}
+
+/// Judges a block and claims what may be sent; the rest is cancelled with its reason.
+///
+/// # Errors
+/// [`AwsError`] when nothing was claimed; the whole block waits on.
+pub(crate) async fn claim(
+    parts: &Parts,
+    number: &str,
+    epoch: u64,
+    block: u64,
+    waiting: &[Waiting],
+) -> Result<Vec<Claimed>, AwsError> {
+    let now = parts.now();
+    let config = parts.controls.config().await?;
+    let opened = open(parts, waiting, now).await?;
+    let subjects: Vec<SubjectId> = waiting.iter().map(|w| w.record.subject.clone()).collect();
+    let keys: Vec<String> = opened
+        .iter()
+        .flatten()
+        .flat_map(|p| p.suppression.iter().cloned())
+        .collect();
+    // Read after the claim's moment has been fixed, consistently: a no that is stored now is seen now.
+    let (states, suppressed) = tokio::try_join!(
+        parts.subjects.load(&subjects),
+        parts.suppression.covering(&keys)
+    )?;
+    let states: HashMap<&SubjectId, &Subject> = states.iter().map(|s| (&s.id, s)).collect();
+    let suppressed: HashMap<&str, &[Purpose]> = suppressed
+        .iter()
+        .map(|(k, p)| (k.as_str(), p.as_slice()))
+        .collect();
+
+    let mut permitted = Vec::with_capacity(waiting.len());
+    let mut refused = Vec::new();
+    for (waiting, payload) in waiting.iter().zip(opened) {
+        match judge(&config, waiting, payload, &states, &suppressed, now) {
+            Ok((payload, permit)) => {
+                let mut record = waiting.record.clone();
+                record.attempt = record.attempt.saturating_add(1);
+                permitted.push((record, payload, permit));
+            }
+            Err(no) => refused.push((waiting, no)),
+        }
+    }
+    for (waiting, no) in refused {
+        let settlement = match &no {
+            No::Refused(refusal) => Settlement {
+                reason: Some(refusal.code.word()),
+                ..Settlement::default()
+            },
+            No::Unreadable => Settlement {
+                reason: Some("erased"),
+                ..Settlement::default()
+            },
+        };
+        settle::record(
+            parts,
+            &waiting.record.reference,
+            State::Cancelled,
+            &settlement,
+        )
+        .await?;
+    }
+    if permitted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let references = permitted
+        .iter()
+        .map(|(record, ..)| (record.reference.clone(), record.attempt))
+        .collect();
+    let send_by = Instant::now()
+        .checked_add(SEND_BY)
+        .unwrap_or_else(Instant::now);
+    parts
+        .pacing
+        .put_claim(
+            number,
+            &Claim {
+                epoch,
+                block,
+                references,
+            },
+            now,
+        )
+        .await?;
+    Ok(permitted
+        .into_iter()
+        .map(|(record, payload, permit)| Claimed {
+            record,
+            payload,
+            permit,
+            block,
+            send_by,
+        })
+        .collect())
+}
+
+fn judge(
+    config: &Config,
+    waiting: &Waiting,
+    payload: Option<Payload>,
+    states: &HashMap<&SubjectId, &Subject>,
+    suppressed: &HashMap<&str, &[Purpose]>,
+    now: Timestamp,
+) -> Result<(Payload, SendPermit), No> {
+    let record = &waiting.record;
+    let payload = payload.ok_or(No::Unreadable)?;
+    let subject = states.get(&record.subject).ok_or(No::Unreadable)?;
+    let covered: Vec<Purpose> = payload
+        .suppression
+        .iter()
+        .filter_map(|k| suppressed.get(k.as_str()))
+        .flat_map(|p| p.iter().copied())
+        .collect();
+    let basis = basis_from_json(&payload.basis);
+    let kind = kind_of(&payload.message);
+    let request = Request {
+        purpose: record.purpose,
+        basis: &basis,
+        kind: &kind,
+        expires_at: record.expires_at,
+        accepted_at: record.accepted_at,
+    };
+    let facts = Facts {
+        config,
+        subject,
+        suppressed: &covered,
+    };
+    authorize(&request, &facts, now)
+        .map(|permit| (payload, permit))
+        .map_err(No::Refused)
+}
+
+/// Opens the payloads of a block; `None` for one that no longer can be.
+async fn open(
+    parts: &Parts,
+    waiting: &[Waiting],
+    now: Timestamp,
+) -> Result<Vec<Option<Payload>>, AwsError> {
+    let subjects: Vec<SubjectId> = waiting.iter().map(|w| w.record.subject.clone()).collect();
+    let salts = match parts.keyring.salts(&subjects).await {
+        Ok(salts) => salts,
+        Err(KeyringError::Aws(error)) => return Err(error),
+        Err(KeyringError::PastRetention | KeyringError::NoKey | KeyringError::NotOpened) => {
+            HashMap::new()
+        }
+    };
+    let mut opened = Vec::with_capacity(waiting.len());
+    for Waiting { record, .. } in waiting {
+        let Some(salt) = salts.get(&record.subject) else {
+            opened.push(None);
+            continue;
+        };
+        let key = body_place_key(&record.reference);
+        let place = Place {
+            table: "messages",
+            key: &key,
+            field: "body",
+        };
+        match parts
+            .keyring
+            .open_content(record.day, now, salt, &place, &record.body)
+            .await
+        {
+            Ok(plain) => opened.push(Payload::from_bytes(plain.reveal())),
+            Err(KeyringError::Aws(error)) => return Err(error),
+            Err(KeyringError::PastRetention | KeyringError::NoKey | KeyringError::NotOpened) => {
+                opened.push(None)
+            }
+        }
+    }
+    Ok(opened)
+}
