@@ -8,14 +8,16 @@ use headgate_domain::config::Config;
 use crate::item::{Attributes, key, n, s};
 use crate::{Aws, AwsError};
 
-const CACHE: Duration = Duration::from_secs(60);
+const CACHE: Duration = Duration::from_mins(1);
+
+type Cached = (Instant, Arc<Config>);
 
 /// The controls table.
 #[derive(Clone)]
 pub struct Controls {
     client: aws_sdk_dynamodb::Client,
     table: String,
-    cache: Arc<Mutex<Option<(Instant, Arc<Config>)>>>,
+    cache: Arc<Mutex<Option<Cached>>>,
 }
 
 impl Controls {

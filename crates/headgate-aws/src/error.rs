@@ -53,7 +53,7 @@ impl AwsError {
             SdkError::TimeoutError(_) => "timeout",
             SdkError::DispatchFailure(_) => "unreachable",
             SdkError::ResponseError(_) => "unreadable response",
-            _ => "request not built",
+            SdkError::ConstructionFailure(_) | _ => "request not built",
         };
         Self::new(operation, kind)
     }

@@ -12,6 +12,10 @@ pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "numbers are copied; a reference at every call would only be noise"
+)]
 pub(crate) fn n(number: impl ToString) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }

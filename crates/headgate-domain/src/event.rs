@@ -4,6 +4,8 @@
 //! recognised by the app. The envelope never carries a number, a wamid or a name; only
 //! `inbound.message` carries what a person wrote, because the app is who they wrote to.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -134,8 +136,12 @@ fn event_id(kind: &str, same: &[&str]) -> String {
         hash.update(u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    let hex: String = hash.finalize().iter().take(16).map(|b| format!("{b:02x}")).collect();
-    format!("evt_{hex}")
+    let mut id = "evt_".to_owned();
+    for byte in hash.finalize().iter().take(16) {
+        // Writing to a string cannot fail.
+        write!(id, "{byte:02x}").unwrap_or_default();
+    }
+    id
 }
 
 #[cfg(test)]

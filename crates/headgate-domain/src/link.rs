@@ -38,7 +38,11 @@ fn tag(pepper: &Pepper, deployment: &str, subject: &SubjectId) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "tests may fail loudly"
+    )]
     use super::*;
 
     fn pepper(byte: u8) -> Pepper {

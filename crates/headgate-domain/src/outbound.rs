@@ -153,6 +153,9 @@ impl OutboundMessage {
     }
 }
 
+/// Kind, Meta's object, and the `message_ref` that was taken out of it.
+type Message = (Kind, Map<String, Value>, Option<String>);
+
 /// The id an app gave, if it can be read at all: so that even a malformed message can be answered by name.
 pub fn readable_id(body: &str) -> Option<String> {
     let fields = Fields::parse(body).ok()?;
@@ -273,7 +276,7 @@ impl Fields {
         }
     }
 
-    fn message(&self) -> Result<(Kind, Map<String, Value>, Option<String>), Refusal> {
+    fn message(&self) -> Result<Message, Refusal> {
         let mut message = object(self.0.get("message"), "message")?.clone();
         for (key, path) in [
             ("messaging_product", "message.messaging_product"),
@@ -308,9 +311,9 @@ impl Fields {
                 return Err(Refusal::at(Code::Malformed, "message.text.body", "must be 1 to 4096 characters"));
             }
         }
-        let mut message_ref = take_ref(message.get_mut("context"), "message.context.message_id")?;
+        let mut message_ref = take_ref(&mut message, "context", "message.context.message_id")?;
         if kind == "reaction" {
-            let target = take_ref(message.get_mut("reaction"), "message.reaction.message_id")?;
+            let target = take_ref(&mut message, "reaction", "message.reaction.message_id")?;
             if target.is_none() {
                 return Err(Refusal::at(Code::Malformed, "message.reaction.message_ref", "is missing: the message_ref of the message to react to"));
             }
@@ -321,7 +324,7 @@ impl Fields {
     }
 }
 
-fn mark_as_read(mut message: Map<String, Value>) -> Result<(Kind, Map<String, Value>, Option<String>), Refusal> {
+fn mark_as_read(mut message: Map<String, Value>) -> Result<Message, Refusal> {
     if message.get("status").and_then(Value::as_str) != Some("read") {
         return Err(Refusal::at(Code::Malformed, "message.status", "must be read"));
     }
@@ -375,8 +378,10 @@ pub fn insert_wamid(message: &mut Map<String, Value>, wamid: &str) {
     }
 }
 
-fn take_ref(holder: Option<&mut Value>, wamid_path: &'static str) -> Result<Option<String>, Refusal> {
-    let Some(Value::Object(holder)) = holder else { return Ok(None) };
+fn take_ref(
+    message: &mut Map<String, Value>,
+    holder: &str, wamid_path: &'static str) -> Result<Option<String>, Refusal> {
+    let Some(Value::Object(holder)) = message.get_mut(holder) else { return Ok(None) };
     if holder.contains_key("message_id") {
         return Err(Refusal::at(Code::Malformed, wamid_path, "is set by Headgate; give message_ref instead"));
     }

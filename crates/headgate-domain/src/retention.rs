@@ -18,7 +18,7 @@ pub fn days_to_mint(now: Timestamp) -> impl Iterator<Item = Day> {
 /// The days whose keys must be gone now, oldest first.
 pub fn days_to_destroy(now: Timestamp) -> impl Iterator<Item = Day> {
     let last = now.day().plus(-CONTENT_DAYS);
-    (0..LOOK_BACK_DAYS).rev().map(move |back| last.plus(-back))
+    (1 - LOOK_BACK_DAYS..=0).map(move |offset| last.plus(offset))
 }
 
 /// When the bytes of something accepted at a moment may be deleted, in epoch seconds, for `ttl`.

@@ -25,12 +25,21 @@ pub(crate) struct About {
 
 impl About {
     fn on(self, event: Event) -> Event {
-        event.with_id(self.id).with_subject(self.subject.as_ref()).with_reference(self.reference)
+        event
+            .with_id(self.id)
+            .with_subject(self.subject.as_ref())
+            .with_reference(self.reference)
     }
 }
 
 /// A message is in the outbox.
-pub(crate) fn accepted(at: Timestamp, about: About, record: &RecordRef, message: &OutboundMessage, expires_at: Timestamp) -> Event {
+pub(crate) fn accepted(
+    at: Timestamp,
+    about: About,
+    record: &RecordRef,
+    message: &OutboundMessage,
+    expires_at: Timestamp,
+) -> Event {
     let event = Event::of_message("message.accepted", at, record)
         .with("purpose", message.purpose.word())
         .with("expires_at", expires_at.to_string());
@@ -41,18 +50,35 @@ pub(crate) fn accepted(at: Timestamp, about: About, record: &RecordRef, message:
 }
 
 /// A message was refused. Where only an opt-in is missing, the event says how to record one.
-pub(crate) fn refused(at: Timestamp, about: About, refusal: &Refusal, lane: Purpose, source: &str) -> Event {
+pub(crate) fn refused(
+    at: Timestamp,
+    about: About,
+    refusal: &Refusal,
+    lane: Purpose,
+    source: &str,
+) -> Event {
     let mut event = Event::refused(at, refusal, source);
-    if let (Code::NoConsent | Code::ConsentUnconfirmed, Some(subject)) = (refusal.code, &about.subject) {
-        let command =
-            format!("headgate opt-in --subject {subject} --purpose {lane} --source api_attested --env-file .headgate/dev.env");
+    if let (Code::NoConsent | Code::ConsentUnconfirmed, Some(subject)) =
+        (refusal.code, &about.subject)
+    {
+        let command = format!(
+            "headgate opt-in --subject {subject} --purpose {lane} --source api_attested --env-file .headgate/dev.env"
+        );
         event = event.with("command", command);
     }
     about.on(event)
 }
 
 /// A consent is in force, or a withdrawal is.
-pub(crate) fn in_force(at: Timestamp, about: About, record: &ConsentRecord, purpose: Purpose, ledger_event: &str, unsubscribe_url: &str, source: &str) -> Event {
+pub(crate) fn in_force(
+    at: Timestamp,
+    about: About,
+    record: &ConsentRecord,
+    purpose: Purpose,
+    ledger_event: &str,
+    unsubscribe_url: &str,
+    source: &str,
+) -> Event {
     let kind = match record.action {
         Action::Given => "subject.opted_in",
         Action::Withdrawn | Action::Requested => "subject.opted_out",
@@ -69,13 +95,21 @@ pub(crate) fn in_force(at: Timestamp, about: About, record: &ConsentRecord, purp
 }
 
 /// A consent record was refused by the rules messages are refused by.
-pub(crate) fn consent_refused(at: Timestamp, about: About, refusal: &Refusal, source: &str) -> Event {
+pub(crate) fn consent_refused(
+    at: Timestamp,
+    about: About,
+    refusal: &Refusal,
+    source: &str,
+) -> Event {
     let mut event = Event::new("consent.refused", at, &[source, refusal.code.word()]);
     event.data = refusal_data(refusal);
     if refusal.code == Code::Malformed {
         event = event
             .with("message", "The record does not follow headgate.consent/1.")
-            .with("remedy", "Correct the named field; schemas/consent-record.v1.json describes every field.");
+            .with(
+                "remedy",
+                "Correct the named field; schemas/consent-record.v1.json describes every field.",
+            );
     }
     about.on(event)
 }
@@ -89,7 +123,13 @@ pub(crate) fn not_attested(at: Timestamp, about: About, source: &str) -> Event {
 }
 
 /// The record is proven in the ledger, and something newer holds.
-pub(crate) fn superseded(at: Timestamp, about: About, purpose: Purpose, ledger_event: &str, source: &str) -> Event {
+pub(crate) fn superseded(
+    at: Timestamp,
+    about: About,
+    purpose: Purpose,
+    ledger_event: &str,
+    source: &str,
+) -> Event {
     about.on(Event::new("consent.refused", at, &[source, "superseded", purpose.word()])
         .with("code", "superseded")
         .with("message", "The record is kept in the ledger and changes nothing: it is a yes older than seven days, or older than what already holds.")
@@ -110,12 +150,23 @@ mod tests {
     #[test]
     fn only_a_missing_opt_in_comes_with_the_command_that_records_one() {
         let subject = SubjectId::from_random([7; 16]);
-        let about = About { subject: Some(subject.clone()), ..About::default() };
+        let about = About {
+            subject: Some(subject.clone()),
+            ..About::default()
+        };
         for code in Code::ALL {
-            let event = refused(at(), about.clone(), &(*code).into(), Purpose::Marketing, "m-1");
+            let event = refused(
+                at(),
+                about.clone(),
+                &(*code).into(),
+                Purpose::Marketing,
+                "m-1",
+            );
             let command = event.data.get("command").and_then(|c| c.as_str());
             let is_missing = matches!(code.word(), "no_consent" | "consent_unconfirmed");
-            let expected = format!("headgate opt-in --subject {subject} --purpose marketing --source api_attested --env-file .headgate/dev.env");
+            let expected = format!(
+                "headgate opt-in --subject {subject} --purpose marketing --source api_attested --env-file .headgate/dev.env"
+            );
             assert_eq!(command, is_missing.then_some(expected.as_str()), "{code}");
         }
     }
@@ -126,9 +177,15 @@ mod tests {
         let one = consent_refused(at(), About::default(), &refusal, "m-1");
         let again = consent_refused(at().plus_millis(9), About::default(), &refusal, "m-1");
         assert_eq!(one.event_id, again.event_id);
-        assert_ne!(one.event_id, consent_refused(at(), About::default(), &refusal, "m-2").event_id);
+        assert_ne!(
+            one.event_id,
+            consent_refused(at(), About::default(), &refusal, "m-2").event_id
+        );
         assert_eq!(one.data["field"], "method");
-        assert_eq!(one.data["message"], "The record does not follow headgate.consent/1.");
+        assert_eq!(
+            one.data["message"],
+            "The record does not follow headgate.consent/1."
+        );
     }
 
     #[test]

@@ -19,7 +19,9 @@ pub(crate) fn canonical(body: &str) -> String {
 
 fn write(value: &Value, text: &mut String) {
     match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => text.push_str(&value.to_string()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            text.push_str(&value.to_string())
+        }
         Value::Array(items) => {
             text.push('[');
             for item in items {
@@ -50,7 +52,8 @@ mod tests {
     #[test]
     fn order_and_spacing_make_no_difference() {
         let one = canonical(r#"{"b":[1,null,{"y":2.50,"x":"é"}],"a":true}"#);
-        let other = canonical("{ \"a\" : true, \"b\": [1, null, {\"x\": \"\\u00e9\", \"y\": 2.5}] }");
+        let other =
+            canonical("{ \"a\" : true, \"b\": [1, null, {\"x\": \"\\u00e9\", \"y\": 2.5}] }");
         assert_eq!(one, other);
     }
 

@@ -55,10 +55,22 @@ impl Config {
             controls: name("HEADGATE_TABLE_CONTROLS")?,
             wake_url: name("HEADGATE_QUEUE_WAKE_URL")?,
             origins: Origins(vec![
-                (name("HEADGATE_QUEUE_AUTHENTICATION_ARN")?, Origin::Lane(Purpose::Authentication)),
-                (name("HEADGATE_QUEUE_SERVICE_ARN")?, Origin::Lane(Purpose::Service)),
-                (name("HEADGATE_QUEUE_UTILITY_ARN")?, Origin::Lane(Purpose::Utility)),
-                (name("HEADGATE_QUEUE_MARKETING_ARN")?, Origin::Lane(Purpose::Marketing)),
+                (
+                    name("HEADGATE_QUEUE_AUTHENTICATION_ARN")?,
+                    Origin::Lane(Purpose::Authentication),
+                ),
+                (
+                    name("HEADGATE_QUEUE_SERVICE_ARN")?,
+                    Origin::Lane(Purpose::Service),
+                ),
+                (
+                    name("HEADGATE_QUEUE_UTILITY_ARN")?,
+                    Origin::Lane(Purpose::Utility),
+                ),
+                (
+                    name("HEADGATE_QUEUE_MARKETING_ARN")?,
+                    Origin::Lane(Purpose::Marketing),
+                ),
                 (name("HEADGATE_QUEUE_CONSENTS_ARN")?, Origin::Consents),
             ]),
             bus: name("HEADGATE_BUS_NAME")?,
@@ -67,7 +79,9 @@ impl Config {
             suppression_mac: name("HEADGATE_KMS_MAC_SUPPRESSION")?,
             message_ref_mac: name("HEADGATE_KMS_MAC_MESSAGE_REF")?,
             links_mac: name("HEADGATE_KMS_MAC_LINKS")?,
-            privacy_url: name("HEADGATE_PRIVACY_URL")?.trim_end_matches('/').to_owned(),
+            privacy_url: name("HEADGATE_PRIVACY_URL")?
+                .trim_end_matches('/')
+                .to_owned(),
             aws: AwsSettings::new(settings.lookup())?,
         })
     }
@@ -88,13 +102,20 @@ pub(crate) struct Origins(Vec<(String, Origin)>);
 impl Origins {
     /// What the queue of an ARN carries; `None` for a queue that is not ours.
     pub(crate) fn of(&self, arn: &str) -> Option<Origin> {
-        self.0.iter().find(|(known, _)| known == arn).map(|(_, origin)| *origin)
+        self.0
+            .iter()
+            .find(|(known, _)| known == arn)
+            .map(|(_, origin)| *origin)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "tests may fail loudly"
+    )]
     use std::collections::BTreeMap;
 
     use super::*;
@@ -126,14 +147,22 @@ mod tests {
     fn complete() -> BTreeMap<String, String> {
         NAMES
             .into_iter()
-            .chain(["HEADGATE_PRIVACY_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+            .chain([
+                "HEADGATE_PRIVACY_URL",
+                "AWS_REGION",
+                "AWS_ACCESS_KEY_ID",
+                "AWS_SECRET_ACCESS_KEY",
+            ])
             .map(|name| (name.to_owned(), format!("the {name}")))
             .collect()
     }
 
     #[test]
     fn every_missing_setting_is_named() {
-        for name in NAMES.into_iter().chain(["HEADGATE_PRIVACY_URL", "AWS_REGION"]) {
+        for name in NAMES
+            .into_iter()
+            .chain(["HEADGATE_PRIVACY_URL", "AWS_REGION"])
+        {
             let mut settings = complete();
             settings.remove(name);
             let refused = Config::new(&Settings::from_map(settings)).err().unwrap();
@@ -144,9 +173,18 @@ mod tests {
     #[test]
     fn the_queue_says_the_lane_and_a_foreign_queue_says_nothing() {
         let config = Config::new(&Settings::from_map(complete())).unwrap();
-        assert_eq!(config.origins.of("the HEADGATE_QUEUE_UTILITY_ARN"), Some(Origin::Lane(Purpose::Utility)));
-        assert_eq!(config.origins.of("the HEADGATE_QUEUE_CONSENTS_ARN"), Some(Origin::Consents));
-        assert_eq!(config.origins.of("arn:aws:sqs:ca-central-1:1:utility"), None);
+        assert_eq!(
+            config.origins.of("the HEADGATE_QUEUE_UTILITY_ARN"),
+            Some(Origin::Lane(Purpose::Utility))
+        );
+        assert_eq!(
+            config.origins.of("the HEADGATE_QUEUE_CONSENTS_ARN"),
+            Some(Origin::Consents)
+        );
+        assert_eq!(
+            config.origins.of("arn:aws:sqs:ca-central-1:1:utility"),
+            None
+        );
         assert_eq!(config.origins.of(""), None);
     }
 }

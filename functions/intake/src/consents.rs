@@ -19,28 +19,52 @@ use crate::{Answer, Intake};
 
 impl Intake {
     /// Handles one record of the consents queue.
-    pub(crate) async fn consent(&self, record: &SqsRecord, now: Timestamp) -> Result<Answer, IntakeError> {
+    pub(crate) async fn consent(
+        &self,
+        record: &SqsRecord,
+        now: Timestamp,
+    ) -> Result<Answer, IntakeError> {
         let source = record.message_id.as_str();
         let said = match ConsentRecord::parse(&record.body, now) {
             Ok(said) => said,
             Err(refusal) => {
-                log(Level::Info, "consent_refused", &[("code", Field::code(refusal.code.word()))]);
-                let about = About { id: readable_id(&record.body), ..About::default() };
+                log(
+                    Level::Info,
+                    "consent_refused",
+                    &[("code", Field::code(refusal.code.word()))],
+                );
+                let about = About {
+                    id: readable_id(&record.body),
+                    ..About::default()
+                };
                 return Ok(Answer::event(consent_refused(now, about, &refusal, source)));
             }
         };
-        let about = About { id: Some(said.id.clone()), subject: None, reference: said.reference.clone() };
+        let about = About {
+            id: Some(said.id.clone()),
+            subject: None,
+            reference: said.reference.clone(),
+        };
         let producer = record.sender_id().unwrap_or_default();
-        if said.action == Action::Given && !self.controls.config().await?.consents.may_attest(producer) {
-            log(Level::Warn, "consent_refused", &[("code", Field::code("not_attested"))]);
+        if said.action == Action::Given
+            && !self.controls.config().await?.consents.may_attest(producer)
+        {
+            log(
+                Level::Warn,
+                "consent_refused",
+                &[("code", Field::code("not_attested"))],
+            );
             return Ok(Answer::event(not_attested(now, about, source)));
         }
         let subject = match self.subject(&said.to, now).await {
             Ok(subject) => subject,
-            Err(Stop::Refused(refusal)) => return Ok(Answer::event(consent_refused(now, about, &refusal, source))),
+            Err(Stop::Refused(refusal)) => {
+                return Ok(Answer::event(consent_refused(now, about, &refusal, source)));
+            }
             Err(Stop::Failed(error)) => return Err(error),
         };
-        self.note_reference(&subject, said.reference.as_deref()).await?;
+        self.note_reference(&subject, said.reference.as_deref())
+            .await?;
         let mut purposes = said.purposes.clone();
         purposes.sort_unstable();
         purposes.dedup();
@@ -52,12 +76,23 @@ impl Intake {
                 reference: said.reference.clone().or_else(|| subject.reference.clone()),
                 ..about.clone()
             };
-            answer.events.push(self.record_one(&said, &subject, purpose, about, record, now).await?);
+            answer.events.push(
+                self.record_one(&said, &subject, purpose, about, record, now)
+                    .await?,
+            );
         }
         Ok(answer)
     }
 
-    async fn record_one(&self, said: &ConsentRecord, subject: &Subject, purpose: Purpose, about: About, record: &SqsRecord, now: Timestamp) -> Result<headgate_domain::event::Event, IntakeError> {
+    async fn record_one(
+        &self,
+        said: &ConsentRecord,
+        subject: &Subject,
+        purpose: Purpose,
+        about: About,
+        record: &SqsRecord,
+        now: Timestamp,
+    ) -> Result<headgate_domain::event::Event, IntakeError> {
         let source = record.message_id.as_str();
         let statement = Statement {
             subject: subject.id.clone(),
@@ -68,13 +103,28 @@ impl Intake {
             notice: said.notice.clone(),
             locale: said.locale.clone(),
             evidence: said.evidence.clone().map(String::into_bytes),
-            actor: Some(format!("producer:{}", record.sender_id().unwrap_or_default())),
+            actor: Some(format!(
+                "producer:{}",
+                record.sender_id().unwrap_or_default()
+            )),
         };
         let recorded = self.consents.record(&statement, now).await?;
         if !recorded.in_force {
             return Ok(superseded(now, about, purpose, &recorded.event, source));
         }
-        let unsubscribe_url = format!("{}/u/{}", self.privacy_url, link::token(&self.links, &self.deployment, &subject.id));
-        Ok(in_force(now, about, said, purpose, &recorded.event, &unsubscribe_url, source))
+        let unsubscribe_url = format!(
+            "{}/u/{}",
+            self.privacy_url,
+            link::token(&self.links, &self.deployment, &subject.id)
+        );
+        Ok(in_force(
+            now,
+            about,
+            said,
+            purpose,
+            &recorded.event,
+            &unsubscribe_url,
+            source,
+        ))
     }
 }

@@ -113,16 +113,30 @@ impl Intake {
         let done = &answers;
         let mut response = batch::run(event, CONCURRENCY, |record| async move {
             let answer = self.answer(&record).await?;
-            done.lock().unwrap_or_else(PoisonError::into_inner).push((record.message_id, answer));
+            done.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((record.message_id, answer));
             Ok::<(), IntakeError>(())
         })
         .await;
         let answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
         // Every message of the batch is written by now: only then may the leases be read.
         let (asleep, unheard) = tokio::join!(self.wake_pacers(&answers), self.publish(&answers));
-        let listed: BTreeSet<String> = response.batch_item_failures.iter().map(|failure| failure.item_identifier.clone()).collect();
-        let again: BTreeSet<&str> = asleep.into_iter().chain(unheard).filter(|id| !listed.contains(*id)).collect();
-        response.batch_item_failures.extend(again.into_iter().map(|id| BatchItemFailure { item_identifier: id.to_owned() }));
+        let listed: BTreeSet<String> = response
+            .batch_item_failures
+            .iter()
+            .map(|failure| failure.item_identifier.clone())
+            .collect();
+        let again: BTreeSet<&str> = asleep
+            .into_iter()
+            .chain(unheard)
+            .filter(|id| !listed.contains(*id))
+            .collect();
+        response
+            .batch_item_failures
+            .extend(again.into_iter().map(|id| BatchItemFailure {
+                item_identifier: id.to_owned(),
+            }));
         response
     }
 
@@ -137,12 +151,21 @@ impl Intake {
 
     /// Wakes the pacers that are not awake; the records of those that could not be asked come again.
     async fn wake_pacers<'a>(&self, answers: &'a Answers) -> Vec<&'a str> {
-        let portfolios: BTreeSet<&str> = answers.iter().filter_map(|(_, answer)| answer.portfolio.as_deref()).collect();
+        let portfolios: BTreeSet<&str> = answers
+            .iter()
+            .filter_map(|(_, answer)| answer.portfolio.as_deref())
+            .collect();
         let mut asleep = Vec::new();
         for portfolio in portfolios {
             if let Err(error) = self.wake_pacer(portfolio).await {
-                log(Level::Error, "wake_failed", &[("error", Field::safe(&error))]);
-                let concerned = answers.iter().filter(|(_, answer)| answer.portfolio.as_deref() == Some(portfolio));
+                log(
+                    Level::Error,
+                    "wake_failed",
+                    &[("error", Field::safe(&error))],
+                );
+                let concerned = answers
+                    .iter()
+                    .filter(|(_, answer)| answer.portfolio.as_deref() == Some(portfolio));
                 asleep.extend(concerned.map(|(id, _)| id.as_str()));
             }
         }
@@ -160,10 +183,23 @@ impl Intake {
 
     /// Publishes what the batch has to tell; when that fails, all who had something to tell come again.
     async fn publish<'a>(&self, answers: &'a Answers) -> Vec<&'a str> {
-        let events: Vec<Event> = answers.iter().flat_map(|(_, answer)| answer.events.iter().cloned()).collect();
-        let Err(error) = self.bus.publish(&events).await else { return Vec::new() };
-        log(Level::Error, "publish_failed", &[("error", Field::safe(&IntakeError::from(error)))]);
-        answers.iter().filter(|(_, answer)| !answer.events.is_empty()).map(|(id, _)| id.as_str()).collect()
+        let events: Vec<Event> = answers
+            .iter()
+            .flat_map(|(_, answer)| answer.events.iter().cloned())
+            .collect();
+        let Err(error) = self.bus.publish(&events).await else {
+            return Vec::new();
+        };
+        log(
+            Level::Error,
+            "publish_failed",
+            &[("error", Field::safe(&IntakeError::from(error)))],
+        );
+        answers
+            .iter()
+            .filter(|(_, answer)| !answer.events.is_empty())
+            .map(|(id, _)| id.as_str())
+            .collect()
     }
 
     const fn subjects(&self) -> &Subjects {
@@ -177,6 +213,9 @@ impl Intake {
 
 impl Answer {
     fn event(event: Event) -> Self {
-        Self { events: vec![event], portfolio: None }
+        Self {
+            events: vec![event],
+            portfolio: None,
+        }
     }
 }

@@ -10,7 +10,12 @@ use intake::Intake;
 async fn main() -> Result<(), lambda_runtime::Error> {
     start();
     let settings = Settings::from_environment();
-    let intake = Intake::new(&settings, system_clock()).await.map_err(|error| refuse_to_start(&error))?;
+    let intake = Intake::new(&settings, system_clock())
+        .await
+        .map_err(|error| refuse_to_start(&error))?;
     let intake = &intake;
-    serve(async move |event: SqsEvent, _deadline| Ok::<BatchResponse, &'static str>(intake.handle(event).await)).await
+    serve(async move |event: SqsEvent, _deadline| {
+        Ok::<BatchResponse, &'static str>(intake.handle(event).await)
+    })
+    .await
 }

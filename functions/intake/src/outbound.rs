@@ -12,7 +12,9 @@ use headgate_aws::pacing::{Due, DueKind};
 use headgate_domain::config::{Config, Number};
 use headgate_domain::identity::{Identifier, Kind as NameKind, Pseudonym, pseudonym};
 use headgate_domain::lane::Purpose;
-use headgate_domain::outbound::{Kind, OutboundMessage, Payload, basis_json, insert_wamid, readable_id};
+use headgate_domain::outbound::{
+    Kind, OutboundMessage, Payload, basis_json, insert_wamid, readable_id,
+};
 use headgate_domain::policy::{Facts, Request, SendPermit, authorize};
 use headgate_domain::record::{RecordRef, State, ulid};
 use headgate_domain::refusal::{Code, Refusal};
@@ -53,18 +55,39 @@ struct Placed {
 
 impl Intake {
     /// Handles one record of a lane.
-    pub(crate) async fn outbound(&self, lane: Purpose, record: &SqsRecord, now: Timestamp) -> Result<Answer, IntakeError> {
+    pub(crate) async fn outbound(
+        &self,
+        lane: Purpose,
+        record: &SqsRecord,
+        now: Timestamp,
+    ) -> Result<Answer, IntakeError> {
         let mut message = match OutboundMessage::parse(&record.body, now) {
             Ok(message) => message,
             Err(refusal) => {
-                let about = About { id: readable_id(&record.body), ..About::default() };
+                let about = About {
+                    id: readable_id(&record.body),
+                    ..About::default()
+                };
                 return Ok(refuse(now, about, &refusal, lane, record));
             }
         };
-        let mut about = About { id: Some(message.id.clone()), subject: None, reference: message.reference.clone() };
-        match self.accept(lane, record, &mut message, &mut about, now).await {
+        let mut about = About {
+            id: Some(message.id.clone()),
+            subject: None,
+            reference: message.reference.clone(),
+        };
+        match self
+            .accept(lane, record, &mut message, &mut about, now)
+            .await
+        {
             Ok(placed) => Ok(Answer {
-                events: vec![accepted(now, about, &placed.reference, &message, placed.expires_at)],
+                events: vec![accepted(
+                    now,
+                    about,
+                    &placed.reference,
+                    &message,
+                    placed.expires_at,
+                )],
                 portfolio: Some(placed.portfolio),
             }),
             Err(Stop::Refused(refusal)) => Ok(refuse(now, about, &refusal, lane, record)),
@@ -72,7 +95,14 @@ impl Intake {
         }
     }
 
-    async fn accept(&self, lane: Purpose, record: &SqsRecord, message: &mut OutboundMessage, about: &mut About, now: Timestamp) -> Result<Placed, Stop> {
+    async fn accept(
+        &self,
+        lane: Purpose,
+        record: &SqsRecord,
+        message: &mut OutboundMessage,
+        about: &mut About,
+        now: Timestamp,
+    ) -> Result<Placed, Stop> {
         if message.purpose != lane {
             return Err(Code::LaneMismatch.into());
         }
@@ -87,20 +117,45 @@ impl Intake {
             let wamid = self.wamid(reference, &person, now).await?;
             insert_wamid(&mut message.message, wamid.reveal());
         }
-        let request =
-            Request { purpose: lane, basis: &message.basis, kind: &message.kind, expires_at: message.expiry(now), accepted_at: now };
-        let facts = Facts { config: &config, subject: &person.subject, suppressed: &person.suppressed };
+        let request = Request {
+            purpose: lane,
+            basis: &message.basis,
+            kind: &message.kind,
+            expires_at: message.expiry(now),
+            accepted_at: now,
+        };
+        let facts = Facts {
+            config: &config,
+            subject: &person.subject,
+            suppressed: &person.suppressed,
+        };
         let permit = authorize(&request, &facts, now)?;
-        let permitted = Permitted { message, person: &person, permit: &permit, number, record, now };
+        let permitted = Permitted {
+            message,
+            person: &person,
+            permit: &permit,
+            number,
+            record,
+            now,
+        };
         let placing = tokio::time::timeout(WRITE, self.place(&permitted));
-        let (placed, noted) = tokio::join!(placing, self.note_reference(&person.subject, message.reference.as_deref()));
+        let (placed, noted) = tokio::join!(
+            placing,
+            self.note_reference(&person.subject, message.reference.as_deref())
+        );
         noted?;
         placed.map_err(|_elapsed| Stop::from(IntakeError::Slow))?
     }
 
     /// Claims the app's id and writes the record; on a repetition finds the record of the first time.
     async fn place(&self, permitted: &Permitted<'_>) -> Result<Placed, Stop> {
-        let Permitted { message, number, record, now, .. } = *permitted;
+        let Permitted {
+            message,
+            number,
+            record,
+            now,
+            ..
+        } = *permitted;
         let fresh = RecordRef {
             number: number.id.clone(),
             lane: message.purpose,
@@ -109,8 +164,16 @@ impl Intake {
         };
         let id = self.idempotency(&format!("{}\0{}", message.purpose, message.id));
         let content = self.idempotency(&canonical(&record.body));
-        let placed = |reference, expires_at| Placed { reference, expires_at, portfolio: number.portfolio.clone() };
-        match self.messages.claim_id(&id, &fresh, content.as_str(), now).await? {
+        let placed = |reference, expires_at| Placed {
+            reference,
+            expires_at,
+            portfolio: number.portfolio.clone(),
+        };
+        match self
+            .messages
+            .claim_id(&id, &fresh, content.as_str(), now)
+            .await?
+        {
             Idempotency::Fresh => {
                 let expires_at = self.write(permitted, &fresh, message.not_before).await?;
                 Ok(placed(fresh, expires_at))
@@ -126,27 +189,68 @@ impl Intake {
 
     /// The record of an id that was claimed before. An attempt that ended between claim and write
     /// left none, and cursors may have passed its ULID by now: then the due list brings it.
-    async fn write_again(&self, permitted: &Permitted<'_>, reference: &RecordRef) -> Result<Timestamp, Stop> {
-        let stored = self.messages.load(std::slice::from_ref(reference)).await?.pop();
+    async fn write_again(
+        &self,
+        permitted: &Permitted<'_>,
+        reference: &RecordRef,
+    ) -> Result<Timestamp, Stop> {
+        let stored = self
+            .messages
+            .load(std::slice::from_ref(reference))
+            .await?
+            .pop();
         let Some(stored) = stored else {
             let not_before = permitted.message.not_before.unwrap_or(permitted.now);
             return Ok(self.write(permitted, reference, Some(not_before)).await?);
         };
         if stored.state == State::Scheduled {
-            self.schedule(permitted.number, reference, stored.not_before.unwrap_or(permitted.now)).await?;
+            self.schedule(
+                permitted.number,
+                reference,
+                stored.not_before.unwrap_or(permitted.now),
+            )
+            .await?;
         }
         Ok(stored.expires_at)
     }
 
-    async fn write(&self, permitted: &Permitted<'_>, reference: &RecordRef, not_before: Option<Timestamp>) -> Result<Timestamp, IntakeError> {
-        let Permitted { message, person, permit, number, record, now } = *permitted;
+    async fn write(
+        &self,
+        permitted: &Permitted<'_>,
+        reference: &RecordRef,
+        not_before: Option<Timestamp>,
+    ) -> Result<Timestamp, IntakeError> {
+        let Permitted {
+            message,
+            person,
+            permit,
+            number,
+            record,
+            now,
+        } = *permitted;
         let expires_at = message.expiry(now);
         let key = body_place_key(reference);
-        let place = Place { table: "messages", key: &key, field: "body" };
-        let body = self.keyring().seal_content(now.day(), &person.salt, &place, &payload(message, person).to_bytes()).await?;
+        let place = Place {
+            table: "messages",
+            key: &key,
+            field: "body",
+        };
+        let body = self
+            .keyring()
+            .seal_content(
+                now.day(),
+                &person.salt,
+                &place,
+                &payload(message, person).to_bytes(),
+            )
+            .await?;
         let stored = Record {
             reference: reference.clone(),
-            state: if not_before.is_some() { State::Scheduled } else { State::Queued },
+            state: if not_before.is_some() {
+                State::Scheduled
+            } else {
+                State::Queued
+            },
             attempt: 0,
             subject: person.subject.id.clone(),
             purpose: message.purpose,
@@ -167,22 +271,48 @@ impl Intake {
         Ok(expires_at)
     }
 
-    async fn schedule(&self, number: &Number, reference: &RecordRef, at: Timestamp) -> Result<(), IntakeError> {
-        let due = Due { at, reference: reference.clone(), kind: DueKind::Scheduled, attempt: 0 };
+    async fn schedule(
+        &self,
+        number: &Number,
+        reference: &RecordRef,
+        at: Timestamp,
+    ) -> Result<(), IntakeError> {
+        let due = Due {
+            at,
+            reference: reference.clone(),
+            kind: DueKind::Scheduled,
+            attempt: 0,
+        };
         Ok(self.pacing.put_due(&number.portfolio, &due).await?)
     }
 
     /// The name of something an app said, which nobody can compute who has not the pepper.
     fn idempotency(&self, value: &str) -> Pseudonym {
-        pseudonym(&self.message_ref, NameKind::Idempotency, PEPPER, &self.deployment, value)
+        pseudonym(
+            &self.message_ref,
+            NameKind::Idempotency,
+            PEPPER,
+            &self.deployment,
+            value,
+        )
     }
 }
 
 /// The number a message names, if its producer may send from it.
-fn granted<'a>(config: &'a Config, message: &OutboundMessage, record: &SqsRecord) -> Result<&'a Number, Refusal> {
+fn granted<'a>(
+    config: &'a Config,
+    message: &OutboundMessage,
+    record: &SqsRecord,
+) -> Result<&'a Number, Refusal> {
     config
         .number(&message.from)
-        .filter(|number| number.producers.is_empty() || number.producers.iter().any(|granted| granted == producer(record)))
+        .filter(|number| {
+            number.producers.is_empty()
+                || number
+                    .producers
+                    .iter()
+                    .any(|granted| granted == producer(record))
+        })
         .ok_or(Code::UnknownSender.into())
 }
 
@@ -201,7 +331,10 @@ fn payload(message: &OutboundMessage, person: &Person) -> Payload {
         suppression: person.suppression.clone(),
         message: message.message.clone(),
         id: message.id.clone(),
-        reference: message.reference.clone().or_else(|| person.subject.reference.clone()),
+        reference: message
+            .reference
+            .clone()
+            .or_else(|| person.subject.reference.clone()),
         basis: basis_json(&message.basis),
     }
 }
@@ -213,7 +346,20 @@ fn template(kind: &Kind) -> Option<String> {
     }
 }
 
-fn refuse(now: Timestamp, about: About, refusal: &Refusal, lane: Purpose, record: &SqsRecord) -> Answer {
-    log(Level::Info, "message_refused", &[("code", Field::code(refusal.code.word())), ("lane", Field::code(lane.word()))]);
+fn refuse(
+    now: Timestamp,
+    about: About,
+    refusal: &Refusal,
+    lane: Purpose,
+    record: &SqsRecord,
+) -> Answer {
+    log(
+        Level::Info,
+        "message_refused",
+        &[
+            ("code", Field::code(refusal.code.word())),
+            ("lane", Field::code(lane.word())),
+        ],
+    );
     Answer::event(refused(now, about, refusal, lane, &record.message_id))
 }

@@ -35,8 +35,10 @@ impl Intake {
             Ok(addressed) => {
                 let keys = vec![self.suppression_key(&addressed)];
                 let known = std::slice::from_ref(&addressed);
-                let (id, covered) =
-                    tokio::join!(self.subjects().find_or_create(known, now), self.consents.suppression().covering(&keys));
+                let (id, covered) = tokio::join!(
+                    self.subjects().find_or_create(known, now),
+                    self.consents.suppression().covering(&keys)
+                );
                 let (subject, salt) = self.settled(&id?, &addressed, now).await?;
                 (subject, salt, addressed, keys, covered?)
             }
@@ -46,21 +48,35 @@ impl Intake {
                 (subject, salt, addressed, Vec::new(), Vec::new())
             }
         };
-        let mut unread: Vec<String> = stored(&subject).map(|identifier| self.suppression_key(&identifier)).collect();
+        let mut unread: Vec<String> = stored(&subject)
+            .map(|identifier| self.suppression_key(&identifier))
+            .collect();
         unread.retain(|key| !suppression.contains(key));
         if !unread.is_empty() {
             covered.extend(self.consents.suppression().covering(&unread).await?);
             suppression.extend(unread);
         }
-        let suppressed = covered.into_iter().flat_map(|(_, purposes)| purposes).collect();
-        Ok(Person { subject, salt, addressed, suppression, suppressed })
+        let suppressed = covered
+            .into_iter()
+            .flat_map(|(_, purposes)| purposes)
+            .collect();
+        Ok(Person {
+            subject,
+            salt,
+            addressed,
+            suppression,
+            suppressed,
+        })
     }
 
     /// The person a consent record is about.
     pub(crate) async fn subject(&self, to: &Recipient, now: Timestamp) -> Result<Subject, Stop> {
         match identifier(to) {
             Ok(addressed) => {
-                let id = self.subjects().find_or_create(std::slice::from_ref(&addressed), now).await?;
+                let id = self
+                    .subjects()
+                    .find_or_create(std::slice::from_ref(&addressed), now)
+                    .await?;
                 Ok(self.settled(&id, &addressed, now).await?.0)
             }
             Err(id) => Ok(self.known(id).await?.0),
@@ -72,30 +88,52 @@ impl Intake {
         match self.subjects().load_with_salt(id).await {
             Ok(Some(found)) => Ok(found),
             Ok(None) | Err(KeyringError::NoKey) => Err(Code::UnknownSubject.into()),
-            Err(error @ (KeyringError::PastRetention | KeyringError::NotOpened | KeyringError::Aws(_))) => Err(error.into()),
+            Err(
+                error @ (KeyringError::PastRetention
+                | KeyringError::NotOpened
+                | KeyringError::Aws(_)),
+            ) => Err(error.into()),
         }
     }
 
     /// A subject whose pointer exists. Its row may be on its way, from a record beside this one or
     /// from an attempt that was cut off: a no said now must not miss the number.
-    async fn settled(&self, id: &SubjectId, addressed: &Identifier, now: Timestamp) -> Result<(Subject, Salt), Stop> {
+    async fn settled(
+        &self,
+        id: &SubjectId,
+        addressed: &Identifier,
+        now: Timestamp,
+    ) -> Result<(Subject, Salt), Stop> {
         if let Some(found) = self.subjects().load_with_salt(id).await? {
             return Ok(found);
         }
         self.subjects().restore(id, addressed, now).await?;
-        Ok(self.subjects().load_with_salt(id).await?.ok_or(IntakeError::SubjectInMotion)?)
+        Ok(self
+            .subjects()
+            .load_with_salt(id)
+            .await?
+            .ok_or(IntakeError::SubjectInMotion)?)
     }
 
     /// Keeps the app's key of the person, when it gave one that is not stored yet.
-    pub(crate) async fn note_reference(&self, subject: &Subject, reference: Option<&str>) -> Result<(), IntakeError> {
+    pub(crate) async fn note_reference(
+        &self,
+        subject: &Subject,
+        reference: Option<&str>,
+    ) -> Result<(), IntakeError> {
         match reference {
-            Some(new) if subject.reference.as_deref() != Some(new) => Ok(self.subjects().put_reference(&subject.id, new).await?),
+            Some(new) if subject.reference.as_deref() != Some(new) => {
+                Ok(self.subjects().put_reference(&subject.id, new).await?)
+            }
             Some(_) | None => Ok(()),
         }
     }
 
     fn suppression_key(&self, identifier: &Identifier) -> String {
-        self.consents.suppression_key(identifier).as_str().to_owned()
+        self.consents
+            .suppression_key(identifier)
+            .as_str()
+            .to_owned()
     }
 }
 

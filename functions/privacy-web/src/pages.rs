@@ -280,3 +280,7 @@ fn plain(frame: &Frame<'_>, texts: &Plain) -> String {
     let main = format!("<h1>{}</h1>\n<p class=\"lead\">{}</p>\n", Escaped(&texts.title), Escaped(&frame.say(&texts.text)));
     document(frame, &texts.title, &main, None)
 }
+
+#[cfg(test)]
+#[path = "pages_tests.rs"]
+mod tests;

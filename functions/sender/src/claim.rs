@@ -200,7 +200,7 @@ async fn open(
             Ok(plain) => opened.push(Payload::from_bytes(plain.reveal())),
             Err(KeyringError::Aws(error)) => return Err(error),
             Err(KeyringError::PastRetention | KeyringError::NoKey | KeyringError::NotOpened) => {
-                opened.push(None)
+                opened.push(None);
             }
         }
     }

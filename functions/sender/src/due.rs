@@ -33,7 +33,6 @@ pub(crate) async fn ripen(parts: &Parts, portfolio: &str, due: &Due) -> Result<R
     let waits = matches!(record.state, State::Queued | State::Scheduled);
     match due.kind {
         DueKind::Retry | DueKind::Scheduled if waits => return Ok(Ripe::Send(Box::new(record))),
-        DueKind::Retry | DueKind::Scheduled => {}
         // An entry of an earlier attempt says nothing about this one: it has a timer of its own.
         DueKind::Ambiguous
             if record.attempt == due.attempt && (waits || record.state == State::Ambiguous) =>
@@ -55,7 +54,7 @@ pub(crate) async fn ripen(parts: &Parts, portfolio: &str, due: &Due) -> Result<R
                 settle::record(parts, &due.reference, State::Unknown, &settlement).await?;
             }
         }
-        DueKind::Ambiguous => {}
+        DueKind::Retry | DueKind::Scheduled | DueKind::Ambiguous => {}
     }
     parts.pacing.drop_due(portfolio, due).await?;
     Ok(Ripe::Done)

@@ -216,13 +216,13 @@ mod tests {
         let mut lane = Lane::new(Purpose::Utility, None, t);
         assert!(lane.take_in(vec![record(NOW, 1)]));
         let from = lane.read_from(NOW, t, true);
-        let late = record(NOW.plus_millis(-9_000), 1);
-        assert!(from < late.reference.ulid);
+        let straggler = record(NOW.plus_millis(-9_000), 1);
+        assert!(from < straggler.reference.ulid);
         assert!(
-            lane.take_in(vec![late.clone(), record(NOW, 1)]),
+            lane.take_in(vec![straggler.clone(), record(NOW, 1)]),
             "the late one is fresh"
         );
-        assert!(!lane.take_in(vec![late]), "and is taken once");
+        assert!(!lane.take_in(vec![straggler]), "and is taken once");
         assert_eq!(lane.waiting.len(), 2);
     }
 

@@ -38,7 +38,7 @@ use serde_json::Value;
 pub use config::StartError;
 
 /// The longest a holder keeps the lease; then a successor takes over without a gap.
-const TERM: Duration = Duration::from_secs(60);
+const TERM: Duration = Duration::from_mins(1);
 /// What a term leaves of the function's time: to drain answers and to record them.
 const DRAIN: Duration = Duration::from_secs(15);
 

@@ -171,7 +171,7 @@ impl<'a> NumberPacer<'a> {
 
     /// Reads every lane once more, behind the front too; returns whether anything came up.
     pub(crate) async fn look_once_more(&mut self) -> Result<bool, AwsError> {
-        let mut found = false;
+        let mut found = self.in_flight > 0 || self.lanes.iter().any(|l| !l.is_empty());
         for lane in &mut self.lanes {
             let mut from = lane.read_from(self.parts.now(), Instant::now(), true);
             loop {
@@ -617,7 +617,7 @@ impl<'a> NumberPacer<'a> {
         };
         match outcome {
             Outcome::Accepted { wamid, held } => {
-                self.settle(record, block, Verdict::Accepted { wamid, held })
+                self.settle(record, block, Verdict::Accepted { wamid, held });
             }
             Outcome::Done => self.settle(record, block, Verdict::Done),
             Outcome::Failed { code } => self.settle(record, block, Verdict::Failed { code }),
@@ -633,7 +633,7 @@ impl<'a> NumberPacer<'a> {
                     NotAccepted::Throttled => self.pace.throttled(now),
                     NotAccepted::AppLimit { .. } => self.pace.pause_until(rest(APP_LIMIT_REST)),
                     NotAccepted::Unreachable | NotAccepted::Pair => {
-                        self.pace.pause_until(rest(UNREACHABLE_REST))
+                        self.pace.pause_until(rest(UNREACHABLE_REST));
                     }
                 }
                 log(

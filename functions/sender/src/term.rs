@@ -12,6 +12,7 @@ use futures_util::future::{join, join_all};
 use headgate_aws::pacing::{Lease, Phase};
 use headgate_domain::config::Number;
 use headgate_lambda::log::{Field, Level, log};
+use tokio::sync::Mutex;
 
 use crate::number::NumberPacer;
 use crate::{Parts, SenderError};
@@ -35,6 +36,10 @@ pub(crate) struct Term {
     fence_ns: AtomicU64,
     block: AtomicU64,
     quiet: Vec<AtomicBool>,
+    /// Set when no number has anything to do: every loop returns, so that the term can look once more.
+    all_quiet: AtomicBool,
+    /// The phase the next renewal writes. Held across the write: a renewal must not undo IDLE.
+    phase: Mutex<Phase>,
     stop: AtomicBool,
 }
 
@@ -61,12 +66,47 @@ impl Term {
         self.block.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Says whether a number has nothing to do; returns whether none has.
+    /// Says whether a number has nothing to do; returns whether the loops are to pause because none has.
     pub(crate) fn note_quiet(&self, index: usize, quiet: bool) -> bool {
         if let Some(flag) = self.quiet.get(index) {
             flag.store(quiet, Ordering::Release);
         }
-        quiet && self.quiet.iter().all(|f| f.load(Ordering::Acquire))
+        if quiet && self.quiet.iter().all(|f| f.load(Ordering::Acquire)) {
+            self.all_quiet.store(true, Ordering::Release);
+        }
+        self.all_quiet.load(Ordering::Acquire)
+    }
+
+    /// Writes the lease in a phase, from now on the phase of every renewal; `false` when it is no longer ours.
+    async fn enter(&self, parts: &Parts, phase: Phase) -> Result<bool, SenderError> {
+        let mut current = self.phase.lock().await;
+        *current = phase;
+        let started = Instant::now();
+        let ours = parts
+            .pacing
+            .renew(&self.portfolio, self.epoch, phase, parts.now())
+            .await?;
+        if ours && phase != Phase::Free {
+            self.renewed(started);
+        }
+        Ok(ours)
+    }
+
+    /// Renews the lease in its present phase.
+    async fn beat(&self, parts: &Parts) -> Result<bool, SenderError> {
+        let current = self.phase.lock().await;
+        if *current == Phase::Free {
+            return Ok(true);
+        }
+        let started = Instant::now();
+        let ours = parts
+            .pacing
+            .renew(&self.portfolio, self.epoch, *current, parts.now())
+            .await?;
+        if ours {
+            self.renewed(started);
+        }
+        Ok(ours)
     }
 
     fn renewed(&self, started: Instant) {
@@ -98,6 +138,8 @@ pub(crate) async fn serve(
         fence_ns: AtomicU64::new(0),
         block: AtomicU64::new(0),
         quiet: numbers.iter().map(|_| AtomicBool::new(false)).collect(),
+        all_quiet: AtomicBool::new(false),
+        phase: Mutex::new(Phase::Run),
         stop: AtomicBool::new(false),
     };
     term.renewed(started);
@@ -178,12 +220,8 @@ async fn renew(parts: &Parts, term: &Term) {
         let now = Instant::now();
         if now >= next {
             next = now.checked_add(RENEW_EVERY).unwrap_or(now);
-            match parts
-                .pacing
-                .renew(&term.portfolio, term.epoch, Phase::Run, parts.now())
-                .await
-            {
-                Ok(true) => term.renewed(now),
+            match term.beat(parts).await {
+                Ok(true) => {}
                 Ok(false) if term.stop.load(Ordering::Acquire) => {}
                 Ok(false) => {
                     term.lost();
@@ -231,11 +269,7 @@ async fn send(parts: &Arc<Parts>, term: &Term, numbers: Vec<Number>) -> Result<(
         }
         // Say that we are about to stop, then look once more: intake writes first and reads the lease after,
         // so either it sees IDLE and wakes somebody, or we see its message now.
-        if !parts
-            .pacing
-            .renew(&term.portfolio, term.epoch, Phase::Idle, parts.now())
-            .await?
-        {
+        if !term.enter(parts, Phase::Idle).await? {
             return Ok(());
         }
         let mut found = false;
@@ -245,10 +279,8 @@ async fn send(parts: &Arc<Parts>, term: &Term, numbers: Vec<Number>) -> Result<(
         if !found {
             return release(parts, term, &mut pacers).await;
         }
-        parts
-            .pacing
-            .renew(&term.portfolio, term.epoch, Phase::Run, parts.now())
-            .await?;
+        term.all_quiet.store(false, Ordering::Release);
+        term.enter(parts, Phase::Run).await?;
     }
 }
 
@@ -263,10 +295,7 @@ async fn release(
         waiting |= pacer.hand_back().await?;
     }
     term.stop.store(true, Ordering::Release);
-    parts
-        .pacing
-        .renew(&term.portfolio, term.epoch, Phase::Free, parts.now())
-        .await?;
+    term.enter(parts, Phase::Free).await?;
     join_all(pacers.iter_mut().map(NumberPacer::drain)).await;
     if waiting {
         parts

@@ -48,7 +48,10 @@ impl Functions {
             .get(function)
             .cloned();
         let handler = handler.with_context(|| format!("function {function} is not connected"))?;
-        match tokio::spawn(async move { handler(event).await }).await {
+        let task = tokio::spawn(async move { handler(event).await });
+        // A caller that gives up takes the handler with it: nothing runs on after a stop.
+        let _abort = AbortOnDrop(task.abort_handle());
+        match task.await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(message)) => Err(anyhow!("function {function} failed: {message}")),
             Err(_panic) => Err(anyhow!("function {function} panicked")),
@@ -67,8 +70,16 @@ impl Functions {
             .unwrap_or_else(PoisonError::into_inner)
             .get(function)
             .cloned()?;
-        tokio::spawn(async move { handler(request).await })
-            .await
-            .ok()
+        let task = tokio::spawn(async move { handler(request).await });
+        let _abort = AbortOnDrop(task.abort_handle());
+        task.await.ok()
+    }
+}
+
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

@@ -371,7 +371,7 @@ impl LocalCloud {
             .context("the sweep of the tables did not end")?
     }
 
-    /// Stops polling, lets running batches end, and closes every port.
+    /// Stops polling, gives running batches a second to end, and closes every port.
     ///
     /// # Errors
     /// If the state cannot be written.
@@ -379,7 +379,7 @@ impl LocalCloud {
         self.stopping.send_replace(true);
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for mut task in tasks {
-            if tokio::time::timeout(Duration::from_secs(12), &mut task)
+            if tokio::time::timeout(Duration::from_secs(3), &mut task)
                 .await
                 .is_err()
             {

@@ -12,6 +12,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
 use serde_json::{Map, Value, json};
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::functions::Functions;
@@ -20,6 +21,7 @@ use crate::stack::REGION;
 const CONCURRENCY: usize = 4;
 const RECEIVE_MAX: usize = 10;
 const POLL_SECONDS: i32 = 20;
+const GRACE: Duration = Duration::from_secs(1);
 
 /// What the template says about one mapping.
 #[derive(Clone, Debug)]
@@ -45,6 +47,7 @@ pub(crate) async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     let slots = Arc::new(Semaphore::new(CONCURRENCY));
+    let mut batches = JoinSet::new();
     loop {
         let ready = async {
             enabled.wait_for(|on| *on).await.ok();
@@ -69,16 +72,15 @@ pub(crate) async fn run(
         let batch = fill(&mapping, &client, batch).await;
         let (mapping, client, functions) =
             (Arc::clone(&mapping), client.clone(), functions.clone());
-        tokio::spawn(async move {
+        while batches.try_join_next().is_some() {}
+        batches.spawn(async move {
             settle(&mapping, &client, &functions, batch).await;
             drop(slot);
         });
     }
-    // Batches that run are waited for: their messages would come back after a restart otherwise.
-    let all = u32::try_from(CONCURRENCY).unwrap_or(1);
-    tokio::time::timeout(Duration::from_secs(10), slots.acquire_many(all))
-        .await
-        .ok();
+    // What runs may end; what does not end soon is cut off, as by a crash, and its messages come back.
+    let end = async { while batches.join_next().await.is_some() {} };
+    tokio::time::timeout(GRACE, end).await.ok();
 }
 
 /// Adds to a batch: up to the batch size, for up to the batching window after the first message.

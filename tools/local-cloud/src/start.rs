@@ -13,6 +13,7 @@ use http::Request;
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use winterbaume_kms::KmsService;
 use winterbaume_secretsmanager::SecretsManagerService;
 
@@ -25,14 +26,13 @@ use crate::sqs::{Engine, Sqs};
 use crate::stack::{Places, REGION, STACK, Stack};
 use crate::tables::Tables;
 use crate::vaults::{Keys, Secrets};
-use crate::{LocalCloud, Options, Service, Switch, api, files, host, sqs, template};
+use crate::{Calendar, LocalCloud, Options, Service, Switch, api, files, host, sqs, template};
 
 // Above anything a service takes: the services have limits of their own.
 const SERVICE_BODY_MAX: usize = 16 * 1024 * 1024;
 
 pub(crate) async fn start(options: Options) -> Result<LocalCloud> {
     let lock = options.data_dir.as_deref().map(files::take).transpose()?;
-    let file = |name: &str| options.data_dir.as_ref().map(|d| d.join(name));
 
     let mut ports = options.first_port;
     let mut listeners = BTreeMap::new();
@@ -66,32 +66,7 @@ pub(crate) async fn start(options: Options) -> Result<LocalCloud> {
     let root = Arc::new(Stack::new(STACK, text, &given, Arc::new(places))?);
     let plan = Plan::of(&root)?;
 
-    let tables = Tables::open(file("dynamodb.sqlite").as_deref())?;
-    for (name, properties) in &plan.tables {
-        tables.create(name, properties)?;
-    }
-    let mut engine = Engine::default();
-    for (name, settings) in &plan.queues {
-        engine.create(name, settings.clone());
-    }
-    if let Some(journal) = file("sqs.journal") {
-        engine.restore(&journal)?;
-    }
-    let sqs = Arc::new(Sqs::new(
-        engine,
-        endpoints.get(&Service::Sqs).cloned().unwrap_or_default(),
-    ));
-    let keys = Arc::new(Keys::open(KmsService::new(), file("kms.json")).await?);
-    keys.create(&plan.keys, &plan.aliases).await?;
-    let secrets =
-        Arc::new(Secrets::open(SecretsManagerService::new(), file("secrets.json")).await?);
-    secrets.create(&plan.secrets).await?;
-    let bus = Arc::new(Bus {
-        buses: plan.buses.clone(),
-        rules: plan.rules.clone(),
-        sqs: Arc::clone(&sqs),
-        calendar: options.calendar.clone(),
-    });
+    let state = State::open(&options, &plan, &endpoints).await?;
 
     let (stopping, stop) = watch::channel(false);
     let tally = Tally::default();
@@ -102,46 +77,11 @@ pub(crate) async fn start(options: Options) -> Result<LocalCloud> {
         tally: tally.clone(),
     };
     let mut tasks = vec![tokio::spawn(schedules.clone().run(stop.clone()))];
-    for (service, listener) in listeners {
-        match service {
-            Service::Dynamodb => {
-                let calendar = options.calendar.clone();
-                tasks.extend(
-                    tables
-                        .serve(listener, tally.clone(), calendar, stop.clone())
-                        .await?,
-                );
-            }
-            Service::Sqs => {
-                let sqs = Arc::clone(&sqs);
-                tasks.push(servers.serve(service, listener, move |operation, request| {
-                    let sqs = Arc::clone(&sqs);
-                    async move { sqs::answer(&sqs, &operation, request.body()).await }
-                }));
-            }
-            Service::Kms => {
-                let keys = Arc::clone(&keys);
-                tasks.push(servers.serve(service, listener, move |operation, request| {
-                    let keys = Arc::clone(&keys);
-                    async move { keys.answer(&operation, request).await }
-                }));
-            }
-            Service::SecretsManager => {
-                let secrets = Arc::clone(&secrets);
-                tasks.push(servers.serve(service, listener, move |operation, request| {
-                    let secrets = Arc::clone(&secrets);
-                    async move { secrets.answer(&operation, request).await }
-                }));
-            }
-            Service::EventBridge => {
-                let bus = Arc::clone(&bus);
-                tasks.push(servers.serve(service, listener, move |operation, request| {
-                    let bus = Arc::clone(&bus);
-                    async move { bus.answer(&operation, request.body()) }
-                }));
-            }
-        }
-    }
+    tasks.extend(
+        servers
+            .serve_all(listeners, &state, &options.calendar)
+            .await?,
+    );
     for (id, listener) in api_listeners {
         let routes: Arc<Vec<_>> = Arc::new(
             plan.routes
@@ -169,24 +109,16 @@ pub(crate) async fn start(options: Options) -> Result<LocalCloud> {
             .get(&Service::Sqs)
             .context("SQS has no endpoint")?,
     );
-    let switches = plan
-        .mappings
-        .iter()
-        .map(|mapping| Switch {
-            enabled: watch::channel(mapping.enabled).0,
-            mapping: Arc::new(mapping.clone()),
-            connected: false,
-        })
-        .collect();
+    let switches = switches(&plan);
     Ok(LocalCloud {
         root,
         plan,
         endpoints,
         apis: api_urls,
-        tables,
-        sqs,
-        keys,
-        secrets,
+        tables: state.tables,
+        sqs: state.sqs,
+        keys: state.keys,
+        secrets: state.secrets,
         functions,
         schedules,
         calendar: options.calendar,
@@ -205,18 +137,117 @@ async fn next_listener(port: &mut Option<u16>) -> Result<TcpListener> {
     Ok(listener)
 }
 
+/// The state behind the services, restored.
+struct State {
+    tables: Tables,
+    sqs: Arc<Sqs>,
+    keys: Arc<Keys>,
+    secrets: Arc<Secrets>,
+    bus: Arc<Bus>,
+}
+
+impl State {
+    async fn open(
+        options: &Options,
+        plan: &Plan,
+        endpoints: &BTreeMap<Service, String>,
+    ) -> Result<Self> {
+        let file = |name: &str| options.data_dir.as_ref().map(|d| d.join(name));
+        let tables = Tables::open(file("dynamodb.sqlite").as_deref())?;
+        for (name, properties) in &plan.tables {
+            tables.create(name, properties)?;
+        }
+        let mut engine = Engine::default();
+        for (name, settings) in &plan.queues {
+            engine.create(name, settings.clone());
+        }
+        if let Some(journal) = file("sqs.journal") {
+            engine.restore(&journal)?;
+        }
+        let sqs = Arc::new(Sqs::new(
+            engine,
+            endpoints.get(&Service::Sqs).cloned().unwrap_or_default(),
+        ));
+        let keys = Arc::new(Keys::open(KmsService::new(), file("kms.json")).await?);
+        keys.create(&plan.keys, &plan.aliases).await?;
+        let secrets =
+            Arc::new(Secrets::open(SecretsManagerService::new(), file("secrets.json")).await?);
+        secrets.create(&plan.secrets).await?;
+        let bus = Arc::new(Bus {
+            buses: plan.buses.clone(),
+            rules: plan.rules.clone(),
+            sqs: Arc::clone(&sqs),
+            calendar: options.calendar.clone(),
+        });
+
+        Ok(Self {
+            tables,
+            sqs,
+            keys,
+            secrets,
+            bus,
+        })
+    }
+}
+
 struct Servers {
     stop: watch::Receiver<bool>,
     tally: Tally,
 }
 
 impl Servers {
-    fn serve<F, R>(
+    async fn serve_all(
         &self,
-        service: Service,
-        listener: TcpListener,
-        answer: F,
-    ) -> tokio::task::JoinHandle<()>
+        listeners: BTreeMap<Service, TcpListener>,
+        state: &State,
+        calendar: &Calendar,
+    ) -> Result<Vec<JoinHandle<()>>> {
+        let mut tasks = Vec::new();
+        for (service, listener) in listeners {
+            match service {
+                Service::Dynamodb => {
+                    let calendar = calendar.clone();
+                    tasks.extend(
+                        state
+                            .tables
+                            .serve(listener, self.tally.clone(), calendar, self.stop.clone())
+                            .await?,
+                    );
+                }
+                Service::Sqs => {
+                    let sqs = Arc::clone(&state.sqs);
+                    tasks.push(self.serve(service, listener, move |operation, request| {
+                        let sqs = Arc::clone(&sqs);
+                        async move { sqs::answer(&sqs, &operation, request.body()).await }
+                    }));
+                }
+                Service::Kms => {
+                    let keys = Arc::clone(&state.keys);
+                    tasks.push(self.serve(service, listener, move |operation, request| {
+                        let keys = Arc::clone(&keys);
+                        async move { keys.answer(&operation, request).await }
+                    }));
+                }
+                Service::SecretsManager => {
+                    let secrets = Arc::clone(&state.secrets);
+                    tasks.push(self.serve(service, listener, move |operation, request| {
+                        let secrets = Arc::clone(&secrets);
+                        async move { secrets.answer(&operation, request).await }
+                    }));
+                }
+                Service::EventBridge => {
+                    let bus = Arc::clone(&state.bus);
+                    tasks.push(self.serve(service, listener, move |operation, request| {
+                        let bus = Arc::clone(&bus);
+                        async move { bus.answer(&operation, request.body()) }
+                    }));
+                }
+            }
+        }
+        Ok(tasks)
+    }
+
+    fn serve<F, R>(&self, service: Service, listener: TcpListener, answer: F) -> JoinHandle<()>
     where
         F: Fn(String, Request<Bytes>) -> R + Send + Sync + 'static,
         R: Future<Output = http::Response<Bytes>> + Send + 'static,
@@ -254,4 +285,15 @@ fn poller(endpoint: &str) -> aws_sdk_sqs::Client {
         .sleep_impl(TokioSleep::new())
         .build();
     aws_sdk_sqs::Client::from_conf(config)
+}
+
+fn switches(plan: &Plan) -> Vec<Switch> {
+    plan.mappings
+        .iter()
+        .map(|mapping| Switch {
+            enabled: watch::channel(mapping.enabled).0,
+            mapping: Arc::new(mapping.clone()),
+            connected: false,
+        })
+        .collect()
 }

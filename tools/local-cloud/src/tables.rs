@@ -245,7 +245,7 @@ impl Tables {
         let sweeper = tokio::spawn(async move {
             loop {
                 tokio::select! {
-                    () = tokio::time::sleep(Duration::from_secs(60)) => {}
+                    () = tokio::time::sleep(Duration::from_mins(1)) => {}
                     _ = stopped.wait_for(|s| *s) => return,
                 }
                 let (tables, calendar) = (tables.clone(), calendar.clone());

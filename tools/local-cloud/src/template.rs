@@ -38,10 +38,8 @@ fn to_json(yaml: Yaml) -> Result<Value> {
         Yaml::Mapping(map) => {
             let mut object = Map::new();
             for (key, value) in map {
-                let key = match to_json(key)? {
-                    Value::String(s) => s,
-                    other => other.to_string(),
-                };
+                let key = to_json(key)?;
+                let key = key.as_str().map_or_else(|| key.to_string(), str::to_owned);
                 // The long form of GetAtt may be written as one dotted string.
                 let value = to_json(value)?;
                 if key == "Fn::GetAtt" {
@@ -69,12 +67,12 @@ fn to_json(yaml: Yaml) -> Result<Value> {
 }
 
 fn split_attribute(value: Value) -> Value {
-    match value {
-        Value::String(s) => match s.split_once('.') {
-            Some((resource, attribute)) => json!([resource, attribute]),
-            None => json!([s]),
-        },
-        other => other,
+    let Some(dotted) = value.as_str() else {
+        return value;
+    };
+    match dotted.split_once('.') {
+        Some((resource, attribute)) => json!([resource, attribute]),
+        None => json!([dotted]),
     }
 }
 

@@ -778,3 +778,55 @@ async fn eventbridge_forwards_the_detail_of_matching_events_to_the_queue() {
     assert_eq!(refused.code(), Some("ValidationException"));
     cloud.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn sqs_moves_a_dead_letter_queue_back_and_drops_what_outlived_its_retention() {
+    let cloud = cloud().await;
+    let sqs = sqs(&cloud);
+    let url = cloud.output("Data.PlainQueueUrl").unwrap();
+    let dlq = cloud.output("Data.PlainDlqUrl").unwrap();
+    sqs.send_message()
+        .queue_url(&url)
+        .message_body("back")
+        .send()
+        .await
+        .unwrap();
+    let receive = |url: &str| {
+        sqs.receive_message()
+            .queue_url(url)
+            .visibility_timeout(0)
+            .send()
+    };
+    for _ in 0..3 {
+        receive(&url).await.unwrap();
+    }
+    assert_eq!(receive(&dlq).await.unwrap().messages().len(), 1);
+    let arn = "arn:aws:sqs:eu-west-1:123456789012:headgate-local-Data-PlainDlq";
+    let sources = sqs
+        .list_dead_letter_source_queues()
+        .queue_url(&dlq)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(sources.queue_urls(), std::slice::from_ref(&url));
+    sqs.start_message_move_task()
+        .source_arn(arn)
+        .send()
+        .await
+        .unwrap();
+    assert!(receive(&dlq).await.unwrap().messages().is_empty());
+    assert_eq!(
+        receive(&url).await.unwrap().messages()[0].body(),
+        Some("back")
+    );
+    let retention = QueueAttributeName::MessageRetentionPeriod;
+    sqs.set_queue_attributes()
+        .queue_url(&url)
+        .attributes(retention, "0")
+        .send()
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert!(receive(&url).await.unwrap().messages().is_empty());
+    cloud.stop().await.unwrap();
+}

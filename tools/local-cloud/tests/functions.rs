@@ -260,8 +260,8 @@ async fn turning_the_calendar_runs_every_hourly_and_daily_occurrence_in_order() 
     let before = cloud.calendar().now_ms();
     let mut heard = Vec::new();
     cloud
-        .turn_calendar(Duration::from_secs(20 * 3_600), |done, total| {
-            heard.push((done, total))
+        .turn_calendar(Duration::from_hours(20), |done, total| {
+            heard.push((done, total));
         })
         .await
         .unwrap();

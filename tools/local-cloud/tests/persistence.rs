@@ -178,7 +178,7 @@ async fn runs_the_cloud_that_is_killed() {
     let url = cloud.output("Data.BulkQueueUrl").unwrap();
     std::fs::write(directory.join("url.draft"), url).unwrap();
     std::fs::rename(directory.join("url.draft"), directory.join("url")).unwrap();
-    tokio::time::sleep(Duration::from_secs(120)).await;
+    tokio::time::sleep(Duration::from_mins(2)).await;
 }
 
 fn spawn(directory: &Path) -> Child {

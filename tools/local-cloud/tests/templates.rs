@@ -45,36 +45,44 @@ async fn start() -> LocalCloud {
 async fn the_templates_start_and_every_function_has_its_environment() {
     let cloud = start().await;
     for function in [
-        "webhook",
-        "notification-processor",
-        "intake",
-        "sender",
-        "privacy-web",
-        "retention-purge",
+        "Webhook",
+        "NotificationProcessor",
+        "Intake",
+        "Sender",
+        "PrivacyWeb",
+        "RetentionPurge",
     ] {
-        let logical: String = function
-            .split('-')
-            .map(|word| word[..1].to_uppercase() + &word[1..])
-            .collect();
-        let found = [logical.clone(), format!("{logical}Function")]
-            .into_iter()
-            .find_map(|id| cloud.function_environment(&id).ok())
-            .unwrap_or_else(|| {
-                panic!(
-                    "{:#}",
-                    cloud
-                        .function_environment(&format!("{logical}Function"))
-                        .unwrap_err()
-                )
-            });
-        for (name, value) in &found {
+        let environment = cloud
+            .function_environment(&format!("{function}Function"))
+            .unwrap();
+        let ours = environment
+            .iter()
+            .filter(|(name, _)| name.starts_with("HEADGATE_"));
+        for (name, value) in ours.clone() {
+            assert!(!value.is_empty(), "{function}: {name} is empty");
             assert!(
-                !value.is_empty() || !name.starts_with("HEADGATE_"),
-                "{function}: {name} is empty"
+                !value.contains("amazonaws.com"),
+                "{function}: {name} leaves this machine"
             );
         }
-        println!("{function}: {found:#?}");
+        assert!(ours.count() >= 2, "{function}");
     }
-    println!("{:#?}", cloud.routes());
+    cloud.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_public_routes_lead_to_the_functions_of_the_template() {
+    let cloud = start().await;
+    let routes = cloud.routes();
+    let leads = |method: &str, path: &str, function: &str| {
+        routes
+            .iter()
+            .any(|(_, m, p, f)| m == method && p == path && f == function)
+    };
+    assert!(leads("GET", "/webhook", "WebhookFunction"));
+    assert!(leads("POST", "/webhook", "WebhookFunction"));
+    for (api, _, path, _) in &routes {
+        assert!(cloud.api_url(api).is_some(), "{path} has no address");
+    }
     cloud.stop().await.unwrap();
 }

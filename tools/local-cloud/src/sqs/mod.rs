@@ -7,6 +7,7 @@
 //! Why not `winterbaume-sqs`, as for KMS and secrets: its state view leaves messages out, so they could not survive a
 //! restart; it drops binary attributes, answers errors without the code the SDKs read, and enforces no batch limits.
 
+mod attributes;
 mod checks;
 mod engine;
 mod journal;

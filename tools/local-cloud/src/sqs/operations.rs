@@ -10,18 +10,19 @@ use http::{Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::attributes;
 use super::checks::{MAX_CALL_BYTES, MAX_ENTRIES, check_batch, check_message};
 use super::engine::{Engine, Settled};
 use super::types::Message;
 use super::wire::{self, Entry, Refusal, Request};
 use crate::calendar::system_ms;
 use crate::ids::random_id;
-use crate::stack::{ACCOUNT, REGION};
+use crate::stack::ACCOUNT;
 
 /// The id AWS reports for a role: role id and session name.
 const SENDER: &str = "AROAEXAMPLEEXAMPLE000:local";
 
-type Outcome = Result<Value, Refusal>;
+pub(super) type Outcome = Result<Value, Refusal>;
 
 /// The queues and the address they are reached at.
 #[derive(Debug)]
@@ -162,8 +163,8 @@ async fn run(sqs: &Arc<Sqs>, operation: &str, mut request: Request) -> Outcome {
         "ChangeMessageVisibilityBatch" => each_entry(request.entries, |entry| {
             change_visibility(sqs, &queue, entry)
         }),
-        "GetQueueAttributes" => attributes(sqs, &queue, &request),
-        "SetQueueAttributes" => set_attributes(sqs, &queue, &request),
+        "GetQueueAttributes" => attributes::read(sqs, &queue, &request),
+        "SetQueueAttributes" => attributes::write(sqs, &queue, &request),
         "PurgeQueue" => {
             sqs.engine().purge(&queue).map_err(failure)?;
             Ok(json!({}))
@@ -189,7 +190,7 @@ async fn run(sqs: &Arc<Sqs>, operation: &str, mut request: Request) -> Outcome {
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the shape of map_err")]
-fn failure(error: anyhow::Error) -> Refusal {
+pub(super) fn failure(error: anyhow::Error) -> Refusal {
     Refusal::new(
         "com.amazonaws.sqs#InternalError",
         "InternalError",
@@ -366,69 +367,4 @@ fn change_visibility(sqs: &Sqs, queue: &str, entry: &Entry) -> Result<(), Refusa
         )),
         Settled::Malformed => Err(Refusal::handle()),
     }
-}
-
-fn attributes(sqs: &Sqs, queue: &str, request: &Request) -> Outcome {
-    let mut engine = sqs.engine();
-    let (visible, in_flight, delayed) = engine.sizes(queue).map_err(failure)?;
-    let settings = engine
-        .settings(queue)
-        .ok_or_else(Refusal::no_queue)?
-        .clone();
-    let mut all = vec![
-        ("ApproximateNumberOfMessages", visible.to_string()),
-        (
-            "ApproximateNumberOfMessagesNotVisible",
-            in_flight.to_string(),
-        ),
-        ("ApproximateNumberOfMessagesDelayed", delayed.to_string()),
-        ("QueueArn", settings.arn.clone()),
-        ("VisibilityTimeout", settings.visibility_s.to_string()),
-        ("MessageRetentionPeriod", settings.retention_s.to_string()),
-        ("DelaySeconds", settings.delay_s.to_string()),
-        ("ReceiveMessageWaitTimeSeconds", settings.wait_s.to_string()),
-        ("MaximumMessageSize", settings.max_size.to_string()),
-    ];
-    if let Some(redrive) = &settings.redrive {
-        let target = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{}", redrive.queue);
-        let policy =
-            json!({"deadLetterTargetArn": target, "maxReceiveCount": redrive.max_receives});
-        all.push(("RedrivePolicy", policy.to_string()));
-    }
-    let wanted = |name: &str| {
-        request
-            .attribute_names
-            .iter()
-            .any(|n| n == "All" || n == name)
-    };
-    let chosen: serde_json::Map<String, Value> = all
-        .into_iter()
-        .filter(|(name, _)| wanted(name))
-        .map(|(name, value)| (name.to_owned(), json!(value)))
-        .collect();
-    Ok(json!({"Attributes": chosen}))
-}
-
-fn set_attributes(sqs: &Sqs, queue: &str, request: &Request) -> Outcome {
-    let mut engine = sqs.engine();
-    let settings = engine.settings_mut(queue).ok_or_else(Refusal::no_queue)?;
-    for (name, value) in &request.attributes {
-        let target = match name.as_str() {
-            "VisibilityTimeout" => &mut settings.visibility_s,
-            "MessageRetentionPeriod" => &mut settings.retention_s,
-            "DelaySeconds" => &mut settings.delay_s,
-            "ReceiveMessageWaitTimeSeconds" => &mut settings.wait_s,
-            _ => {
-                return Err(Refusal::new(
-                    "com.amazonaws.sqs#InvalidAttributeName",
-                    "InvalidAttributeName",
-                    "The attribute cannot be set locally.",
-                ));
-            }
-        };
-        *target = value.parse().map_err(|_not_a_number| {
-            Refusal::invalid("The value of an attribute is not a number.")
-        })?;
-    }
-    Ok(json!({}))
 }

@@ -1,0 +1,253 @@
+//! One batch of notifications, from reading to answer.
+//!
+//! The order: every unit of work, up to sixteen at a time; then, shared by the batch, the salts of
+//! whoever is told about, the events, the marks of inbound messages that are done; last what is
+//! set aside, so that a record handed over again is rarely set aside twice. A failure at any
+//! place is that of the records it touched.
+
+use std::collections::BTreeMap;
+
+use futures_util::stream::{self, StreamExt as _};
+use headgate_domain::config::Config;
+use headgate_domain::event::Event;
+use headgate_domain::identity::SubjectId;
+use headgate_domain::time::Timestamp;
+use headgate_lambda::batch::{BatchItemFailure, BatchResponse, SqsEvent};
+use headgate_lambda::log::{Field, Level, log};
+use headgate_lambda::runtime::survive;
+
+use crate::config::Ports;
+use crate::outcome::{Effects, Failure};
+use crate::updates::{Step, Unit, read};
+use crate::{inbound, preferences, statuses};
+
+/// Units of work at a time: enough to hide DynamoDB's latency, few enough for its connections.
+const CONCURRENCY: usize = 16;
+/// `PutEvents` takes ten entries a call.
+const EVENTS_PER_CALL: usize = 10;
+/// And 256 KB in all (EventBridge quotas); one event has at most 200.
+const BYTES_PER_CALL: usize = 220_000;
+/// Calls of `PutEvents` at a time.
+const PUBLISHES: usize = 4;
+
+/// The state of a batch: what is still to be done for each record, and which have failed.
+struct Batch<'a> {
+    ports: &'a Ports,
+    now: Timestamp,
+    effects: Vec<Effects>,
+    failures: BTreeMap<usize, Failure>,
+}
+
+/// Handles a batch.
+pub(crate) async fn handle(ports: &Ports, event: SqsEvent, now: Timestamp) -> BatchResponse {
+    let mut units = Vec::new();
+    let mut effects = Vec::new();
+    for (index, record) in event.records.iter().enumerate() {
+        let (work, rest) = read(index, record, now);
+        units.extend(work);
+        effects.push(rest);
+    }
+    let mut batch = Batch { ports, now, effects, failures: BTreeMap::new() };
+    match ports.controls.config().await {
+        Ok(config) => batch.run(&config, units).await,
+        Err(error) => {
+            for index in 0..event.records.len() {
+                batch.failures.insert(index, error.clone().into());
+            }
+        }
+    }
+    batch.answer(&event)
+}
+
+impl Batch<'_> {
+    async fn run(&mut self, config: &Config, units: Vec<Unit>) {
+        let (ports, now) = (self.ports, self.now);
+        let results: Vec<_> = stream::iter(units).map(|unit| take(ports, config, unit, now)).buffer_unordered(CONCURRENCY).collect().await;
+        for (record, effects, failure) in results {
+            if let Some(slot) = self.effects.get_mut(record) {
+                slot.append(effects);
+            }
+            self.note(record, failure);
+        }
+        self.tell_moves().await;
+        self.publish().await;
+        self.finish().await;
+        self.set_aside().await;
+    }
+
+    fn note(&mut self, record: usize, failure: Option<Failure>) {
+        if let Some(failure) = failure {
+            self.failures.entry(record).or_insert(failure);
+        }
+    }
+
+    /// Turns moves into events; one read of salts for a hundred people.
+    async fn tell_moves(&mut self) {
+        let moves: Vec<_> = self
+            .effects
+            .iter_mut()
+            .enumerate()
+            .flat_map(|(record, effects)| std::mem::take(&mut effects.moves).into_iter().map(move |moved| (record, moved)))
+            .collect();
+        if moves.is_empty() {
+            return;
+        }
+        let subjects: Vec<SubjectId> = moves.iter().map(|(_record, moved)| moved.record.subject.clone()).collect();
+        let salts = match self.ports.keyring.salts(&subjects).await {
+            Ok(salts) => salts,
+            Err(error) => {
+                for (record, _moved) in moves {
+                    self.note(record, Some(error.clone().into()));
+                }
+                return;
+            }
+        };
+        for (record, moved) in moves {
+            match statuses::event(self.ports, &moved, salts.get(&moved.record.subject), self.now).await {
+                Ok(event) => {
+                    if let Some(slot) = self.effects.get_mut(record) {
+                        slot.events.extend(event);
+                    }
+                }
+                Err(failure) => self.note(record, Some(failure)),
+            }
+        }
+    }
+
+    /// Publishes everything, in full calls.
+    async fn publish(&mut self) {
+        let events = self.effects.iter_mut().enumerate().flat_map(|(record, effects)| {
+            std::mem::take(&mut effects.events).into_iter().map(move |event| (record, event))
+        });
+        let calls = calls(events);
+        let bus = &self.ports.bus;
+        let results: Vec<_> = stream::iter(calls)
+            .map(|(records, events)| async move { (records, bus.publish(&events).await) })
+            .buffer_unordered(PUBLISHES)
+            .collect()
+            .await;
+        for (records, result) in results {
+            if let Err(error) = result {
+                for record in records {
+                    self.note(record, Some(error.clone().into()));
+                }
+            }
+        }
+    }
+
+    /// Marks inbound messages as done. Those of a record that failed stay open: what they caused
+    /// is repeated, and has no further effect.
+    async fn finish(&mut self) {
+        let done: Vec<_> = self
+            .effects
+            .iter()
+            .enumerate()
+            .filter(|(record, _effects)| !self.failures.contains_key(record))
+            .flat_map(|(record, effects)| effects.done.iter().cloned().map(move |name| (record, name)))
+            .collect();
+        let messages = &self.ports.messages;
+        let results: Vec<_> = stream::iter(done)
+            .map(|(record, name)| async move { (record, messages.inbound_done(&name).await) })
+            .buffer_unordered(CONCURRENCY)
+            .collect()
+            .await;
+        for (record, result) in results {
+            self.note(record, result.err().map(Failure::from));
+        }
+    }
+
+    async fn set_aside(&mut self) {
+        for record in 0..self.effects.len() {
+            if self.failures.contains_key(&record) {
+                continue;
+            }
+            let poison = self.effects.get_mut(record).map(|effects| std::mem::take(&mut effects.poison)).unwrap_or_default();
+            for piece in poison {
+                if let Err(failure) = self.ports.quarantine.put(&piece, self.now).await {
+                    self.note(record, Some(failure));
+                    break;
+                }
+            }
+        }
+    }
+
+    fn answer(&self, event: &SqsEvent) -> BatchResponse {
+        let ignored = self.effects.iter().fold(0_usize, |sum, effects| sum.saturating_add(effects.ignored));
+        let done = self.effects.iter().fold(0_usize, |sum, effects| sum.saturating_add(effects.done.len()));
+        log(
+            Level::Info,
+            "notifications_handled",
+            &[
+                ("records", Field::count(event.records.len())),
+                ("inbound", Field::count(done)),
+                ("ignored", Field::count(ignored)),
+                ("failed", Field::count(self.failures.len())),
+            ],
+        );
+        let failed = self.failures.iter().filter_map(|(index, failure)| {
+            let record = event.records.get(*index)?;
+            let receives = Field::number(i64::from(record.receive_count()));
+            log(Level::Error, "record_failed", &[("error", Field::safe(failure)), ("receives", receives)]);
+            Some(BatchItemFailure { item_identifier: record.message_id.clone() })
+        });
+        BatchResponse { batch_item_failures: failed.collect() }
+    }
+}
+
+/// Takes the steps of a unit in order; the first failure ends it, and what came before still counts.
+async fn take(ports: &Ports, config: &Config, unit: Unit, now: Timestamp) -> (usize, Effects, Option<Failure>) {
+    let mut effects = Effects::default();
+    for step in &unit.steps {
+        let result = survive(async {
+            match step {
+                Step::Status(status) => statuses::settle(ports, config, status, unit.again, now).await,
+                Step::Inbound(message, index) => inbound::receive(ports, config, message, *index, now).await,
+                Step::Preference(preference) => preferences::note(ports, preference, now).await,
+            }
+        })
+        .await;
+        match result {
+            Ok(Ok(more)) => effects.append(more),
+            Ok(Err(failure)) => return (unit.record, effects, Some(failure)),
+            Err(panicked) => return (unit.record, effects, Some(panicked.into())),
+        }
+    }
+    (unit.record, effects, None)
+}
+
+/// Fills calls with events, and says which records each call is for.
+fn calls(events: impl Iterator<Item = (usize, Event)>) -> Vec<(Vec<usize>, Vec<Event>)> {
+    let mut calls: Vec<(Vec<usize>, Vec<Event>)> = Vec::new();
+    let mut bytes = 0_usize;
+    for (record, event) in events {
+        let size = event.to_json().len();
+        let fits = calls.last().is_some_and(|(_records, events)| events.len() < EVENTS_PER_CALL) && bytes.saturating_add(size) <= BYTES_PER_CALL;
+        if !fits {
+            calls.push((Vec::new(), Vec::new()));
+            bytes = 0;
+        }
+        bytes = bytes.saturating_add(size);
+        if let Some((records, events)) = calls.last_mut() {
+            records.push(record);
+            events.push(event);
+        }
+    }
+    calls
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_filled_by_count_and_by_size() {
+        let event = |size: usize| Event::new("x", Timestamp::default(), &[]).with("text", "x".repeat(size));
+        let filled = |sizes: &[usize]| {
+            let events = sizes.iter().enumerate().map(|(record, size)| (record, event(*size)));
+            calls(events).into_iter().map(|(records, _events)| records.len()).collect::<Vec<_>>()
+        };
+        assert_eq!(filled(&[1; 25]), [10, 10, 5]);
+        assert_eq!(filled(&[150_000, 150_000, 10]), [1, 2]);
+        assert_eq!(filled(&[]), [0_usize; 0]);
+    }
+}

@@ -1,0 +1,117 @@
+//! What the function is told at cold start, and what it is made of.
+//!
+//! Owns the names of the resources (docs/data.md) and the clients made from them. A missing name
+//! or a KMS that does not answer stops the start (I5); nothing here has a default.
+
+use std::sync::Arc;
+
+use headgate_aws::bus::Bus;
+use headgate_aws::consents::Consents;
+use headgate_aws::controls::Controls;
+use headgate_aws::keyring::Keyring;
+use headgate_aws::ledger::Ledger;
+use headgate_aws::messages::Messages;
+use headgate_aws::peppers::pepper;
+use headgate_aws::queue::Queue;
+use headgate_aws::subjects::{Subjects, message_pseudonym};
+use headgate_aws::suppression::Suppression;
+use headgate_aws::{Aws, AwsError, AwsSettings};
+use headgate_domain::identity::{Pepper, Pseudonym, Wamid};
+use headgate_lambda::settings::{MissingSetting, Settings};
+use headgate_redact::LogSafe;
+
+use crate::quarantine::Quarantine;
+
+/// Why the function does not start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// A setting is missing.
+    #[error(transparent)]
+    Setting(#[from] MissingSetting),
+    /// AWS did not give what the function needs.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+}
+
+/// Consists of texts of ours and of AWS's error names.
+impl LogSafe for StartError {}
+
+/// Names of resources, in the order of docs/data.md.
+struct Names<'a> {
+    deployment: &'a str,
+    subjects: &'a str,
+    suppression: &'a str,
+    ledger: &'a str,
+    messages: &'a str,
+    keys: &'a str,
+    controls: &'a str,
+    quarantine: &'a str,
+    bus: &'a str,
+    data_key: &'a str,
+    identity_key: &'a str,
+    suppression_key: &'a str,
+    message_ref_key: &'a str,
+}
+
+impl<'a> Names<'a> {
+    fn new(settings: &'a Settings) -> Result<Self, MissingSetting> {
+        Ok(Self {
+            deployment: settings.name("HEADGATE_DEPLOYMENT")?,
+            subjects: settings.name("HEADGATE_TABLE_SUBJECTS")?,
+            suppression: settings.name("HEADGATE_TABLE_SUPPRESSION")?,
+            ledger: settings.name("HEADGATE_TABLE_CONSENT_LEDGER")?,
+            messages: settings.name("HEADGATE_TABLE_MESSAGES")?,
+            keys: settings.name("HEADGATE_TABLE_KEYS")?,
+            controls: settings.name("HEADGATE_TABLE_CONTROLS")?,
+            quarantine: settings.name("HEADGATE_QUEUE_NOTIFICATIONS_DLQ_URL")?,
+            bus: settings.name("HEADGATE_BUS_NAME")?,
+            data_key: settings.name("HEADGATE_KMS_KEY_DATA")?,
+            identity_key: settings.name("HEADGATE_KMS_MAC_IDENTITY")?,
+            suppression_key: settings.name("HEADGATE_KMS_MAC_SUPPRESSION")?,
+            message_ref_key: settings.name("HEADGATE_KMS_MAC_MESSAGE_REF")?,
+        })
+    }
+}
+
+/// Everything outside the process that a notification may touch.
+pub(crate) struct Ports {
+    pub(crate) keyring: Keyring,
+    pub(crate) subjects: Subjects,
+    pub(crate) consents: Consents,
+    pub(crate) messages: Messages,
+    pub(crate) controls: Controls,
+    pub(crate) bus: Bus,
+    pub(crate) quarantine: Quarantine,
+    message_ref: Pepper,
+    deployment: String,
+}
+
+impl Ports {
+    pub(crate) async fn new(settings: &Settings) -> Result<Self, StartError> {
+        let names = Names::new(settings)?;
+        let aws = Aws::new(&AwsSettings::new(|name| settings.find(name).map(str::to_owned))?)?;
+        let identity = Arc::new(pepper(&aws, names.identity_key, names.deployment).await?);
+        let suppression_pepper = Arc::new(pepper(&aws, names.suppression_key, names.deployment).await?);
+        let message_ref = pepper(&aws, names.message_ref_key, names.deployment).await?;
+        let keyring = Keyring::new(&aws, names.keys, names.data_key, names.deployment);
+        let subjects = Subjects::new(&aws, names.subjects, keyring.clone(), identity);
+        let suppression = Suppression::new(&aws, names.suppression);
+        let ledger = Ledger::new(&aws, names.ledger);
+        Ok(Self {
+            consents: Consents::new(subjects.clone(), suppression, ledger, suppression_pepper),
+            subjects,
+            messages: Messages::new(&aws, names.messages),
+            controls: Controls::new(&aws, names.controls),
+            bus: Bus::new(&aws, names.bus),
+            quarantine: Quarantine::new(Queue::new(&aws, names.quarantine), keyring.clone()),
+            keyring,
+            message_ref,
+            deployment: names.deployment.to_owned(),
+        })
+    }
+
+    /// The name a message of Meta's is stored under.
+    pub(crate) fn pseudonym(&self, wamid: &Wamid) -> Pseudonym {
+        message_pseudonym(&self.message_ref, &self.deployment, wamid)
+    }
+}

@@ -1,0 +1,48 @@
+//! WhatsApp's own switch for marketing messages (whatsapp-cloud-api.md 2.3).
+//!
+//! *Stop* is an opt-out like any other. *Resume* takes Meta's block away and nothing else: it is
+//! not a consent to this business, whose notice the person has not seen.
+
+use headgate_domain::consent::Action;
+use headgate_domain::lane::Purpose;
+use headgate_domain::time::Timestamp;
+use headgate_webhook::notification::{Choice, Preference};
+use serde_json::json;
+
+use crate::config::Ports;
+use crate::outcome::{Effects, Failure};
+use crate::people;
+use crate::says::{Said, say};
+
+/// Notes the choice.
+pub(crate) async fn note(ports: &Ports, preference: &Preference, now: Timestamp) -> Result<Effects, Failure> {
+    let identifiers = people::identifiers(preference.phone.as_ref(), preference.bsuid.as_ref());
+    let mut effects = Effects::default();
+    match preference.choice {
+        Choice::Stop => {
+            let (person, _salt) = people::meet(ports, &identifiers, now).await?;
+            ports.subjects.note_meta_stop(&person.id, true, preference.at).await?;
+            let source = format!("{}/{}", person.id, preference.at);
+            let said = Said {
+                subject: &person.id,
+                reference: person.reference.as_deref(),
+                action: Action::Withdrawn,
+                at: preference.at,
+                method: "meta_switch",
+                notice: None,
+                locale: None,
+                evidence: json!({ "field": "user_preferences", "number": preference.number }),
+                source: &source,
+            };
+            effects.events.extend(say(ports, &said, Purpose::Marketing, now).await?);
+        }
+        Choice::Resume => {
+            for identifier in &identifiers {
+                if let Some(subject) = ports.subjects.find(identifier).await? {
+                    ports.subjects.note_meta_stop(&subject, false, preference.at).await?;
+                }
+            }
+        }
+    }
+    Ok(effects)
+}

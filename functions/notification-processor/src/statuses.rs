@@ -1,0 +1,216 @@
+//! Delivery statuses: moving our record up, and telling the app.
+//!
+//! A status names our record by `biz_opaque_callback_data`, or it is not ours. Order and
+//! repetition do not matter: a record only moves up, and only a move is told. When SQS hands a
+//! notification over again, a crash may have come between the move and the telling, so then what
+//! has already moved is told again; the event's id is the same.
+
+use headgate_aws::keyring::{KeyringError, Salt};
+use headgate_aws::messages::{Record, Settled, Settlement, body_place_key};
+use headgate_domain::config::Config;
+use headgate_domain::consent::Action;
+use headgate_domain::event::{Event, message_event};
+use headgate_domain::lane::Purpose;
+use headgate_domain::record::{RecordRef, State};
+use headgate_domain::sealing::Place;
+use headgate_domain::time::Timestamp;
+use headgate_webhook::notification::Status;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::config::Ports;
+use crate::failed::sentence;
+use crate::outcome::{Effects, Failure};
+use crate::says::{Said, say};
+
+/// Meta's code for "the person stopped marketing messages of this business".
+const MARKETING_STOPPED: u32 = 131_050;
+
+/// A record that reached a state.
+pub(crate) struct Move {
+    pub(crate) record: Record,
+    state: State,
+    at: Timestamp,
+    code: Option<u32>,
+}
+
+/// The record a status is about, when it is ours.
+pub(crate) fn reference(status: &Status) -> Option<RecordRef> {
+    let (reference, _attempt) = RecordRef::from_opaque(status.opaque.as_deref()?)?;
+    Some(reference)
+}
+
+/// Moves the record of a status.
+pub(crate) async fn settle(ports: &Ports, config: &Config, status: &Status, again: bool, now: Timestamp) -> Result<Effects, Failure> {
+    let mut effects = Effects::default();
+    let state = status.status.state();
+    let Some(reference) = reference(status) else {
+        effects.ignored = 1;
+        return Ok(effects);
+    };
+    let settlement = Settlement {
+        code: status.errors.first().copied(),
+        wamid_pseudonym: Some(ports.pseudonym(&status.wamid).as_str().to_owned()),
+        ..Settlement::default()
+    };
+    let record = match ports.messages.settle_or_see(&reference, state, &settlement, now).await? {
+        Settled::Moved(record) => record,
+        Settled::Stood(record) if again => record,
+        Settled::Stood(_) | Settled::Absent => {
+            effects.ignored = 1;
+            return Ok(effects);
+        }
+    };
+    if record.purpose == Purpose::Marketing && status.errors.contains(&MARKETING_STOPPED) {
+        effects.events.extend(marketing_stopped(ports, &record, status, now).await?);
+    }
+    if is_told(config, record.purpose, state) {
+        effects.moves.push(Move { record, state, at: status.at, code: status.errors.first().copied() });
+    }
+    Ok(effects)
+}
+
+/// Meta refused a marketing message because the person used the switch: the notification about the
+/// switch may be late or lost, and the person has said no all the same.
+async fn marketing_stopped(ports: &Ports, record: &Record, status: &Status, now: Timestamp) -> Result<Option<Event>, Failure> {
+    let subject = &record.subject;
+    if !ports.keyring.salts(std::slice::from_ref(subject)).await?.contains_key(subject) {
+        // Erased meanwhile: there is nobody left to record anything about.
+        return Ok(None);
+    }
+    ports.subjects.note_meta_stop(subject, true, status.at).await?;
+    let message = record.reference.message_id();
+    let said = Said {
+        subject,
+        reference: None,
+        action: Action::Withdrawn,
+        at: status.at,
+        method: "meta_switch",
+        notice: None,
+        locale: None,
+        evidence: json!({ "message": message, "code": MARKETING_STOPPED }),
+        source: &message,
+    };
+    say(ports, &said, Purpose::Marketing, now).await
+}
+
+/// Whether an app hears of a state; statuses above `failed` can be switched off per purpose.
+fn is_told(config: &Config, purpose: Purpose, state: State) -> bool {
+    match state {
+        State::Failed | State::Held => true,
+        State::Sent | State::Delivered | State::Read | State::Played => config.events.statuses.contains(&purpose),
+        State::Queued
+        | State::Scheduled
+        | State::Accepted
+        | State::Ambiguous
+        | State::Unknown
+        | State::Cancelled => false,
+    }
+}
+
+/// What the app gave along with the message.
+#[derive(Default, Deserialize)]
+struct Payload {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default, rename = "ref")]
+    reference: Option<String>,
+}
+
+/// The event of a move; without the app's own ids when their ciphertext can no longer be opened.
+pub(crate) async fn event(ports: &Ports, moved: &Move, salt: Option<&Salt>, now: Timestamp) -> Result<Option<Event>, Failure> {
+    let Some(kind) = message_event(moved.state) else { return Ok(None) };
+    let payload = match salt {
+        Some(salt) => opened(ports, &moved.record, salt, now).await?,
+        None => Payload::default(),
+    };
+    Ok(Some(told(kind, moved, payload)))
+}
+
+async fn opened(ports: &Ports, record: &Record, salt: &Salt, now: Timestamp) -> Result<Payload, Failure> {
+    let key = body_place_key(&record.reference);
+    let place = Place { table: "messages", key: &key, field: "body" };
+    match ports.keyring.open_content(record.day, now, salt, &place, &record.body).await {
+        Ok(plain) => Ok(serde_json::from_slice(plain.reveal()).unwrap_or_default()),
+        Err(KeyringError::PastRetention | KeyringError::NoKey | KeyringError::NotOpened) => Ok(Payload::default()),
+        Err(error @ KeyringError::Aws(_)) => Err(error.into()),
+    }
+}
+
+fn told(kind: &'static str, moved: &Move, payload: Payload) -> Event {
+    let record = &moved.record;
+    let mut event = Event::of_message(kind, moved.at, &record.reference)
+        .with_id(payload.id)
+        .with_subject(Some(&record.subject))
+        .with_reference(payload.reference)
+        .with("purpose", record.purpose.word())
+        .with("status_at", moved.at.to_string());
+    for (name, value) in [("campaign", &record.campaign), ("template", &record.template)] {
+        if let Some(value) = value {
+            event = event.with(name, value.as_str());
+        }
+    }
+    if moved.state == State::Failed {
+        if let Some(code) = moved.code {
+            event = event.with("code", code);
+        }
+        event = event.with("message", sentence(moved.code.unwrap_or_default()));
+    }
+    event
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+    use headgate_domain::identity::SubjectId;
+    use headgate_domain::record::ulid;
+
+    use super::*;
+
+    fn moved(state: State, code: Option<u32>) -> Move {
+        let at = Timestamp::from_seconds(1_795_341_600);
+        let reference = RecordRef { number: "106540352242922".into(), lane: Purpose::Marketing, shard: 0, ulid: ulid(at, [1; 10]) };
+        let record = Record {
+            reference,
+            state,
+            attempt: 1,
+            subject: SubjectId::from_random([7; 16]),
+            purpose: Purpose::Marketing,
+            campaign: Some("autumn".into()),
+            template: None,
+            consent_event: None,
+            producer: String::new(),
+            accepted_at: at,
+            not_before: None,
+            expires_at: at,
+            day: at.day(),
+            body: Vec::new(),
+        };
+        Move { record, state, at, code }
+    }
+
+    #[test]
+    fn a_failure_is_told_with_its_code_and_a_sentence() {
+        let payload = Payload { id: Some("order-1".into()), reference: None };
+        let event = told("message.failed", &moved(State::Failed, Some(131_049)), payload);
+        assert_eq!(event.data.get("code"), Some(&131_049.into()));
+        assert!(event.data.get("message").unwrap().as_str().unwrap().contains("marketing"));
+        assert_eq!(event.data.get("campaign"), Some(&"autumn".into()));
+        assert_eq!((event.id.as_deref(), event.reference), (Some("order-1"), None));
+    }
+
+    #[test]
+    fn statuses_can_be_switched_off_and_failures_cannot() {
+        let mut config: Config = serde_json::from_value(json!({
+            "controller": { "name": "Maple", "privacy_contact": "privacy@maple.example" },
+            "numbers": [{ "id": "1", "alias": "main", "display": "+16135550100", "portfolio": "p" }],
+            "events": {},
+        }))
+        .unwrap();
+        assert!(is_told(&config, Purpose::Marketing, State::Read));
+        config.events.statuses = vec![Purpose::Utility];
+        assert!(!is_told(&config, Purpose::Marketing, State::Read));
+        assert!(is_told(&config, Purpose::Marketing, State::Failed));
+        assert!(is_told(&config, Purpose::Utility, State::Sent));
+    }
+}

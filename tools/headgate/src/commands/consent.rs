@@ -1,0 +1,123 @@
+//! `headgate opt-in` and `headgate opt-out`: a consent record onto the consents queue.
+//!
+//! The record attests what a person said elsewhere; whether this caller may attest is the gateway's decision.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use headgate_domain::consent::SCHEMA;
+use headgate_domain::lane::Purpose;
+use headgate_domain::time::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::cli::{ClientArgs, OptInArgs, OptOutArgs, Person, PurposeArg};
+use crate::connection::Connection;
+use crate::text::random_id;
+
+/// Records a yes.
+///
+/// # Errors
+/// When SQS does not take the record.
+pub async fn opt_in(args: &OptInArgs) -> Result<ExitCode> {
+    let connection = Connection::open(args.client.env_file.as_deref())?;
+    let now = connection.now().await?;
+    let body = yes(args, now)?;
+    queue(&connection, &args.client, &body).await
+}
+
+/// Records a no.
+///
+/// # Errors
+/// When SQS does not take the record.
+pub async fn opt_out(args: &OptOutArgs) -> Result<ExitCode> {
+    let connection = Connection::open(args.client.env_file.as_deref())?;
+    let now = connection.now().await?;
+    let body = no(args, now)?;
+    queue(&connection, &args.client, &body).await
+}
+
+async fn queue(connection: &Connection, client: &ClientArgs, body: &Value) -> Result<ExitCode> {
+    connection.queue("CONSENTS")?.send(&body.to_string(), &[]).await.context("SQS did not take the record")?;
+    let id = body.get("id").and_then(Value::as_str).unwrap_or_default();
+    if client.json {
+        println!("{}", json!({"id": id, "queue": "consents", "queued": true}));
+    } else {
+        println!("queued on consents: {id}");
+        println!("watch for subject.opted_in, subject.opted_out or consent.refused with: headgate events --follow{}", connection.env_flag());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn yes(args: &OptInArgs, now: Timestamp) -> Result<Value> {
+    let evidence = match &args.evidence {
+        Some(text) => serde_json::from_str(text).unwrap_or_else(|_not_json| json!({"note": text})),
+        None => json!({"recorded_with": "headgate opt-in"}),
+    };
+    let mut body = record(&args.person, args.reference.as_deref(), &args.purpose, "given", &args.source, args.id.clone())?;
+    body["notice"] = json!(args.notice);
+    body["evidence"] = evidence;
+    body["occurred_at"] = json!(args.occurred_at.clone().unwrap_or_else(|| now.to_string()));
+    if let Some(locale) = &args.locale {
+        body["locale"] = json!(locale);
+    }
+    Ok(body)
+}
+
+fn no(args: &OptOutArgs, now: Timestamp) -> Result<Value> {
+    let both = [PurposeArg::Marketing, PurposeArg::Utility];
+    let purposes = if args.purpose.is_empty() { &both } else { args.purpose.as_slice() };
+    let mut body = record(&args.person, None, purposes, "withdrawn", &args.source, args.id.clone())?;
+    body["occurred_at"] = json!(args.occurred_at.clone().unwrap_or_else(|| now.to_string()));
+    Ok(body)
+}
+
+fn record(
+    person: &Person,
+    reference: Option<&str>,
+    purposes: &[PurposeArg],
+    action: &str,
+    method: &str,
+    id: Option<String>,
+) -> Result<Value> {
+    let mut to = Map::new();
+    let named = [("phone", person.phone.as_deref()), ("subject", person.subject.as_deref()), ("bsuid", person.bsuid.as_deref()), ("ref", reference)];
+    for (key, value) in named {
+        if let Some(value) = value {
+            to.insert(key.to_owned(), json!(value));
+        }
+    }
+    let purposes: Vec<&str> = purposes.iter().map(|p| Purpose::from(*p).word()).collect();
+    let id = id.map_or_else(|| random_id("consent-"), Ok)?;
+    Ok(json!({"schema": SCHEMA, "id": id, "to": to, "purpose": purposes, "action": action, "method": method}))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may fail loudly")]
+    use clap::Parser as _;
+    use headgate_domain::consent::{Action, ConsentRecord};
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
+
+    fn parsed(line: &str) -> ConsentRecord {
+        let body = match Cli::try_parse_from(line.split(' ')).unwrap().command {
+            Some(Command::OptIn(args)) => yes(&args, NOW).unwrap(),
+            Some(Command::OptOut(args)) => no(&args, NOW).unwrap(),
+            _ => panic!("not a consent"),
+        };
+        ConsentRecord::parse(&body.to_string(), NOW).unwrap()
+    }
+
+    #[test]
+    fn what_the_flags_make_is_a_consent_record() {
+        let yes = parsed("headgate opt-in --phone +16135550123 --purpose marketing --source web_checkbox --evidence form-7");
+        assert_eq!(yes.action, Action::Given);
+        assert_eq!(yes.evidence.as_deref(), Some(r#"{"note":"form-7"}"#));
+        let no = parsed("headgate opt-out --bsuid CA.1000000000000001");
+        assert_eq!(no.action, Action::Withdrawn);
+        assert_eq!(no.purposes, [Purpose::Marketing, Purpose::Utility]);
+    }
+}

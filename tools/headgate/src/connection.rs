@@ -1,0 +1,111 @@
+//! How a client command finds a gateway: by the env file of `headgate dev`, or by the AWS environment.
+//!
+//! Knows names of queues and nothing else, as an app would.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow};
+use headgate_aws::queue::{Queue, Reader};
+use headgate_aws::{Aws, AwsSettings};
+use headgate_domain::lane::Purpose;
+use headgate_domain::time::Timestamp;
+
+use crate::{control, env_file};
+
+/// A gateway that can be talked to.
+pub struct Connection {
+    values: BTreeMap<String, String>,
+    aws: Aws,
+    /// The env file in use, for hints.
+    pub env_file: Option<String>,
+}
+
+impl Connection {
+    /// Finds the gateway: the given env file, else the default one if it exists, else the environment.
+    ///
+    /// # Errors
+    /// A sentence that says what to start or to set.
+    pub fn open(given: Option<&Path>) -> Result<Self> {
+        let path = given.or_else(|| Some(Path::new(env_file::DEFAULT_PATH)).filter(|p| p.exists()));
+        let values = match path {
+            Some(path) => env_file::read(path)?,
+            None => std::env::vars().filter(|(name, _)| name.starts_with("AWS_") || name.starts_with("HEADGATE_")).collect(),
+        };
+        let lookup = |name: &str| values.get(name).cloned();
+        let settings = AwsSettings::new(lookup).map_err(|missing| {
+            if path.is_some() {
+                anyhow!("{missing}: the env file is not one of `headgate dev`")
+            } else {
+                anyhow!(
+                    "{missing}: no {}: start `headgate dev` first, or pass --env-file, or set AWS_REGION, \
+                     AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and HEADGATE_QUEUE_*_URL for an account",
+                    env_file::DEFAULT_PATH
+                )
+            }
+        })?;
+        Ok(Self { aws: Aws::new(&settings)?, env_file: path.map(|p| p.display().to_string()), values })
+    }
+
+    /// A value by name; blank counts as absent.
+    pub fn find(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str).filter(|v| !v.is_empty())
+    }
+
+    /// The URL of a queue, such as `UTILITY` or `APP_EVENTS`.
+    ///
+    /// # Errors
+    /// A sentence that names the variable to set.
+    pub fn queue_url(&self, name: &str) -> Result<&str> {
+        let variable = format!("HEADGATE_QUEUE_{name}_URL");
+        self.find(&variable).with_context(|| format!("{variable} is not set: it must hold the queue's URL (an output of the stack)"))
+    }
+
+    /// The lane queue of a purpose.
+    ///
+    /// # Errors
+    /// As for [`Self::queue_url`].
+    pub fn lane(&self, purpose: Purpose) -> Result<Queue> {
+        Ok(Queue::new(&self.aws, self.queue_url(&purpose.word().to_uppercase())?))
+    }
+
+    /// A queue to send to.
+    ///
+    /// # Errors
+    /// As for [`Self::queue_url`].
+    pub fn queue(&self, name: &str) -> Result<Queue> {
+        Ok(Queue::new(&self.aws, self.queue_url(name)?))
+    }
+
+    /// A queue to read from.
+    ///
+    /// # Errors
+    /// As for [`Self::queue_url`].
+    pub fn reader(&self, name: &str) -> Result<Reader> {
+        Ok(Reader::new(&self.aws, self.queue_url(name)?))
+    }
+
+    /// The control address of a local run.
+    pub fn control_url(&self) -> Option<&str> {
+        self.find("HEADGATE_DEV_CONTROL_URL")
+    }
+
+    /// The time by the gateway's calendar: a local run's may have been turned.
+    ///
+    /// # Errors
+    /// When the local run does not answer.
+    pub async fn now(&self) -> Result<Timestamp> {
+        let Some(url) = self.control_url() else { return Ok(headgate_lambda::clock::system_clock()()) };
+        let clock = control::call(url, "GET", "/clock", None).await?;
+        let ms = clock.get("now_ms").and_then(serde_json::Value::as_i64).context("the control address gave no time")?;
+        Ok(Timestamp::from_millis(ms))
+    }
+
+    /// ` --env-file F` for hints, unless the default is in use.
+    pub fn env_flag(&self) -> String {
+        match &self.env_file {
+            Some(path) if path != env_file::DEFAULT_PATH => format!(" --env-file {path}"),
+            Some(_) | None => String::new(),
+        }
+    }
+}

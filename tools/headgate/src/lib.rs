@@ -1,0 +1,32 @@
+//! The command line: runs the gateway on one machine, proves it, and talks to it as an app does.
+//!
+//! ```text
+//!  demo ─┐
+//!        ├─► stage: local cloud + the six functions + a simulated Meta, all in this process
+//!  dev ──┘
+//!  send, opt-in, opt-out, events, status, clock ──► SQS, by an env file or the AWS environment
+//! ```
+//!
+//! A host tool, never deployed. Promises that the clients use nothing an app could not use: queues,
+//! their URLs, and for the calendar of a local run its loopback control address.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line talks to whoever called it"
+)]
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "a host tool: counts and times of a bounded run"
+)]
+
+pub mod canary;
+pub mod cli;
+pub mod commands;
+pub mod connection;
+pub mod control;
+pub mod demo;
+pub mod dev;
+pub mod env_file;
+pub mod secrets;
+pub mod stage;
+pub mod text;

@@ -1,0 +1,317 @@
+//! The stage: local cloud, functions and a simulated Meta, wired together in this process.
+//!
+//! Shared by `dev` and `demo`, so that what is shown is what is proven. The functions are the deployed
+//! ones: their `handle` is called with the events Lambda would give them, with the environment of the
+//! template, over real sockets. Decides nothing itself.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use headgate_aws::controls::Controls;
+use headgate_aws::{Aws, AwsSettings};
+use headgate_domain::config::{Category, Config, TemplateStatus};
+use headgate_domain::time::Timestamp;
+use headgate_lambda::batch::{BatchResponse, SqsEvent};
+use headgate_lambda::clock::Clock;
+use headgate_lambda::log::{Field, Level, log};
+use headgate_lambda::settings::Settings;
+use headgate_redact::LogSafe;
+use local_cloud::{Calendar, Handler, HttpHandler, LocalCloud};
+use meta_simulator::Simulator;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::secrets::LocalSecrets;
+
+/// The application as it is deployed.
+pub const TEMPLATE: &str = include_str!("../../../template.yaml");
+/// Its nested stack, by its location in the template.
+pub const DATA_TEMPLATE: (&str, &str) = ("infra/data.yaml", include_str!("../../../infra/data.yaml"));
+/// The configuration as it is shipped.
+pub const CONFIG: &str = include_str!("../../../config/headgate.toml");
+
+/// What to put on the stage.
+pub struct Options {
+    /// The first of the ports; any free ones if absent.
+    pub first_port: Option<u16>,
+    /// Where state is kept; in memory if absent.
+    pub data_dir: Option<PathBuf>,
+    /// Another Graph API in the simulator's place.
+    pub graph_url: Option<String>,
+    /// What time it is for everybody on the stage.
+    pub calendar: Calendar,
+    /// Messages a second of every number; the configuration's if absent.
+    pub per_second: Option<u32>,
+    /// Whether the sender starts at once.
+    pub sends: bool,
+}
+
+/// Everything, running.
+pub struct Stage {
+    /// The AWS services.
+    pub cloud: Arc<LocalCloud>,
+    /// The simulated Meta, unless another server is in its place.
+    pub simulator: Option<Simulator>,
+    /// The configuration in force.
+    pub config: Config,
+    /// What this stage shares with its Meta.
+    pub secrets: LocalSecrets,
+    /// A connection to the local cloud.
+    pub aws: Aws,
+    /// Where messages are sent.
+    pub graph_url: String,
+    calendar: Calendar,
+}
+
+/// How many ports a stage takes from its first one: services, APIs, simulator.
+pub const PORTS: u16 = 8;
+
+impl Stage {
+    /// Starts everything; when it returns, it is ready.
+    ///
+    /// # Errors
+    /// When a port or the data directory is taken, or a function refuses to start.
+    pub async fn start(options: Options) -> Result<Self> {
+        let calendar = options.calendar.clone();
+        let cloud = LocalCloud::start(local_cloud::Options {
+            template: TEMPLATE.to_owned(),
+            nested: BTreeMap::from([(DATA_TEMPLATE.0.to_owned(), DATA_TEMPLATE.1.to_owned())]),
+            parameters: BTreeMap::from([("EnableEventSources".to_owned(), "true".to_owned())]),
+            data_dir: options.data_dir,
+            first_port: options.first_port,
+            calendar: calendar.clone(),
+        })
+        .await
+        .context("the local cloud did not start")?;
+        let environment = cloud.aws_environment();
+        let aws = Aws::new(&AwsSettings::new(|name| environment.get(name).cloned())?)?;
+        let config = configuration(options.per_second)?;
+        put_config(&cloud, &aws, &config).await?;
+        let secrets = LocalSecrets::load_or_make(&cloud, &aws).await?;
+        let simulator = match &options.graph_url {
+            Some(_) => None,
+            None => {
+                // Ports below the first are the cloud's: five services and two APIs.
+                let port = options.first_port.map(|p| p.saturating_add(PORTS - 1));
+                Some(simulate(port, &config, &secrets, &calendar).await?)
+            }
+        };
+        let graph_url = options.graph_url.or_else(|| simulator.as_ref().map(Simulator::url)).context("there is no Graph API")?;
+        let stage = Self { cloud: Arc::new(cloud), simulator, config, secrets, aws, graph_url, calendar };
+        stage.connect(options.sends).await?;
+        if let Some(simulator) = &stage.simulator {
+            simulator.set_webhook(&stage.webhook_url()?);
+        }
+        Ok(stage)
+    }
+
+    /// The time on this stage.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.calendar.now_ms())
+    }
+
+    /// Where Meta calls.
+    ///
+    /// # Errors
+    /// When the template has no such API.
+    pub fn webhook_url(&self) -> Result<String> {
+        self.cloud.api_url("HooksApi").map(|url| format!("{url}/webhook")).context("the template has no HooksApi")
+    }
+
+    /// Where people's pages are.
+    ///
+    /// # Errors
+    /// When the template has no such API.
+    pub fn privacy_url(&self) -> Result<String> {
+        self.cloud.api_url("PrivacyApi").context("the template has no PrivacyApi")
+    }
+
+    /// The URL of a queue by its name in the nested stack's outputs, such as `AppEvents`.
+    ///
+    /// # Errors
+    /// When the template has no such output.
+    pub fn queue_url(&self, name: &str) -> Result<String> {
+        self.cloud.output(&format!("Data.{name}QueueUrl")).with_context(|| format!("the template has no {name} queue"))
+    }
+
+    /// The settings a function starts with.
+    ///
+    /// # Errors
+    /// When the template has no such function.
+    pub fn settings(&self, function: &str) -> Result<Settings> {
+        let mut environment = self.cloud.function_environment(function)?;
+        // These two point into an account; here they are on this machine.
+        if environment.contains_key("HEADGATE_PRIVACY_URL") {
+            environment.insert("HEADGATE_PRIVACY_URL".to_owned(), self.privacy_url()?);
+        }
+        if environment.contains_key("HEADGATE_GRAPH_URL") {
+            environment.insert("HEADGATE_GRAPH_URL".to_owned(), self.graph_url.clone());
+        }
+        Ok(Settings::from_map(environment))
+    }
+
+    /// Lets the sender be woken, or not.
+    pub fn set_sending(&self, on: bool) {
+        self.cloud.set_mapping_enabled("SenderFunction", "WakeQueue", on);
+    }
+
+    fn clock(&self) -> Clock {
+        let calendar = self.calendar.clone();
+        Arc::new(move || Timestamp::from_millis(calendar.now_ms()))
+    }
+
+    /// Starts the functions, keys first: nothing can be sealed before they exist.
+    async fn connect(&self, sends: bool) -> Result<()> {
+        let clock = self.clock();
+        let purge = Arc::new(started("RetentionPurgeFunction", retention_purge::RetentionPurge::new(&self.settings("RetentionPurgeFunction")?, clock.clone()).await)?);
+        self.cloud.connect(
+            "RetentionPurgeFunction",
+            Arc::new(move |event| {
+                let purge = Arc::clone(&purge);
+                Box::pin(async move { purge.handle(event).await.map(|_manifest| Value::Null).map_err(|e| failed("retention-purge", &e)) })
+            }),
+        )?;
+        self.cloud.invoke("RetentionPurgeFunction", json!({})).await.context("the first keys could not be made")?;
+
+        let intake = Arc::new(started("IntakeFunction", intake::Intake::new(&self.settings("IntakeFunction")?, clock.clone()).await)?);
+        self.cloud.connect("IntakeFunction", batches(move |event| {
+            let intake = Arc::clone(&intake);
+            async move { intake.handle(event).await }
+        }))?;
+        let processor = notification_processor::NotificationProcessor::new(&self.settings("NotificationProcessorFunction")?, clock.clone()).await;
+        let processor = Arc::new(started("NotificationProcessorFunction", processor)?);
+        self.cloud.connect("NotificationProcessorFunction", batches(move |event| {
+            let processor = Arc::clone(&processor);
+            async move { processor.handle(event).await }
+        }))?;
+        self.set_sending(sends);
+        let sender = started("SenderFunction", sender::Sender::new(&self.settings("SenderFunction")?, clock.clone()).await)?;
+        let time = self.timeout("SenderFunction")?;
+        self.cloud.connect(
+            "SenderFunction",
+            Arc::new(move |event| {
+                let sender = sender.clone();
+                Box::pin(async move { sender.handle(event, time).await.map(|()| Value::Null).map_err(|e| failed("sender", &e)) })
+            }),
+        )?;
+
+        let settings = self.settings("WebhookFunction")?;
+        let names = webhook::config::Config::from_settings(&settings).map_err(|missing| anyhow!("WebhookFunction refuses to start: {missing}"))?;
+        let ports = webhook::AwsPorts::new(&self.aws, &names);
+        let webhook = Arc::new(started("WebhookFunction", webhook::Webhook::new(ports, clock.clone()).await)?);
+        let answer: HttpHandler = Arc::new(move |request| {
+            let webhook = Arc::clone(&webhook);
+            Box::pin(async move { webhook.handle(request).await })
+        });
+        self.cloud.connect_http("WebhookFunction", answer)?;
+        let pages = Arc::new(started("PrivacyWebFunction", privacy_web::PrivacyWeb::new(&self.settings("PrivacyWebFunction")?, clock).await)?);
+        let answer: HttpHandler = Arc::new(move |request| {
+            let pages = Arc::clone(&pages);
+            Box::pin(async move { pages.handle(request).await })
+        });
+        self.cloud.connect_http("PrivacyWebFunction", answer)
+    }
+
+    fn timeout(&self, function: &str) -> Result<Duration> {
+        let seconds = self.cloud.function_property(function, "Timeout")?.and_then(|v| v.as_u64());
+        seconds.map(Duration::from_secs).with_context(|| format!("the template gives {function} no Timeout"))
+    }
+
+    /// Stops cleanly: running batches end, state is written, ports are closed.
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    pub async fn stop(self) -> Result<()> {
+        if let Some(simulator) = self.simulator {
+            simulator.stop().await?;
+        }
+        let cloud = Arc::try_unwrap(self.cloud).map_err(|_shared| anyhow!("the local cloud is still in use"))?;
+        cloud.stop().await
+    }
+}
+
+/// The shipped configuration, with what only one machine may have: anybody's word counts as an attestation.
+fn configuration(per_second: Option<u32>) -> Result<Config> {
+    let mut config = Config::from_toml(CONFIG)?;
+    config.consents.attesters = vec!["*".to_owned()];
+    for number in &mut config.numbers {
+        number.per_second = per_second.unwrap_or(number.per_second);
+    }
+    Ok(config)
+}
+
+async fn put_config(cloud: &LocalCloud, aws: &Aws, config: &Config) -> Result<()> {
+    let environment = cloud.function_environment("IntakeFunction")?;
+    let table = environment.get("HEADGATE_TABLE_CONTROLS").context("the template names no controls table")?;
+    Ok(Controls::new(aws, table).put_config(config, 1).await?)
+}
+
+async fn simulate(port: Option<u16>, config: &Config, secrets: &LocalSecrets, calendar: &Calendar) -> Result<Simulator> {
+    let numbers = config.numbers.iter().map(|n| meta_simulator::Number {
+        id: n.id.clone(),
+        display_phone: n.display.clone(),
+        per_second: n.per_second,
+    });
+    let approved = config.templates.iter().filter(|t| t.status == TemplateStatus::Approved);
+    let templates = approved.map(|t| meta_simulator::Template {
+        name: t.name.clone(),
+        language: t.language.clone(),
+        category: category(t.category).to_uppercase(),
+        body_parameters: t.body_parameters,
+    });
+    let calendar = calendar.clone();
+    Simulator::start(meta_simulator::Options {
+        port,
+        app_secret: secrets.app_secret.clone(),
+        access_token: secrets.access_token.clone(),
+        appsecret_proof: Some(secrets.appsecret_proof.clone()),
+        numbers: numbers.collect(),
+        templates: templates.collect(),
+        clock: Arc::new(move || calendar.now_ms().div_euclid(1_000)),
+        ..meta_simulator::Options::default()
+    })
+    .await
+    .context("the simulated Meta did not start")
+}
+
+/// Meta's word for a category, in lower case: also the purpose it is for.
+pub fn category(category: Category) -> &'static str {
+    match category {
+        Category::Authentication => "authentication",
+        Category::Utility => "utility",
+        Category::Marketing => "marketing",
+    }
+}
+
+fn started<T, E: std::fmt::Display>(function: &str, outcome: Result<T, E>) -> Result<T> {
+    outcome.map_err(|why| anyhow!("{function} refuses to start: {why}"))
+}
+
+/// A failed invocation: logged as the runtime would, reported as Lambda would.
+fn failed(function: &'static str, error: &impl LogSafe) -> String {
+    log(Level::Error, "function_failed", &[("function", Field::code(function)), ("error", Field::safe(error))]);
+    error.to_string()
+}
+
+/// A handler of SQS batches as Lambda calls it: JSON in, JSON out.
+fn batches<F, R>(handle: F) -> Handler
+where
+    F: Fn(SqsEvent) -> R + Send + Sync + 'static,
+    R: Future<Output = BatchResponse> + Send + 'static,
+{
+    let handle = Arc::new(handle);
+    Arc::new(move |event| {
+        let handle = Arc::clone(&handle);
+        Box::pin(async move {
+            let event: SqsEvent = serde_json::from_value(event).map_err(|_shape| "the event is not one of SQS".to_owned())?;
+            answer(&handle(event).await)
+        })
+    })
+}
+
+fn answer(response: &impl Serialize) -> Result<Value, String> {
+    serde_json::to_value(response).map_err(|_shape| "the response cannot be written".to_owned())
+}
