@@ -74,7 +74,7 @@ fn a_configuration_cannot_become_markup() {
     for_every_page(&hostile(), |_, _, html| {
         assert!(!html.contains("<script"));
         assert!(!html.contains("href=\"javascript"));
-        assert!(!html.contains("\"><"), "an attribute was closed early");
+        assert!(!html.contains("b.example\""), "an attribute was closed early");
     });
 }
 

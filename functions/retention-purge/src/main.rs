@@ -1,1 +1,14 @@
-fn main() {}
+//! Composes the purge from its environment and serves it.
+
+use headgate_lambda::clock::system_clock;
+use headgate_lambda::runtime::{refuse_to_start, serve, start};
+use headgate_lambda::settings::Settings;
+use retention_purge::RetentionPurge;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    start();
+    let purge = RetentionPurge::new(&Settings::from_environment(), system_clock()).await.map_err(|error| refuse_to_start(&error))?;
+    let purge = &purge;
+    serve(move |event, _deadline| async move { purge.handle(event).await }).await
+}
