@@ -11,6 +11,7 @@ use headgate_domain::identity::{
 use headgate_domain::lane::{PURPOSES, Purpose};
 use headgate_domain::sealing::Place;
 use headgate_domain::time::{DAY, Timestamp};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s};
@@ -80,6 +81,46 @@ impl Subjects {
             .as_ref()
             .and_then(|i| i.text("subject"))
             .and_then(|t| SubjectId::parse(t).ok()))
+    }
+
+    /// The subjects of several identifiers, in one read per hundred; unknown ones are absent.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn find_all(&self, identifiers: &[Identifier]) -> Result<HashMap<Identifier, SubjectId>, AwsError> {
+        let pointers: HashMap<String, &Identifier> =
+            identifiers.iter().map(|identifier| (format!("I#{}", self.pseudonym(identifier).as_str()), identifier)).collect();
+        let keys = pointers.keys().map(|pk| key(pk.as_str(), "I")).collect();
+        let items = batch_get(&self.client, &self.table, keys).await?;
+        Ok(items
+            .iter()
+            .filter_map(|item| {
+                let identifier = *pointers.get(item.text("pk")?)?;
+                Some((identifier.clone(), SubjectId::parse(item.text("subject")?).ok()?))
+            })
+            .collect())
+    }
+
+    /// Everything known about several subjects, with the salts to seal with, in two reads per
+    /// hundred; who cannot be read or opened is absent.
+    ///
+    /// # Errors
+    /// [`KeyringError`] when keys or tables are not available.
+    pub async fn load_all(&self, subjects: &[SubjectId]) -> Result<HashMap<SubjectId, (Subject, Salt)>, KeyringError> {
+        let mut wanted = subjects.to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let keys = wanted.iter().map(|id| key(format!("S#{id}"), "S")).collect();
+        let (items, salts) = tokio::join!(batch_get(&self.client, &self.table, keys), self.keyring.salts(&wanted));
+        let mut salts = salts?;
+        let mut loaded = HashMap::new();
+        for item in items? {
+            let Some(salt) = state_of(&item).and_then(|subject| salts.remove(&subject.id)) else { continue };
+            if let Ok(subject) = self.read(&item, &salt).await {
+                loaded.insert(subject.id.clone(), (subject, salt));
+            }
+        }
+        Ok(loaded)
     }
 
     /// The subject of the given identifiers, created if none of them is known.

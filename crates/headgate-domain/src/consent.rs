@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::identity::{Bsuid, Phone, SubjectId};
 use crate::lane::{PURPOSES, Purpose};
-use crate::outbound::Recipient;
+use crate::outbound::{MAX_BYTES, Recipient};
 use crate::refusal::{Code, Refusal};
 use crate::time::{DAY, MINUTE, Timestamp};
 
@@ -169,8 +169,12 @@ impl ConsentRecord {
     /// Parses and checks one record.
     ///
     /// # Errors
-    /// A malformed [`Refusal`] that names field and reason and quotes nothing.
+    /// A [`Refusal`] with code `too_large`, `malformed`, `invalid_recipient` or `unknown_subject` that
+    /// names field and reason and quotes nothing.
     pub fn parse(body: &str, now: Timestamp) -> Result<Self, Refusal> {
+        if body.len() > MAX_BYTES {
+            return Err(Code::TooLarge.into());
+        }
         let fields = crate::outbound::Fields::parse(body)?;
         fields.only(&["schema", "id", "to", "purpose", "topics", "action", "method", "notice", "locale", "occurred_at", "evidence"])?;
         fields.schema(SCHEMA)?;
@@ -188,6 +192,9 @@ impl ConsentRecord {
             "withdrawn" => Action::Withdrawn,
             _ => return Err(Refusal::at(Code::Malformed, "action", "must be given or withdrawn")),
         };
+        if topics(fields.get("topics"))? > 0 && action == Action::Given {
+            return Err(Refusal::at(Code::Malformed, "topics", "are not kept: a yes to one topic would count for the whole purpose; leave it out"));
+        }
         let method = fields.text("method")?;
         if !METHODS.contains(&method) {
             return Err(Refusal::at(Code::Malformed, "method", "is not one of the documented methods (schemas/consent-record.v1.json)"));
@@ -219,6 +226,15 @@ impl ConsentRecord {
             occurred_at,
             evidence,
         })
+    }
+}
+
+/// How many topics are named. A no to one of them restricts the whole purpose, which harms nobody.
+fn topics(value: Option<&Value>) -> Result<usize, Refusal> {
+    match value {
+        None | Some(Value::Null) => Ok(0),
+        Some(Value::Array(list)) if list.iter().all(Value::is_string) => Ok(list.len()),
+        Some(_) => Err(Refusal::at(Code::Malformed, "topics", "must be a list of strings")),
     }
 }
 
@@ -317,6 +333,23 @@ mod tests {
             assert_eq!(ConsentRecord::parse(&record("given"), t(0)).unwrap_err().field, Some("method"), "{method}");
             assert!(ConsentRecord::parse(&record("withdrawn"), t(0)).is_ok(), "{method}");
         }
+    }
+
+    #[test]
+    fn a_yes_to_a_topic_does_not_count_for_the_whole_purpose_and_a_no_does() {
+        let record = |action: &str, topics: &str| {
+            format!(r#"{{"schema":"headgate.consent/1","id":"c1","to":{{"phone":"+16135550123"}},"purpose":"marketing","topics":{topics},"action":"{action}","method":"paper","notice":"Yes","evidence":{{"form":"f"}}}}"#)
+        };
+        assert_eq!(ConsentRecord::parse(&record("given", r#"["news"]"#), t(0)).unwrap_err().field, Some("topics"));
+        assert_eq!(ConsentRecord::parse(&record("withdrawn", "7"), t(0)).unwrap_err().field, Some("topics"));
+        assert!(ConsentRecord::parse(&record("given", "[]"), t(0)).is_ok());
+        assert!(ConsentRecord::parse(&record("withdrawn", r#"["news"]"#), t(0)).is_ok());
+    }
+
+    #[test]
+    fn a_record_no_table_could_hold_is_refused() {
+        let record = format!(r#"{{"evidence":"{}"}}"#, "a".repeat(MAX_BYTES));
+        assert_eq!(ConsentRecord::parse(&record, t(0)).unwrap_err().code, Code::TooLarge);
     }
 
     #[test]

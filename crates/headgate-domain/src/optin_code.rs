@@ -17,7 +17,9 @@ const WORD: &str = "CONFIRM";
 
 /// Makes a code of ten characters from random bytes.
 pub fn from_random(random: [u8; 7]) -> String {
-    let bits = random.iter().fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
+    let bits = random
+        .iter()
+        .fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
     (0..LENGTH)
         .map(|place| {
             let shift = u32::try_from(place).unwrap_or_default().saturating_mul(5);
@@ -37,12 +39,19 @@ pub fn hash(code: &str) -> String {
 /// Case, spaces and hyphens do not matter, `O` is read as 0 and `I` and `L` as 1.
 pub fn find_in(text: &str) -> Option<String> {
     let upper = text.to_uppercase();
-    let mut words = upper.split(|c: char| c.is_whitespace() || c == '-').filter(|word| !word.is_empty());
+    let mut words = upper
+        .split(|c: char| c.is_whitespace() || c == '-')
+        .filter(|word| !word.is_empty());
     words.find(|word| word.trim_matches(|c: char| !c.is_alphanumeric()) == WORD)?;
     let mut code = String::with_capacity(LENGTH);
     for word in words {
         let word = word.trim_matches(|c: char| !c.is_alphanumeric());
-        code.extend(word.chars().map(canonical).collect::<Option<String>>()?.chars());
+        code.extend(
+            word.chars()
+                .map(canonical)
+                .collect::<Option<String>>()?
+                .chars(),
+        );
         if code.len() >= LENGTH {
             break;
         }
@@ -56,7 +65,10 @@ fn canonical(character: char) -> Option<char> {
         'I' | 'L' => '1',
         other => other,
     };
-    u8::try_from(read).ok().filter(|byte| ALPHABET.contains(byte)).map(char::from)
+    u8::try_from(read)
+        .ok()
+        .filter(|byte| ALPHABET.contains(byte))
+        .map(char::from)
 }
 
 #[cfg(test)]
@@ -81,7 +93,16 @@ mod tests {
 
     #[test]
     fn what_is_no_code_is_not_one() {
-        for text in ["", "CONFIRM", "7K3QZ0M1XA", "CONFIRM 7K3QZ0M1X", "CONFIRM 7K3QZ0M1XA9", "CONFIRMED 7K3QZ0M1XA", "CONFIRM 7K3QZ0M1XU", "CONFIRM ７K3QZ0M1XA"] {
+        for text in [
+            "",
+            "CONFIRM",
+            "7K3QZ0M1XA",
+            "CONFIRM 7K3QZ0M1X",
+            "CONFIRM 7K3QZ0M1XA9",
+            "CONFIRMED 7K3QZ0M1XA",
+            "CONFIRM 7K3QZ0M1XU",
+            "CONFIRM ７K3QZ0M1XA",
+        ] {
             assert_eq!(find_in(text), None, "{text}");
         }
     }

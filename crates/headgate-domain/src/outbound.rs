@@ -248,7 +248,17 @@ impl Fields {
             return if purpose == Purpose::Authentication { Err(Code::NoUserAction.into()) } else { Ok(Basis::Consent) };
         };
         let basis = Self(object(Some(value), "basis")?.clone());
-        match basis.get("kind").and_then(Value::as_str) {
+        let kind = basis.get("kind").and_then(Value::as_str);
+        // What stands here answers "why did you write to this person": nothing in it may be passed over.
+        let known: &[&str] = match kind {
+            Some("user_action") => &["kind", "at"],
+            Some("contract") => &["kind", "reference"],
+            Some(_) | None => &["kind"],
+        };
+        if !basis.0.keys().all(|k| known.contains(&k.as_str())) {
+            return Err(Refusal::at(Code::Malformed, "basis", "may hold kind, and at for user_action or reference for contract"));
+        }
+        match kind {
             Some("consent") if purpose == Purpose::Authentication => Err(Code::NoUserAction.into()),
             Some("consent") => Ok(Basis::Consent),
             Some("user_action") => basis
@@ -302,7 +312,7 @@ impl Fields {
         }
         match (kind, message.get(kind)) {
             ("contacts", Some(Value::Array(list))) if !list.is_empty() => {}
-            (_, Some(Value::Object(_))) => {}
+            (named, Some(Value::Object(_))) if named != "contacts" => {}
             _ => return Err(Refusal::at(Code::Malformed, "message", "lacks the object named by type")),
         }
         if kind == "text" {
@@ -312,6 +322,10 @@ impl Fields {
             }
         }
         let mut message_ref = take_ref(&mut message, "context", "message.context.message_id")?;
+        // A reaction has one target: of two references only one could be put in.
+        if message.contains_key("context") && (kind == "reaction" || message_ref.is_none()) {
+            return Err(Refusal::at(Code::Malformed, "message.context", "must be an object with message_ref, and absent from a reaction"));
+        }
         if kind == "reaction" {
             let target = take_ref(&mut message, "reaction", "message.reaction.message_id")?;
             if target.is_none() {
@@ -387,8 +401,8 @@ fn take_ref(
     }
     match holder.remove("message_ref") {
         None => Ok(None),
-        Some(Value::String(reference)) if reference.len() <= 128 => Ok(Some(reference)),
-        Some(_) => Err(Refusal::at(Code::Malformed, "message", "message_ref must be a string")),
+        Some(Value::String(reference)) if (1..=128).contains(&reference.chars().count()) => Ok(Some(reference)),
+        Some(_) => Err(Refusal::at(Code::Malformed, "message", "message_ref must be a string of 1 to 128 characters")),
     }
 }
 
@@ -404,7 +418,7 @@ fn text_in(map: &Map<String, Value>, key: &str, path: &'static str, max: usize) 
     match map.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.is_empty() => Err(Refusal::at(Code::Malformed, path, "is empty")),
-        Some(Value::String(text)) if text.len() > max => Err(Refusal::at(Code::Malformed, path, "is too long")),
+        Some(Value::String(text)) if text.chars().count() > max => Err(Refusal::at(Code::Malformed, path, "is too long")),
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(_) => Err(Refusal::at(Code::Malformed, path, "must be a string")),
     }

@@ -90,6 +90,25 @@ fn a_wamid_is_never_accepted_and_a_message_ref_takes_its_place() {
 }
 
 #[test]
+fn nothing_in_a_basis_or_a_reference_is_passed_over() {
+    check(|v| v["basis"]["referrence"] = json!("order-1001"), (Code::Malformed, Some("basis")));
+    check(|v| v["basis"] = json!({"kind": "consent", "reference": "order-1001"}), (Code::Malformed, Some("basis")));
+    check(|v| v["message"]["context"] = json!("in_m1_x"), (Code::Malformed, Some("message.context")));
+    check(|v| v["message"]["context"] = json!({"message_ref": ""}), (Code::Malformed, Some("message")));
+    let reaction = json!({"type": "reaction", "reaction": {"message_ref": "in_m1_x", "emoji": "x"}, "context": {"message_ref": "in_m1_y"}});
+    check(|v| v["message"] = reaction, (Code::Malformed, Some("message.context")));
+    check(|v| v["message"] = json!({"type": "contacts", "contacts": {}}), (Code::Malformed, Some("message")));
+}
+
+#[test]
+fn a_limit_counts_characters_in_every_script() {
+    let mut value = example();
+    value["to"]["ref"] = json!("客".repeat(64));
+    assert!(parse(&value).is_ok());
+    check(|v| v["to"]["ref"] = json!("客".repeat(65)), (Code::Malformed, Some("to.ref")));
+}
+
+#[test]
 fn what_is_not_json_is_refused_without_a_quote() {
     for body in ["", "{", "[]", "\"x\"", "null", "{\"schema\":\"headgate.outbound/1\",\"id\":"] {
         let refusal = OutboundMessage::parse(body, now()).err().unwrap();

@@ -71,6 +71,10 @@ impl Timestamp {
     /// # Errors
     /// [`InvalidTime`] for anything else.
     pub fn parse(text: &str) -> Result<Self, InvalidTime> {
+        // The parser below takes any character between date and time; the schemas promise a T.
+        if !matches!(text.as_bytes().get(10), Some(b'T' | b't')) {
+            return Err(InvalidTime);
+        }
         let parsed = OffsetDateTime::parse(text, &Rfc3339).map_err(|_parse| InvalidTime)?;
         let ms = parsed.unix_timestamp_nanos().div_euclid(1_000_000);
         i64::try_from(ms).map(Self).map_err(|_range| InvalidTime)
@@ -164,7 +168,7 @@ mod tests {
 
     #[test]
     fn words_are_not_times() {
-        for bad in ["", "now", "2026-11-22", "2026-11-22T10:00:00", "9999999999"] {
+        for bad in ["", "now", "2026-11-22", "2026-11-22T10:00:00", "2026-11-22 10:00:00Z", "9999999999"] {
             assert_eq!(Timestamp::parse(bad), Err(InvalidTime), "{bad}");
         }
     }

@@ -20,7 +20,7 @@ pub(crate) fn canonical(body: &str) -> String {
 fn write(value: &Value, text: &mut String) {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            text.push_str(&value.to_string())
+            text.push_str(&value.to_string());
         }
         Value::Array(items) => {
             text.push('[');

@@ -12,6 +12,7 @@ mod canonical;
 mod config;
 mod consents;
 mod error;
+mod foresight;
 mod outbound;
 mod person;
 mod references;
@@ -36,11 +37,14 @@ use headgate_domain::identity::Pepper;
 use headgate_lambda::batch::{self, BatchItemFailure, BatchResponse, SqsEvent, SqsRecord};
 use headgate_lambda::clock::Clock;
 use headgate_lambda::log::{Field, Level, log};
+use headgate_lambda::runtime::survive;
 use headgate_lambda::settings::Settings;
 
 pub use config::StartError;
 use config::{Config, Origin, Origins};
 use error::IntakeError;
+use foresight::Foreseen;
+use outbound::Arrival;
 
 /// A batch of a lane holds ten records; none of them waits for another.
 const CONCURRENCY: usize = 10;
@@ -78,6 +82,11 @@ impl Intake {
     /// # Errors
     /// [`StartError`] that names what is missing, or the call that failed.
     pub async fn new(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
+        // Boxed: four KMS calls beside each other are a future of 22 kB.
+        Box::pin(Self::connect(settings, clock)).await
+    }
+
+    async fn connect(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
         let config = Config::new(settings)?;
         let aws = Aws::new(&config.aws)?;
         let deployment = config.deployment.as_str();
@@ -109,10 +118,15 @@ impl Intake {
 
     /// Handles a batch; what it returns comes again.
     pub async fn handle(&self, event: SqsEvent) -> BatchResponse {
+        // A panic here costs only the foresight: the record at fault meets it again, alone.
+        let foreseen = survive(Box::pin(self.foresee(&event)))
+            .await
+            .unwrap_or_default();
+        let foreseen = &foreseen;
         let answers = Mutex::new(Answers::new());
         let done = &answers;
         let mut response = batch::run(event, CONCURRENCY, |record| async move {
-            let answer = self.answer(&record).await?;
+            let answer = self.answer(&record, foreseen).await?;
             done.lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push((record.message_id, answer));
@@ -140,10 +154,18 @@ impl Intake {
         response
     }
 
-    async fn answer(&self, record: &SqsRecord) -> Result<Answer, IntakeError> {
+    async fn answer(&self, record: &SqsRecord, foreseen: &Foreseen) -> Result<Answer, IntakeError> {
         let now = (self.clock)();
         match self.origins.of(&record.event_source_arn) {
-            Some(Origin::Lane(lane)) => self.outbound(lane, record, now).await,
+            Some(Origin::Lane(lane)) => {
+                self.outbound(Arrival {
+                    lane,
+                    record,
+                    foreseen,
+                    now,
+                })
+                .await
+            }
             Some(Origin::Consents) => self.consent(record, now).await,
             None => Err(IntakeError::UnknownQueue),
         }

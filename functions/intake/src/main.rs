@@ -14,8 +14,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         .await
         .map_err(|error| refuse_to_start(&error))?;
     let intake = &intake;
-    serve(async move |event: SqsEvent, _deadline| {
+    // Boxed: the future of a batch is 36 kB.
+    Box::pin(serve(async move |event: SqsEvent, _deadline| {
         Ok::<BatchResponse, &'static str>(intake.handle(event).await)
-    })
+    }))
     .await
 }

@@ -26,6 +26,7 @@ use headgate_lambda::log::{Field, Level, log};
 use crate::answer::{About, accepted, refused};
 use crate::canonical::canonical;
 use crate::error::{IntakeError, Stop};
+use crate::foresight::Foreseen;
 use crate::person::Person;
 use crate::{Answer, Intake};
 
@@ -35,6 +36,19 @@ const PEPPER: u32 = 1;
 const SHARD: u8 = 0;
 /// Cursors never pass now − 10 s, so a record written within this time of its ULID is seen.
 const WRITE: Duration = Duration::from_secs(6);
+
+/// A record of a lane, and what is known beforehand.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrival<'a> {
+    /// The lane, which its queue says.
+    pub(crate) lane: Purpose,
+    /// The record.
+    pub(crate) record: &'a SqsRecord,
+    /// What was read for the whole batch.
+    pub(crate) foreseen: &'a Foreseen,
+    /// The time at which it is judged.
+    pub(crate) now: Timestamp,
+}
 
 /// A message that may go into the outbox.
 struct Permitted<'a> {
@@ -55,12 +69,10 @@ struct Placed {
 
 impl Intake {
     /// Handles one record of a lane.
-    pub(crate) async fn outbound(
-        &self,
-        lane: Purpose,
-        record: &SqsRecord,
-        now: Timestamp,
-    ) -> Result<Answer, IntakeError> {
+    pub(crate) async fn outbound(&self, arrival: Arrival<'_>) -> Result<Answer, IntakeError> {
+        let Arrival {
+            lane, record, now, ..
+        } = arrival;
         let mut message = match OutboundMessage::parse(&record.body, now) {
             Ok(message) => message,
             Err(refusal) => {
@@ -76,10 +88,7 @@ impl Intake {
             subject: None,
             reference: message.reference.clone(),
         };
-        match self
-            .accept(lane, record, &mut message, &mut about, now)
-            .await
-        {
+        match self.accept(arrival, &mut message, &mut about).await {
             Ok(placed) => Ok(Answer {
                 events: vec![accepted(
                     now,
@@ -97,18 +106,22 @@ impl Intake {
 
     async fn accept(
         &self,
-        lane: Purpose,
-        record: &SqsRecord,
+        arrival: Arrival<'_>,
         message: &mut OutboundMessage,
         about: &mut About,
-        now: Timestamp,
     ) -> Result<Placed, Stop> {
+        let Arrival {
+            lane,
+            record,
+            foreseen,
+            now,
+        } = arrival;
         if message.purpose != lane {
             return Err(Code::LaneMismatch.into());
         }
         let config: Arc<Config> = self.controls.config().await?;
         let number = granted(&config, message, record)?;
-        let person = self.person(&message.to, now).await?;
+        let person = self.person(&message.to, foreseen, now).await?;
         about.subject = Some(person.subject.id.clone());
         if about.reference.is_none() {
             about.reference.clone_from(&person.subject.reference);

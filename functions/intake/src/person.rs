@@ -13,6 +13,7 @@ use headgate_domain::time::Timestamp;
 
 use crate::Intake;
 use crate::error::{IntakeError, Stop};
+use crate::foresight::Foreseen;
 
 /// A person as a message needs them.
 pub(crate) struct Person {
@@ -30,36 +31,45 @@ pub(crate) struct Person {
 
 impl Intake {
     /// The person a message is for, and whether they said no.
-    pub(crate) async fn person(&self, to: &Recipient, now: Timestamp) -> Result<Person, Stop> {
-        let (subject, salt, addressed, mut suppression, mut covered) = match identifier(to) {
+    pub(crate) async fn person(
+        &self,
+        to: &Recipient,
+        foreseen: &Foreseen,
+        now: Timestamp,
+    ) -> Result<Person, Stop> {
+        let (subject, salt, addressed) = match identifier(to) {
             Ok(addressed) => {
-                let keys = vec![self.suppression_key(&addressed)];
-                let known = std::slice::from_ref(&addressed);
-                let (id, covered) = tokio::join!(
-                    self.subjects().find_or_create(known, now),
-                    self.consents.suppression().covering(&keys)
-                );
-                let (subject, salt) = self.settled(&id?, &addressed, now).await?;
-                (subject, salt, addressed, keys, covered?)
+                let (subject, salt) = match foreseen.by_identifier(&addressed) {
+                    Some(known) => known.clone(),
+                    None => self.find_or_create(&addressed, now).await?,
+                };
+                (subject, salt, addressed)
             }
             Err(id) => {
-                let (subject, salt) = self.known(id).await?;
+                let (subject, salt) = match foreseen.people.get(id) {
+                    Some(known) => known.clone(),
+                    None => self.known(id).await?,
+                };
                 let addressed = stored(&subject).next().ok_or(Code::UnknownSubject)?;
-                (subject, salt, addressed, Vec::new(), Vec::new())
+                (subject, salt, addressed)
             }
         };
-        let mut unread: Vec<String> = stored(&subject)
-            .map(|identifier| self.suppression_key(&identifier))
-            .collect();
-        unread.retain(|key| !suppression.contains(key));
-        if !unread.is_empty() {
-            covered.extend(self.consents.suppression().covering(&unread).await?);
-            suppression.extend(unread);
+        let mut suppression = vec![self.suppression_key(&addressed)];
+        suppression.extend(stored(&subject).map(|identifier| self.suppression_key(&identifier)));
+        suppression.sort_unstable();
+        suppression.dedup();
+        let mut suppressed = Vec::new();
+        let mut unread = Vec::new();
+        for key in &suppression {
+            match foreseen.suppressed.get(key) {
+                Some(purposes) => suppressed.extend(purposes),
+                None => unread.push(key.clone()),
+            }
         }
-        let suppressed = covered
-            .into_iter()
-            .flat_map(|(_, purposes)| purposes)
-            .collect();
+        if !unread.is_empty() {
+            let covered = self.consents.suppression().covering(&unread).await?;
+            suppressed.extend(covered.into_iter().flat_map(|(_, purposes)| purposes));
+        }
         Ok(Person {
             subject,
             salt,
@@ -72,13 +82,7 @@ impl Intake {
     /// The person a consent record is about.
     pub(crate) async fn subject(&self, to: &Recipient, now: Timestamp) -> Result<Subject, Stop> {
         match identifier(to) {
-            Ok(addressed) => {
-                let id = self
-                    .subjects()
-                    .find_or_create(std::slice::from_ref(&addressed), now)
-                    .await?;
-                Ok(self.settled(&id, &addressed, now).await?.0)
-            }
+            Ok(addressed) => Ok(self.find_or_create(&addressed, now).await?.0),
             Err(id) => Ok(self.known(id).await?.0),
         }
     }
@@ -96,23 +100,24 @@ impl Intake {
         }
     }
 
-    /// A subject whose pointer exists. Its row may be on its way, from a record beside this one or
-    /// from an attempt that was cut off: a no said now must not miss the number.
-    async fn settled(
+    /// The person behind an identifier. Where a pointer exists, its row may still be on its way, from
+    /// a record beside this one or from an attempt that was cut off: a no said now must not miss the
+    /// number.
+    async fn find_or_create(
         &self,
-        id: &SubjectId,
         addressed: &Identifier,
         now: Timestamp,
     ) -> Result<(Subject, Salt), Stop> {
-        if let Some(found) = self.subjects().load_with_salt(id).await? {
+        let subjects = self.subjects();
+        let id = subjects
+            .find_or_create(std::slice::from_ref(addressed), now)
+            .await?;
+        if let Some(found) = subjects.load_with_salt(&id).await? {
             return Ok(found);
         }
-        self.subjects().restore(id, addressed, now).await?;
-        Ok(self
-            .subjects()
-            .load_with_salt(id)
-            .await?
-            .ok_or(IntakeError::SubjectInMotion)?)
+        subjects.restore(&id, addressed, now).await?;
+        let found = subjects.load_with_salt(&id).await?;
+        Ok(found.ok_or(IntakeError::SubjectInMotion)?)
     }
 
     /// Keeps the app's key of the person, when it gave one that is not stored yet.
@@ -129,7 +134,7 @@ impl Intake {
         }
     }
 
-    fn suppression_key(&self, identifier: &Identifier) -> String {
+    pub(crate) fn suppression_key(&self, identifier: &Identifier) -> String {
         self.consents
             .suppression_key(identifier)
             .as_str()
@@ -138,7 +143,7 @@ impl Intake {
 }
 
 /// The identifier a recipient is given by, or the subject.
-fn identifier(to: &Recipient) -> Result<Identifier, &SubjectId> {
+pub(crate) fn identifier(to: &Recipient) -> Result<Identifier, &SubjectId> {
     match to {
         Recipient::Phone(phone) => Ok(Identifier::Phone(phone.clone())),
         Recipient::Bsuid(bsuid) => Ok(Identifier::Bsuid(bsuid.clone())),
@@ -147,7 +152,7 @@ fn identifier(to: &Recipient) -> Result<Identifier, &SubjectId> {
 }
 
 /// The stored identifiers, the number first: Meta takes either, and the number survives a change of business.
-fn stored(subject: &Subject) -> impl Iterator<Item = Identifier> {
+pub(crate) fn stored(subject: &Subject) -> impl Iterator<Item = Identifier> {
     let phone = subject.phone.clone().map(Identifier::Phone);
     let bsuid = subject.bsuid.clone().map(Identifier::Bsuid);
     phone.into_iter().chain(bsuid)

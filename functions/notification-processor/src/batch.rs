@@ -5,7 +5,7 @@
 //! set aside, so that a record handed over again is rarely set aside twice. A failure at any
 //! place is that of the records it touched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use futures_util::stream::{self, StreamExt as _};
 use headgate_domain::config::Config;
@@ -47,7 +47,12 @@ pub(crate) async fn handle(ports: &Ports, event: SqsEvent, now: Timestamp) -> Ba
         units.extend(work);
         effects.push(rest);
     }
-    let mut batch = Batch { ports, now, effects, failures: BTreeMap::new() };
+    let mut batch = Batch {
+        ports,
+        now,
+        effects,
+        failures: BTreeMap::new(),
+    };
     match ports.controls.config().await {
         Ok(config) => batch.run(&config, units).await,
         Err(error) => {
@@ -62,7 +67,11 @@ pub(crate) async fn handle(ports: &Ports, event: SqsEvent, now: Timestamp) -> Ba
 impl Batch<'_> {
     async fn run(&mut self, config: &Config, units: Vec<Unit>) {
         let (ports, now) = (self.ports, self.now);
-        let results: Vec<_> = stream::iter(units).map(|unit| take(ports, config, unit, now)).buffer_unordered(CONCURRENCY).collect().await;
+        let results: Vec<_> = stream::iter(units)
+            .map(|unit| take(ports, config, unit, now))
+            .buffer_unordered(CONCURRENCY)
+            .collect()
+            .await;
         for (record, effects, failure) in results {
             if let Some(slot) = self.effects.get_mut(record) {
                 slot.append(effects);
@@ -83,16 +92,27 @@ impl Batch<'_> {
 
     /// Turns moves into events; one read of salts for a hundred people.
     async fn tell_moves(&mut self) {
+        // A notification that tells the same twice moves a record once; a second look can seem to
+        // have been the first, because both have the batch's time.
+        let mut seen = HashSet::new();
         let moves: Vec<_> = self
             .effects
             .iter_mut()
             .enumerate()
-            .flat_map(|(record, effects)| std::mem::take(&mut effects.moves).into_iter().map(move |moved| (record, moved)))
+            .flat_map(|(record, effects)| {
+                std::mem::take(&mut effects.moves)
+                    .into_iter()
+                    .map(move |moved| (record, moved))
+            })
+            .filter(|(_record, moved)| seen.insert(moved.key()))
             .collect();
         if moves.is_empty() {
             return;
         }
-        let subjects: Vec<SubjectId> = moves.iter().map(|(_record, moved)| moved.record.subject.clone()).collect();
+        let subjects: Vec<SubjectId> = moves
+            .iter()
+            .map(|(_record, moved)| moved.record.subject.clone())
+            .collect();
         let salts = match self.ports.keyring.salts(&subjects).await {
             Ok(salts) => salts,
             Err(error) => {
@@ -103,7 +123,14 @@ impl Batch<'_> {
             }
         };
         for (record, moved) in moves {
-            match statuses::event(self.ports, &moved, salts.get(&moved.record.subject), self.now).await {
+            match statuses::event(
+                self.ports,
+                &moved,
+                salts.get(&moved.record.subject),
+                self.now,
+            )
+            .await
+            {
                 Ok(event) => {
                     if let Some(slot) = self.effects.get_mut(record) {
                         slot.events.extend(event);
@@ -114,12 +141,19 @@ impl Batch<'_> {
         }
     }
 
-    /// Publishes everything, in full calls.
+    /// Publishes everything, in full calls, each happening once.
     async fn publish(&mut self) {
-        let events = self.effects.iter_mut().enumerate().flat_map(|(record, effects)| {
-            std::mem::take(&mut effects.events).into_iter().map(move |event| (record, event))
-        });
-        let calls = calls(events);
+        let events = self
+            .effects
+            .iter_mut()
+            .enumerate()
+            .flat_map(|(record, effects)| {
+                std::mem::take(&mut effects.events)
+                    .into_iter()
+                    .map(move |event| (record, event))
+            });
+        let mut seen = HashSet::new();
+        let calls = calls(events.filter(|(_record, event)| seen.insert(event.event_id.clone())));
         let bus = &self.ports.bus;
         let results: Vec<_> = stream::iter(calls)
             .map(|(records, events)| async move { (records, bus.publish(&events).await) })
@@ -143,7 +177,9 @@ impl Batch<'_> {
             .iter()
             .enumerate()
             .filter(|(record, _effects)| !self.failures.contains_key(record))
-            .flat_map(|(record, effects)| effects.done.iter().cloned().map(move |name| (record, name)))
+            .flat_map(|(record, effects)| {
+                effects.done.iter().cloned().map(move |name| (record, name))
+            })
             .collect();
         let messages = &self.ports.messages;
         let results: Vec<_> = stream::iter(done)
@@ -161,7 +197,11 @@ impl Batch<'_> {
             if self.failures.contains_key(&record) {
                 continue;
             }
-            let poison = self.effects.get_mut(record).map(|effects| std::mem::take(&mut effects.poison)).unwrap_or_default();
+            let poison = self
+                .effects
+                .get_mut(record)
+                .map(|effects| std::mem::take(&mut effects.poison))
+                .unwrap_or_default();
             for piece in poison {
                 if let Err(failure) = self.ports.quarantine.put(&piece, self.now).await {
                     self.note(record, Some(failure));
@@ -172,8 +212,13 @@ impl Batch<'_> {
     }
 
     fn answer(&self, event: &SqsEvent) -> BatchResponse {
-        let ignored = self.effects.iter().fold(0_usize, |sum, effects| sum.saturating_add(effects.ignored));
-        let done = self.effects.iter().fold(0_usize, |sum, effects| sum.saturating_add(effects.done.len()));
+        let ignored = self
+            .effects
+            .iter()
+            .fold(0_usize, |sum, effects| sum.saturating_add(effects.ignored));
+        let done = self.effects.iter().fold(0_usize, |sum, effects| {
+            sum.saturating_add(effects.done.len())
+        });
         log(
             Level::Info,
             "notifications_handled",
@@ -187,21 +232,38 @@ impl Batch<'_> {
         let failed = self.failures.iter().filter_map(|(index, failure)| {
             let record = event.records.get(*index)?;
             let receives = Field::number(i64::from(record.receive_count()));
-            log(Level::Error, "record_failed", &[("error", Field::safe(failure)), ("receives", receives)]);
-            Some(BatchItemFailure { item_identifier: record.message_id.clone() })
+            log(
+                Level::Error,
+                "record_failed",
+                &[("error", Field::safe(failure)), ("receives", receives)],
+            );
+            Some(BatchItemFailure {
+                item_identifier: record.message_id.clone(),
+            })
         });
-        BatchResponse { batch_item_failures: failed.collect() }
+        BatchResponse {
+            batch_item_failures: failed.collect(),
+        }
     }
 }
 
 /// Takes the steps of a unit in order; the first failure ends it, and what came before still counts.
-async fn take(ports: &Ports, config: &Config, unit: Unit, now: Timestamp) -> (usize, Effects, Option<Failure>) {
+async fn take(
+    ports: &Ports,
+    config: &Config,
+    unit: Unit,
+    now: Timestamp,
+) -> (usize, Effects, Option<Failure>) {
     let mut effects = Effects::default();
     for step in &unit.steps {
         let result = survive(async {
             match step {
-                Step::Status(status) => statuses::settle(ports, config, status, unit.again, now).await,
-                Step::Inbound(message, index) => inbound::receive(ports, config, message, *index, now).await,
+                Step::Status(status) => {
+                    statuses::settle(ports, config, status, unit.again, now).await
+                }
+                Step::Inbound(message, index) => {
+                    inbound::receive(ports, config, message, *index, now).await
+                }
                 Step::Preference(preference) => preferences::note(ports, preference, now).await,
             }
         })
@@ -221,7 +283,10 @@ fn calls(events: impl Iterator<Item = (usize, Event)>) -> Vec<(Vec<usize>, Vec<E
     let mut bytes = 0_usize;
     for (record, event) in events {
         let size = event.to_json().len();
-        let fits = calls.last().is_some_and(|(_records, events)| events.len() < EVENTS_PER_CALL) && bytes.saturating_add(size) <= BYTES_PER_CALL;
+        let fits = calls
+            .last()
+            .is_some_and(|(_records, events)| events.len() < EVENTS_PER_CALL)
+            && bytes.saturating_add(size) <= BYTES_PER_CALL;
         if !fits {
             calls.push((Vec::new(), Vec::new()));
             bytes = 0;
@@ -241,10 +306,17 @@ mod tests {
 
     #[test]
     fn calls_are_filled_by_count_and_by_size() {
-        let event = |size: usize| Event::new("x", Timestamp::default(), &[]).with("text", "x".repeat(size));
+        let event =
+            |size: usize| Event::new("x", Timestamp::default(), &[]).with("text", "x".repeat(size));
         let filled = |sizes: &[usize]| {
-            let events = sizes.iter().enumerate().map(|(record, size)| (record, event(*size)));
-            calls(events).into_iter().map(|(records, _events)| records.len()).collect::<Vec<_>>()
+            let events = sizes
+                .iter()
+                .enumerate()
+                .map(|(record, size)| (record, event(*size)));
+            calls(events)
+                .into_iter()
+                .map(|(records, _events)| records.len())
+                .collect::<Vec<_>>()
         };
         assert_eq!(filled(&[1; 25]), [10, 10, 5]);
         assert_eq!(filled(&[150_000, 150_000, 10]), [1, 2]);

@@ -89,9 +89,12 @@ pub(crate) struct Ports {
 impl Ports {
     pub(crate) async fn new(settings: &Settings) -> Result<Self, StartError> {
         let names = Names::new(settings)?;
-        let aws = Aws::new(&AwsSettings::new(|name| settings.find(name).map(str::to_owned))?)?;
+        let aws = Aws::new(&AwsSettings::new(|name| {
+            settings.find(name).map(str::to_owned)
+        })?)?;
         let identity = Arc::new(pepper(&aws, names.identity_key, names.deployment).await?);
-        let suppression_pepper = Arc::new(pepper(&aws, names.suppression_key, names.deployment).await?);
+        let suppression_pepper =
+            Arc::new(pepper(&aws, names.suppression_key, names.deployment).await?);
         let message_ref = pepper(&aws, names.message_ref_key, names.deployment).await?;
         let keyring = Keyring::new(&aws, names.keys, names.data_key, names.deployment);
         let subjects = Subjects::new(&aws, names.subjects, keyring.clone(), identity);

@@ -11,8 +11,17 @@ use serde_json::{Map, Value};
 const LARGEST: usize = 190_000;
 
 /// Members of a message that say who wrote it, to whom, or which message it is.
-const ENVELOPE: [&str; 9] =
-    ["id", "from", "from_user_id", "from_parent_user_id", "to", "to_user_id", "recipient_id", "identity", "identity_key_hash"];
+const ENVELOPE: [&str; 9] = [
+    "id",
+    "from",
+    "from_user_id",
+    "from_parent_user_id",
+    "to",
+    "to_user_id",
+    "recipient_id",
+    "identity",
+    "identity_key_hash",
+];
 
 /// Members whose value may be a message id of Meta's.
 const MESSAGE_IDS: [&str; 3] = ["id", "message_id", "original_message_id"];
@@ -36,7 +45,12 @@ pub(crate) fn shown(raw: &str, name: impl Fn(&Wamid) -> String) -> Option<Value>
 fn strip(message: &mut Map<String, Value>, name: &impl Fn(&Wamid) -> String) {
     message.retain(|key, _value| !ENVELOPE.contains(&key.as_str()));
     if let Some(Value::Object(context)) = message.get_mut("context") {
-        context.retain(|key, _value| !matches!(key.as_str(), "id" | "from" | "user_id" | "from_user_id" | "parent_user_id"));
+        context.retain(|key, _value| {
+            !matches!(
+                key.as_str(),
+                "id" | "from" | "user_id" | "from_user_id" | "parent_user_id"
+            )
+        });
     }
     if let Some(Value::Object(system)) = message.get_mut("system") {
         // "User A changed from +… to +…": everything but the kind of change names somebody.
@@ -44,8 +58,15 @@ fn strip(message: &mut Map<String, Value>, name: &impl Fn(&Wamid) -> String) {
     }
     for value in message.values_mut() {
         let Value::Object(part) = value else { continue };
-        let named = part.get("original_message_id").and_then(Value::as_str).and_then(|id| Wamid::parse(id).ok()).map(|id| name(&id));
-        part.retain(|key, value| !(MESSAGE_IDS.contains(&key.as_str()) && value.as_str().is_some_and(|id| Wamid::parse(id).is_ok())));
+        let named = part
+            .get("original_message_id")
+            .and_then(Value::as_str)
+            .and_then(|id| Wamid::parse(id).ok())
+            .map(|id| name(&id));
+        part.retain(|key, value| {
+            !(MESSAGE_IDS.contains(&key.as_str())
+                && value.as_str().is_some_and(|id| Wamid::parse(id).is_ok()))
+        });
         if let Some(named) = named {
             part.insert("message_ref".to_owned(), Value::String(named));
         }
@@ -57,7 +78,11 @@ fn strip(message: &mut Map<String, Value>, name: &impl Fn(&Wamid) -> String) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "tests may fail loudly"
+    )]
     use serde_json::json;
 
     use super::*;
@@ -81,11 +106,17 @@ mod tests {
     #[test]
     fn no_message_id_and_no_changed_number_comes_through() {
         let seen_all = [
-            seen(&json!({ "type": "reaction", "reaction": { "message_id": "wamid.A", "emoji": "x" } })),
-            seen(&json!({ "type": "system", "system": { "type": "user_changed_number", "wa_id": "16135550101",
-                "body": "User A changed from 16135550100 to 16135550101" } })),
-            seen(&json!({ "type": "edit", "edit": { "original_message_id": "wamid.A",
-                "message": { "from": "16135550100", "id": "wamid.B", "text": { "body": "new" } } } })),
+            seen(
+                &json!({ "type": "reaction", "reaction": { "message_id": "wamid.A", "emoji": "x" } }),
+            ),
+            seen(
+                &json!({ "type": "system", "system": { "type": "user_changed_number", "wa_id": "16135550101",
+                "body": "User A changed from 16135550100 to 16135550101" } }),
+            ),
+            seen(
+                &json!({ "type": "edit", "edit": { "original_message_id": "wamid.A",
+                "message": { "from": "16135550100", "id": "wamid.B", "text": { "body": "new" } } } }),
+            ),
         ];
         let text = format!("{}{}{}", seen_all[0], seen_all[1], seen_all[2]);
         assert!(!text.contains("wamid") && !text.contains("1613"), "{text}");
@@ -96,7 +127,9 @@ mod tests {
 
     #[test]
     fn an_apps_own_button_id_stays() {
-        let seen = seen(&json!({ "type": "interactive", "interactive": { "type": "button_reply", "button_reply": { "id": "yes-1", "title": "Yes" } } }));
+        let seen = seen(
+            &json!({ "type": "interactive", "interactive": { "type": "button_reply", "button_reply": { "id": "yes-1", "title": "Yes" } } }),
+        );
         assert_eq!(seen["interactive"]["button_reply"]["id"], "yes-1");
     }
 

@@ -34,7 +34,13 @@ const KEYWORD: &str = "keyword";
 const QUICK_REPLY: &str = "quick_reply";
 
 /// Everything an inbound message causes.
-pub(crate) async fn receive(ports: &Ports, config: &Config, inbound: &Inbound, index: usize, now: Timestamp) -> Result<Effects, Failure> {
+pub(crate) async fn receive(
+    ports: &Ports,
+    config: &Config,
+    inbound: &Inbound,
+    index: usize,
+    now: Timestamp,
+) -> Result<Effects, Failure> {
     let mut effects = Effects::default();
     let identifiers = people::identifiers(inbound.from_phone.as_ref(), inbound.from_bsuid.as_ref());
     if identifiers.is_empty() {
@@ -57,7 +63,13 @@ pub(crate) async fn receive(ports: &Ports, config: &Config, inbound: &Inbound, i
     if inbound.kind != "system" {
         ports.subjects.note_inbound(&person.id, inbound.at).await?;
     }
-    let heard = Heard { ports, inbound, person: &person, name: &name, now };
+    let heard = Heard {
+        ports,
+        inbound,
+        person: &person,
+        name: &name,
+        now,
+    };
     effects.events = heard.consent().await?;
     effects.events.push(heard.told(config));
     effects.done.push(name);
@@ -73,17 +85,34 @@ struct Body<'a> {
 }
 
 /// Stores the message; whether everything it causes was done before.
-async fn store(ports: &Ports, inbound: &Inbound, person: &Subject, salt: &Salt, name: &Pseudonym, now: Timestamp) -> Result<bool, Failure> {
+async fn store(
+    ports: &Ports,
+    inbound: &Inbound,
+    person: &Subject,
+    salt: &Salt,
+    name: &Pseudonym,
+    now: Timestamp,
+) -> Result<bool, Failure> {
     let body = Body {
         wamid: inbound.wamid.reveal(),
         message: serde_json::from_str(inbound.raw.reveal()).ok(),
-        profile_name: inbound.profile_name.as_ref().map(|name| name.reveal().as_str()),
+        profile_name: inbound
+            .profile_name
+            .as_ref()
+            .map(|name| name.reveal().as_str()),
     };
     let plain = Personal::new(serde_json::to_vec(&body).unwrap_or_default());
     let key = inbound_place_key(name);
-    let place = Place { table: "messages", key: &key, field: "body" };
+    let place = Place {
+        table: "messages",
+        key: &key,
+        field: "body",
+    };
     let day = now.day();
-    let sealed = ports.keyring.seal_content(day, salt, &place, plain.reveal()).await?;
+    let sealed = ports
+        .keyring
+        .seal_content(day, salt, &place, plain.reveal())
+        .await?;
     let stored = Stored {
         reference: name.clone(),
         subject: person.id.clone(),
@@ -99,8 +128,13 @@ async fn store(ports: &Ports, inbound: &Inbound, person: &Subject, salt: &Salt, 
 /// Meta's word for the kind of message, in a form fit to be stored in clear.
 fn kind(inbound: &Inbound) -> String {
     let word = &inbound.kind;
-    let is_word = (1..=32).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-    if is_word { word.clone() } else { "unknown".to_owned() }
+    let is_word =
+        (1..=32).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    if is_word {
+        word.clone()
+    } else {
+        "unknown".to_owned()
+    }
 }
 
 /// A message that is being listened to.
@@ -115,17 +149,27 @@ struct Heard<'a> {
 impl Heard<'_> {
     /// Records what the message says about being written to.
     async fn consent(&self) -> Result<Vec<Event>, Failure> {
-        let Some(method) = method(&self.inbound.kind) else { return Ok(Vec::new()) };
+        let Some(method) = method(&self.inbound.kind) else {
+            return Ok(Vec::new());
+        };
         match intent(self.inbound) {
             Intent::OptOut { scope, keyword } => self.opt_out(scope, &keyword, method).await,
             Intent::OptIn { keyword } => self.opt_in(&keyword, method).await,
-            Intent::Help | Intent::AccessRequest | Intent::ErasureRequest | Intent::DoNotSell | Intent::Ask | Intent::None => {
-                self.confirmation().await
-            }
+            Intent::Help
+            | Intent::AccessRequest
+            | Intent::ErasureRequest
+            | Intent::DoNotSell
+            | Intent::Ask
+            | Intent::None => self.confirmation().await,
         }
     }
 
-    async fn opt_out(&self, scope: Scope, keyword: &str, method: &str) -> Result<Vec<Event>, Failure> {
+    async fn opt_out(
+        &self,
+        scope: Scope,
+        keyword: &str,
+        method: &str,
+    ) -> Result<Vec<Event>, Failure> {
         let purposes: &[Purpose] = match scope {
             Scope::Marketing => &[Purpose::Marketing],
             Scope::All => &[Purpose::Marketing, Purpose::Utility],
@@ -143,7 +187,11 @@ impl Heard<'_> {
     async fn opt_in(&self, keyword: &str, method: &str) -> Result<Vec<Event>, Failure> {
         let mut events = Vec::new();
         for purpose in [Purpose::Marketing, Purpose::Utility] {
-            if self.person.consent(purpose).is_some_and(|current| may_reopen(current, self.inbound.at, method)) {
+            if self
+                .person
+                .consent(purpose)
+                .is_some_and(|current| may_reopen(current, self.inbound.at, method))
+            {
                 let said = self.said(Action::Given, method, keyword);
                 events.extend(say(self.ports, &said, purpose, self.now).await?);
             }
@@ -153,9 +201,20 @@ impl Heard<'_> {
 
     /// `CONFIRM <code>`: the person answers a form on our opt-in page, whose wording is the notice.
     async fn confirmation(&self) -> Result<Vec<Event>, Failure> {
-        let code = self.inbound.text.as_ref().and_then(|text| optin_code::find_in(text.reveal()));
-        let Some(request_hash) = code.map(|code| optin_code::hash(&code)) else { return Ok(Vec::new()) };
-        let Some(request) = self.ports.subjects.use_request(&request_hash, self.now, self.name.as_str()).await? else {
+        let code = self
+            .inbound
+            .text
+            .as_ref()
+            .and_then(|text| optin_code::find_in(text.reveal()));
+        let Some(request_hash) = code.map(|code| optin_code::hash(&code)) else {
+            return Ok(Vec::new());
+        };
+        let Some(request) = self
+            .ports
+            .subjects
+            .use_request(&request_hash, self.now, self.name.as_str())
+            .await?
+        else {
             return Ok(Vec::new());
         };
         let mut events = Vec::new();
@@ -195,7 +254,9 @@ impl Heard<'_> {
             .with("message_ref", message_ref(self.name))
             .with("message_type", kind(self.inbound))
             .with("at", self.inbound.at.to_string());
-        event = match shown(self.inbound.raw.reveal(), |wamid| message_ref(&self.ports.pseudonym(wamid))) {
+        event = match shown(self.inbound.raw.reveal(), |wamid| {
+            message_ref(&self.ports.pseudonym(wamid))
+        }) {
             Some(message) => event.with("message", message),
             None => event.with("truncated", true),
         };
@@ -225,8 +286,13 @@ fn method(kind: &str) -> Option<&'static str> {
 /// What the message asks for. A button stands for what was seen on it and for its payload; a no
 /// in either is a no.
 fn intent(inbound: &Inbound) -> Intent {
-    let context = Context { words_bind: words_bind(inbound), ..Context::default() };
-    let read = |text: Option<&Personal<String>>| text.map_or(Intent::None, |text| classify(text.reveal(), &context));
+    let context = Context {
+        words_bind: words_bind(inbound),
+        ..Context::default()
+    };
+    let read = |text: Option<&Personal<String>>| {
+        text.map_or(Intent::None, |text| classify(text.reveal(), &context))
+    };
     let (text, payload) = (read(inbound.text.as_ref()), read(inbound.payload.as_ref()));
     match (text, payload) {
         (no @ Intent::OptOut { .. }, _) | (_, no @ Intent::OptOut { .. }) => no,
@@ -237,9 +303,19 @@ fn intent(inbound: &Inbound) -> Intent {
 
 /// In the United States and Canada some words are an opt-out whatever was meant (47 CFR 64.1200(a)(10)).
 fn words_bind(inbound: &Inbound) -> bool {
-    let by_phone = inbound.from_phone.as_ref().and_then(headgate_domain::identity::Phone::region);
-    let by_bsuid = || inbound.from_bsuid.as_ref().and_then(|bsuid| bsuid.country().map(str::to_owned));
-    by_phone.or_else(by_bsuid).is_some_and(|country| matches!(country.as_str(), "US" | "CA"))
+    let by_phone = inbound
+        .from_phone
+        .as_ref()
+        .and_then(headgate_domain::identity::Phone::region);
+    let by_bsuid = || {
+        inbound
+            .from_bsuid
+            .as_ref()
+            .and_then(|bsuid| bsuid.country().map(str::to_owned))
+    };
+    by_phone
+        .or_else(by_bsuid)
+        .is_some_and(|country| matches!(country.as_str(), "US" | "CA"))
 }
 
 /// Whether a word like START may re-open this consent, or has already done so by this very message.
@@ -280,8 +356,18 @@ mod tests {
     #[test]
     fn a_no_on_a_button_or_behind_it_is_a_no() {
         assert!(is_no(&inbound("text", "STOP", None, "+6591234567")));
-        assert!(is_no(&inbound("button", "Unsubscribe", Some("x"), "+6591234567")));
-        assert!(is_no(&inbound("button", "Fine", Some("STOP"), "+6591234567")));
+        assert!(is_no(&inbound(
+            "button",
+            "Unsubscribe",
+            Some("x"),
+            "+6591234567"
+        )));
+        assert!(is_no(&inbound(
+            "button",
+            "Fine",
+            Some("STOP"),
+            "+6591234567"
+        )));
         assert!(!is_no(&inbound("text", "hello", None, "+6591234567")));
     }
 
@@ -289,25 +375,57 @@ mod tests {
     fn words_bind_where_the_law_says_so_and_the_number_tells_where() {
         assert!(is_no(&inbound("text", "cancel", None, "+16135550100")));
         assert!(!is_no(&inbound("text", "cancel", None, "+6591234567")));
-        assert!(!is_no(&inbound("text", "cancel", None, "no number, and the id is from Singapore")));
+        assert!(!is_no(&inbound(
+            "text",
+            "cancel",
+            None,
+            "no number, and the id is from Singapore"
+        )));
     }
 
     #[test]
     fn only_words_and_buttons_speak() {
-        assert_eq!((method("text"), method("button"), method("image")), (Some(KEYWORD), Some(QUICK_REPLY), None));
+        assert_eq!(
+            (method("text"), method("button"), method("image")),
+            (Some(KEYWORD), Some(QUICK_REPLY), None)
+        );
     }
 
     #[test]
     fn a_start_word_reopens_only_what_a_stop_word_closed() {
         let at = Timestamp::from_seconds(100);
-        let consent = |state, method: &str| Consent { state, at, event: "L0.0".into(), method: method.into() };
+        let consent = |state, method: &str| Consent {
+            state,
+            at,
+            event: "L0.0".into(),
+            method: method.into(),
+        };
         assert!(may_reopen(&consent(State::Withdrawn, KEYWORD), at, KEYWORD));
-        assert!(may_reopen(&consent(State::Withdrawn, QUICK_REPLY), at, KEYWORD));
-        assert!(!may_reopen(&consent(State::Withdrawn, "meta_switch"), at, KEYWORD));
+        assert!(may_reopen(
+            &consent(State::Withdrawn, QUICK_REPLY),
+            at,
+            KEYWORD
+        ));
+        assert!(!may_reopen(
+            &consent(State::Withdrawn, "meta_switch"),
+            at,
+            KEYWORD
+        ));
         assert!(!may_reopen(&consent(State::Withdrawn, "link"), at, KEYWORD));
-        assert!(may_reopen(&consent(State::Given, KEYWORD), at, KEYWORD), "the same message, handed over again");
-        assert!(!may_reopen(&consent(State::Given, "web_checkbox"), at, KEYWORD));
-        assert!(!may_reopen(&consent(State::Requested, KEYWORD), at, KEYWORD));
+        assert!(
+            may_reopen(&consent(State::Given, KEYWORD), at, KEYWORD),
+            "the same message, handed over again"
+        );
+        assert!(!may_reopen(
+            &consent(State::Given, "web_checkbox"),
+            at,
+            KEYWORD
+        ));
+        assert!(!may_reopen(
+            &consent(State::Requested, KEYWORD),
+            at,
+            KEYWORD
+        ));
     }
 
     #[test]

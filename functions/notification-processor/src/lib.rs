@@ -41,7 +41,10 @@ impl NotificationProcessor {
     /// # Errors
     /// [`StartError`] names the setting or the AWS call that is at fault.
     pub async fn new(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
-        Ok(Self { ports: Ports::new(settings).await?, clock })
+        Ok(Self {
+            ports: Ports::new(settings).await?,
+            clock,
+        })
     }
 
     /// Handles a batch; the response names the records to be handed over again.

@@ -15,7 +15,12 @@ pub(crate) fn event(notice: &Other, now: Timestamp) -> Option<Event> {
     let kind = kind(field)?;
     let time = notice.at.map(|at| at.to_string()).unwrap_or_default();
     // Meta repeats; the same notice has the same account, field, time and value.
-    let same = [notice.entry_id.as_str(), field, &time, notice.value.reveal()];
+    let same = [
+        notice.entry_id.as_str(),
+        field,
+        &time,
+        notice.value.reveal(),
+    ];
     let mut event = Event::new(kind, notice.at.unwrap_or(now), &same).with("field", field);
     if notice.at.is_some() {
         event = event.with("time", time);
@@ -37,11 +42,16 @@ fn kind(field: &str) -> Option<&'static str> {
         ("business_capability_update", "account.notification"),
         ("payment_configuration_update", "account.notification"),
     ];
-    FAMILIES.into_iter().find(|(prefix, _kind)| field.starts_with(prefix)).map(|(_prefix, kind)| kind)
+    FAMILIES
+        .into_iter()
+        .find(|(prefix, _kind)| field.starts_with(prefix))
+        .map(|(_prefix, kind)| kind)
 }
 
 fn template(mut event: Event, value: &str) -> Event {
-    let Ok(Value::Object(value)) = serde_json::from_str(value) else { return event };
+    let Ok(Value::Object(value)) = serde_json::from_str(value) else {
+        return event;
+    };
     for (theirs, ours) in [
         ("event", "event"),
         ("message_template_name", "template"),
@@ -49,7 +59,11 @@ fn template(mut event: Event, value: &str) -> Event {
         ("reason", "reason"),
         ("new_quality_score", "quality"),
     ] {
-        if let Some(word) = value.get(theirs).and_then(Value::as_str).filter(|word| is_word(word)) {
+        if let Some(word) = value
+            .get(theirs)
+            .and_then(Value::as_str)
+            .filter(|word| is_word(word))
+        {
             event = event.with(ours, word);
         }
     }
@@ -59,7 +73,9 @@ fn template(mut event: Event, value: &str) -> Event {
 /// A name or code: no room for a sentence, a number or an address.
 fn is_word(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    (1..=512).contains(&text.len()) && digits < 7 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    (1..=512).contains(&text.len())
+        && digits < 7
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 #[cfg(test)]
@@ -71,15 +87,27 @@ mod tests {
     use super::*;
 
     fn notice(field: &str, value: &Value) -> Other {
-        Other { field: field.into(), entry_id: "300".into(), at: Some(Timestamp::from_seconds(1)), value: Personal::new(value.to_string()) }
+        Other {
+            field: field.into(),
+            entry_id: "300".into(),
+            at: Some(Timestamp::from_seconds(1)),
+            value: Personal::new(value.to_string()),
+        }
     }
 
     #[test]
     fn a_paused_template_is_told_by_name_and_a_sentence_is_not() {
         let value = json!({ "event": "PAUSED", "message_template_name": "order_update", "message_template_language": "en_US",
             "reason": "Call 16135550100 now", "message_template_id": 5 });
-        let event = event(&notice("message_template_status_update", &value), Timestamp::default()).unwrap();
-        assert_eq!((event.kind, event.data.get("template")), ("template.notification", Some(&"order_update".into())));
+        let event = event(
+            &notice("message_template_status_update", &value),
+            Timestamp::default(),
+        )
+        .unwrap();
+        assert_eq!(
+            (event.kind, event.data.get("template")),
+            ("template.notification", Some(&"order_update".into()))
+        );
         assert!(!event.to_json().contains("1613"));
         assert_eq!(event.data.get("event"), Some(&"PAUSED".into()));
     }
@@ -87,7 +115,11 @@ mod tests {
     #[test]
     fn a_value_that_may_hold_anything_is_not_passed_on() {
         let value = json!({ "event": "PARTNER_ADDED", "display_phone_number": "16135550100" });
-        for (field, kind) in [("account_update", "account.notification"), ("phone_number_name_update", "number.notification"), ("security", "number.notification")] {
+        for (field, kind) in [
+            ("account_update", "account.notification"),
+            ("phone_number_name_update", "number.notification"),
+            ("security", "number.notification"),
+        ] {
             let event = event(&notice(field, &value), Timestamp::default()).unwrap();
             assert_eq!(event.kind, kind);
             assert_eq!(event.data.len(), 2, "field and time");
@@ -97,14 +129,24 @@ mod tests {
     #[test]
     fn nobody_is_told_of_fields_that_are_no_notices() {
         for field in ["messages", "quux", "history", "user_preferences"] {
-            assert!(event(&notice(field, &json!({})), Timestamp::default()).is_none(), "{field}");
+            assert!(
+                event(&notice(field, &json!({})), Timestamp::default()).is_none(),
+                "{field}"
+            );
         }
     }
 
     #[test]
     fn the_same_notice_has_the_same_id_and_another_has_not() {
         let (a, b) = (json!({ "event": "A" }), json!({ "event": "B" }));
-        let id = |value: &Value, now| event(&notice("account_update", value), Timestamp::from_seconds(now)).unwrap().event_id;
+        let id = |value: &Value, now| {
+            event(
+                &notice("account_update", value),
+                Timestamp::from_seconds(now),
+            )
+            .unwrap()
+            .event_id
+        };
         assert_eq!(id(&a, 5), id(&a, 6));
         assert_ne!(id(&a, 5), id(&b, 5));
     }

@@ -18,7 +18,11 @@ pub(crate) fn identifiers(phone: Option<&Phone>, bsuid: Option<&Bsuid>) -> Vec<I
 }
 
 /// The person behind identifiers, created when nobody is known by any of them.
-pub(crate) async fn meet(ports: &Ports, identifiers: &[Identifier], now: Timestamp) -> Result<(Subject, Salt), KeyringError> {
+pub(crate) async fn meet(
+    ports: &Ports,
+    identifiers: &[Identifier],
+    now: Timestamp,
+) -> Result<(Subject, Salt), KeyringError> {
     let id = ports.subjects.find_or_create(identifiers, now).await?;
     let mut known = ports.subjects.load_with_salt(&id).await?;
     if known.is_none()

@@ -15,13 +15,20 @@ use crate::people;
 use crate::says::{Said, say};
 
 /// Notes the choice.
-pub(crate) async fn note(ports: &Ports, preference: &Preference, now: Timestamp) -> Result<Effects, Failure> {
+pub(crate) async fn note(
+    ports: &Ports,
+    preference: &Preference,
+    now: Timestamp,
+) -> Result<Effects, Failure> {
     let identifiers = people::identifiers(preference.phone.as_ref(), preference.bsuid.as_ref());
     let mut effects = Effects::default();
     match preference.choice {
         Choice::Stop => {
             let (person, _salt) = people::meet(ports, &identifiers, now).await?;
-            ports.subjects.note_meta_stop(&person.id, true, preference.at).await?;
+            ports
+                .subjects
+                .note_meta_stop(&person.id, true, preference.at)
+                .await?;
             let source = format!("{}/{}", person.id, preference.at);
             let said = Said {
                 subject: &person.id,
@@ -34,12 +41,17 @@ pub(crate) async fn note(ports: &Ports, preference: &Preference, now: Timestamp)
                 evidence: json!({ "field": "user_preferences", "number": preference.number }),
                 source: &source,
             };
-            effects.events.extend(say(ports, &said, Purpose::Marketing, now).await?);
+            effects
+                .events
+                .extend(say(ports, &said, Purpose::Marketing, now).await?);
         }
         Choice::Resume => {
             for identifier in &identifiers {
                 if let Some(subject) = ports.subjects.find(identifier).await? {
-                    ports.subjects.note_meta_stop(&subject, false, preference.at).await?;
+                    ports
+                        .subjects
+                        .note_meta_stop(&subject, false, preference.at)
+                        .await?;
                 }
             }
         }

@@ -23,7 +23,11 @@ use crate::outcome::{Failure, Poison};
 const LARGEST_PART: usize = 700 * 1024;
 
 /// Where sealed poison belongs.
-const PLACE: Place<'static> = Place { table: "notifications", key: "quarantine", field: "body" };
+const PLACE: Place<'static> = Place {
+    table: "notifications",
+    key: "quarantine",
+    field: "body",
+};
 
 /// The subject whose salt seals what cannot be ascribed to a person.
 pub fn subject() -> SubjectId {
@@ -47,20 +51,31 @@ impl Quarantine {
         let content = poison.content.reveal().as_bytes();
         let parts = content.chunks(LARGEST_PART).collect::<Vec<_>>();
         for (index, part) in parts.iter().enumerate() {
-            let sealed = self.keyring.seal_content(now.day(), &salt, &PLACE, part).await?;
+            let sealed = self
+                .keyring
+                .seal_content(now.day(), &salt, &PLACE, part)
+                .await?;
             let mut message = told(poison, now);
             message.insert("sealed".to_owned(), STANDARD.encode(sealed).into());
             if parts.len() > 1 {
                 message.insert("part".to_owned(), index.saturating_add(1).into());
                 message.insert("parts".to_owned(), parts.len().into());
             }
-            self.queue.send(&Value::Object(message).to_string(), &[]).await?;
+            self.queue
+                .send(&Value::Object(message).to_string(), &[])
+                .await?;
         }
         if parts.is_empty() {
-            self.queue.send(&Value::Object(told(poison, now)).to_string(), &[]).await?;
+            self.queue
+                .send(&Value::Object(told(poison, now)).to_string(), &[])
+                .await?;
         }
         let bytes = Field::count(content.len());
-        log(Level::Warn, "notification_quarantined", &[("reason", Field::code(poison.reason)), ("bytes", bytes)]);
+        log(
+            Level::Warn,
+            "notification_quarantined",
+            &[("reason", Field::code(poison.reason)), ("bytes", bytes)],
+        );
         Ok(())
     }
 }
@@ -90,9 +105,18 @@ mod tests {
     #[test]
     fn what_is_told_in_clear_holds_nothing_of_the_content() {
         let content = Personal::new("+16135550100 canary".to_owned());
-        let poison = Poison { reason: "unreadable", why: "a message is not a readable object", index: Some(3), encoding: None, content };
+        let poison = Poison {
+            reason: "unreadable",
+            why: "a message is not a readable object",
+            index: Some(3),
+            encoding: None,
+            content,
+        };
         let text = Value::Object(told(&poison, Timestamp::from_seconds(1))).to_string();
         assert!(!text.contains("canary") && !text.contains("1613"), "{text}");
-        assert!(text.contains("\"bytes\":19") && text.contains("\"index\":3"), "{text}");
+        assert!(
+            text.contains("\"bytes\":19") && text.contains("\"index\":3"),
+            "{text}"
+        );
     }
 }

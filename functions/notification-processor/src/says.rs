@@ -37,7 +37,12 @@ pub(crate) struct Said<'a> {
 }
 
 /// Records the act for a purpose; the event, when the person now stands where they said.
-pub(crate) async fn say(ports: &Ports, said: &Said<'_>, purpose: Purpose, now: Timestamp) -> Result<Option<Event>, Failure> {
+pub(crate) async fn say(
+    ports: &Ports,
+    said: &Said<'_>,
+    purpose: Purpose,
+    now: Timestamp,
+) -> Result<Option<Event>, Failure> {
     let statement = Statement {
         subject: said.subject.clone(),
         purpose,

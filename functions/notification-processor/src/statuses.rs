@@ -11,11 +11,11 @@ use headgate_domain::config::Config;
 use headgate_domain::consent::Action;
 use headgate_domain::event::{Event, message_event};
 use headgate_domain::lane::Purpose;
+use headgate_domain::outbound::Payload;
 use headgate_domain::record::{RecordRef, State};
 use headgate_domain::sealing::Place;
 use headgate_domain::time::Timestamp;
 use headgate_webhook::notification::Status;
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::config::Ports;
@@ -34,6 +34,13 @@ pub(crate) struct Move {
     code: Option<u32>,
 }
 
+impl Move {
+    /// What makes two moves the same.
+    pub(crate) fn key(&self) -> (RecordRef, State) {
+        (self.record.reference.clone(), self.state)
+    }
+}
+
 /// The record a status is about, when it is ours.
 pub(crate) fn reference(status: &Status) -> Option<RecordRef> {
     let (reference, _attempt) = RecordRef::from_opaque(status.opaque.as_deref()?)?;
@@ -41,7 +48,13 @@ pub(crate) fn reference(status: &Status) -> Option<RecordRef> {
 }
 
 /// Moves the record of a status.
-pub(crate) async fn settle(ports: &Ports, config: &Config, status: &Status, again: bool, now: Timestamp) -> Result<Effects, Failure> {
+pub(crate) async fn settle(
+    ports: &Ports,
+    config: &Config,
+    status: &Status,
+    again: bool,
+    now: Timestamp,
+) -> Result<Effects, Failure> {
     let mut effects = Effects::default();
     let state = status.status.state();
     let Some(reference) = reference(status) else {
@@ -53,7 +66,11 @@ pub(crate) async fn settle(ports: &Ports, config: &Config, status: &Status, agai
         wamid_pseudonym: Some(ports.pseudonym(&status.wamid).as_str().to_owned()),
         ..Settlement::default()
     };
-    let record = match ports.messages.settle_or_see(&reference, state, &settlement, now).await? {
+    let record = match ports
+        .messages
+        .settle_or_see(&reference, state, &settlement, now)
+        .await?
+    {
         Settled::Moved(record) => record,
         Settled::Stood(record) if again => record,
         Settled::Stood(_) | Settled::Absent => {
@@ -62,23 +79,43 @@ pub(crate) async fn settle(ports: &Ports, config: &Config, status: &Status, agai
         }
     };
     if record.purpose == Purpose::Marketing && status.errors.contains(&MARKETING_STOPPED) {
-        effects.events.extend(marketing_stopped(ports, &record, status, now).await?);
+        effects
+            .events
+            .extend(marketing_stopped(ports, &record, status, now).await?);
     }
     if is_told(config, record.purpose, state) {
-        effects.moves.push(Move { record, state, at: status.at, code: status.errors.first().copied() });
+        effects.moves.push(Move {
+            record,
+            state,
+            at: status.at,
+            code: status.errors.first().copied(),
+        });
     }
     Ok(effects)
 }
 
 /// Meta refused a marketing message because the person used the switch: the notification about the
 /// switch may be late or lost, and the person has said no all the same.
-async fn marketing_stopped(ports: &Ports, record: &Record, status: &Status, now: Timestamp) -> Result<Option<Event>, Failure> {
+async fn marketing_stopped(
+    ports: &Ports,
+    record: &Record,
+    status: &Status,
+    now: Timestamp,
+) -> Result<Option<Event>, Failure> {
     let subject = &record.subject;
-    if !ports.keyring.salts(std::slice::from_ref(subject)).await?.contains_key(subject) {
+    if !ports
+        .keyring
+        .salts(std::slice::from_ref(subject))
+        .await?
+        .contains_key(subject)
+    {
         // Erased meanwhile: there is nobody left to record anything about.
         return Ok(None);
     }
-    ports.subjects.note_meta_stop(subject, true, status.at).await?;
+    ports
+        .subjects
+        .note_meta_stop(subject, true, status.at)
+        .await?;
     let message = record.reference.message_id();
     let said = Said {
         subject,
@@ -98,7 +135,9 @@ async fn marketing_stopped(ports: &Ports, record: &Record, status: &Status, now:
 fn is_told(config: &Config, purpose: Purpose, state: State) -> bool {
     match state {
         State::Failed | State::Held => true,
-        State::Sent | State::Delivered | State::Read | State::Played => config.events.statuses.contains(&purpose),
+        State::Sent | State::Delivered | State::Read | State::Played => {
+            config.events.statuses.contains(&purpose)
+        }
         State::Queued
         | State::Scheduled
         | State::Accepted
@@ -108,44 +147,63 @@ fn is_told(config: &Config, purpose: Purpose, state: State) -> bool {
     }
 }
 
-/// What the app gave along with the message.
-#[derive(Default, Deserialize)]
-struct Payload {
-    #[serde(default)]
-    id: Option<String>,
-    #[serde(default, rename = "ref")]
-    reference: Option<String>,
-}
-
 /// The event of a move; without the app's own ids when their ciphertext can no longer be opened.
-pub(crate) async fn event(ports: &Ports, moved: &Move, salt: Option<&Salt>, now: Timestamp) -> Result<Option<Event>, Failure> {
-    let Some(kind) = message_event(moved.state) else { return Ok(None) };
+pub(crate) async fn event(
+    ports: &Ports,
+    moved: &Move,
+    salt: Option<&Salt>,
+    now: Timestamp,
+) -> Result<Option<Event>, Failure> {
+    let Some(kind) = message_event(moved.state) else {
+        return Ok(None);
+    };
     let payload = match salt {
         Some(salt) => opened(ports, &moved.record, salt, now).await?,
-        None => Payload::default(),
+        None => None,
     };
     Ok(Some(told(kind, moved, payload)))
 }
 
-async fn opened(ports: &Ports, record: &Record, salt: &Salt, now: Timestamp) -> Result<Payload, Failure> {
+async fn opened(
+    ports: &Ports,
+    record: &Record,
+    salt: &Salt,
+    now: Timestamp,
+) -> Result<Option<Payload>, Failure> {
     let key = body_place_key(&record.reference);
-    let place = Place { table: "messages", key: &key, field: "body" };
-    match ports.keyring.open_content(record.day, now, salt, &place, &record.body).await {
-        Ok(plain) => Ok(serde_json::from_slice(plain.reveal()).unwrap_or_default()),
-        Err(KeyringError::PastRetention | KeyringError::NoKey | KeyringError::NotOpened) => Ok(Payload::default()),
+    let place = Place {
+        table: "messages",
+        key: &key,
+        field: "body",
+    };
+    match ports
+        .keyring
+        .open_content(record.day, now, salt, &place, &record.body)
+        .await
+    {
+        Ok(plain) => Ok(Payload::from_bytes(plain.reveal())),
+        Err(KeyringError::PastRetention | KeyringError::NoKey | KeyringError::NotOpened) => {
+            Ok(None)
+        }
         Err(error @ KeyringError::Aws(_)) => Err(error.into()),
     }
 }
 
-fn told(kind: &'static str, moved: &Move, payload: Payload) -> Event {
+fn told(kind: &'static str, moved: &Move, payload: Option<Payload>) -> Event {
     let record = &moved.record;
+    let (id, reference) = payload
+        .map(|payload| (payload.id, payload.reference))
+        .unzip();
     let mut event = Event::of_message(kind, moved.at, &record.reference)
-        .with_id(payload.id)
+        .with_id(id)
         .with_subject(Some(&record.subject))
-        .with_reference(payload.reference)
+        .with_reference(reference.flatten())
         .with("purpose", record.purpose.word())
         .with("status_at", moved.at.to_string());
-    for (name, value) in [("campaign", &record.campaign), ("template", &record.template)] {
+    for (name, value) in [
+        ("campaign", &record.campaign),
+        ("template", &record.template),
+    ] {
         if let Some(value) = value {
             event = event.with(name, value.as_str());
         }
@@ -169,7 +227,12 @@ mod tests {
 
     fn moved(state: State, code: Option<u32>) -> Move {
         let at = Timestamp::from_seconds(1_795_341_600);
-        let reference = RecordRef { number: "106540352242922".into(), lane: Purpose::Marketing, shard: 0, ulid: ulid(at, [1; 10]) };
+        let reference = RecordRef {
+            number: "106540352242922".into(),
+            lane: Purpose::Marketing,
+            shard: 0,
+            ulid: ulid(at, [1; 10]),
+        };
         let record = Record {
             reference,
             state,
@@ -186,17 +249,45 @@ mod tests {
             day: at.day(),
             body: Vec::new(),
         };
-        Move { record, state, at, code }
+        Move {
+            record,
+            state,
+            at,
+            code,
+        }
     }
 
     #[test]
     fn a_failure_is_told_with_its_code_and_a_sentence() {
-        let payload = Payload { id: Some("order-1".into()), reference: None };
-        let event = told("message.failed", &moved(State::Failed, Some(131_049)), payload);
+        let payload = Payload {
+            phone: None,
+            bsuid: None,
+            suppression: Vec::new(),
+            message: serde_json::Map::new(),
+            id: "order-1".into(),
+            reference: None,
+            basis: json!({}),
+        };
+        let event = told(
+            "message.failed",
+            &moved(State::Failed, Some(131_049)),
+            Some(payload),
+        );
         assert_eq!(event.data.get("code"), Some(&131_049.into()));
-        assert!(event.data.get("message").unwrap().as_str().unwrap().contains("marketing"));
+        assert!(
+            event
+                .data
+                .get("message")
+                .unwrap()
+                .as_str()
+                .unwrap()
+                .contains("marketing")
+        );
         assert_eq!(event.data.get("campaign"), Some(&"autumn".into()));
-        assert_eq!((event.id.as_deref(), event.reference), (Some("order-1"), None));
+        assert_eq!(
+            (event.id.as_deref(), event.reference),
+            (Some("order-1"), None)
+        );
     }
 
     #[test]

@@ -41,15 +41,35 @@ pub(crate) fn read(record: usize, message: &SqsRecord, now: Timestamp) -> (Vec<U
     let mut effects = Effects::default();
     let encoding = message.attribute(ENCODING_ATTRIBUTE);
     let parsed = match decode(&message.body, encoding) {
-        Ok(body) => notification::parse(&body).map_err(|_malformed| ("malformed", "the notification is not a JSON object with a list of entries")),
-        Err(_why) => Err(("undecodable", "the queue message is not in a form that webhook writes")),
+        Ok(body) => notification::parse(&body).map_err(|_malformed| {
+            (
+                "malformed",
+                "the notification is not a JSON object with a list of entries",
+            )
+        }),
+        Err(_why) => Err((
+            "undecodable",
+            "the queue message is not in a form that webhook writes",
+        )),
     };
     let updates = match parsed {
         Ok(updates) => updates,
         Err((reason, why)) => {
             let content = Personal::new(message.body.clone());
-            let encoding = encoding.map(|word| if word == COMPRESSED { COMPRESSED } else { "unknown" });
-            effects.poison.push(Poison { reason, why, index: None, encoding, content });
+            let encoding = encoding.map(|word| {
+                if word == COMPRESSED {
+                    COMPRESSED
+                } else {
+                    "unknown"
+                }
+            });
+            effects.poison.push(Poison {
+                reason,
+                why,
+                index: None,
+                encoding,
+                content,
+            });
             return (Vec::new(), effects);
         }
     };
@@ -57,18 +77,29 @@ pub(crate) fn read(record: usize, message: &SqsRecord, now: Timestamp) -> (Vec<U
     let mut units: Vec<Unit> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     for (position, update) in updates.into_iter().enumerate() {
-        let Some((key, step)) = sort(update, position, &mut effects, now) else { continue };
+        let Some((key, step)) = sort(update, position, &mut effects, now) else {
+            continue;
+        };
         let place = *places.entry(key).or_insert(units.len());
         match units.get_mut(place) {
             Some(unit) => unit.steps.push(step),
-            None => units.push(Unit { record, again, steps: vec![step] }),
+            None => units.push(Unit {
+                record,
+                again,
+                steps: vec![step],
+            }),
         }
     }
     (units, effects)
 }
 
 /// The step of an update and what it must stay in order with.
-fn sort(update: Update, position: usize, effects: &mut Effects, now: Timestamp) -> Option<(String, Step)> {
+fn sort(
+    update: Update,
+    position: usize,
+    effects: &mut Effects,
+    now: Timestamp,
+) -> Option<(String, Step)> {
     match update {
         Update::Status(status) => {
             let Some(reference) = statuses::reference(&status) else {
@@ -80,12 +111,16 @@ fn sort(update: Update, position: usize, effects: &mut Effects, now: Timestamp) 
         }
         Update::Inbound(inbound) => {
             let names = identifiers(inbound.from_phone.as_ref(), inbound.from_bsuid.as_ref());
-            let key = names.first().map_or_else(|| position.to_string(), |name| name.reveal().to_owned());
+            let key = names
+                .first()
+                .map_or_else(|| position.to_string(), |name| name.reveal().to_owned());
             Some((key, Step::Inbound(inbound, position)))
         }
         Update::Preference(preference) => {
             let names = identifiers(preference.phone.as_ref(), preference.bsuid.as_ref());
-            let key = names.first().map_or_else(|| position.to_string(), |name| name.reveal().to_owned());
+            let key = names
+                .first()
+                .map_or_else(|| position.to_string(), |name| name.reveal().to_owned());
             Some((key, Step::Preference(preference)))
         }
         Update::Other(notice) => {
@@ -96,7 +131,13 @@ fn sort(update: Update, position: usize, effects: &mut Effects, now: Timestamp) 
             None
         }
         Update::Unreadable { index, why, raw } => {
-            effects.poison.push(Poison { reason: "unreadable", why, index: Some(index), encoding: None, content: raw });
+            effects.poison.push(Poison {
+                reason: "unreadable",
+                why,
+                index: Some(index),
+                encoding: None,
+                content: raw,
+            });
             None
         }
     }
@@ -104,14 +145,25 @@ fn sort(update: Update, position: usize, effects: &mut Effects, now: Timestamp) 
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "tests may fail loudly"
+    )]
     use serde_json::{Value, json};
 
     use super::*;
 
     fn read_value(value: &Value) -> (Vec<Unit>, Effects) {
         let body = json!({ "entry": [{ "id": "1", "changes": [{ "field": "messages", "value": value }] }] }).to_string();
-        read(0, &SqsRecord { body, ..SqsRecord::default() }, Timestamp::default())
+        read(
+            0,
+            &SqsRecord {
+                body,
+                ..SqsRecord::default()
+            },
+            Timestamp::default(),
+        )
     }
 
     fn status(opaque: &str, word: &str) -> Value {
@@ -120,8 +172,13 @@ mod tests {
 
     #[test]
     fn what_is_about_one_message_stays_in_order_and_the_rest_runs_side_by_side() {
-        let (a, b) = ("hg1.1.u.0.01ARZ3NDEKTSV4RRFFQ69G5FAV.1", "hg1.1.u.0.01ARZ3NDEKTSV4RRFFQ69G5FAW.1");
-        let (units, effects) = read_value(&json!({ "statuses": [status(a, "sent"), status(b, "sent"), status(a, "delivered")] }));
+        let (a, b) = (
+            "hg1.1.u.0.01ARZ3NDEKTSV4RRFFQ69G5FAV.1",
+            "hg1.1.u.0.01ARZ3NDEKTSV4RRFFQ69G5FAW.1",
+        );
+        let (units, effects) = read_value(
+            &json!({ "statuses": [status(a, "sent"), status(b, "sent"), status(a, "delivered")] }),
+        );
         let steps: Vec<usize> = units.iter().map(|unit| unit.steps.len()).collect();
         assert_eq!((steps, effects.ignored), (vec![2, 1], 0));
         assert!(matches!(&units[0].steps[1], Step::Status(s) if s.status.word() == "delivered"));
@@ -130,7 +187,8 @@ mod tests {
     #[test]
     fn messages_that_are_not_ours_cost_nothing() {
         let foreign = json!({ "id": "wamid.A", "status": "sent", "timestamp": "1" });
-        let (units, effects) = read_value(&json!({ "statuses": [status("crm-7", "sent"), foreign] }));
+        let (units, effects) =
+            read_value(&json!({ "statuses": [status("crm-7", "sent"), foreign] }));
         assert!(units.is_empty());
         assert_eq!(effects.ignored, 2);
     }
@@ -138,17 +196,41 @@ mod tests {
     #[test]
     fn one_person_is_heard_in_order() {
         let message = |from: &str| json!({ "from": from, "id": "wamid.A", "timestamp": "1", "type": "text", "text": { "body": "x" } });
-        let (units, _effects) = read_value(&json!({ "messages": [message("16135550100"), message("16135550101"), message("16135550100")] }));
-        assert_eq!(units.iter().map(|unit| unit.steps.len()).collect::<Vec<_>>(), [2, 1]);
+        let (units, _effects) = read_value(
+            &json!({ "messages": [message("16135550100"), message("16135550101"), message("16135550100")] }),
+        );
+        assert_eq!(
+            units
+                .iter()
+                .map(|unit| unit.steps.len())
+                .collect::<Vec<_>>(),
+            [2, 1]
+        );
     }
 
     #[test]
     fn what_cannot_be_read_is_kept_and_named_by_a_word() {
         let (units, effects) = read_value(&json!({ "statuses": [7] }));
         assert!(units.is_empty());
-        assert_eq!((effects.poison[0].reason, effects.poison[0].index), ("unreadable", Some(0)));
+        assert_eq!(
+            (effects.poison[0].reason, effects.poison[0].index),
+            ("unreadable", Some(0))
+        );
         assert_eq!(effects.poison[0].content.reveal(), "7");
-        let (_units, effects) = read(0, &SqsRecord { body: "{".into(), ..SqsRecord::default() }, Timestamp::default());
-        assert_eq!((effects.poison[0].reason, effects.poison[0].content.reveal().as_str()), ("malformed", "{"));
+        let (_units, effects) = read(
+            0,
+            &SqsRecord {
+                body: "{".into(),
+                ..SqsRecord::default()
+            },
+            Timestamp::default(),
+        );
+        assert_eq!(
+            (
+                effects.poison[0].reason,
+                effects.poison[0].content.reveal().as_str()
+            ),
+            ("malformed", "{")
+        );
     }
 }

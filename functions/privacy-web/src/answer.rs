@@ -14,7 +14,10 @@ use crate::pages::{Frame, Page};
 /// On every answer, whatever it says.
 const HEADERS: [(&str, &str); 9] = [
     // Two years, the time browsers' preload lists ask for.
-    ("strict-transport-security", "max-age=63072000; includeSubDomains"),
+    (
+        "strict-transport-security",
+        "max-age=63072000; includeSubDomains",
+    ),
     ("x-content-type-options", "nosniff"),
     // A link carries a person's token; it must not travel on with the next click.
     ("referrer-policy", "no-referrer"),
@@ -23,7 +26,10 @@ const HEADERS: [(&str, &str); 9] = [
     ("x-frame-options", "DENY"),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
-    ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()"),
+    (
+        "permissions-policy",
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
+    ),
 ];
 
 impl Refused {
@@ -63,22 +69,39 @@ impl Page {
 }
 
 /// The answer for a page; a `HEAD` request gets it without the body.
-pub(crate) fn answer(page: &Page, frame: &Frame<'_>, wants_json: bool, is_head: bool) -> Response<Bytes> {
+pub(crate) fn answer(
+    page: &Page,
+    frame: &Frame<'_>,
+    wants_json: bool,
+    is_head: bool,
+) -> Response<Bytes> {
     let (media_type, body) = match page {
         Page::Refused(refused) if wants_json => {
             let title = &frame.texts.refusal(*refused).title;
             let problem = json!({ "type": "about:blank", "title": title, "status": refused.status().as_u16(), "code": refused.code() });
             ("application/problem+json", problem.to_string())
         }
-        Page::View(_) | Page::NoneTicked(_) | Page::Changed(_) | Page::Confirm(_) | Page::Unsubscribed(_) | Page::Refused(_) => {
-            ("text/html; charset=utf-8", page.render(frame))
-        }
+        Page::View(_)
+        | Page::NoneTicked(_)
+        | Page::Changed(_)
+        | Page::Confirm(_)
+        | Page::Unsubscribed(_)
+        | Page::Refused(_) => ("text/html; charset=utf-8", page.render(frame)),
     };
-    let mut response = bare(page.status(), if is_head { Bytes::new() } else { body.into() });
+    let mut response = bare(
+        page.status(),
+        if is_head { Bytes::new() } else { body.into() },
+    );
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(frame.locale.tag()));
-    headers.insert(header::VARY, HeaderValue::from_static("accept, accept-language"));
+    headers.insert(
+        header::CONTENT_LANGUAGE,
+        HeaderValue::from_static(frame.locale.tag()),
+    );
+    headers.insert(
+        header::VARY,
+        HeaderValue::from_static("accept, accept-language"),
+    );
     if let Page::Refused(Refused::Method(allowed)) = page {
         headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
     }
@@ -97,7 +120,8 @@ pub(crate) fn bare(status: StatusCode, body: Bytes) -> Response<Bytes> {
         headers.insert(name, HeaderValue::from_static(value));
     }
     // Base64 and fixed words: always a header value. Without one the page would lose its style and keep its words.
-    let policy = HeaderValue::from_str(&CONTENT_SECURITY_POLICY).unwrap_or(HeaderValue::from_static("default-src 'none'"));
+    let policy = HeaderValue::from_str(&CONTENT_SECURITY_POLICY)
+        .unwrap_or(HeaderValue::from_static("default-src 'none'"));
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     response
 }

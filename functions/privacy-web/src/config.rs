@@ -37,7 +37,10 @@ impl Config {
             queue_consents_url: settings.name("HEADGATE_QUEUE_CONSENTS_URL")?.to_owned(),
             kms_key_data: settings.name("HEADGATE_KMS_KEY_DATA")?.to_owned(),
             kms_mac_links: settings.name("HEADGATE_KMS_MAC_LINKS")?.to_owned(),
-            privacy_url: settings.name("HEADGATE_PRIVACY_URL")?.trim_end_matches('/').to_owned(),
+            privacy_url: settings
+                .name("HEADGATE_PRIVACY_URL")?
+                .trim_end_matches('/')
+                .to_owned(),
         })
     }
 }
@@ -58,14 +61,22 @@ mod tests {
     ];
 
     fn without(missing: &str) -> Settings {
-        Settings::from_map(ALL.into_iter().filter(|name| *name != missing).map(|name| (name.to_owned(), "x".to_owned())).collect())
+        Settings::from_map(
+            ALL.into_iter()
+                .filter(|name| *name != missing)
+                .map(|name| (name.to_owned(), "x".to_owned()))
+                .collect(),
+        )
     }
 
     #[test]
     fn each_missing_setting_is_named() {
         assert!(Config::read(&without("none")).is_ok());
         for variable in ALL {
-            assert_eq!(Config::read(&without(variable)).map_err(|missing| missing.variable), Err(variable));
+            assert_eq!(
+                Config::read(&without(variable)).map_err(|missing| missing.variable),
+                Err(variable)
+            );
         }
     }
 }

@@ -107,14 +107,19 @@ enum Route<'a> {
 impl Facts<'_> {
     /// The language of the answer. A form says which wording it showed; that comes first.
     pub(crate) fn locale(&self) -> Locale {
-        let from_form = if self.method == Method::POST { self.form("lang") } else { None };
+        let from_form = if self.method == Method::POST {
+            self.form("lang")
+        } else {
+            None
+        };
         let asked = from_form.or_else(|| first(self.query.as_bytes(), "lang"));
         Locale::choose(asked.as_deref(), self.header(&header::ACCEPT_LANGUAGE))
     }
 
     /// Whether the sender wants a machine-readable refusal.
     pub(crate) fn wants_json(&self) -> bool {
-        self.header(&header::ACCEPT).is_some_and(|accept| accept.contains("json") && !accept.contains("text/html"))
+        self.header(&header::ACCEPT)
+            .is_some_and(|accept| accept.contains("json") && !accept.contains("text/html"))
     }
 
     fn header(&self, name: &HeaderName) -> Option<&str> {
@@ -122,21 +127,38 @@ impl Facts<'_> {
     }
 
     fn form(&self, name: &str) -> Option<String> {
-        if self.body.len() > MAX_BODY { None } else { first(self.body, name) }
+        if self.body.len() > MAX_BODY {
+            None
+        } else {
+            first(self.body, name)
+        }
     }
 
     fn offered(&self) -> Vec<Purpose> {
         // An unknown word selects nothing and is not repeated; nothing selected means everything.
         let asked: Vec<String> = all(self.query.as_bytes(), "purpose");
         let asked: Vec<&str> = asked.iter().flat_map(|words| words.split(',')).collect();
-        let some: Vec<Purpose> = OFFERED.into_iter().filter(|p| asked.contains(&p.word())).collect();
-        if some.is_empty() { OFFERED.to_vec() } else { some }
+        let some: Vec<Purpose> = OFFERED
+            .into_iter()
+            .filter(|p| asked.contains(&p.word()))
+            .collect();
+        if some.is_empty() {
+            OFFERED.to_vec()
+        } else {
+            some
+        }
     }
 }
 
 /// Decides what a request causes. `origin` is where the pages live; `verify` opens a link token.
-pub(crate) fn decide(facts: &Facts<'_>, origin: &str, verify: impl Fn(&str) -> Option<SubjectId>) -> Decision {
-    let Some(route) = route(facts.path) else { return Decision::Refuse(Refused::NotFound) };
+pub(crate) fn decide(
+    facts: &Facts<'_>,
+    origin: &str,
+    verify: impl Fn(&str) -> Option<SubjectId>,
+) -> Decision {
+    let Some(route) = route(facts.path) else {
+        return Decision::Refuse(Refused::NotFound);
+    };
     let allowed = match route {
         Route::OptIn | Route::Unsubscribe(_) => "GET, HEAD, POST",
         Route::Privacy => "GET, HEAD",
@@ -160,17 +182,31 @@ pub(crate) fn decide(facts: &Facts<'_>, origin: &str, verify: impl Fn(&str) -> O
 }
 
 /// The only source of decisions that write.
-fn posted(facts: &Facts<'_>, route: &Route<'_>, verify: impl Fn(&str) -> Option<SubjectId>) -> Decision {
+fn posted(
+    facts: &Facts<'_>,
+    route: &Route<'_>,
+    verify: impl Fn(&str) -> Option<SubjectId>,
+) -> Decision {
     match route {
         Route::OptIn => {
             let offered = facts.offered();
             let words = all(facts.body, "purpose");
-            let ticked = offered.iter().copied().filter(|p| words.iter().any(|w| w == p.word())).collect();
-            Decision::Ask(Asked { offered, ticked, wording: facts.form("wording").unwrap_or_default() })
+            let ticked = offered
+                .iter()
+                .copied()
+                .filter(|p| words.iter().any(|w| w == p.word()))
+                .collect();
+            Decision::Ask(Asked {
+                offered,
+                ticked,
+                wording: facts.form("wording").unwrap_or_default(),
+            })
         }
         Route::Unsubscribe(token) => match verify(token) {
             // Whoever sends nothing, or something else, gets what the page had preselected.
-            Some(subject) if facts.form("scope").as_deref() == Some("everything") => Decision::Withdraw(subject, Scope::Everything),
+            Some(subject) if facts.form("scope").as_deref() == Some("everything") => {
+                Decision::Withdraw(subject, Scope::Everything)
+            }
             Some(subject) => Decision::Withdraw(subject, Scope::Marketing),
             None => Decision::Refuse(Refused::NotFound),
         },
@@ -180,14 +216,23 @@ fn posted(facts: &Facts<'_>, route: &Route<'_>, verify: impl Fn(&str) -> Option<
 
 /// Whether a body is one of our forms, sent from one of our pages.
 fn admit(facts: &Facts<'_>, origin: &str) -> Result<(), Refused> {
-    let media_type = facts.header(&header::CONTENT_TYPE).and_then(|value| value.split(';').next()).unwrap_or_default();
-    if !media_type.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    let media_type = facts
+        .header(&header::CONTENT_TYPE)
+        .and_then(|value| value.split(';').next())
+        .unwrap_or_default();
+    if !media_type
+        .trim()
+        .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    {
         return Err(Refused::WrongType);
     }
     if facts.body.len() > MAX_BODY {
         return Err(Refused::TooLarge);
     }
-    let is_ours = match (facts.headers.get(FETCH_SITE), facts.headers.get(header::ORIGIN)) {
+    let is_ours = match (
+        facts.headers.get(FETCH_SITE),
+        facts.headers.get(header::ORIGIN),
+    ) {
         (Some(site), _) => site == "same-origin",
         // Under `Referrer-Policy: no-referrer` a browser calls its own page's origin "null" when it
         // submits a form (Fetch, "append a request Origin header"), so "null" proves nothing either
@@ -195,23 +240,35 @@ fn admit(facts: &Facts<'_>, origin: &str) -> Result<(), Refused> {
         (None, Some(from)) => from == "null" || from == origin,
         (None, None) => true,
     };
-    if is_ours { Ok(()) } else { Err(Refused::CrossSite) }
+    if is_ours {
+        Ok(())
+    } else {
+        Err(Refused::CrossSite)
+    }
 }
 
 fn route(path: &str) -> Option<Route<'_>> {
     match path {
         "/opt-in" => Some(Route::OptIn),
         "/privacy" => Some(Route::Privacy),
-        _ => path.strip_prefix("/u/").filter(|token| !token.contains('/')).map(Route::Unsubscribe),
+        _ => path
+            .strip_prefix("/u/")
+            .filter(|token| !token.contains('/'))
+            .map(Route::Unsubscribe),
     }
 }
 
 fn first(form: &[u8], name: &str) -> Option<String> {
-    form_urlencoded::parse(form).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    form_urlencoded::parse(form)
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
 }
 
 fn all(form: &[u8], name: &str) -> Vec<String> {
-    form_urlencoded::parse(form).filter(|(key, _)| key == name).map(|(_, value)| value.into_owned()).collect()
+    form_urlencoded::parse(form)
+        .filter(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
+        .collect()
 }
 
 #[cfg(test)]

@@ -16,7 +16,12 @@ struct Sent {
 }
 
 fn sent(method: &str, target: &str) -> Sent {
-    Sent { method: method.parse().unwrap(), target: target.to_owned(), headers: HeaderMap::new(), body: Vec::new() }
+    Sent {
+        method: method.parse().unwrap(),
+        target: target.to_owned(),
+        headers: HeaderMap::new(),
+        body: Vec::new(),
+    }
 }
 
 fn form(target: &str, body: &str) -> Sent {
@@ -37,7 +42,13 @@ impl Sent {
 
     fn facts(&self) -> Facts<'_> {
         let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
-        Facts { method: &self.method, path, query, headers: &self.headers, body: &self.body }
+        Facts {
+            method: &self.method,
+            path,
+            query,
+            headers: &self.headers,
+            body: &self.body,
+        }
     }
 
     fn decided(&self) -> Decision {
@@ -45,12 +56,22 @@ impl Sent {
     }
 }
 
-const TARGETS: [&str; 7] = ["/opt-in", "/opt-in?purpose=marketing", "/u/good-token", "/u/bad", "/u/", "/privacy", "/nowhere"];
+const TARGETS: [&str; 7] = [
+    "/opt-in",
+    "/opt-in?purpose=marketing",
+    "/u/good-token",
+    "/u/bad",
+    "/u/",
+    "/privacy",
+    "/nowhere",
+];
 
 #[test]
 fn no_method_but_post_ever_writes() {
     let body = "purpose=marketing&scope=everything&wording=x";
-    for method in ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND"] {
+    for method in [
+        "GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND",
+    ] {
         for target in TARGETS {
             let mut sent = form(target, body);
             sent.method = method.parse().unwrap();
@@ -64,33 +85,69 @@ fn no_method_but_post_ever_writes() {
 
 #[test]
 fn a_get_on_a_link_shows_a_button_and_a_post_is_the_withdrawal() {
-    assert_eq!(sent("GET", "/u/good-token").decided(), Decision::Show(View::Unsubscribe));
-    assert_eq!(sent("HEAD", "/u/good-token").decided(), Decision::Show(View::Unsubscribe));
+    assert_eq!(
+        sent("GET", "/u/good-token").decided(),
+        Decision::Show(View::Unsubscribe)
+    );
+    assert_eq!(
+        sent("HEAD", "/u/good-token").decided(),
+        Decision::Show(View::Unsubscribe)
+    );
     for (body, scope) in [
         ("scope=marketing", Scope::Marketing),
         ("scope=everything", Scope::Everything),
         ("", Scope::Marketing),
         ("scope=%3Cscript%3E", Scope::Marketing),
     ] {
-        assert_eq!(form("/u/good-token", body).decided(), Decision::Withdraw(subject(), scope), "{body}");
+        assert_eq!(
+            form("/u/good-token", body).decided(),
+            Decision::Withdraw(subject(), scope),
+            "{body}"
+        );
     }
 }
 
 #[test]
 fn a_link_that_was_not_made_here_looks_like_no_page_at_all() {
-    for target in ["/u/bad", "/u/", "/u/good-token/more", "/u", "/U/good-token", "/nowhere", "/", "//opt-in"] {
-        assert_eq!(sent("GET", target).decided(), Decision::Refuse(Refused::NotFound), "{target}");
-        assert_eq!(form(target, "scope=everything").decided(), Decision::Refuse(Refused::NotFound), "{target}");
+    for target in [
+        "/u/bad",
+        "/u/",
+        "/u/good-token/more",
+        "/u",
+        "/U/good-token",
+        "/nowhere",
+        "/",
+        "//opt-in",
+    ] {
+        assert_eq!(
+            sent("GET", target).decided(),
+            Decision::Refuse(Refused::NotFound),
+            "{target}"
+        );
+        assert_eq!(
+            form(target, "scope=everything").decided(),
+            Decision::Refuse(Refused::NotFound),
+            "{target}"
+        );
     }
 }
 
 #[test]
 fn other_methods_are_told_which_ones_there_are() {
     for method in ["PUT", "DELETE", "OPTIONS", "PATCH"] {
-        assert_eq!(sent(method, "/opt-in").decided(), Decision::Refuse(Refused::Method("GET, HEAD, POST")));
-        assert_eq!(sent(method, "/u/bad").decided(), Decision::Refuse(Refused::Method("GET, HEAD, POST")));
+        assert_eq!(
+            sent(method, "/opt-in").decided(),
+            Decision::Refuse(Refused::Method("GET, HEAD, POST"))
+        );
+        assert_eq!(
+            sent(method, "/u/bad").decided(),
+            Decision::Refuse(Refused::Method("GET, HEAD, POST"))
+        );
     }
-    assert_eq!(form("/privacy", "a=b").decided(), Decision::Refuse(Refused::Method("GET, HEAD")));
+    assert_eq!(
+        form("/privacy", "a=b").decided(),
+        Decision::Refuse(Refused::Method("GET, HEAD"))
+    );
 }
 
 #[test]
@@ -100,21 +157,62 @@ fn only_a_small_form_from_our_own_page_is_read() {
         Decision::Show(_) | Decision::Ask(_) | Decision::Withdraw(..) => None,
     };
     for target in ["/opt-in", "/u/good-token"] {
-        for wrong in ["application/json", "text/plain", "multipart/form-data; boundary=x", "", "application/x-www-form-urlencodedx"] {
-            assert_eq!(refused(form(target, "a=b").with("content-type", wrong)), Some(Refused::WrongType), "{wrong}");
+        for wrong in [
+            "application/json",
+            "text/plain",
+            "multipart/form-data; boundary=x",
+            "",
+            "application/x-www-form-urlencodedx",
+        ] {
+            assert_eq!(
+                refused(form(target, "a=b").with("content-type", wrong)),
+                Some(Refused::WrongType),
+                "{wrong}"
+            );
         }
         let right = "Application/X-WWW-Form-Urlencoded; charset=UTF-8";
-        assert_eq!(refused(form(target, "a=b").with("content-type", right)), None);
+        assert_eq!(
+            refused(form(target, "a=b").with("content-type", right)),
+            None
+        );
         assert_eq!(refused(form(target, &"a".repeat(MAX_BODY))), None);
-        assert_eq!(refused(form(target, &"a".repeat(MAX_BODY + 1))), Some(Refused::TooLarge));
-        for (site, expected) in [("same-origin", None), ("cross-site", Some(Refused::CrossSite)), ("same-site", Some(Refused::CrossSite)), ("none", Some(Refused::CrossSite))] {
-            assert_eq!(refused(form(target, "a=b").with("sec-fetch-site", site)), expected, "{site}");
-            assert_eq!(refused(form(target, "a=b").with("sec-fetch-site", site).with("origin", "null")), expected, "{site}");
+        assert_eq!(
+            refused(form(target, &"a".repeat(MAX_BODY + 1))),
+            Some(Refused::TooLarge)
+        );
+        for (site, expected) in [
+            ("same-origin", None),
+            ("cross-site", Some(Refused::CrossSite)),
+            ("same-site", Some(Refused::CrossSite)),
+            ("none", Some(Refused::CrossSite)),
+        ] {
+            assert_eq!(
+                refused(form(target, "a=b").with("sec-fetch-site", site)),
+                expected,
+                "{site}"
+            );
+            assert_eq!(
+                refused(
+                    form(target, "a=b")
+                        .with("sec-fetch-site", site)
+                        .with("origin", "null")
+                ),
+                expected,
+                "{site}"
+            );
         }
         assert_eq!(refused(form(target, "a=b").with("origin", ORIGIN)), None);
         assert_eq!(refused(form(target, "a=b").with("origin", "null")), None);
-        assert_eq!(refused(form(target, "a=b").with("origin", "https://evil.example")), Some(Refused::CrossSite));
-        assert_eq!(refused(form(target, "a=b").with("origin", "https://privacy.maple.example.evil.example")), Some(Refused::CrossSite));
+        assert_eq!(
+            refused(form(target, "a=b").with("origin", "https://evil.example")),
+            Some(Refused::CrossSite)
+        );
+        assert_eq!(
+            refused(
+                form(target, "a=b").with("origin", "https://privacy.maple.example.evil.example")
+            ),
+            Some(Refused::CrossSite)
+        );
     }
 }
 
@@ -124,18 +222,50 @@ fn a_form_asks_only_for_what_the_page_offered() {
         Decision::Ask(asked) => asked,
         Decision::Show(_) | Decision::Refuse(_) | Decision::Withdraw(..) => panic!("not a request"),
     };
-    let both = asked("/opt-in", "purpose=utility&purpose=marketing&wording=w1&lang=zh-Hant");
-    assert_eq!(both, Asked { offered: OFFERED.to_vec(), ticked: OFFERED.to_vec(), wording: "w1".to_owned() });
-    let smuggled = asked("/opt-in?purpose=marketing", "purpose=utility&purpose=authentication&purpose=service");
-    assert_eq!(smuggled, Asked { offered: vec![Purpose::Marketing], ticked: vec![], wording: String::new() });
+    let both = asked(
+        "/opt-in",
+        "purpose=utility&purpose=marketing&wording=w1&lang=zh-Hant",
+    );
+    assert_eq!(
+        both,
+        Asked {
+            offered: OFFERED.to_vec(),
+            ticked: OFFERED.to_vec(),
+            wording: "w1".to_owned()
+        }
+    );
+    let smuggled = asked(
+        "/opt-in?purpose=marketing",
+        "purpose=utility&purpose=authentication&purpose=service",
+    );
+    assert_eq!(
+        smuggled,
+        Asked {
+            offered: vec![Purpose::Marketing],
+            ticked: vec![],
+            wording: String::new()
+        }
+    );
 }
 
 #[test]
 fn unknown_purposes_select_nothing() {
-    for target in ["/opt-in", "/opt-in?purpose=", "/opt-in?purpose=%3Cscript%3E", "/opt-in?purpose=authentication,service"] {
-        assert_eq!(sent("GET", target).decided(), Decision::Show(View::OptIn(OFFERED.to_vec())), "{target}");
+    for target in [
+        "/opt-in",
+        "/opt-in?purpose=",
+        "/opt-in?purpose=%3Cscript%3E",
+        "/opt-in?purpose=authentication,service",
+    ] {
+        assert_eq!(
+            sent("GET", target).decided(),
+            Decision::Show(View::OptIn(OFFERED.to_vec())),
+            "{target}"
+        );
     }
-    assert_eq!(sent("GET", "/opt-in?purpose=utility&purpose=utility").decided(), Decision::Show(View::OptIn(vec![Purpose::Utility])));
+    assert_eq!(
+        sent("GET", "/opt-in?purpose=utility&purpose=utility").decided(),
+        Decision::Show(View::OptIn(vec![Purpose::Utility]))
+    );
 }
 
 #[test]
@@ -155,7 +285,14 @@ fn a_machine_has_to_ask_for_a_problem_document() {
         ("text/html, application/json", false),
         ("*/*", false),
     ] {
-        assert_eq!(sent("GET", "/nowhere").with("accept", accept).facts().wants_json(), expected, "{accept}");
+        assert_eq!(
+            sent("GET", "/nowhere")
+                .with("accept", accept)
+                .facts()
+                .wants_json(),
+            expected,
+            "{accept}"
+        );
     }
     assert!(!sent("GET", "/nowhere").facts().wants_json());
 }

@@ -55,12 +55,18 @@ mod tests {
     #[test]
     fn nothing_escaped_can_end_a_tag_or_an_attribute() {
         let text = Escaped(r#"<b onclick="x('y')">&</b> 繁體"#).to_string();
-        assert_eq!(text, "&lt;b onclick=&quot;x(&#39;y&#39;)&quot;&gt;&amp;&lt;/b&gt; 繁體");
+        assert_eq!(
+            text,
+            "&lt;b onclick=&quot;x(&#39;y&#39;)&quot;&gt;&amp;&lt;/b&gt; 繁體"
+        );
     }
 
     #[test]
     fn values_are_filled_in_once() {
         let values = [("business", "{number} & Co"), ("number", "+1")];
-        assert_eq!(fill("{business} at {number}{unknown} {", &values), "{number} & Co at +1 {");
+        assert_eq!(
+            fill("{business} at {number}{unknown} {", &values),
+            "{number} & Co at +1 {"
+        );
     }
 }

@@ -16,7 +16,9 @@ pub(crate) const STYLE: &str = include_str!("style.css");
 /// nothing runs, nobody frames it.
 pub(crate) static CONTENT_SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| {
     let hash = STANDARD.encode(Sha256::digest(STYLE));
-    format!("default-src 'none'; style-src 'sha256-{hash}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+    format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    )
 });
 
 /// A whole document. `main` is markup; `query` is what a change of language keeps, `None` where the
@@ -31,11 +33,17 @@ pub(crate) fn document(frame: &Frame<'_>, title: &str, main: &str, query: Option
                 if locale == frame.locale {
                     format!("<span lang=\"{tag}\" aria-current=\"true\">{name}</span>\n")
                 } else {
-                    format!("<a href=\"?{}lang={tag}\" lang=\"{tag}\" hreflang=\"{tag}\">{name}</a>\n", Escaped(query))
+                    format!(
+                        "<a href=\"?{}lang={tag}\" lang=\"{tag}\" hreflang=\"{tag}\">{name}</a>\n",
+                        Escaped(query)
+                    )
                 }
             })
             .collect();
-        format!("<nav aria-label=\"{}\">\n{links}</nav>\n", Escaped(&common.language_label))
+        format!(
+            "<nav aria-label=\"{}\">\n{links}</nav>\n",
+            Escaped(&common.language_label)
+        )
     });
     format!(
         "<!doctype html>\n<html lang=\"{lang}\">\n<head>\n<meta charset=\"utf-8\">\n\

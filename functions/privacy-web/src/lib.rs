@@ -100,7 +100,11 @@ impl PrivacyWeb {
         match survive(self.answer(&request)).await {
             Ok(response) => response,
             Err(panicked) => {
-                log(Level::Error, "request_failed", &[("error", Field::safe(&panicked))]);
+                log(
+                    Level::Error,
+                    "request_failed",
+                    &[("error", Field::safe(&panicked))],
+                );
                 answer::bare(StatusCode::SERVICE_UNAVAILABLE, Bytes::new())
             }
         }
@@ -118,29 +122,56 @@ impl PrivacyWeb {
         let config = match self.controls.config().await {
             Ok(config) => Some(config),
             Err(error) => {
-                log(Level::Error, "configuration_unreadable", &[("error", Field::safe(&error))]);
+                log(
+                    Level::Error,
+                    "configuration_unreadable",
+                    &[("error", Field::safe(&error))],
+                );
                 None
             }
         };
-        let frame = Frame { texts: self.library.of(locale), locale, config: config.as_deref(), base: &self.base };
-        let decision = decide::decide(&facts, &self.origin, |token| link::verify(&self.links, &self.deployment, token));
+        let frame = Frame {
+            texts: self.library.of(locale),
+            locale,
+            config: config.as_deref(),
+            base: &self.base,
+        };
+        let decision = decide::decide(&facts, &self.origin, |token| {
+            link::verify(&self.links, &self.deployment, token)
+        });
         let page = self.act(decision, &frame).await;
-        answer::answer(&page, &frame, facts.wants_json(), request.method() == Method::HEAD)
+        answer::answer(
+            &page,
+            &frame,
+            facts.wants_json(),
+            request.method() == Method::HEAD,
+        )
     }
 
     /// Does what was decided; what could not be made durable did not happen, and is said to.
     async fn act(&self, decision: Decision, frame: &Frame<'_>) -> Page {
         let done = match decision {
             // A no must always be possible, so its page does without the configuration.
-            Decision::Show(decide::View::Unsubscribe) => return Page::View(decide::View::Unsubscribe),
-            Decision::Show(_) | Decision::Ask(_) if frame.config.is_none() => return Page::Refused(Refused::Unavailable),
+            Decision::Show(decide::View::Unsubscribe) => {
+                return Page::View(decide::View::Unsubscribe);
+            }
+            Decision::Show(_) | Decision::Ask(_) if frame.config.is_none() => {
+                return Page::Refused(Refused::Unavailable);
+            }
             Decision::Show(view) => return Page::View(view),
             Decision::Refuse(refused) => return Page::Refused(refused),
             Decision::Ask(asked) => self.ask(asked, frame).await,
-            Decision::Withdraw(subject, scope) => self.withdraw(&subject, scope).await.map(|()| Page::Unsubscribed(scope)),
+            Decision::Withdraw(subject, scope) => self
+                .withdraw(&subject, scope)
+                .await
+                .map(|()| Page::Unsubscribed(scope)),
         };
         done.unwrap_or_else(|error| {
-            log(Level::Error, "not_stored", &[("error", Field::safe(&error))]);
+            log(
+                Level::Error,
+                "not_stored",
+                &[("error", Field::safe(&error))],
+            );
             Page::Refused(Refused::Unavailable)
         })
     }
@@ -161,8 +192,18 @@ impl PrivacyWeb {
             locale: frame.locale.tag().to_owned(),
             requested_at: now,
         };
-        self.requests.put(&optin_code::hash(&code), &request, now.plus_millis(REQUEST_LIFE_MS)).await?;
-        log(Level::Info, "consent_requested", &[("purposes", Field::count(request.purposes.len()))]);
+        self.requests
+            .put(
+                &optin_code::hash(&code),
+                &request,
+                now.plus_millis(REQUEST_LIFE_MS),
+            )
+            .await?;
+        log(
+            Level::Info,
+            "consent_requested",
+            &[("purposes", Field::count(request.purposes.len()))],
+        );
         Ok(Page::Confirm(code))
     }
 
@@ -170,14 +211,22 @@ impl PrivacyWeb {
     async fn withdraw(&self, subject: &SubjectId, scope: Scope) -> Result<(), AwsError> {
         let record = withdrawal(subject, scope, random()?, (self.clock)());
         self.consents.send(&record, &[]).await?;
-        log(Level::Info, "withdrawal_queued", &[("subject", Field::subject(subject))]);
+        log(
+            Level::Info,
+            "withdrawal_queued",
+            &[("subject", Field::subject(subject))],
+        );
         Ok(())
     }
 }
 
 /// The consent record of a withdrawal by link (`schemas/consent-record.v1.json`).
 fn withdrawal(subject: &SubjectId, scope: Scope, random: [u8; 16], at: Timestamp) -> String {
-    let purposes: Vec<&str> = scope.purposes().iter().map(|purpose| purpose.word()).collect();
+    let purposes: Vec<&str> = scope
+        .purposes()
+        .iter()
+        .map(|purpose| purpose.word())
+        .collect();
     json!({
         "schema": consent::SCHEMA,
         "id": format!("link-{:032x}", u128::from_be_bytes(random)),
@@ -219,8 +268,14 @@ mod tests {
 
     #[test]
     fn an_origin_has_no_path() {
-        assert_eq!(origin("https://privacy.maple.example"), "https://privacy.maple.example");
-        assert_eq!(origin("https://x.execute-api.eu-west-1.amazonaws.com/v1"), "https://x.execute-api.eu-west-1.amazonaws.com");
+        assert_eq!(
+            origin("https://privacy.maple.example"),
+            "https://privacy.maple.example"
+        );
+        assert_eq!(
+            origin("https://x.execute-api.eu-west-1.amazonaws.com/v1"),
+            "https://x.execute-api.eu-west-1.amazonaws.com"
+        );
         assert_eq!(origin("http://127.0.0.1:4010"), "http://127.0.0.1:4010");
     }
 }

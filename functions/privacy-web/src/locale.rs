@@ -48,7 +48,11 @@ impl Locale {
             "zh" => {
                 // Without a script, the region says which characters are read there.
                 let is_traditional = parts.any(|part| matches!(part, "hant" | "tw" | "hk" | "mo"));
-                Some(if is_traditional && !tag.contains("hans") { Self::ZhHant } else { Self::ZhHans })
+                Some(if is_traditional && !tag.contains("hans") {
+                    Self::ZhHant
+                } else {
+                    Self::ZhHans
+                })
             }
             _ => None,
         }
@@ -56,7 +60,10 @@ impl Locale {
 
     /// The language to answer in.
     pub(crate) fn choose(asked: Option<&str>, accept_language: Option<&str>) -> Self {
-        asked.and_then(Self::from_tag).or_else(|| accept_language.and_then(Self::accepted)).unwrap_or(Self::En)
+        asked
+            .and_then(Self::from_tag)
+            .or_else(|| accept_language.and_then(Self::accepted))
+            .unwrap_or(Self::En)
     }
 
     /// The best language of an `Accept-Language` header (RFC 9110, 12.5.4).
@@ -64,8 +71,12 @@ impl Locale {
         let mut best: Option<(Self, f32)> = None;
         for range in header.split(',').take(20) {
             let mut parts = range.split(';');
-            let Some(locale) = parts.next().and_then(Self::from_tag) else { continue };
-            let weight = parts.find_map(|p| p.trim().strip_prefix("q=")).map_or(1.0, |q| q.parse().unwrap_or(0.0));
+            let Some(locale) = parts.next().and_then(Self::from_tag) else {
+                continue;
+            };
+            let weight = parts
+                .find_map(|p| p.trim().strip_prefix("q="))
+                .map_or(1.0, |q| q.parse().unwrap_or(0.0));
             if weight > best.map_or(0.0, |(_, weight)| weight) {
                 best = Some((locale, weight));
             }
@@ -205,8 +216,14 @@ impl Library {
     pub(crate) fn read() -> Result<Self, InvalidLocale> {
         Ok(Self {
             en: texts(Locale::En, include_str!("../../../config/locales/en.toml"))?,
-            zh_hant: texts(Locale::ZhHant, include_str!("../../../config/locales/zh-Hant.toml"))?,
-            zh_hans: texts(Locale::ZhHans, include_str!("../../../config/locales/zh-Hans.toml"))?,
+            zh_hant: texts(
+                Locale::ZhHant,
+                include_str!("../../../config/locales/zh-Hant.toml"),
+            )?,
+            zh_hans: texts(
+                Locale::ZhHans,
+                include_str!("../../../config/locales/zh-Hans.toml"),
+            )?,
         })
     }
 
@@ -234,7 +251,12 @@ mod tests {
         let library = Library::read().unwrap();
         let shape = |locale| {
             let texts = library.of(locale);
-            (texts.opt_in.notice.len(), texts.privacy.stored.len(), texts.privacy.who.len(), texts.privacy.rights.len())
+            (
+                texts.opt_in.notice.len(),
+                texts.privacy.stored.len(),
+                texts.privacy.who.len(),
+                texts.privacy.rights.len(),
+            )
         };
         for locale in LOCALES {
             assert_eq!(shape(locale), shape(Locale::En), "{}", locale.tag());
@@ -259,7 +281,11 @@ mod tests {
             (Some("\"><script>"), Some("zh-TW"), Locale::ZhHant),
             (Some(""), None, Locale::En),
         ] {
-            assert_eq!(Locale::choose(asked, header), expected, "{asked:?} {header:?}");
+            assert_eq!(
+                Locale::choose(asked, header),
+                expected,
+                "{asked:?} {header:?}"
+            );
         }
     }
 }

@@ -12,18 +12,24 @@ use privacy_web::PrivacyWeb;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     start();
-    let pages = PrivacyWeb::new(&Settings::from_environment(), system_clock()).await.map_err(|error| refuse_to_start(&error))?;
+    let pages = PrivacyWeb::new(&Settings::from_environment(), system_clock())
+        .await
+        .map_err(|error| refuse_to_start(&error))?;
     let pages = &pages;
     lambda_http::run(service_fn(async move |request: Request| {
         let response = pages.handle(request.map(exact_bytes)).await;
-        Ok::<_, Infallible>(response.map(as_text))
+        Ok::<_, Infallible>(response.map(|body| as_text(&body)))
     }))
     .await
 }
 
 /// Every body of ours is UTF-8; as text it needs no base64 on its way through API Gateway.
-fn as_text(body: Bytes) -> Body {
-    if body.is_empty() { Body::Empty } else { Body::Text(String::from_utf8_lossy(&body).into_owned()) }
+fn as_text(body: &Bytes) -> Body {
+    if body.is_empty() {
+        Body::Empty
+    } else {
+        Body::Text(String::from_utf8_lossy(body).into_owned())
+    }
 }
 
 /// The body as it was on the wire; `lambda_http` has undone the base64.

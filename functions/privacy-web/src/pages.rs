@@ -49,7 +49,9 @@ impl Page {
             Self::View(View::OptIn(offered)) => opt_in(frame, offered, None),
             Self::View(View::Unsubscribe) => unsubscribe(frame),
             Self::View(View::Privacy) => privacy(frame),
-            Self::NoneTicked(offered) => opt_in(frame, offered, Some(&frame.texts.opt_in.none_ticked)),
+            Self::NoneTicked(offered) => {
+                opt_in(frame, offered, Some(&frame.texts.opt_in.none_ticked))
+            }
             Self::Changed(offered) => opt_in(frame, offered, Some(&frame.texts.opt_in.changed)),
             Self::Confirm(code) => confirm(frame, code),
             Self::Unsubscribed(scope) => unsubscribed(frame, *scope),
@@ -75,28 +77,49 @@ impl Texts {
 impl Frame<'_> {
     /// The name people know the business by.
     pub(crate) fn business(&self) -> &str {
-        self.config.map_or(self.texts.common.this_business.as_str(), |config| config.controller.name.as_str())
+        self.config
+            .map_or(self.texts.common.this_business.as_str(), |config| {
+                config.controller.name.as_str()
+            })
     }
 
     /// A sentence of the locale with its places filled, not yet escaped.
     pub(crate) fn say(&self, sentence: &str) -> String {
-        let number = self.config.and_then(|config| config.numbers.first()).map_or("", |number| number.display.as_str());
-        fill(sentence, &[("business", self.business()), ("number", number)])
+        let number = self
+            .config
+            .and_then(|config| config.numbers.first())
+            .map_or("", |number| number.display.as_str());
+        fill(
+            sentence,
+            &[("business", self.business()), ("number", number)],
+        )
     }
 
     fn paragraphs(&self, sentences: &[String], tag: &str) -> String {
-        sentences.iter().map(|sentence| format!("<{tag}>{}</{tag}>\n", Escaped(&self.say(sentence)))).collect()
+        sentences
+            .iter()
+            .map(|sentence| format!("<{tag}>{}</{tag}>\n", Escaped(&self.say(sentence))))
+            .collect::<Vec<_>>()
+            .concat()
     }
 
     /// The business's own policy, if it is an address that is safe to link to.
     fn policy_url(&self) -> Option<&str> {
-        self.config?.controller.privacy_policy_url.as_deref().filter(|url| url.starts_with("https://"))
+        self.config?
+            .controller
+            .privacy_policy_url
+            .as_deref()
+            .filter(|url| url.starts_with("https://"))
     }
 
     fn policy_link(&self) -> String {
         self.policy_url().map_or_else(String::new, |url| {
             let text = self.say(&self.texts.common.policy_link);
-            format!("<p><a href=\"{}\" rel=\"noopener noreferrer\">{}</a></p>\n", Escaped(url), Escaped(&text))
+            format!(
+                "<p><a href=\"{}\" rel=\"noopener noreferrer\">{}</a></p>\n",
+                Escaped(url),
+                Escaped(&text)
+            )
         })
     }
 }
@@ -113,14 +136,26 @@ fn label(texts: &OptIn, purpose: Purpose) -> Option<(&str, &str)> {
 /// The wording a person saw, with what they ticked: what the consent record will quote (R-314).
 pub(crate) fn notice(frame: &Frame<'_>, offered: &[Purpose], ticked: &[Purpose]) -> String {
     let texts = &frame.texts.opt_in;
-    let mut lines: Vec<String> = texts.notice.iter().map(|sentence| frame.say(sentence)).collect();
+    let mut lines: Vec<String> = texts
+        .notice
+        .iter()
+        .map(|sentence| frame.say(sentence))
+        .collect();
     lines.push(frame.say(&texts.legend));
     lines.extend(offered.iter().filter_map(|purpose| {
         let (label, hint) = label(texts, *purpose)?;
-        let mark = if ticked.contains(purpose) { "[x]" } else { "[ ]" };
+        let mark = if ticked.contains(purpose) {
+            "[x]"
+        } else {
+            "[ ]"
+        };
         Some(format!("{mark} {}: {}", frame.say(label), frame.say(hint)))
     }));
-    lines.extend(frame.policy_url().map(|url| format!("{}: {url}", frame.say(&frame.texts.common.policy_link))));
+    lines.extend(
+        frame
+            .policy_url()
+            .map(|url| format!("{}: {url}", frame.say(&frame.texts.common.policy_link))),
+    );
     lines.join("\n")
 }
 
@@ -134,14 +169,28 @@ fn opt_in(frame: &Frame<'_>, offered: &[Purpose], problem: Option<&str>) -> Stri
     let texts = &frame.texts.opt_in;
     let title = frame.say(&texts.title);
     let alert = problem.map_or_else(String::new, |problem| {
-        format!("<div class=\"alert\" role=\"alert\" id=\"problem\"><p>{}</p></div>\n", Escaped(problem))
+        format!(
+            "<div class=\"alert\" role=\"alert\" id=\"problem\"><p>{}</p></div>\n",
+            Escaped(problem)
+        )
     });
-    let described = if problem.is_some() { " aria-describedby=\"problem\"" } else { "" };
+    let described = if problem.is_some() {
+        " aria-describedby=\"problem\""
+    } else {
+        ""
+    };
     let choices: String = offered
         .iter()
         .filter_map(|purpose| {
             let (label, hint) = label(texts, *purpose)?;
-            Some(choice("checkbox", "purpose", purpose.word(), false, &frame.say(label), &frame.say(hint)))
+            Some(choice(
+                "checkbox",
+                "purpose",
+                purpose.word(),
+                false,
+                &frame.say(label),
+                &frame.say(hint),
+            ))
         })
         .collect();
     let main = format!(
@@ -161,13 +210,29 @@ fn opt_in(frame: &Frame<'_>, offered: &[Purpose], problem: Option<&str>) -> Stri
         next = Escaped(&frame.say(&texts.next)),
         submit = Escaped(&frame.say(&texts.submit)),
     );
-    let title = if problem.is_some() { format!("{}: {title}", frame.texts.common.error_prefix) } else { title };
+    let title = if problem.is_some() {
+        format!("{}: {title}", frame.texts.common.error_prefix)
+    } else {
+        title
+    };
     let words: Vec<&str> = offered.iter().map(|purpose| purpose.word()).collect();
-    document(frame, &title, &main, Some(&format!("purpose={}&", words.join(","))))
+    document(
+        frame,
+        &title,
+        &main,
+        Some(&format!("purpose={}&", words.join(","))),
+    )
 }
 
 /// A checkbox or radio button with its label and hint; `value` is a word of ours.
-fn choice(kind: &str, name: &str, value: &str, is_checked: bool, label: &str, hint: &str) -> String {
+fn choice(
+    kind: &str,
+    name: &str,
+    value: &str,
+    is_checked: bool,
+    label: &str,
+    hint: &str,
+) -> String {
     let checked = if is_checked { " checked" } else { "" };
     format!(
         "<div class=\"choice\"><input type=\"{kind}\" id=\"{value}\" name=\"{name}\" value=\"{value}\" aria-describedby=\"{value}-hint\"{checked}>\
@@ -180,7 +245,10 @@ fn choice(kind: &str, name: &str, value: &str, is_checked: bool, label: &str, hi
 fn confirm(frame: &Frame<'_>, code: &str) -> String {
     let texts = &frame.texts.confirm;
     let title = frame.say(&texts.title);
-    let number = frame.config.and_then(|config| config.numbers.first()).map_or("", |number| number.display.as_str());
+    let number = frame
+        .config
+        .and_then(|config| config.numbers.first())
+        .map_or("", |number| number.display.as_str());
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
     let main = format!(
         "<h1>{}</h1>\n<p class=\"lead\">{}</p>\n\
@@ -202,8 +270,22 @@ fn unsubscribe(frame: &Frame<'_>) -> String {
     let texts = &frame.texts.unsubscribe;
     let title = frame.say(&texts.title);
     let choices = [
-        choice("radio", "scope", "marketing", true, &frame.say(&texts.marketing), &frame.say(&texts.marketing_hint)),
-        choice("radio", "scope", "everything", false, &frame.say(&texts.everything), &frame.say(&texts.everything_hint)),
+        choice(
+            "radio",
+            "scope",
+            "marketing",
+            true,
+            &frame.say(&texts.marketing),
+            &frame.say(&texts.marketing_hint),
+        ),
+        choice(
+            "radio",
+            "scope",
+            "everything",
+            false,
+            &frame.say(&texts.everything),
+            &frame.say(&texts.everything_hint),
+        ),
     ];
     let main = format!(
         "<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<form method=\"post\">\n\
@@ -241,13 +323,24 @@ fn privacy(frame: &Frame<'_>) -> String {
     let title = frame.say(&texts.title);
     let heading = |text: &str| format!("<h2>{}</h2>\n", Escaped(&frame.say(text)));
     let list = |sentences: &[String]| format!("<ul>\n{}</ul>\n", frame.paragraphs(sentences, "li"));
-    let stored: String = texts
+    let stored = texts
         .stored
         .iter()
-        .map(|row| format!("<dt>{}</dt><dd>{}</dd>\n", Escaped(&frame.say(&row.what)), Escaped(&frame.say(&row.how_long))))
-        .collect();
+        .map(|row| {
+            format!(
+                "<dt>{}</dt><dd>{}</dd>\n",
+                Escaped(&frame.say(&row.what)),
+                Escaped(&frame.say(&row.how_long))
+            )
+        })
+        .collect::<Vec<_>>()
+        .concat();
     let main = [
-        format!("<h1>{}</h1>\n<p class=\"lead\">{}</p>\n", Escaped(&title), Escaped(&frame.say(&texts.lead))),
+        format!(
+            "<h1>{}</h1>\n<p class=\"lead\">{}</p>\n",
+            Escaped(&title),
+            Escaped(&frame.say(&texts.lead))
+        ),
         heading(&texts.stored_heading),
         format!("<dl>\n{stored}</dl>\n"),
         heading(&texts.who_heading),
@@ -255,7 +348,11 @@ fn privacy(frame: &Frame<'_>) -> String {
         heading(&texts.rights_heading),
         list(&texts.rights),
         heading(&texts.contact_heading),
-        format!("<p>{} {}</p>\n", Escaped(&frame.say(&texts.contact)), contact(frame)),
+        format!(
+            "<p>{} {}</p>\n",
+            Escaped(&frame.say(&texts.contact)),
+            contact(frame)
+        ),
         frame.policy_link(),
         heading(&texts.security_heading),
         list(&texts.security),
@@ -265,7 +362,9 @@ fn privacy(frame: &Frame<'_>) -> String {
 
 /// Where the business answers, as a link where it is one.
 fn contact(frame: &Frame<'_>) -> String {
-    let contact = frame.config.map_or("", |config| config.controller.privacy_contact.trim());
+    let contact = frame
+        .config
+        .map_or("", |config| config.controller.privacy_contact.trim());
     let shown = Escaped(contact);
     if contact.starts_with("https://") {
         format!("<a href=\"{shown}\" rel=\"noopener noreferrer\">{shown}</a>")
@@ -277,7 +376,11 @@ fn contact(frame: &Frame<'_>) -> String {
 }
 
 fn plain(frame: &Frame<'_>, texts: &Plain) -> String {
-    let main = format!("<h1>{}</h1>\n<p class=\"lead\">{}</p>\n", Escaped(&texts.title), Escaped(&frame.say(&texts.text)));
+    let main = format!(
+        "<h1>{}</h1>\n<p class=\"lead\">{}</p>\n",
+        Escaped(&texts.title),
+        Escaped(&frame.say(&texts.text))
+    );
     document(frame, &texts.title, &main, None)
 }
 

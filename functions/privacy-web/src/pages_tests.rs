@@ -1,4 +1,10 @@
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "tests may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests may fail loudly"
+)]
 
 use headgate_domain::config::Config;
 use http::StatusCode;
@@ -46,7 +52,12 @@ fn for_every_page(config: &Config, check: impl Fn(&Page, &Frame<'_>, &str)) {
     let library = Library::read().unwrap();
     for locale in LOCALES {
         for config in [Some(config), None] {
-            let frame = Frame { texts: library.of(locale), locale, config, base: "https://privacy.maple.example" };
+            let frame = Frame {
+                texts: library.of(locale),
+                locale,
+                config,
+                base: "https://privacy.maple.example",
+            };
             for page in every_page() {
                 check(&page, &frame, &page.render(&frame));
             }
@@ -56,13 +67,27 @@ fn for_every_page(config: &Config, check: impl Fn(&Page, &Frame<'_>, &str)) {
 
 fn attributes<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
     let start = format!(" {name}=\"");
-    html.split(&start).skip(1).map(|rest| rest.split('"').next().unwrap()).collect()
+    html.split(&start)
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect()
 }
 
 #[test]
 fn no_page_runs_or_loads_anything() {
     for_every_page(&maple(), |_, _, html| {
-        for forbidden in ["<script", "javascript:", "<img", "<link", "<iframe", "@import", "url(", " onclick", " onload", " style="] {
+        for forbidden in [
+            "<script",
+            "javascript:",
+            "<img",
+            "<link",
+            "<iframe",
+            "@import",
+            "url(",
+            " onclick",
+            " onload",
+            " style=",
+        ] {
             assert!(!html.contains(forbidden), "{forbidden}");
         }
         assert!(html.contains(&format!("<style>{STYLE}</style>")));
@@ -74,7 +99,10 @@ fn a_configuration_cannot_become_markup() {
     for_every_page(&hostile(), |_, _, html| {
         assert!(!html.contains("<script"));
         assert!(!html.contains("href=\"javascript"));
-        assert!(!html.contains("b.example\""), "an attribute was closed early");
+        assert!(
+            !html.contains("b.example\""),
+            "an attribute was closed early"
+        );
     });
 }
 
@@ -95,16 +123,27 @@ fn every_control_is_bound_to_a_label_and_every_reference_exists() {
     for_every_page(&maple(), |_, _, html| {
         let ids = attributes(html, "id");
         let labels = attributes(html, "for");
-        for input in html.split("<input").skip(1).map(|rest| rest.split('>').next().unwrap()) {
+        for input in html
+            .split("<input")
+            .skip(1)
+            .map(|rest| rest.split('>').next().unwrap())
+        {
             if !input.contains("type=\"hidden\"") {
                 let id = attributes(input, "id");
                 assert!(id.len() == 1 && labels.contains(&id[0]), "{input}");
             }
         }
         for reference in labels.iter().chain(&attributes(html, "aria-describedby")) {
-            assert_eq!(ids.iter().filter(|id| id == &reference).count(), 1, "{reference}");
+            assert_eq!(
+                ids.iter().filter(|id| id == &reference).count(),
+                1,
+                "{reference}"
+            );
         }
-        assert_eq!(html.matches("<fieldset").count(), html.matches("<legend>").count());
+        assert_eq!(
+            html.matches("<fieldset").count(),
+            html.matches("<legend>").count()
+        );
     });
 }
 
@@ -121,17 +160,33 @@ fn nothing_is_ticked_for_the_person() {
 fn the_notice_names_the_business_whatsapp_the_purposes_and_the_way_out() {
     let (library, config) = (Library::read().unwrap(), maple());
     for locale in LOCALES {
-        let frame = Frame { texts: library.of(locale), locale, config: Some(&config), base: "https://p.example" };
+        let frame = Frame {
+            texts: library.of(locale),
+            locale,
+            config: Some(&config),
+            base: "https://p.example",
+        };
         let both = [Purpose::Marketing, Purpose::Utility];
         let text = notice(&frame, &both, &[Purpose::Utility]);
-        for needed in ["Maple Outfitters", "WhatsApp", "STOP", "https://maple.example/privacy"] {
+        for needed in [
+            "Maple Outfitters",
+            "WhatsApp",
+            "STOP",
+            "https://maple.example/privacy",
+        ] {
             assert!(text.contains(needed), "{needed} in {}", locale.tag());
         }
         assert_eq!(text.matches("[x]").count(), 1);
         assert!(text.chars().count() < 2_000, "a consent record takes 4,096");
         let html = Page::View(View::OptIn(both.to_vec())).render(&frame);
-        for line in text.lines().filter(|line| !line.starts_with('[') && !line.contains("https")) {
-            assert!(html.contains(&Escaped(line).to_string()), "what is stored was not shown: {line}");
+        for line in text
+            .lines()
+            .filter(|line| !line.starts_with('[') && !line.contains("https"))
+        {
+            assert!(
+                html.contains(&Escaped(line).to_string()),
+                "what is stored was not shown: {line}"
+            );
         }
         assert!(html.contains(&format!("value=\"{}\"", wording(&frame, &both))));
     }
@@ -143,19 +198,38 @@ fn another_wording_has_another_name() {
     let mut renamed = maple();
     renamed.controller.name = "Maple & Sons".to_owned();
     let version = |locale, config, offered: &[Purpose]| {
-        wording(&Frame { texts: library.of(locale), locale, config: Some(config), base: "" }, offered)
+        wording(
+            &Frame {
+                texts: library.of(locale),
+                locale,
+                config: Some(config),
+                base: "",
+            },
+            offered,
+        )
     };
     let first = version(Locale::En, &config, &[Purpose::Marketing]);
     assert_eq!(first, version(Locale::En, &config, &[Purpose::Marketing]));
     assert_ne!(first, version(Locale::En, &renamed, &[Purpose::Marketing]));
-    assert_ne!(first, version(Locale::ZhHans, &config, &[Purpose::Marketing]));
-    assert_ne!(first, version(Locale::En, &config, &[Purpose::Marketing, Purpose::Utility]));
+    assert_ne!(
+        first,
+        version(Locale::ZhHans, &config, &[Purpose::Marketing])
+    );
+    assert_ne!(
+        first,
+        version(Locale::En, &config, &[Purpose::Marketing, Purpose::Utility])
+    );
 }
 
 #[test]
 fn the_code_page_leads_to_the_business_number_with_the_message_written() {
     let (library, config) = (Library::read().unwrap(), maple());
-    let frame = Frame { texts: library.of(Locale::En), locale: Locale::En, config: Some(&config), base: "" };
+    let frame = Frame {
+        texts: library.of(Locale::En),
+        locale: Locale::En,
+        config: Some(&config),
+        base: "",
+    };
     let html = Page::Confirm("7K3QZ0M1XA".to_owned()).render(&frame);
     assert!(html.contains("href=\"https://wa.me/16135550100?text=CONFIRM%207K3QZ0M1XA\""));
     assert!(html.contains("CONFIRM 7K3QZ0M1XA</strong>"));
@@ -165,7 +239,10 @@ fn the_code_page_leads_to_the_business_number_with_the_message_written() {
 #[test]
 fn every_answer_carries_every_header() {
     let expected = [
-        ("strict-transport-security", "max-age=63072000; includeSubDomains"),
+        (
+            "strict-transport-security",
+            "max-age=63072000; includeSubDomains",
+        ),
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
         ("cache-control", "no-store"),
@@ -180,13 +257,23 @@ fn every_answer_carries_every_header() {
             }
             assert!(response.headers().contains_key("permissions-policy"));
             let is_problem = wants_json && matches!(page, Page::Refused(_));
-            let media_type = if is_problem { "application/problem+json" } else { "text/html; charset=utf-8" };
+            let media_type = if is_problem {
+                "application/problem+json"
+            } else {
+                "text/html; charset=utf-8"
+            };
             assert_eq!(response.headers()["content-type"], media_type);
-            assert_eq!(response.headers().contains_key("allow"), matches!(page, Page::Refused(Refused::Method(_))));
+            assert_eq!(
+                response.headers().contains_key("allow"),
+                matches!(page, Page::Refused(Refused::Method(_)))
+            );
             assert!(!response.body().is_empty());
             let head = answer(page, frame, wants_json, true);
             assert!(head.body().is_empty());
-            assert_eq!((head.status(), head.headers()), (response.status(), response.headers()));
+            assert_eq!(
+                (head.status(), head.headers()),
+                (response.status(), response.headers())
+            );
         }
     });
     let broken = bare(StatusCode::SERVICE_UNAVAILABLE, bytes::Bytes::new());
@@ -198,7 +285,13 @@ fn every_answer_carries_every_header() {
 #[test]
 fn the_policy_allows_one_stylesheet_and_our_own_forms() {
     let policy = CONTENT_SECURITY_POLICY.as_str();
-    for part in ["default-src 'none'", "style-src 'sha256-", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"] {
+    for part in [
+        "default-src 'none'",
+        "style-src 'sha256-",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    ] {
         assert!(policy.contains(part), "{part}");
     }
     assert!(!policy.contains("unsafe"));
@@ -209,7 +302,11 @@ fn contrast(one: &str, other: &str) -> f64 {
     let luminance = |colour: &str| {
         let channel = |at: usize| {
             let value = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
-            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+            if value <= 0.04045 {
+                value / 12.92
+            } else {
+                ((value + 0.055) / 1.055).powf(2.4)
+            }
         };
         0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
     };
@@ -220,10 +317,19 @@ fn contrast(one: &str, other: &str) -> f64 {
 #[test]
 fn text_and_controls_stand_out_in_light_and_in_dark() {
     for theme in STYLE.lines().filter(|line| line.contains("--bg:")) {
-        let colour = |name: &str| theme.split(&format!("--{name}:")).nth(1).unwrap()[..7].to_owned();
+        let colour =
+            |name: &str| theme.split(&format!("--{name}:")).nth(1).unwrap()[..7].to_owned();
         for (front, back) in [
-            ("ink", "bg"), ("ink", "card"), ("soft", "bg"), ("soft", "card"), ("soft", "wash"), ("ink", "wash"),
-            ("accent", "bg"), ("accent", "card"), ("on", "accent"), ("alert", "card"),
+            ("ink", "bg"),
+            ("ink", "card"),
+            ("soft", "bg"),
+            ("soft", "card"),
+            ("soft", "wash"),
+            ("ink", "wash"),
+            ("accent", "bg"),
+            ("accent", "card"),
+            ("on", "accent"),
+            ("alert", "card"),
         ] {
             let ratio = contrast(&colour(front), &colour(back));
             assert!(ratio >= 4.5, "{front} on {back}: {ratio:.2}");
@@ -231,6 +337,9 @@ fn text_and_controls_stand_out_in_light_and_in_dark() {
         let ratio = contrast(&colour("edge"), &colour("card"));
         assert!(ratio >= 3.0, "edge: {ratio:.2}");
     }
-    assert_eq!(STYLE.lines().filter(|line| line.contains("--bg:")).count(), 2);
+    assert_eq!(
+        STYLE.lines().filter(|line| line.contains("--bg:")).count(),
+        2
+    );
     assert!(STYLE.contains(":focus-visible"));
 }

@@ -50,14 +50,22 @@ mod tests {
     ];
 
     fn without(missing: &str) -> Settings {
-        Settings::from_map(ALL.into_iter().filter(|name| *name != missing).map(|name| (name.to_owned(), "x".to_owned())).collect())
+        Settings::from_map(
+            ALL.into_iter()
+                .filter(|name| *name != missing)
+                .map(|name| (name.to_owned(), "x".to_owned()))
+                .collect(),
+        )
     }
 
     #[test]
     fn each_missing_setting_is_named() {
         assert!(Config::read(&without("none")).is_ok());
         for variable in ALL {
-            assert_eq!(Config::read(&without(variable)).map_err(|missing| missing.variable), Err(variable));
+            assert_eq!(
+                Config::read(&without(variable)).map_err(|missing| missing.variable),
+                Err(variable)
+            );
         }
     }
 }

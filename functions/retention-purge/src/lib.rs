@@ -21,6 +21,7 @@ use headgate_aws::messages::Messages;
 use headgate_aws::{Aws, AwsError, AwsSettings};
 use headgate_domain::lane::PURPOSES;
 use headgate_domain::record::SHARDS;
+use headgate_domain::retention;
 use headgate_domain::time::{Day, Timestamp};
 use headgate_lambda::clock::Clock;
 use headgate_lambda::log::{Field, Level, log};
@@ -34,7 +35,7 @@ pub use config::Config;
 use progress::Progress;
 
 /// Sweeping ends here, a minute before the function's own end; the next hour goes on.
-const SWEEP_TIME: Duration = Duration::from_secs(240);
+const SWEEP_TIME: Duration = Duration::from_mins(4);
 
 /// The function cannot start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,7 +90,10 @@ pub struct Manifest {
 impl Manifest {
     /// Whether the run changed anything, and so needs evidence.
     pub const fn changed_something(&self) -> bool {
-        !self.destroyed_days.is_empty() || !self.minted_days.is_empty() || self.minted_vault || self.swept > 0
+        !self.destroyed_days.is_empty()
+            || !self.minted_days.is_empty()
+            || self.minted_vault
+            || self.swept > 0
     }
 }
 
@@ -113,7 +117,12 @@ impl RetentionPurge {
         let config = Config::read(settings)?;
         let aws = Aws::new(&AwsSettings::new(settings.lookup())?)?;
         Ok(Self {
-            keyring: Keyring::new(&aws, &config.table_keys, &config.kms_key_data, &config.deployment),
+            keyring: Keyring::new(
+                &aws,
+                &config.table_keys,
+                &config.kms_key_data,
+                &config.deployment,
+            ),
             messages: Messages::new(&aws, &config.table_messages),
             controls: Controls::new(&aws, &config.table_controls),
             evidence: Evidence::new(&aws, &config.table_evidence),
@@ -158,7 +167,12 @@ impl RetentionPurge {
     }
 
     /// Mints what is missing of the vault key and of the days from today on.
-    async fn mint(&self, now: Timestamp, progress: &mut Progress, manifest: &mut Manifest) -> Result<(), PurgeError> {
+    async fn mint(
+        &self,
+        now: Timestamp,
+        progress: &mut Progress,
+        manifest: &mut Manifest,
+    ) -> Result<(), PurgeError> {
         if !progress.has_vault {
             manifest.minted_vault = self.keyring.mint_vault(now).await?;
             progress.has_vault = true;
@@ -173,12 +187,22 @@ impl RetentionPurge {
     }
 
     /// Destroys the due keys and looks for each of them again.
-    async fn destroy(&self, now: Timestamp, progress: &mut Progress, manifest: &mut Manifest) -> Result<(), PurgeError> {
+    async fn destroy(
+        &self,
+        now: Timestamp,
+        progress: &mut Progress,
+        manifest: &mut Manifest,
+    ) -> Result<(), PurgeError> {
         let mut days = Vec::new();
         if !progress.is_closed {
             // An earlier run may have ended after destroying and before its evidence.
             let open = self.evidence.open_purge().await?;
-            days.extend(open.iter().filter_map(|day| Day::parse(day).ok()));
+            let last_due = retention::days_to_destroy(now).last();
+            days.extend(
+                open.iter()
+                    .filter_map(|day| Day::parse(day).ok())
+                    .filter(|day| last_due.is_some_and(|last| *day <= last)),
+            );
         }
         let due = progress.to_destroy(now);
         for day in &due {
@@ -199,7 +223,9 @@ impl RetentionPurge {
         if !days.is_empty() {
             days.sort_unstable();
             manifest.destroyed_days = days.iter().map(Day::to_string).collect();
-            self.evidence.put_open_purge(&manifest.destroyed_days).await?;
+            self.evidence
+                .put_open_purge(&manifest.destroyed_days)
+                .await?;
             progress.is_closed = false;
             for day in &days {
                 self.keyring.destroy_day(*day).await?;
@@ -218,8 +244,15 @@ impl RetentionPurge {
     }
 
     /// Deletes the rows of the days whose keys are gone, page by page, as long as there is time.
-    async fn sweep(&self, now: Timestamp, progress: &mut Progress, manifest: &mut Manifest) -> Result<(), PurgeError> {
-        let Some(before) = progress.to_sweep(now) else { return Ok(()) };
+    async fn sweep(
+        &self,
+        now: Timestamp,
+        progress: &mut Progress,
+        manifest: &mut Manifest,
+    ) -> Result<(), PurgeError> {
+        let Some(before) = progress.to_sweep(now) else {
+            return Ok(());
+        };
         manifest.sweep_complete = false;
         let started = Instant::now();
         let config = match self.controls.config().await {
@@ -235,7 +268,10 @@ impl RetentionPurge {
             for lane in PURPOSES {
                 for shard in 0..SHARDS {
                     loop {
-                        let rows = self.messages.sweep(&number.id, lane, shard, before.start()).await?;
+                        let rows = self
+                            .messages
+                            .sweep(&number.id, lane, shard, before.start())
+                            .await?;
                         manifest.swept = manifest.swept.saturating_add(rows);
                         if rows == 0 {
                             break;
@@ -254,13 +290,17 @@ impl RetentionPurge {
 
     async fn record(&self, manifest: &Manifest) -> Result<(), PurgeError> {
         // A structure of texts and numbers always has a JSON form.
-        let json = serde_json::to_string(manifest).map_err(|_json| AwsError::new("recording the purge", "no JSON"))?;
+        let json = serde_json::to_string(manifest)
+            .map_err(|_json| AwsError::new("recording the purge", "no JSON"))?;
         self.evidence.record_purge(manifest.at, &json).await?;
         log(
             Level::Info,
             "purged",
             &[
-                ("destroyed_days", Field::count(manifest.destroyed_days.len())),
+                (
+                    "destroyed_days",
+                    Field::count(manifest.destroyed_days.len()),
+                ),
                 ("minted_days", Field::count(manifest.minted_days.len())),
                 ("swept", Field::count(manifest.swept)),
                 ("sweep_complete", Field::flag(manifest.sweep_complete)),

@@ -8,7 +8,10 @@ use retention_purge::RetentionPurge;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     start();
-    let purge = RetentionPurge::new(&Settings::from_environment(), system_clock()).await.map_err(|error| refuse_to_start(&error))?;
+    let purge = RetentionPurge::new(&Settings::from_environment(), system_clock())
+        .await
+        .map_err(|error| refuse_to_start(&error))?;
     let purge = &purge;
-    serve(move |event, _deadline| async move { purge.handle(event).await }).await
+    // Boxed: the layout of everything a run may wait for is more than the compiler follows here.
+    serve(move |event, _deadline| Box::pin(purge.handle(event))).await
 }

@@ -26,12 +26,16 @@ impl Progress {
     /// The days whose keys may be missing, today first; never a past day.
     pub(crate) fn to_mint(&self, now: Timestamp) -> Vec<Day> {
         let first = self.minted_through.map(|day| day.plus(1));
-        retention::days_to_mint(now).filter(|day| first.is_none_or(|first| *day >= first)).collect()
+        retention::days_to_mint(now)
+            .filter(|day| first.is_none_or(|first| *day >= first))
+            .collect()
     }
 
     /// The days whose keys may still exist and must not, oldest first.
     pub(crate) fn to_destroy(&self, now: Timestamp) -> Vec<Day> {
-        retention::days_to_destroy(now).filter(|day| self.destroyed_through.is_none_or(|done| *day > done)).collect()
+        retention::days_to_destroy(now)
+            .filter(|day| self.destroyed_through.is_none_or(|done| *day > done))
+            .collect()
     }
 
     /// The day before which rows must be gone, unless they are known to be.
@@ -43,7 +47,8 @@ impl Progress {
 
 /// The first day whose rows are kept: the one after the last whose key is gone.
 fn sweep_before(now: Timestamp) -> Day {
-    now.day().plus(1_i64.saturating_sub(retention::CONTENT_DAYS))
+    now.day()
+        .plus(1_i64.saturating_sub(retention::CONTENT_DAYS))
 }
 
 #[cfg(test)]
@@ -72,7 +77,11 @@ mod tests {
     fn a_run_in_the_same_day_has_nothing_to_do_and_the_next_day_one_of_each() {
         let after = done(now());
         let hour = now().plus_millis(HOUR);
-        assert!(after.to_mint(hour).is_empty() && after.to_destroy(hour).is_empty() && after.to_sweep(hour).is_none());
+        assert!(
+            after.to_mint(hour).is_empty()
+                && after.to_destroy(hour).is_empty()
+                && after.to_sweep(hour).is_none()
+        );
         let tomorrow = now().plus_millis(DAY);
         assert_eq!(after.to_mint(tomorrow), [now().day().plus(8)]);
         assert_eq!(after.to_destroy(tomorrow), [now().day().plus(1 - 90)]);
@@ -97,7 +106,14 @@ mod tests {
 
     #[test]
     fn rows_go_with_the_key_of_their_day() {
-        let last_destroyed = Progress::default().to_destroy(now()).last().copied().unwrap();
-        assert_eq!(Progress::default().to_sweep(now()), Some(last_destroyed.plus(1)));
+        let last_destroyed = Progress::default()
+            .to_destroy(now())
+            .last()
+            .copied()
+            .unwrap();
+        assert_eq!(
+            Progress::default().to_sweep(now()),
+            Some(last_destroyed.plus(1))
+        );
     }
 }

@@ -1,1 +1,1 @@
-//! placeholder
+//! Tests that look at Headgate as a whole; everything is in `tests/`.

@@ -9,7 +9,7 @@ const COLUMNS: usize = 96;
 const EIGHTHS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Draws the rate per half second, in messages a second; wider bins where the time does not fit.
-pub fn draw(times: &[Duration], limit: u32) -> String {
+pub(super) fn draw(times: &[Duration], limit: u32) -> String {
     let Some((first, last)) = times.iter().min().zip(times.iter().max()) else { return "  (nothing was sent)\n".to_owned() };
     let span = last.saturating_sub(*first).as_millis();
     let mut bin = 500_u128;

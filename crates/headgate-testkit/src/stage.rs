@@ -1,0 +1,116 @@
+//! A local cloud made from the real templates and furnished as `headgate setup` would.
+//!
+//! Owns the secrets of the tests. The configuration is config/headgate.toml with one change:
+//! everybody may attest, because there are no producer roles on one machine.
+
+use std::collections::BTreeMap;
+
+use headgate_aws::controls::Controls;
+use headgate_aws::keyring::Keyring;
+use headgate_aws::{Aws, AwsSettings};
+use headgate_domain::config::Config;
+use headgate_lambda::clock::system_clock;
+use local_cloud::{Calendar, LocalCloud, Options};
+use serde_json::json;
+
+use crate::events::hmac_hex;
+
+/// The app secret that signs notifications.
+pub const APP_SECRET: &str = "testkit-app-secret-0123456789abcdef";
+/// The token of the handshake.
+pub const VERIFY_TOKEN: &str = "testkit-verify-token";
+/// The token the sender would call Meta with.
+pub const GRAPH_TOKEN: &str = "testkit-graph-token";
+
+/// Not the default, so that it can be told from the product's name in what a function writes.
+const DEPLOYMENT: &str = "maple-stage";
+/// Nothing listens here: no test reaches Meta.
+const NOWHERE: &str = "http://127.0.0.1:9";
+/// The day a test starts may not be the day it ends.
+const DAYS: i64 = 2;
+
+/// A deployment to run functions in.
+pub struct Stage {
+    cloud: LocalCloud,
+}
+
+/// A deployment that is ready: secrets, configuration in force, keys minted.
+pub async fn stage() -> Stage {
+    let stage = Stage::empty().await;
+    stage.put_secrets().await;
+    let environment = stage.environment("IntakeFunction");
+    let setting = |name: &str| environment.get(name).expect("the template sets it");
+    let aws_settings = AwsSettings::new(|name| environment.get(name).cloned());
+    let aws = Aws::new(&aws_settings.unwrap()).unwrap();
+    let mut config = Config::from_toml(include_str!("../../../config/headgate.toml")).unwrap();
+    config.consents.attesters = vec!["*".to_owned()];
+    let controls = Controls::new(&aws, setting("HEADGATE_TABLE_CONTROLS"));
+    controls.put_config(&config, 1).await.unwrap();
+    let keyring = Keyring::new(
+        &aws,
+        setting("HEADGATE_TABLE_KEYS"),
+        setting("HEADGATE_KMS_KEY_DATA"),
+        setting("HEADGATE_DEPLOYMENT"),
+    );
+    let now = system_clock()();
+    keyring.mint_vault(now).await.unwrap();
+    for ahead in 0..DAYS {
+        keyring.mint_day(now.day().plus(ahead), now).await.unwrap();
+    }
+    stage
+}
+
+impl Stage {
+    /// A deployment as `sam deploy` leaves it: resources, and nothing in them.
+    pub async fn empty() -> Self {
+        let nested = include_str!("../../../infra/data.yaml");
+        let options = Options {
+            template: include_str!("../../../template.yaml").to_owned(),
+            nested: [("infra/data.yaml".to_owned(), nested.to_owned())].into(),
+            parameters: [("Deployment".to_owned(), DEPLOYMENT.to_owned())].into(),
+            data_dir: None,
+            first_port: None,
+            calendar: Calendar::system(),
+        };
+        let cloud = LocalCloud::start(options).await.expect("the local cloud starts");
+        Self { cloud }
+    }
+
+    /// The environment Lambda would give a function of the template.
+    pub fn environment(&self, function: &str) -> BTreeMap<String, String> {
+        let environment = self.cloud.function_environment(function);
+        let mut environment = environment.expect("the template has the function");
+        if let Some(graph) = environment.get_mut("HEADGATE_GRAPH_URL") {
+            NOWHERE.clone_into(graph);
+        }
+        environment
+    }
+
+    /// The services, for who wants to see what came of an event.
+    pub const fn cloud(&self) -> &LocalCloud {
+        &self.cloud
+    }
+
+    /// The tables and queues with this text in an item or message.
+    pub async fn places_with(&self, text: &str) -> Vec<String> {
+        let dump = self.cloud.dump().await.expect("the cloud can be read");
+        dump.into_iter()
+            .filter(|(place, content)| place.contains(text) || content.contains(text))
+            .map(|(place, _)| place)
+            .collect()
+    }
+
+    async fn put_secrets(&self) {
+        let webhook = json!({ "app_secrets": [APP_SECRET], "verify_tokens": [VERIFY_TOKEN] });
+        let proof = hmac_hex(APP_SECRET, GRAPH_TOKEN.as_bytes());
+        let graph = json!({ "access_token": GRAPH_TOKEN, "appsecret_proof": proof });
+        self.put_secret("WebhookSecret", &webhook.to_string()).await;
+        self.put_secret("GraphSendSecret", &graph.to_string()).await;
+    }
+
+    /// Sets a secret of infra/data.yaml.
+    pub async fn put_secret(&self, logical_id: &str, value: &str) {
+        let put = self.cloud.put_secret(logical_id, value).await;
+        put.expect("the template has the secret");
+    }
+}

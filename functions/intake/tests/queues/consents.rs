@@ -1,0 +1,96 @@
+//! Yes and no on the consents queue.
+
+use headgate_domain::identity::SubjectId;
+use serde_json::{Value, json};
+
+use crate::world::{PRODUCER, STRANGER, World};
+use crate::{consent, message};
+
+#[tokio::test]
+async fn only_an_attester_can_say_yes_for_somebody_and_anybody_can_say_no() {
+    let world = World::start().await;
+    let handle = async |id: &str, producer: &str, body: &Value| {
+        let response = world
+            .handle(vec![world.record(
+                "CONSENTS",
+                id,
+                producer,
+                &body.to_string(),
+            )])
+            .await;
+        assert!(response.batch_item_failures.is_empty());
+        world
+            .events()
+            .await
+            .into_iter()
+            .rfind(|event| event["id"] == body["id"])
+            .unwrap()
+    };
+    let refused = handle(
+        "s-1",
+        STRANGER,
+        &consent("given", &json!("marketing"), "c-1"),
+    )
+    .await;
+    assert_eq!(
+        (&refused["type"], &refused["data"]["code"]),
+        (&json!("consent.refused"), &json!("not_attested"))
+    );
+    let own_channel = {
+        let mut body = consent("given", &json!("marketing"), "c-2");
+        body["method"] = json!("keyword");
+        handle("s-2", PRODUCER, &body).await
+    };
+    assert_eq!(
+        (&own_channel["data"]["code"], &own_channel["data"]["field"]),
+        (&json!("malformed"), &json!("method"))
+    );
+    assert_eq!(
+        own_channel["data"]["message"],
+        "The record does not follow headgate.consent/1."
+    );
+
+    let given = handle(
+        "s-3",
+        PRODUCER,
+        &consent("given", &json!(["marketing", "utility"]), "c-3"),
+    )
+    .await;
+    assert_eq!(given["type"], "subject.opted_in");
+    let mut withdrawn = consent("withdrawn", &json!("marketing"), "c-4");
+    withdrawn["to"] = json!({ "subject": given["subject"] });
+    withdrawn["method"] = json!("link");
+    let out = handle("s-4", STRANGER, &withdrawn).await;
+    assert_eq!(
+        (&out["type"], &out["data"]["purpose"]),
+        (&json!("subject.opted_out"), &json!("marketing"))
+    );
+    assert!(out["data"].get("unsubscribe_url").is_none());
+    assert_eq!(
+        world
+            .answer("MARKETING", "s-5", &message("marketing", "o-1"))
+            .await["data"]["code"],
+        "suppressed"
+    );
+    assert_eq!(
+        world
+            .answer("UTILITY", "s-6", &message("utility", "o-2"))
+            .await["type"],
+        "message.accepted"
+    );
+
+    let mut old = consent("given", &json!("marketing"), "c-5");
+    old["occurred_at"] = json!(world.now().plus_millis(-86_400_000));
+    let superseded = handle("s-7", PRODUCER, &old).await;
+    assert_eq!(
+        (&superseded["type"], &superseded["data"]["code"]),
+        (&json!("consent.refused"), &json!("superseded"))
+    );
+
+    let mut nobody = consent("withdrawn", &json!("marketing"), "c-6");
+    nobody["to"] = json!({ "subject": SubjectId::from_random([9; 16]).as_str() });
+    assert_eq!(
+        handle("s-8", PRODUCER, &nobody).await["data"]["code"],
+        "unknown_subject"
+    );
+}

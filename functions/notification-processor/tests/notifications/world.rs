@@ -1,0 +1,378 @@
+//! The function with the template's own tables, queues and keys, and a look behind it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use headgate_aws::consents::{Consents, Statement};
+use headgate_aws::controls::Controls;
+use headgate_aws::keyring::Keyring;
+use headgate_aws::ledger::Ledger;
+use headgate_aws::messages::{Messages, Record, body_place_key};
+use headgate_aws::peppers::pepper;
+use headgate_aws::subjects::{ConsentRequests, Subjects};
+use headgate_aws::suppression::Suppression;
+use headgate_aws::{Aws, AwsSettings};
+use headgate_domain::config::Config;
+use headgate_domain::consent::{Action, State as Stands, Subject};
+use headgate_domain::identity::{Identifier, Phone, SubjectId};
+use headgate_domain::lane::Purpose;
+use headgate_domain::outbound::Payload;
+use headgate_domain::record::{RecordRef, State, ulid};
+use headgate_domain::sealing::Place;
+use headgate_domain::time::Timestamp;
+use headgate_lambda::batch::{BatchResponse, SqsEvent, SqsRecord, SystemAttributes};
+use headgate_lambda::clock::system_clock;
+use headgate_lambda::settings::Settings;
+use local_cloud::{Calendar, LocalCloud, Options};
+use notification_processor::NotificationProcessor;
+use serde_json::{Map, Value, json};
+
+/// The phone number id of the configuration.
+pub(crate) const NUMBER: &str = "106540352242922";
+
+const CONFIG: &str = r#"
+[controller]
+name = "Maple Outfitters"
+privacy_contact = "privacy@maple.example"
+[[numbers]]
+id = "106540352242922"
+alias = "main"
+display = "+16135550199"
+portfolio = "portfolio-1"
+[events]
+inbound_numbers = false
+"#;
+
+/// A running function and what it stands on.
+pub(crate) struct World {
+    cloud: LocalCloud,
+    settings: Settings,
+    aws: Aws,
+    function: NotificationProcessor,
+    consents: Consents,
+}
+
+impl World {
+    /// Starts everything, with keys and a configuration in place.
+    pub(crate) async fn start() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
+        let cloud = LocalCloud::start(Options {
+            template: read("template.yaml"),
+            nested: [("infra/data.yaml".to_owned(), read("infra/data.yaml"))].into(),
+            parameters: BTreeMap::new(),
+            data_dir: None,
+            first_port: None,
+            calendar: Calendar::system(),
+        })
+        .await
+        .unwrap();
+        let settings = Settings::from_map(
+            cloud
+                .function_environment("NotificationProcessorFunction")
+                .unwrap(),
+        );
+        let aws = Aws::new(&AwsSettings::new(settings.lookup()).unwrap()).unwrap();
+        let name = |variable| settings.name(variable).unwrap();
+        Controls::new(&aws, name("HEADGATE_TABLE_CONTROLS"))
+            .put_config(&Config::from_toml(CONFIG).unwrap(), 1)
+            .await
+            .unwrap();
+        let deployment = name("HEADGATE_DEPLOYMENT");
+        let keyring = Keyring::new(
+            &aws,
+            name("HEADGATE_TABLE_KEYS"),
+            name("HEADGATE_KMS_KEY_DATA"),
+            deployment,
+        );
+        let now = system_clock()();
+        keyring.mint_vault(now).await.unwrap();
+        for ahead in -1..2 {
+            keyring.mint_day(now.day().plus(ahead), now).await.unwrap();
+        }
+        let identity = pepper(&aws, name("HEADGATE_KMS_MAC_IDENTITY"), deployment)
+            .await
+            .unwrap();
+        let suppression = pepper(&aws, name("HEADGATE_KMS_MAC_SUPPRESSION"), deployment)
+            .await
+            .unwrap();
+        let subjects = Subjects::new(
+            &aws,
+            name("HEADGATE_TABLE_SUBJECTS"),
+            keyring,
+            Arc::new(identity),
+        );
+        let consents = Consents::new(
+            subjects,
+            Suppression::new(&aws, name("HEADGATE_TABLE_SUPPRESSION")),
+            Ledger::new(&aws, name("HEADGATE_TABLE_CONSENT_LEDGER")),
+            Arc::new(suppression),
+        );
+        let function = NotificationProcessor::new(&settings, system_clock())
+            .await
+            .unwrap();
+        Self {
+            cloud,
+            settings,
+            aws,
+            function,
+            consents,
+        }
+    }
+
+    /// The time the function goes by.
+    pub(crate) fn now(&self) -> Timestamp {
+        system_clock()()
+    }
+
+    /// The keys.
+    pub(crate) fn keyring(&self) -> &Keyring {
+        self.consents.subjects().keyring()
+    }
+
+    /// The messages table.
+    pub(crate) fn messages(&self) -> Messages {
+        Messages::new(
+            &self.aws,
+            self.settings.name("HEADGATE_TABLE_MESSAGES").unwrap(),
+        )
+    }
+
+    /// The consent requests.
+    pub(crate) fn requests(&self) -> ConsentRequests {
+        ConsentRequests::new(
+            &self.aws,
+            self.settings.name("HEADGATE_TABLE_SUBJECTS").unwrap(),
+        )
+    }
+
+    /// Hands bodies over as one batch, received for the given time.
+    pub(crate) async fn deliver(&self, bodies: &[String], receive: u32) -> BatchResponse {
+        let records = bodies.iter().enumerate().map(|(index, body)| SqsRecord {
+            message_id: format!("m{index}"),
+            body: body.clone(),
+            attributes: SystemAttributes {
+                approximate_receive_count: Some(receive.to_string()),
+                ..SystemAttributes::default()
+            },
+            ..SqsRecord::default()
+        });
+        self.function
+            .handle(SqsEvent {
+                records: records.collect(),
+            })
+            .await
+    }
+
+    /// Hands one body over and expects that it is consumed.
+    pub(crate) async fn consume(&self, body: &str) {
+        assert!(
+            self.deliver(&[body.to_owned()], 1)
+                .await
+                .batch_item_failures
+                .is_empty()
+        );
+    }
+
+    /// A subject by number.
+    pub(crate) async fn subject(&self, phone: &str) -> SubjectId {
+        let phone = Identifier::from(Phone::parse(phone).unwrap());
+        self.consents
+            .subjects()
+            .find_or_create(&[phone], self.now())
+            .await
+            .unwrap()
+    }
+
+    /// What is known of a subject.
+    pub(crate) async fn person(&self, subject: &SubjectId) -> Subject {
+        self.consents
+            .subjects()
+            .load(subject)
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    /// Where a person stands with marketing.
+    pub(crate) async fn marketing(&self, phone: &str) -> Option<Stands> {
+        let subject = self.subject(phone).await;
+        self.person(&subject)
+            .await
+            .consent(Purpose::Marketing)
+            .map(|consent| consent.state)
+    }
+
+    /// What a suppression entry of a number covers.
+    pub(crate) async fn suppressed(&self, phone: &str) -> Vec<Purpose> {
+        let key = self
+            .consents
+            .suppression_key(&Identifier::from(Phone::parse(phone).unwrap()));
+        let found = self
+            .consents
+            .suppression()
+            .covering(&[key.as_str().to_owned()])
+            .await
+            .unwrap();
+        found
+            .into_iter()
+            .flat_map(|(_key, purposes)| purposes)
+            .collect()
+    }
+
+    /// How many facts the ledger holds.
+    pub(crate) async fn ledger(&self) -> usize {
+        let mut count = 0;
+        for shard in 0..16 {
+            count += self
+                .consents
+                .ledger()
+                .entries(shard, 0)
+                .await
+                .unwrap()
+                .len();
+        }
+        count
+    }
+
+    /// Records a yes, as a shop's form would.
+    pub(crate) async fn opt_in(&self, phone: &str, at: Timestamp) {
+        let statement = Statement {
+            subject: self.subject(phone).await,
+            purpose: Purpose::Marketing,
+            action: Action::Given,
+            at,
+            method: "web_checkbox".into(),
+            notice: Some("Yes, write to me".into()),
+            locale: None,
+            evidence: Some(b"{}".to_vec()),
+            actor: None,
+        };
+        assert!(
+            self.consents
+                .record(&statement, self.now())
+                .await
+                .unwrap()
+                .in_force
+        );
+    }
+
+    /// Puts a record into the outbox, accepted by Meta.
+    pub(crate) async fn record(&self, phone: &str, purpose: Purpose, id: u8) -> RecordRef {
+        let now = self.now();
+        let subject = self.subject(phone).await;
+        let reference = RecordRef {
+            number: NUMBER.into(),
+            lane: purpose,
+            shard: 0,
+            ulid: ulid(now, [id; 10]),
+        };
+        let payload = Payload {
+            phone: Some(phone.into()),
+            bsuid: None,
+            suppression: Vec::new(),
+            message: Map::new(),
+            id: format!("order-{id}"),
+            reference: Some("customer-7".into()),
+            basis: json!({ "kind": "consent" }),
+        };
+        let salt = self.keyring().salt(&subject).await.unwrap();
+        let key = body_place_key(&reference);
+        let place = Place {
+            table: "messages",
+            key: &key,
+            field: "body",
+        };
+        let body = self
+            .keyring()
+            .seal_content(now.day(), &salt, &place, &payload.to_bytes())
+            .await
+            .unwrap();
+        let record = Record {
+            reference: reference.clone(),
+            state: State::Accepted,
+            attempt: 1,
+            subject,
+            purpose,
+            campaign: Some("autumn".into()),
+            template: Some("autumn_sale".into()),
+            consent_event: None,
+            producer: "producer".into(),
+            accepted_at: now,
+            not_before: None,
+            expires_at: now.plus_millis(1_000_000),
+            day: now.day(),
+            body,
+        };
+        self.messages().put(&record).await.unwrap();
+        reference
+    }
+
+    /// The state of a record.
+    pub(crate) async fn state(&self, reference: &RecordRef) -> State {
+        self.messages()
+            .load(std::slice::from_ref(reference))
+            .await
+            .unwrap()[0]
+            .state
+    }
+
+    /// The messages of a queue, by the end of its name.
+    pub(crate) async fn queue(&self, name: &str) -> Vec<Value> {
+        let dump = self.cloud.dump().await.unwrap();
+        dump.iter()
+            .filter(|(place, _text)| {
+                place.starts_with("queue ")
+                    && place
+                        .split(' ')
+                        .nth(1)
+                        .is_some_and(|queue| queue.ends_with(name))
+            })
+            .map(|(_place, text)| {
+                serde_json::Deserializer::from_str(text)
+                    .into_iter()
+                    .next()
+                    .unwrap()
+                    .unwrap()
+            })
+            .collect()
+    }
+
+    /// The app events of a type.
+    pub(crate) async fn events(&self, kind: &str) -> Vec<Value> {
+        let mut events = self.queue("app-events").await;
+        events.retain(|event| event["type"] == kind);
+        events
+    }
+
+    /// Everything that is stored or queued, as text.
+    pub(crate) async fn everything(&self) -> String {
+        self.cloud
+            .dump()
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|(place, text)| format!("{place} {text}\n"))
+            .collect()
+    }
+}
+
+/// A body with the given updates under `messages`, `statuses` or another member.
+pub(crate) fn body(member: &str, updates: &[Value]) -> String {
+    json!({ "object": "whatsapp_business_account", "entry": [{ "id": "300", "changes": [{ "field": "messages", "value": {
+        "metadata": { "phone_number_id": NUMBER }, "messaging_product": "whatsapp", member: updates } }] }] })
+    .to_string()
+}
+
+/// A text message.
+pub(crate) fn text(from: &str, wamid: &str, at: Timestamp, text: &str) -> Value {
+    json!({ "from": from.trim_start_matches('+'), "id": wamid, "timestamp": at.seconds().to_string(), "type": "text", "text": { "body": text } })
+}
+
+/// A delivery status.
+pub(crate) fn status(opaque: &str, word: &str, at: Timestamp, code: Option<u32>) -> Value {
+    let errors = code.map(|code| json!([{ "code": code }]));
+    json!({ "id": format!("wamid.{}", opaque.replace('.', "")), "status": word, "timestamp": at.seconds().to_string(),
+        "recipient_id": "16135550100", "biz_opaque_callback_data": opaque, "errors": errors })
+}

@@ -1,0 +1,439 @@
+//! The public pages against the local cloud: what a request leaves behind, and what it must not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::large_futures,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    reason = "tests may fail loudly"
+)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use headgate_aws::controls::Controls;
+use headgate_aws::keyring::Keyring;
+use headgate_aws::peppers::pepper;
+use headgate_aws::subjects::Subjects;
+use headgate_aws::{Aws, AwsSettings};
+use headgate_domain::config::Config;
+use headgate_domain::identity::{Pepper, SubjectId};
+use headgate_domain::lane::Purpose;
+use headgate_domain::time::{HOUR, Timestamp};
+use headgate_domain::{link, optin_code};
+use headgate_lambda::settings::Settings;
+use http::{Request, Response, StatusCode};
+use local_cloud::{Calendar, LocalCloud, Options};
+use privacy_web::PrivacyWeb;
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const HEADERS: [&str; 8] = [
+    "strict-transport-security",
+    "x-content-type-options",
+    "referrer-policy",
+    "cache-control",
+    "x-robots-tag",
+    "permissions-policy",
+    "content-security-policy",
+    "content-type",
+];
+
+struct World {
+    cloud: LocalCloud,
+    environment: BTreeMap<String, String>,
+    aws: Aws,
+    pages: PrivacyWeb,
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_seconds(1_795_000_000)
+}
+
+impl World {
+    async fn new(mut environment_change: impl FnMut(&mut BTreeMap<String, String>)) -> Self {
+        let nested = [(
+            "infra/data.yaml".to_owned(),
+            include_str!("../../../infra/data.yaml").to_owned(),
+        )]
+        .into();
+        let options = Options {
+            template: include_str!("../../../template.yaml").to_owned(),
+            nested,
+            parameters: BTreeMap::new(),
+            data_dir: None,
+            first_port: None,
+            calendar: Calendar::at_fixed_morning(),
+        };
+        headgate_lambda::log::capture(Arc::new(|_line| {}));
+        let cloud = LocalCloud::start(options).await.unwrap();
+        let mut environment = cloud.function_environment("PrivacyWebFunction").unwrap();
+        environment.insert(
+            "HEADGATE_PRIVACY_URL".to_owned(),
+            "https://privacy.maple.example/v1/".to_owned(),
+        );
+        environment_change(&mut environment);
+        let settings = Settings::from_map(environment.clone());
+        let aws = Aws::new(&AwsSettings::new(settings.lookup()).unwrap()).unwrap();
+        let pages = PrivacyWeb::new(&settings, Arc::new(now)).await.unwrap();
+        Self {
+            cloud,
+            environment,
+            aws,
+            pages,
+        }
+    }
+
+    async fn with_configuration() -> Self {
+        let world = Self::new(|_| {}).await;
+        let config = Config::from_toml(include_str!("../../../config/headgate.toml")).unwrap();
+        Controls::new(&world.aws, &world.environment["HEADGATE_TABLE_CONTROLS"])
+            .put_config(&config, 1)
+            .await
+            .unwrap();
+        world
+    }
+
+    async fn send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Response<Bytes> {
+        let mut request = Request::builder().method(method).uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.pages
+            .handle(request.body(Bytes::from(body.to_owned())).unwrap())
+            .await
+    }
+
+    async fn get(&self, target: &str) -> Response<Bytes> {
+        self.send("GET", target, &[("accept", "text/html")], "")
+            .await
+    }
+
+    async fn post(&self, target: &str, body: &str) -> Response<Bytes> {
+        self.send(
+            "POST",
+            target,
+            &[
+                ("content-type", FORM),
+                ("sec-fetch-site", "same-origin"),
+                ("origin", "null"),
+            ],
+            body,
+        )
+        .await
+    }
+
+    async fn links(&self) -> Pepper {
+        pepper(
+            &self.aws,
+            &self.environment["HEADGATE_KMS_MAC_LINKS"],
+            &self.environment["HEADGATE_DEPLOYMENT"],
+        )
+        .await
+        .unwrap()
+    }
+
+    async fn token(&self, subject: &SubjectId) -> String {
+        link::token(
+            &self.links().await,
+            &self.environment["HEADGATE_DEPLOYMENT"],
+            subject,
+        )
+    }
+
+    /// Everything stored and queued, without the configuration.
+    async fn traces(&self) -> Vec<String> {
+        let dump = self.cloud.dump().await.unwrap();
+        dump.into_iter()
+            .map(|(place, text)| format!("{place} {text}"))
+            .filter(|line| !line.contains("/config/current"))
+            .collect()
+    }
+}
+
+fn text(response: &Response<Bytes>) -> &str {
+    std::str::from_utf8(response.body()).unwrap()
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    text.split(before)
+        .nth(1)
+        .unwrap()
+        .split(after)
+        .next()
+        .unwrap()
+}
+
+fn subject() -> SubjectId {
+    SubjectId::from_random([7; 16])
+}
+
+#[tokio::test]
+async fn the_form_leaves_a_request_that_only_the_code_redeems_and_no_number() {
+    let world = World::with_configuration().await;
+    let page = world
+        .get("/opt-in?purpose=marketing,utility&lang=zh-Hant")
+        .await;
+    assert_eq!(page.status(), StatusCode::OK);
+    let wording = between(text(&page), "name=\"wording\" value=\"", "\"");
+    let body = format!("lang=zh-Hant&wording={wording}&purpose=marketing");
+    let answer = world.post("/opt-in?purpose=marketing,utility", &body).await;
+    assert_eq!(answer.status(), StatusCode::OK, "{}", text(&answer));
+    let code = between(
+        text(&answer),
+        "https://wa.me/16135550100?text=CONFIRM%20",
+        "\"",
+    );
+
+    let traces = world.traces().await;
+    assert_eq!(traces.len(), 1, "one request, nothing queued, no keys");
+    assert!(!traces[0].contains(code), "the code itself is not stored");
+    let keyring = Keyring::new(
+        &world.aws,
+        &world.environment["HEADGATE_TABLE_KEYS"],
+        &world.environment["HEADGATE_KMS_KEY_DATA"],
+        "d",
+    );
+    let subjects = Subjects::new(
+        &world.aws,
+        &world.environment["HEADGATE_TABLE_SUBJECTS"],
+        keyring,
+        Arc::new(Pepper::new([1; 32])),
+    );
+    let hash = optin_code::hash(&optin_code::find_in(&format!("confirm {code}")).unwrap());
+    assert!(
+        subjects
+            .use_request(&hash, now().plus_millis(72 * HOUR), "late")
+            .await
+            .unwrap()
+            .is_none(),
+        "72 hours are the end"
+    );
+    let request = subjects
+        .use_request(&hash, now().plus_millis(71 * HOUR), "m1")
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(request.purposes, [Purpose::Marketing]);
+    assert_eq!(request.locale, "zh-Hant");
+    assert!(
+        request.notice.contains("Maple Outfitters")
+            && request.notice.contains("[x] 最新消息與優惠")
+    );
+    assert!(request.notice.contains("[ ] 訂單與預約的更新"));
+}
+
+#[tokio::test]
+async fn a_form_without_a_tick_or_with_an_old_wording_is_shown_again() {
+    let world = World::with_configuration().await;
+    let page = world.get("/opt-in").await;
+    let wording = between(text(&page), "name=\"wording\" value=\"", "\"").to_owned();
+    for body in [
+        format!("wording={wording}"),
+        "wording=old&purpose=marketing".to_owned(),
+        "purpose=marketing".to_owned(),
+    ] {
+        let answer = world.post("/opt-in", &body).await;
+        assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+        assert!(text(&answer).contains("role=\"alert\""));
+    }
+    assert!(world.traces().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_scanner_that_opens_every_link_changes_nothing() {
+    let world = World::with_configuration().await;
+    let token = world.token(&subject()).await;
+    for method in ["GET", "HEAD"] {
+        for target in [
+            "/opt-in",
+            "/opt-in?purpose=marketing",
+            "/privacy",
+            &format!("/u/{token}"),
+            &format!("/u/{token}?scope=everything"),
+        ] {
+            let answer = world
+                .send(method, target, &[], "purpose=marketing&scope=everything")
+                .await;
+            assert_eq!(answer.status(), StatusCode::OK, "{method} {target}");
+            assert_eq!(answer.body().is_empty(), method == "HEAD");
+        }
+    }
+    assert!(world.traces().await.is_empty());
+}
+
+#[tokio::test]
+async fn one_button_withdraws_and_the_record_is_on_the_queue_before_the_page_says_so() {
+    let world = World::with_configuration().await;
+    let token = world.token(&subject()).await;
+    for (body, purposes) in [
+        ("scope=marketing", vec![Purpose::Marketing]),
+        (
+            "scope=everything",
+            vec![Purpose::Marketing, Purpose::Utility],
+        ),
+    ] {
+        let answer = world.post(&format!("/u/{token}"), body).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        let traces = world.traces().await;
+        let line = traces
+            .iter()
+            .find(|line| {
+                line.contains(&format!(
+                    "\"purpose\":{}",
+                    serde_json::to_string(&purposes).unwrap()
+                ))
+            })
+            .unwrap();
+        assert!(
+            line.contains("queue ")
+                && line.contains(subject().as_str())
+                && line.contains("withdrawn")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_forged_link_and_an_unknown_address_are_told_the_same() {
+    let world = World::with_configuration().await;
+    let mut forged = world.token(&subject()).await;
+    forged.pop();
+    let nowhere = world.get("/nowhere").await;
+    for target in [
+        format!("/u/{forged}"),
+        "/u/x".to_owned(),
+        format!("/u/{}", "a".repeat(5_000)),
+    ] {
+        let got = world.get(&target).await;
+        let posted = world.post(&target, "scope=everything").await;
+        assert_eq!(
+            (got.status(), got.body()),
+            (StatusCode::NOT_FOUND, nowhere.body())
+        );
+        assert_eq!(
+            (posted.status(), posted.body()),
+            (StatusCode::NOT_FOUND, nowhere.body())
+        );
+    }
+    assert!(world.traces().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_no_is_possible_while_the_configuration_cannot_be_read() {
+    let world = World::new(|_| {}).await;
+    let token = world.token(&subject()).await;
+    assert_eq!(
+        world.get("/opt-in").await.status(),
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    assert_eq!(
+        world.get("/privacy").await.status(),
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    assert_eq!(
+        world.get(&format!("/u/{token}")).await.status(),
+        StatusCode::OK
+    );
+    assert_eq!(
+        world.post(&format!("/u/{token}"), "").await.status(),
+        StatusCode::OK
+    );
+    assert_eq!(world.traces().await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_not_durable_is_not_confirmed() {
+    let world = World::new(|environment| {
+        environment.insert(
+            "HEADGATE_QUEUE_CONSENTS_URL".to_owned(),
+            "http://127.0.0.1/000000000000/no-such-queue".to_owned(),
+        );
+    })
+    .await;
+    let token = world.token(&subject()).await;
+    let answer = world.post(&format!("/u/{token}"), "").await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(text(&answer).contains("Nothing was changed"));
+}
+
+#[tokio::test]
+async fn every_route_and_every_refusal_carries_the_headers_and_repeats_nothing() {
+    let world = World::with_configuration().await;
+    let token = world.token(&subject()).await;
+    let attack = "%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E";
+    let link = format!("/u/{token}");
+    let attacks = [
+        (
+            "GET",
+            format!("/opt-in?purpose={attack}&lang={attack}"),
+            200,
+        ),
+        ("GET", format!("/privacy?lang={attack}"), 200),
+        ("GET", format!("{link}?lang={attack}"), 200),
+        ("GET", format!("/{attack}"), 404),
+        ("GET", format!("/u/{attack}"), 404),
+        ("PUT", link.clone(), 405),
+        ("DELETE", "/opt-in".to_owned(), 405),
+        ("POST", "/privacy".to_owned(), 405),
+    ];
+    for (method, target, status) in attacks {
+        for accept in ["text/html", "application/json"] {
+            let answer = world
+                .send(
+                    method,
+                    &target,
+                    &[
+                        ("accept", accept),
+                        ("content-type", FORM),
+                        ("accept-language", "\"><script>"),
+                    ],
+                    "",
+                )
+                .await;
+            assert_eq!(answer.status().as_u16(), status, "{method} {target}");
+            for header in HEADERS {
+                assert!(
+                    answer.headers().contains_key(header),
+                    "{method} {target} {header}"
+                );
+            }
+            assert!(!text(&answer).contains("<script") && !text(&answer).contains("alert(1)"));
+            let is_problem = status >= 400 && accept == "application/json";
+            assert_eq!(
+                answer.headers()["content-type"] == "application/problem+json",
+                is_problem
+            );
+        }
+    }
+    for target in ["/opt-in", link.as_str()] {
+        let large = "a".repeat(4 * 1024 + 1);
+        for (headers, body, status) in [
+            (vec![("content-type", FORM)], large.as_str(), 413),
+            (vec![("content-type", "application/json")], "{}", 415),
+            (vec![], "", 415),
+            (
+                vec![("content-type", FORM), ("sec-fetch-site", "cross-site")],
+                "scope=everything",
+                403,
+            ),
+            (
+                vec![("content-type", FORM), ("origin", "https://evil.example")],
+                "scope=everything",
+                403,
+            ),
+        ] {
+            let answer = world.send("POST", target, &headers, body).await;
+            assert_eq!(answer.status().as_u16(), status, "{target}");
+            for header in HEADERS {
+                assert!(answer.headers().contains_key(header), "{target} {header}");
+            }
+        }
+    }
+    assert!(world.traces().await.is_empty());
+}
