@@ -381,9 +381,8 @@ impl Messages {
         if !failure.is("ConditionalCheckFailedException") {
             return Err(failure);
         }
-        let existing = error.as_service_error().and_then(|e| match e {
-            aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(e) => e.item(),
-            _ => None,
+        let existing = error.as_service_error().and_then(|e| {
+            if let aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(e) = e { e.item() } else { None }
         });
         let Some((item, record)) = existing.and_then(|item| Some((item, record_of(item)?))) else {
             return Ok(Settled::Absent);

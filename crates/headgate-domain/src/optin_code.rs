@@ -46,12 +46,7 @@ pub fn find_in(text: &str) -> Option<String> {
     let mut code = String::with_capacity(LENGTH);
     for word in words {
         let word = word.trim_matches(|c: char| !c.is_alphanumeric());
-        code.extend(
-            word.chars()
-                .map(canonical)
-                .collect::<Option<String>>()?
-                .chars(),
-        );
+        code.push_str(&word.chars().map(canonical).collect::<Option<String>>()?);
         if code.len() >= LENGTH {
             break;
         }

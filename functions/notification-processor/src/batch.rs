@@ -259,12 +259,14 @@ async fn take(
         let result = survive(async {
             match step {
                 Step::Status(status) => {
-                    statuses::settle(ports, config, status, unit.again, now).await
+                    Box::pin(statuses::settle(ports, config, status, unit.again, now)).await
                 }
                 Step::Inbound(message, index) => {
-                    inbound::receive(ports, config, message, *index, now).await
+                    Box::pin(inbound::receive(ports, config, message, *index, now)).await
                 }
-                Step::Preference(preference) => preferences::note(ports, preference, now).await,
+                Step::Preference(preference) => {
+                    Box::pin(preferences::note(ports, preference, now)).await
+                }
             }
         })
         .await;

@@ -11,6 +11,7 @@ mod batch;
 mod config;
 mod content;
 mod failed;
+mod hearing;
 mod inbound;
 mod notices;
 mod outcome;

@@ -13,5 +13,6 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         Ok(processor) => processor,
         Err(why) => return Err(refuse_to_start(&why)),
     };
-    serve(async |event, _deadline| Ok::<_, &'static str>(processor.handle(event).await)).await
+    serve(async |event, _deadline| Ok::<_, &'static str>(Box::pin(processor.handle(event)).await))
+        .await
 }

@@ -22,7 +22,7 @@ use headgate_domain::record::{RecordRef, State, ulid};
 use headgate_domain::sealing::Place;
 use headgate_domain::time::Timestamp;
 use headgate_lambda::batch::{BatchResponse, SqsEvent, SqsRecord, SystemAttributes};
-use headgate_lambda::clock::system_clock;
+use headgate_lambda::clock::{Clock, system_clock};
 use headgate_lambda::settings::Settings;
 use local_cloud::{Calendar, LocalCloud, Options};
 use notification_processor::NotificationProcessor;
@@ -51,6 +51,7 @@ pub(crate) struct World {
     aws: Aws,
     function: NotificationProcessor,
     consents: Consents,
+    clock: Clock,
 }
 
 impl World {
@@ -118,12 +119,13 @@ impl World {
             aws,
             function,
             consents,
+            clock: system_clock(),
         }
     }
 
     /// The time the function goes by.
     pub(crate) fn now(&self) -> Timestamp {
-        system_clock()()
+        (self.clock)()
     }
 
     /// The keys.
@@ -352,8 +354,8 @@ impl World {
             .dump()
             .await
             .unwrap()
-            .into_iter()
-            .map(|(place, text)| format!("{place} {text}\n"))
+            .iter()
+            .flat_map(|(place, text)| [place.as_str(), " ", text, "\n"])
             .collect()
     }
 }

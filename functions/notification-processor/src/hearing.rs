@@ -1,0 +1,288 @@
+//! What a message says about being written to: no, yes again, or yes to our opt-in page.
+//!
+//! Owns the reading of words and buttons and what each may change. The person's own text is read
+//! and not kept: what proves an act is the pseudonym of the message and a term of our list.
+
+use headgate_domain::consent::{Action, Consent, State, Subject};
+use headgate_domain::event::Event;
+use headgate_domain::identity::Pseudonym;
+use headgate_domain::lane::Purpose;
+use headgate_domain::optin_code;
+use headgate_domain::optout::{Context, Intent, Scope, classify};
+use headgate_domain::time::Timestamp;
+use headgate_redact::Personal;
+use headgate_webhook::notification::Inbound;
+use serde_json::json;
+
+use crate::config::Ports;
+use crate::outcome::Failure;
+use crate::says::{Said, say};
+
+/// How a person says something with a word of theirs.
+const KEYWORD: &str = "keyword";
+/// How a person says something with a button of ours.
+const QUICK_REPLY: &str = "quick_reply";
+
+/// A message that is being listened to.
+pub(crate) struct Heard<'a> {
+    pub(crate) ports: &'a Ports,
+    pub(crate) inbound: &'a Inbound,
+    pub(crate) person: &'a Subject,
+    pub(crate) name: &'a Pseudonym,
+    pub(crate) now: Timestamp,
+}
+
+impl Heard<'_> {
+    /// Records what the message says about being written to.
+    pub(crate) async fn consent(&self) -> Result<Vec<Event>, Failure> {
+        let Some(method) = method(&self.inbound.kind) else {
+            return Ok(Vec::new());
+        };
+        match intent(self.inbound) {
+            Intent::OptOut { scope, keyword } => self.opt_out(scope, &keyword, method).await,
+            Intent::OptIn { keyword } => self.opt_in(&keyword, method).await,
+            Intent::Help
+            | Intent::AccessRequest
+            | Intent::ErasureRequest
+            | Intent::DoNotSell
+            | Intent::Ask
+            | Intent::None => self.confirmation().await,
+        }
+    }
+
+    async fn opt_out(
+        &self,
+        scope: Scope,
+        keyword: &str,
+        method: &str,
+    ) -> Result<Vec<Event>, Failure> {
+        let purposes: &[Purpose] = match scope {
+            Scope::Marketing => &[Purpose::Marketing],
+            Scope::All => &[Purpose::Marketing, Purpose::Utility],
+        };
+        let mut events = Vec::new();
+        for purpose in purposes {
+            let said = self.said(Action::Withdrawn, method, keyword);
+            events.extend(say(self.ports, &said, *purpose, self.now).await?);
+        }
+        Ok(events)
+    }
+
+    /// A word like START re-opens what a word like STOP closed, and nothing else: by itself it is
+    /// no consent, because no notice was shown.
+    async fn opt_in(&self, keyword: &str, method: &str) -> Result<Vec<Event>, Failure> {
+        let mut events = Vec::new();
+        for purpose in [Purpose::Marketing, Purpose::Utility] {
+            if self
+                .person
+                .consent(purpose)
+                .is_some_and(|current| may_reopen(current, self.inbound.at, method))
+            {
+                let said = self.said(Action::Given, method, keyword);
+                events.extend(say(self.ports, &said, purpose, self.now).await?);
+            }
+        }
+        Ok(events)
+    }
+
+    /// `CONFIRM <code>`: the person answers a form on our opt-in page, whose wording is the notice.
+    async fn confirmation(&self) -> Result<Vec<Event>, Failure> {
+        let code = self
+            .inbound
+            .text
+            .as_ref()
+            .and_then(|text| optin_code::find_in(text.reveal()));
+        let Some(request_hash) = code.map(|code| optin_code::hash(&code)) else {
+            return Ok(Vec::new());
+        };
+        let Some(request) = self
+            .ports
+            .subjects
+            .use_request(&request_hash, self.now, self.name.as_str())
+            .await?
+        else {
+            return Ok(Vec::new());
+        };
+        let mut events = Vec::new();
+        for purpose in &request.purposes {
+            let said = Said {
+                notice: Some(&request.notice),
+                locale: Some(&request.locale),
+                evidence: json!({ "request": request_hash, "message": self.name.as_str() }),
+                ..self.said(Action::Given, "message_in", "")
+            };
+            events.extend(say(self.ports, &said, *purpose, self.now).await?);
+        }
+        Ok(events)
+    }
+
+    /// The keyword is a term of our list, so it may be kept; the person's own text is not.
+    fn said<'a>(&'a self, action: Action, method: &'a str, keyword: &str) -> Said<'a> {
+        Said {
+            subject: &self.person.id,
+            reference: self.person.reference.as_deref(),
+            action,
+            at: self.inbound.at,
+            method,
+            notice: None,
+            locale: None,
+            evidence: json!({ "message": self.name.as_str(), "keyword": keyword }),
+            source: self.name.as_str(),
+        }
+    }
+}
+
+/// How something is said by a kind of message; none for kinds that say nothing in words.
+fn method(kind: &str) -> Option<&'static str> {
+    match kind {
+        "text" => Some(KEYWORD),
+        "button" | "interactive" => Some(QUICK_REPLY),
+        _ => None,
+    }
+}
+
+/// What the message asks for. A button stands for what was seen on it and for its payload; a no
+/// in either is a no.
+fn intent(inbound: &Inbound) -> Intent {
+    let context = Context {
+        words_bind: words_bind(inbound),
+        ..Context::default()
+    };
+    let read = |text: Option<&Personal<String>>| {
+        text.map_or(Intent::None, |text| classify(text.reveal(), &context))
+    };
+    let (text, payload) = (read(inbound.text.as_ref()), read(inbound.payload.as_ref()));
+    match (text, payload) {
+        (no @ Intent::OptOut { .. }, _) | (_, no @ Intent::OptOut { .. }) => no,
+        (Intent::None, payload) => payload,
+        (text, _) => text,
+    }
+}
+
+/// In the United States and Canada some words are an opt-out whatever was meant (47 CFR 64.1200(a)(10)).
+fn words_bind(inbound: &Inbound) -> bool {
+    let by_phone = inbound
+        .from_phone
+        .as_ref()
+        .and_then(headgate_domain::identity::Phone::region);
+    let by_bsuid = || {
+        inbound
+            .from_bsuid
+            .as_ref()
+            .and_then(|bsuid| bsuid.country().map(str::to_owned))
+    };
+    by_phone
+        .or_else(by_bsuid)
+        .is_some_and(|country| matches!(country.as_str(), "US" | "CA"))
+}
+
+/// Whether a word like START may re-open this consent, or has already done so by this very message.
+fn may_reopen(current: &Consent, at: Timestamp, method: &str) -> bool {
+    match current.state {
+        State::Withdrawn => matches!(current.method.as_str(), KEYWORD | QUICK_REPLY),
+        State::Given => current.at == at && current.method == method,
+        State::Requested => false,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+    use headgate_domain::identity::{Bsuid, Phone, Wamid};
+
+    use super::*;
+
+    pub(crate) fn inbound(kind: &str, text: &str, payload: Option<&str>, phone: &str) -> Inbound {
+        Inbound {
+            number: None,
+            wamid: Wamid::parse("wamid.A").unwrap(),
+            at: Timestamp::from_seconds(1_795_341_600),
+            from_phone: Phone::parse(phone).ok(),
+            from_bsuid: Bsuid::parse("SG.1").ok(),
+            profile_name: None,
+            kind: kind.into(),
+            text: Some(Personal::new(text.into())),
+            payload: payload.map(|text| Personal::new(text.into())),
+            raw: Personal::new("{}".into()),
+        }
+    }
+
+    fn is_no(inbound: &Inbound) -> bool {
+        matches!(intent(inbound), Intent::OptOut { .. })
+    }
+
+    #[test]
+    fn a_no_on_a_button_or_behind_it_is_a_no() {
+        assert!(is_no(&inbound("text", "STOP", None, "+6591234567")));
+        assert!(is_no(&inbound(
+            "button",
+            "Unsubscribe",
+            Some("x"),
+            "+6591234567"
+        )));
+        assert!(is_no(&inbound(
+            "button",
+            "Fine",
+            Some("STOP"),
+            "+6591234567"
+        )));
+        assert!(!is_no(&inbound("text", "hello", None, "+6591234567")));
+    }
+
+    #[test]
+    fn words_bind_where_the_law_says_so_and_the_number_tells_where() {
+        assert!(is_no(&inbound("text", "cancel", None, "+16135550100")));
+        assert!(!is_no(&inbound("text", "cancel", None, "+6591234567")));
+        assert!(!is_no(&inbound(
+            "text",
+            "cancel",
+            None,
+            "no number, and the id is from Singapore"
+        )));
+    }
+
+    #[test]
+    fn only_words_and_buttons_speak() {
+        assert_eq!(
+            (method("text"), method("button"), method("image")),
+            (Some(KEYWORD), Some(QUICK_REPLY), None)
+        );
+    }
+
+    #[test]
+    fn a_start_word_reopens_only_what_a_stop_word_closed() {
+        let at = Timestamp::from_seconds(100);
+        let consent = |state, method: &str| Consent {
+            state,
+            at,
+            event: "L0.0".into(),
+            method: method.into(),
+        };
+        assert!(may_reopen(&consent(State::Withdrawn, KEYWORD), at, KEYWORD));
+        assert!(may_reopen(
+            &consent(State::Withdrawn, QUICK_REPLY),
+            at,
+            KEYWORD
+        ));
+        assert!(!may_reopen(
+            &consent(State::Withdrawn, "meta_switch"),
+            at,
+            KEYWORD
+        ));
+        assert!(!may_reopen(&consent(State::Withdrawn, "link"), at, KEYWORD));
+        assert!(
+            may_reopen(&consent(State::Given, KEYWORD), at, KEYWORD),
+            "the same message, handed over again"
+        );
+        assert!(!may_reopen(
+            &consent(State::Given, "web_checkbox"),
+            at,
+            KEYWORD
+        ));
+        assert!(!may_reopen(
+            &consent(State::Requested, KEYWORD),
+            at,
+            KEYWORD
+        ));
+    }
+}
