@@ -13,9 +13,15 @@
     reason = "tests may fail loudly"
 )]
 
+#[path = "requirements/reading.rs"]
+mod reading;
+
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+
+use reading::{
+    cited, documents, files, is_fictional, is_test_name, links, numbers, prose, read, root, shown,
+    slug,
+};
 
 /// Every requirement there is, as (first, last) of a run.
 const RUNS: [(u32, u32); 9] = [
@@ -43,74 +49,10 @@ const CODE: [&str; 9] = [
     ".ci",
     "template.yaml",
 ];
-const TEXT: [&str; 9] = ["rs", "toml", "yaml", "yml", "json", "md", "py", "css", "sh"];
-
 fn ids() -> BTreeSet<String> {
     RUNS.iter()
         .flat_map(|run| run.0..=run.1)
         .map(|number| format!("R-{number}"))
-        .collect()
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .unwrap()
-}
-
-/// Every text file under a path, build products left out.
-fn files(path: &Path) -> Vec<PathBuf> {
-    if path.is_file() {
-        return vec![path.to_owned()];
-    }
-    let Ok(entries) = fs::read_dir(path) else {
-        return Vec::new();
-    };
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    let skipped = ["target", ".git", ".aws-sam", ".venv", ".headgate"];
-    paths
-        .into_iter()
-        .filter(|path| !skipped.iter().any(|name| path.ends_with(name)))
-        .flat_map(|path| {
-            if path.is_dir() {
-                files(&path)
-            } else {
-                vec![path]
-            }
-        })
-        .filter(|path| {
-            path.extension()
-                .and_then(|e| e.to_str())
-                .is_none_or(|e| TEXT.contains(&e))
-        })
-        .collect()
-}
-
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_default()
-}
-
-fn shown(path: &Path) -> String {
-    path.strip_prefix(root())
-        .unwrap_or(path)
-        .display()
-        .to_string()
-}
-
-/// The requirement ids in a text; `ADR-101` and `R-1011` are none.
-fn cited(text: &str) -> BTreeSet<String> {
-    let bytes = text.as_bytes();
-    text.match_indices("R-")
-        .filter(|(at, _)| *at == 0 || !bytes[at - 1].is_ascii_alphanumeric())
-        .filter_map(|(at, _)| {
-            let digits = text.get(at + 2..at + 5)?;
-            let ends = bytes
-                .get(at + 5)
-                .is_none_or(|next| !next.is_ascii_alphanumeric());
-            (digits.bytes().all(|b| b.is_ascii_digit()) && ends).then(|| format!("R-{digits}"))
-        })
         .collect()
 }
 
@@ -145,72 +87,6 @@ fn rows() -> Vec<Row> {
         .collect()
 }
 
-/// A Markdown link: its text, its target, and what follows it up to the next link.
-struct Link {
-    text: String,
-    target: String,
-    rest: String,
-}
-
-fn links(text: &str) -> Vec<Link> {
-    let mut found = Vec::new();
-    let mut from = 0;
-    while let Some(middle) = text[from..].find("](").map(|at| from + at) {
-        let Some(end) = text[middle..].find(')').map(|at| middle + at) else {
-            break;
-        };
-        let open = text[..middle].rfind('[').map_or(middle, |at| at + 1);
-        let next = text[end..].find("](").map_or(text.len(), |at| end + at);
-        found.push(Link {
-            text: text[open..middle].to_owned(),
-            target: text[middle + 2..end].to_owned(),
-            rest: text[end + 1..next].to_owned(),
-        });
-        from = end;
-    }
-    found
-}
-
-fn is_test_name(text: &str) -> bool {
-    text.contains('_')
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-}
-
-/// README, the other pages at the top, and everything under docs/.
-fn documents() -> Vec<PathBuf> {
-    let root = root();
-    let mut pages: Vec<PathBuf> = [
-        "README.md",
-        "CONTRIBUTING.md",
-        "SECURITY.md",
-        "CHANGELOG.md",
-    ]
-    .iter()
-    .map(|name| root.join(name))
-    .collect();
-    pages.extend(
-        files(&root.join("docs"))
-            .into_iter()
-            .filter(|path| path.extension().is_some_and(|e| e == "md")),
-    );
-    pages
-}
-
-/// The text of a page without its code, in which brackets mean other things.
-fn prose(page: &str) -> String {
-    let mut inside = false;
-    page.lines()
-        .filter(|line| {
-            let fence = line.trim_start().starts_with("```");
-            inside ^= fence;
-            !inside && !fence
-        })
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
 #[test]
 fn every_requirement_has_exactly_one_row() {
     let rows = rows();
@@ -230,7 +106,10 @@ fn every_requirement_cited_in_the_code_has_a_row() {
     let mut seen = BTreeSet::new();
     for path in CODE.iter().flat_map(|part| files(&root.join(part))) {
         // The closed list is not a citation, and the examples below are none either.
-        if path.ends_with("tests/it/tests/requirements.rs") {
+        if path
+            .to_string_lossy()
+            .contains("tests/it/tests/requirements")
+        {
             continue;
         }
         for id in cited(&read(&path)) {
@@ -346,27 +225,6 @@ fn every_relative_link_leads_somewhere() {
     );
 }
 
-/// The anchor of a heading, as GitHub makes it.
-fn slug(line: &str) -> Option<String> {
-    let heading = line
-        .strip_prefix('#')?
-        .trim_start_matches('#')
-        .trim()
-        .to_lowercase();
-    Some(
-        heading
-            .chars()
-            .filter_map(|c| {
-                if c == ' ' {
-                    Some('-')
-                } else {
-                    (c.is_alphanumeric() || c == '-' || c == '_').then_some(c)
-                }
-            })
-            .collect(),
-    )
-}
-
 #[test]
 fn every_test_a_document_names_is_in_the_file_it_links_to() {
     let mut count = 0;
@@ -392,28 +250,6 @@ fn every_test_a_document_names_is_in_the_file_it_links_to() {
         }
     }
     assert!(count > 50, "only {count} tests are named");
-}
-
-/// What looks like a telephone number: a plus sign, then digits, blanks, dots, dashes and brackets.
-fn numbers(text: &str) -> Vec<String> {
-    let is_part = |c: char| c.is_ascii_digit() || matches!(c, ' ' | '-' | '.' | '(' | ')');
-    text.match_indices('+')
-        .map(|(at, _)| {
-            text[at + 1..]
-                .chars()
-                .take_while(|c| is_part(*c))
-                .filter(char::is_ascii_digit)
-                .collect::<String>()
-        })
-        .filter(|digits| (8..=15).contains(&digits.len()))
-        .collect()
-}
-
-/// Numbers that are reserved for fiction: North America's 555-0100 to 0199, Britain's 07700 900000 to 999.
-fn is_fictional(digits: &str) -> bool {
-    let northern = digits.len() == 11 && digits.starts_with('1') && &digits[4..9] == "55501";
-    let british = digits.len() == 12 && digits.starts_with("447700900");
-    northern || british
 }
 
 #[test]

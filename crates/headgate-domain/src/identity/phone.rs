@@ -113,7 +113,9 @@ fn canonical(digits: &str) -> Result<Phone, InvalidPhone> {
     let (code, national, plans) = split(digits).ok_or(InvalidPhone::UnknownCountry)?;
     let national = without_trunk_prefix(national, &plans);
     let national = one_spelling(code, national);
-    if !is_possible(&national, &plans) {
+    // A second trunk prefix would come off the next time the number is read: two people out of one.
+    let is_its_own_spelling = without_trunk_prefix(&national, &plans) == national;
+    if !is_its_own_spelling || !is_possible(&national, &plans) {
         return Err(InvalidPhone::NotPossible);
     }
     Ok(Phone(Personal::new(format!("+{code}{national}"))))

@@ -237,6 +237,11 @@ fn hides(printed: &str, secret: &str) -> bool {
         .all(|run| !printed.contains(&run.iter().collect::<String>()))
 }
 
+#[test]
+fn a_number_with_two_trunk_prefixes_is_nobodys() {
+    assert_eq!(Phone::from_wa_id("60000000000"), Err(InvalidPhone::NotPossible));
+}
+
 proptest! {
     #[test]
     fn no_text_makes_parsing_panic(text in "\\PC*") {

@@ -27,7 +27,7 @@ use world::{NUMBER, World, body, status, text};
 const ADA: &str = "+16135550100";
 const WAMID: &str = "wamid.HBgLMTYxMzU1NTAxMDA";
 
-fn inbound(events: &[Value]) -> &Value {
+fn one(events: &[Value]) -> &Value {
     assert_eq!(events.len(), 1);
     &events[0]
 }
@@ -45,7 +45,7 @@ async fn a_stop_closes_marketing_everywhere_and_is_passed_on() {
     assert_eq!(world.suppressed(ADA).await, [Purpose::Marketing]);
     assert_eq!(world.ledger().await, facts + 1);
     let out = world.events("subject.opted_out").await;
-    let out = inbound(&out);
+    let out = one(&out);
     assert_eq!(
         (&out["data"]["purpose"], &out["data"]["method"]),
         (&json!("marketing"), &json!("keyword"))
@@ -58,7 +58,7 @@ async fn a_stop_closes_marketing_everywhere_and_is_passed_on() {
     );
 
     let passed = world.events("inbound.message").await;
-    let data = &inbound(&passed)["data"];
+    let data = &one(&passed)["data"];
     assert_eq!(
         (&data["number"], &data["message"]["text"]["body"]),
         (&json!(NUMBER), &json!("STOP"))
@@ -221,7 +221,7 @@ async fn statuses_move_a_record_up_in_any_order_and_each_move_is_told_once() {
     assert_eq!(world.state(&reference).await, State::Delivered);
     assert!(world.events("message.sent").await.is_empty());
     let told = world.events("message.delivered").await;
-    let told = inbound(&told);
+    let told = one(&told);
     assert_eq!(
         (&told["id"], &told["ref"]),
         (&json!("order-1"), &json!("customer-7"))
@@ -250,7 +250,7 @@ async fn statuses_move_a_record_up_in_any_order_and_each_move_is_told_once() {
         .await;
     assert_eq!(world.state(&reference).await, State::Failed);
     let failed = world.events("message.failed").await;
-    assert_eq!(inbound(&failed)["data"]["code"], 131_026);
+    assert_eq!(one(&failed)["data"]["code"], 131_026);
     assert!(world.events("message.read").await.is_empty());
 
     // Handed over again, the first time may have ended between the move and the telling.
@@ -370,7 +370,7 @@ async fn one_poisonous_update_of_a_thousand_is_set_aside_and_the_rest_is_done() 
     assert_eq!(world.events("message.sent").await.len(), 9);
 
     let aside = world.queue("notifications-dlq").await;
-    let aside = inbound(&aside);
+    let aside = one(&aside);
     assert_eq!(
         (&aside["reason"], &aside["index"]),
         (&json!("unreadable"), &json!(500))
@@ -412,5 +412,49 @@ async fn a_paused_template_is_told() {
         "value": { "event": "PAUSED", "message_template_name": "autumn_sale", "message_template_language": "en_US" } }] }] });
     world.consume(&notice.to_string()).await;
     let told = world.events("template.notification").await;
-    assert_eq!(inbound(&told)["data"]["template"], "autumn_sale");
+    assert_eq!(one(&told)["data"]["template"], "autumn_sale");
+}
+
+#[tokio::test]
+async fn what_we_could_not_do_is_handed_over_again_and_nothing_is_lost_or_told_twice() {
+    let world = World::start().await;
+    let (now, at) = (world.now(), world.now().plus_millis(-HOUR));
+    world.opt_in(ADA, at.plus_millis(-HOUR)).await;
+    let reference = world.record("+16135550101", Purpose::Utility, 1).await;
+    world.keyring().destroy_day(now.day()).await.unwrap();
+    let bodies = [
+        body("messages", &[text(ADA, WAMID, at, "STOP")]),
+        body(
+            "statuses",
+            &[status(&reference.opaque(1), "sent", now, None)],
+        ),
+    ];
+    let answer = world.deliver(&bodies, 1).await;
+    let failed: Vec<_> = answer
+        .batch_item_failures
+        .iter()
+        .map(|f| f.item_identifier.as_str())
+        .collect();
+    assert_eq!(
+        failed,
+        ["m0"],
+        "without the key of the day nothing can be stored, and the status needs none"
+    );
+    assert!(world.events("inbound.message").await.is_empty());
+    let told = world.events("message.sent").await;
+    assert_eq!(
+        (one(&told)["message_id"].as_str(), &one(&told)["id"]),
+        (Some(reference.message_id().as_str()), &Value::Null)
+    );
+
+    world.keyring().mint_day(now.day(), now).await.unwrap();
+    assert!(
+        world
+            .deliver(&bodies[..1], 2)
+            .await
+            .batch_item_failures
+            .is_empty()
+    );
+    assert_eq!(world.marketing(ADA).await, Some(Stands::Withdrawn));
+    assert_eq!(world.events("inbound.message").await.len(), 1);
 }

@@ -1,0 +1,40 @@
+//! The public pages' binary under Lambda's Runtime API: it answers, or refuses to start (I5).
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly")]
+
+use headgate_testkit::events::{Body, api_gateway};
+use headgate_testkit::{Running, refusals, stage};
+use serde_json::Value;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_privacy-web");
+const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
+
+fn header<'a>(answer: &'a Value, name: &str) -> &'a str {
+    answer["multiValueHeaders"][name][0].as_str().unwrap()
+}
+
+#[tokio::test]
+async fn pages_are_shown_and_a_form_is_read_whether_or_not_it_comes_in_base64() {
+    let stage = stage().await;
+    let pages = Running::start(BINARY, &stage.environment("PrivacyWebFunction")).await;
+    for path in ["/opt-in", "/privacy"] {
+        let answer = pages.invoke(api_gateway("GET", path, &[], &[], Body::None)).await;
+        assert_eq!(answer["statusCode"], 200, "{path}: {}", pages.output());
+        assert_eq!(answer["isBase64Encoded"], false);
+        assert!(header(&answer, "content-type").starts_with("text/html"));
+        assert!(answer["body"].as_str().unwrap().contains("Maple Outfitters"));
+    }
+    let empty = stage.places_with("R#").await.len();
+    let form = "purpose=marketing&lang=en";
+    for (asked, body) in [Body::Text(form), Body::Base64(form.as_bytes())].into_iter().enumerate() {
+        let answer = pages.invoke(api_gateway("POST", "/opt-in", &[], &[FORM], body)).await;
+        assert!(answer["statusCode"].as_u64().unwrap() < 400, "{answer} {}", pages.output());
+        assert_eq!(stage.places_with("R#").await.len(), empty.saturating_add(asked).saturating_add(1));
+    }
+    let answer = pages.invoke(api_gateway("GET", "/u/not-a-token", &[], &[], Body::None)).await;
+    assert_eq!(answer["statusCode"], 404);
+}
+
+#[tokio::test]
+async fn without_a_setting_it_does_not_start() {
+    refusals::without_a_setting(BINARY, "privacy-web").await;
+}

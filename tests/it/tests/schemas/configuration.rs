@@ -1,0 +1,112 @@
+//! docs/reference/configuration.md and the configuration say the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use headgate_domain::config::{Category, Config, Consents, Controller, Events, Number, Template, TemplateStatus};
+use headgate_domain::lane::PURPOSES;
+use serde_json::Value;
+
+use super::in_repository;
+
+/// Every field once, spelled out: a new one does not compile before it stands here, and fails below
+/// before it is documented.
+fn complete() -> Config {
+    Config {
+        controller: Controller { name: "n".into(), privacy_contact: "c".into(), privacy_policy_url: Some("u".into()) },
+        numbers: vec![Number {
+            id: "1".into(),
+            alias: "main".into(),
+            display: "+16135550100".into(),
+            portfolio: "p".into(),
+            per_second: 20,
+            producers: vec![],
+        }],
+        templates: vec![Template {
+            name: "t".into(),
+            language: "en_US".into(),
+            category: Category::Utility,
+            body_parameters: 1,
+            status: TemplateStatus::Approved,
+        }],
+        consents: Consents { attesters: vec![] },
+        events: Events { inbound_numbers: true, statuses: PURPOSES.to_vec() },
+    }
+}
+
+/// The least that is accepted; what is not in it has a default.
+const LEAST: &str = r#"
+    [controller]
+    name = "n"
+    privacy_contact = "c"
+    [[numbers]]
+    id = "1"
+    alias = "main"
+    display = "+16135550100"
+    portfolio = "p"
+    [[templates]]
+    name = "t"
+    language = "en_US"
+    category = "utility"
+    [consents]
+    [events]
+"#;
+
+/// `section.key` and its value, for every key.
+fn keys(config: &Config) -> BTreeMap<String, Value> {
+    let value: Value = serde_json::from_str(&config.to_json()).unwrap();
+    let mut keys = BTreeMap::new();
+    for (section, inner) in value.as_object().unwrap() {
+        let inner = inner.get(0).unwrap_or(inner);
+        for (key, value) in inner.as_object().unwrap() {
+            keys.insert(format!("{section}.{key}"), value.clone());
+        }
+    }
+    keys
+}
+
+/// The rows of the page: key, and default as JSON, or nothing when the key is required.
+fn rows() -> BTreeMap<String, Option<Value>> {
+    let page = fs::read_to_string(in_repository("docs/reference/configuration.md")).unwrap();
+    let row = |line: &str| {
+        let mut cells = line.split('|').skip(1).map(str::trim);
+        let key = cells.next()?.strip_prefix('`')?.strip_suffix('`')?.to_owned();
+        let default = cells.nth(1)?;
+        let default = default.strip_prefix('`').and_then(|d| d.strip_suffix('`'));
+        Some((key, default.map(|d| serde_json::from_str(d).unwrap())))
+    };
+    page.lines().filter(|line| line.starts_with("| `")).filter_map(row).collect()
+}
+
+#[test]
+fn every_key_is_documented_and_nothing_else() {
+    let documented: BTreeSet<String> = rows().into_keys().collect();
+    let existing: BTreeSet<String> = keys(&complete()).into_keys().collect();
+    assert_eq!(documented, existing);
+}
+
+#[test]
+fn a_documented_default_is_the_default_and_what_has_none_is_required() {
+    let least = keys(&Config::from_toml(LEAST).unwrap());
+    let line = |key: &str| format!("    {} =", key.split_once('.').unwrap().1);
+    for (key, default) in rows() {
+        if let Some(default) = default {
+            assert_eq!(least[&key], default, "{key}");
+        } else {
+            let section = key.split_once('.').unwrap().0;
+            let (before, after) = LEAST.split_once(&format!("[{section}]")).unwrap();
+            let without = after.split_once(&line(&key)).map(|(a, b)| format!("{a}{}", b.split_once('\n').unwrap().1)).unwrap();
+            assert!(Config::from_toml(&format!("{before}[{section}]{without}")).is_err(), "{key} is not required");
+        }
+    }
+}
+
+#[test]
+fn the_configuration_in_the_repository_is_accepted_and_names_every_key() {
+    let text = fs::read_to_string(in_repository("config/headgate.toml")).unwrap();
+    Config::from_toml(&text).unwrap();
+    for key in keys(&complete()).keys() {
+        let name = key.split_once('.').unwrap().1;
+        assert!(text.lines().any(|l| l.trim_start_matches("# ").starts_with(&format!("{name} ="))), "{key}");
+    }
+}
