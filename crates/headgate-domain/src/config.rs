@@ -187,12 +187,16 @@ impl Config {
 
     /// The number behind a phone number id or alias.
     pub fn number(&self, from: &str) -> Option<&Number> {
-        self.numbers.iter().find(|n| n.id == from || n.alias == from)
+        self.numbers
+            .iter()
+            .find(|n| n.id == from || n.alias == from)
     }
 
     /// The template of a name and language.
     pub fn template(&self, name: &str, language: &str) -> Option<&Template> {
-        self.templates.iter().find(|t| t.name == name && t.language == language)
+        self.templates
+            .iter()
+            .find(|t| t.name == name && t.language == language)
     }
 
     /// The portfolios, each once, in the order of their first number.
@@ -216,20 +220,36 @@ impl Config {
         }
         for (i, n) in self.numbers.iter().enumerate() {
             if !crate::record::is_number_id(&n.id) {
-                return place(format!("numbers[{i}].id: expected Meta's phone number id, digits only"));
+                return place(format!(
+                    "numbers[{i}].id: expected Meta's phone number id, digits only"
+                ));
             }
-            if self.numbers.iter().take(i).any(|m| m.id == n.id || m.alias == n.alias) {
+            if self
+                .numbers
+                .iter()
+                .take(i)
+                .any(|m| m.id == n.id || m.alias == n.alias)
+            {
                 return place(format!("numbers[{i}]: id and alias must be unique"));
             }
             if !matches!(n.per_second, 1..=1000) {
-                return place(format!("numbers[{i}].per_second: expected 1 to 1000 (Meta grants 20, 80 or 1000)"));
+                return place(format!(
+                    "numbers[{i}].per_second: expected 1 to 1000 (Meta grants 20, 80 or 1000)"
+                ));
             }
             if n.portfolio.is_empty() || n.portfolio.contains('#') {
-                return place(format!("numbers[{i}].portfolio: expected Meta's business portfolio id"));
+                return place(format!(
+                    "numbers[{i}].portfolio: expected Meta's business portfolio id"
+                ));
             }
         }
         for (i, t) in self.templates.iter().enumerate() {
-            if self.templates.iter().take(i).any(|u| u.name == t.name && u.language == t.language) {
+            if self
+                .templates
+                .iter()
+                .take(i)
+                .any(|u| u.name == t.name && u.language == t.language)
+            {
                 return place(format!("templates[{i}]: name and language appear twice"));
             }
         }
@@ -258,21 +278,39 @@ mod tests {
         let config = Config::from_toml(GOOD).unwrap();
         assert_eq!(Config::from_json(&config.to_json()), Ok(config.clone()));
         assert_eq!(config.number("main").map(|n| n.per_second), Some(80));
-        assert!(!config.consents.may_attest("anyone"), "nobody attests unless named");
+        assert!(
+            !config.consents.may_attest("anyone"),
+            "nobody attests unless named"
+        );
     }
 
     #[test]
     fn an_error_names_its_place() {
-        let twice = format!("{GOOD}\n[[numbers]]\nid = \"1\"\nalias = \"main\"\ndisplay = \"+16135550101\"\nportfolio = \"p\"");
+        let twice = format!(
+            "{GOOD}\n[[numbers]]\nid = \"1\"\nalias = \"main\"\ndisplay = \"+16135550101\"\nportfolio = \"p\""
+        );
         let error = Config::from_toml(&twice).unwrap_err().to_string();
         assert!(error.contains("numbers[1]"), "{error}");
         let typo = GOOD.replace("alias", "allias");
-        assert!(Config::from_toml(&typo).unwrap_err().to_string().contains("allias"));
+        assert!(
+            Config::from_toml(&typo)
+                .unwrap_err()
+                .to_string()
+                .contains("allias")
+        );
     }
 
     #[test]
     fn a_template_without_a_status_is_not_approved() {
-        let text = format!("{GOOD}\n[[templates]]\nname = \"x\"\nlanguage = \"en_US\"\ncategory = \"utility\"");
-        assert_eq!(Config::from_toml(&text).unwrap().template("x", "en_US").map(|t| t.status), Some(TemplateStatus::Pending));
+        let text = format!(
+            "{GOOD}\n[[templates]]\nname = \"x\"\nlanguage = \"en_US\"\ncategory = \"utility\""
+        );
+        assert_eq!(
+            Config::from_toml(&text)
+                .unwrap()
+                .template("x", "en_US")
+                .map(|t| t.status),
+            Some(TemplateStatus::Pending)
+        );
     }
 }

@@ -103,12 +103,20 @@ pub fn apply(current: Option<&Consent>, action: Action, at: Timestamp, now: Time
                 State::Withdrawn | State::Given => c.at >= at,
                 State::Requested => false,
             });
-            if too_old || from_the_future || superseded { Outcome::RecordOnly } else { Outcome::Change(State::Given) }
+            if too_old || from_the_future || superseded {
+                Outcome::RecordOnly
+            } else {
+                Outcome::Change(State::Given)
+            }
         }
         Action::Withdrawn => {
             let newer_yes = current.is_some_and(|c| c.state == State::Given && c.at > at);
             let already = current.is_some_and(|c| c.state == State::Withdrawn && c.at >= at);
-            if newer_yes || already { Outcome::RecordOnly } else { Outcome::Change(State::Withdrawn) }
+            if newer_yes || already {
+                Outcome::RecordOnly
+            } else {
+                Outcome::Change(State::Withdrawn)
+            }
         }
         Action::Requested => match current {
             None => Outcome::Change(State::Requested),
@@ -138,7 +146,13 @@ pub const METHODS: [&str; 16] = [
 ];
 
 /// The channels on which we hear a person ourselves: nobody else can attest a yes given there.
-const HEARD_BY_US: [&str; 5] = ["keyword", "message_in", "meta_switch", "link", "quick_reply"];
+const HEARD_BY_US: [&str; 5] = [
+    "keyword",
+    "message_in",
+    "meta_switch",
+    "link",
+    "quick_reply",
+];
 
 /// A consent record as an app sends it (`schemas/consent-record.v1.json`).
 #[derive(Clone, Debug)]
@@ -176,43 +190,85 @@ impl ConsentRecord {
             return Err(Code::TooLarge.into());
         }
         let fields = crate::outbound::Fields::parse(body)?;
-        fields.only(&["schema", "id", "to", "purpose", "topics", "action", "method", "notice", "locale", "occurred_at", "evidence"])?;
+        fields.only(&[
+            "schema",
+            "id",
+            "to",
+            "purpose",
+            "topics",
+            "action",
+            "method",
+            "notice",
+            "locale",
+            "occurred_at",
+            "evidence",
+        ])?;
         fields.schema(SCHEMA)?;
         let id = fields.id()?;
         let (to, reference) = fields.recipient()?;
         let purposes = match fields.get("purpose") {
             Some(Value::String(word)) => vec![purpose(word)?],
-            Some(Value::Array(words)) if !words.is_empty() => {
-                words.iter().map(|w| w.as_str().ok_or_else(bad_purpose).and_then(purpose)).collect::<Result<Vec<_>, _>>()?
-            }
+            Some(Value::Array(words)) if !words.is_empty() => words
+                .iter()
+                .map(|w| w.as_str().ok_or_else(bad_purpose).and_then(purpose))
+                .collect::<Result<Vec<_>, _>>()?,
             _ => return Err(bad_purpose()),
         };
         let action = match fields.text("action")? {
             "given" => Action::Given,
             "withdrawn" => Action::Withdrawn,
-            _ => return Err(Refusal::at(Code::Malformed, "action", "must be given or withdrawn")),
+            _ => {
+                return Err(Refusal::at(
+                    Code::Malformed,
+                    "action",
+                    "must be given or withdrawn",
+                ));
+            }
         };
-        if topics(fields.get("topics"))? > 0 && action == Action::Given {
-            return Err(Refusal::at(Code::Malformed, "topics", "are not kept: a yes to one topic would count for the whole purpose; leave it out"));
-        }
+        topics(fields.get("topics"), action)?;
         let method = fields.text("method")?;
         if !METHODS.contains(&method) {
-            return Err(Refusal::at(Code::Malformed, "method", "is not one of the documented methods (schemas/consent-record.v1.json)"));
+            return Err(Refusal::at(
+                Code::Malformed,
+                "method",
+                "is not one of the documented methods (schemas/consent-record.v1.json)",
+            ));
         }
         if action == Action::Given && HEARD_BY_US.contains(&method) {
-            return Err(Refusal::at(Code::Malformed, "method", "is a channel of the person's own; a yes given there is recorded by Headgate, not attested by an app"));
+            return Err(Refusal::at(
+                Code::Malformed,
+                "method",
+                "is a channel of the person's own; a yes given there is recorded by Headgate, not attested by an app",
+            ));
         }
-        let occurred_at = fields.optional_time("occurred_at", "occurred_at")?.unwrap_or(now);
+        let occurred_at = fields
+            .optional_time("occurred_at", "occurred_at")?
+            .unwrap_or(now);
         if occurred_at.millis_since(now) > 5 * MINUTE {
-            return Err(Refusal::at(Code::Malformed, "occurred_at", "lies in the future"));
+            return Err(Refusal::at(
+                Code::Malformed,
+                "occurred_at",
+                "lies in the future",
+            ));
         }
         let notice = fields.optional_text("notice", "notice", 4_096)?;
-        let evidence = fields.get("evidence").filter(|v| !v.is_null()).map(Value::to_string);
+        let evidence = fields
+            .get("evidence")
+            .filter(|v| !v.is_null())
+            .map(Value::to_string);
         if action == Action::Given && notice.is_none() {
-            return Err(Refusal::at(Code::Malformed, "notice", "is required when action is given: the wording the person agreed to"));
+            return Err(Refusal::at(
+                Code::Malformed,
+                "notice",
+                "is required when action is given: the wording the person agreed to",
+            ));
         }
         if action == Action::Given && evidence.is_none() {
-            return Err(Refusal::at(Code::Malformed, "evidence", "is required when action is given: what proves it, such as {\"form\":\"checkout-7\"}"));
+            return Err(Refusal::at(
+                Code::Malformed,
+                "evidence",
+                "is required when action is given: what proves it, such as {\"form\":\"checkout-7\"}",
+            ));
         }
         Ok(Self {
             id: id.to_owned(),
@@ -229,13 +285,23 @@ impl ConsentRecord {
     }
 }
 
-/// How many topics are named. A no to one of them restricts the whole purpose, which harms nobody.
-fn topics(value: Option<&Value>) -> Result<usize, Refusal> {
+/// Topics are not kept. A no to one restricts the whole purpose, which harms nobody; a yes must not.
+fn topics(value: Option<&Value>, action: Action) -> Result<(), Refusal> {
     match value {
-        None | Some(Value::Null) => Ok(0),
-        Some(Value::Array(list)) if list.iter().all(Value::is_string) => Ok(list.len()),
-        Some(_) => Err(Refusal::at(Code::Malformed, "topics", "must be a list of strings")),
+        None | Some(Value::Null) => Ok(()),
+        Some(Value::Array(list)) if !list.iter().all(Value::is_string) => Err(bad_topics()),
+        Some(Value::Array(list)) if action == Action::Given && !list.is_empty() => Err(Refusal::at(
+            Code::Malformed,
+            "topics",
+            "are not kept: a yes to one topic would count for the whole purpose; leave it out",
+        )),
+        Some(Value::Array(_)) => Ok(()),
+        Some(_) => Err(bad_topics()),
     }
+}
+
+fn bad_topics() -> Refusal {
+    Refusal::at(Code::Malformed, "topics", "must be a list of strings")
 }
 
 fn purpose(word: &str) -> Result<Purpose, Refusal> {
@@ -243,7 +309,11 @@ fn purpose(word: &str) -> Result<Purpose, Refusal> {
 }
 
 fn bad_purpose() -> Refusal {
-    Refusal::at(Code::Malformed, "purpose", "must be marketing, utility, authentication or service, or a list of these")
+    Refusal::at(
+        Code::Malformed,
+        "purpose",
+        "must be marketing, utility, authentication or service, or a list of these",
+    )
 }
 
 /// What the rules need to know about a person.
@@ -268,17 +338,32 @@ pub struct Subject {
 impl Subject {
     /// A person about whom nothing is known but the id.
     pub const fn unknown(id: SubjectId) -> Self {
-        Self { id, phone: None, bsuid: None, consents: [None, None, None, None], last_inbound_at: None, meta_stop: false, reference: None }
+        Self {
+            id,
+            phone: None,
+            bsuid: None,
+            consents: [None, None, None, None],
+            last_inbound_at: None,
+            meta_stop: false,
+            reference: None,
+        }
     }
 
     /// The consent for a purpose.
     pub fn consent(&self, purpose: Purpose) -> Option<&Consent> {
-        PURPOSES.iter().zip(&self.consents).find(|(p, _)| **p == purpose).and_then(|(_, c)| c.as_ref())
+        PURPOSES
+            .iter()
+            .zip(&self.consents)
+            .find(|(p, _)| **p == purpose)
+            .and_then(|(_, c)| c.as_ref())
     }
 
     /// Whether the person has said yes to anything from this business, as Meta's opt-in asks.
     pub fn has_any_consent(&self) -> bool {
-        self.consents.iter().flatten().any(|c| c.state == State::Given)
+        self.consents
+            .iter()
+            .flatten()
+            .any(|c| c.state == State::Given)
     }
 }
 
@@ -292,56 +377,116 @@ mod tests {
     }
 
     fn consent(state: State, at: Timestamp) -> Consent {
-        Consent { state, at, event: "L0.0".into(), method: "keyword".into() }
+        Consent {
+            state,
+            at,
+            event: "L0.0".into(),
+            method: "keyword".into(),
+        }
     }
 
     #[test]
     fn a_replayed_yes_never_opts_anybody_in_again() {
         let no = consent(State::Withdrawn, t(100));
-        assert_eq!(apply(Some(&no), Action::Given, t(50), t(200)), Outcome::RecordOnly);
-        assert_eq!(apply(Some(&no), Action::Given, t(100), t(200)), Outcome::RecordOnly, "on a tie the no wins");
-        assert_eq!(apply(Some(&no), Action::Given, t(101), t(200)), Outcome::Change(State::Given));
+        assert_eq!(
+            apply(Some(&no), Action::Given, t(50), t(200)),
+            Outcome::RecordOnly
+        );
+        assert_eq!(
+            apply(Some(&no), Action::Given, t(100), t(200)),
+            Outcome::RecordOnly,
+            "on a tie the no wins"
+        );
+        assert_eq!(
+            apply(Some(&no), Action::Given, t(101), t(200)),
+            Outcome::Change(State::Given)
+        );
     }
 
     #[test]
     fn a_yes_older_than_seven_days_changes_nothing() {
-        assert_eq!(apply(None, Action::Given, t(-8 * 86_400), t(0)), Outcome::RecordOnly);
-        assert_eq!(apply(None, Action::Given, t(-6 * 86_400), t(0)), Outcome::Change(State::Given));
+        assert_eq!(
+            apply(None, Action::Given, t(-8 * 86_400), t(0)),
+            Outcome::RecordOnly
+        );
+        assert_eq!(
+            apply(None, Action::Given, t(-6 * 86_400), t(0)),
+            Outcome::Change(State::Given)
+        );
     }
 
     #[test]
     fn a_no_always_counts_unless_a_newer_yes_exists() {
         let yes = consent(State::Given, t(100));
-        assert_eq!(apply(Some(&yes), Action::Withdrawn, t(100), t(200)), Outcome::Change(State::Withdrawn));
-        assert_eq!(apply(Some(&yes), Action::Withdrawn, t(99), t(200)), Outcome::RecordOnly);
-        assert_eq!(apply(None, Action::Withdrawn, t(-40 * 86_400), t(0)), Outcome::Change(State::Withdrawn), "a no does not grow stale");
+        assert_eq!(
+            apply(Some(&yes), Action::Withdrawn, t(100), t(200)),
+            Outcome::Change(State::Withdrawn)
+        );
+        assert_eq!(
+            apply(Some(&yes), Action::Withdrawn, t(99), t(200)),
+            Outcome::RecordOnly
+        );
+        assert_eq!(
+            apply(None, Action::Withdrawn, t(-40 * 86_400), t(0)),
+            Outcome::Change(State::Withdrawn),
+            "a no does not grow stale"
+        );
     }
 
     #[test]
     fn a_form_never_gives() {
-        assert_eq!(apply(None, Action::Requested, t(0), t(0)), Outcome::Change(State::Requested));
+        assert_eq!(
+            apply(None, Action::Requested, t(0), t(0)),
+            Outcome::Change(State::Requested)
+        );
         let no = consent(State::Withdrawn, t(0));
-        assert_eq!(apply(Some(&no), Action::Requested, t(5), t(5)), Outcome::RecordOnly);
+        assert_eq!(
+            apply(Some(&no), Action::Requested, t(5), t(5)),
+            Outcome::RecordOnly
+        );
     }
 
     #[test]
     fn nobody_attests_a_yes_on_the_persons_own_channel_but_a_no_counts_from_anywhere() {
         for method in HEARD_BY_US {
             let record = |action: &str| {
-                format!(r#"{{"schema":"headgate.consent/1","id":"c1","to":{{"phone":"+16135550123"}},"purpose":"marketing","action":"{action}","method":"{method}","notice":"Yes","evidence":{{"form":"f"}}}}"#)
+                format!(
+                    r#"{{"schema":"headgate.consent/1","id":"c1","to":{{"phone":"+16135550123"}},"purpose":"marketing","action":"{action}","method":"{method}","notice":"Yes","evidence":{{"form":"f"}}}}"#
+                )
             };
-            assert_eq!(ConsentRecord::parse(&record("given"), t(0)).unwrap_err().field, Some("method"), "{method}");
-            assert!(ConsentRecord::parse(&record("withdrawn"), t(0)).is_ok(), "{method}");
+            assert_eq!(
+                ConsentRecord::parse(&record("given"), t(0))
+                    .unwrap_err()
+                    .field,
+                Some("method"),
+                "{method}"
+            );
+            assert!(
+                ConsentRecord::parse(&record("withdrawn"), t(0)).is_ok(),
+                "{method}"
+            );
         }
     }
 
     #[test]
     fn a_yes_to_a_topic_does_not_count_for_the_whole_purpose_and_a_no_does() {
         let record = |action: &str, topics: &str| {
-            format!(r#"{{"schema":"headgate.consent/1","id":"c1","to":{{"phone":"+16135550123"}},"purpose":"marketing","topics":{topics},"action":"{action}","method":"paper","notice":"Yes","evidence":{{"form":"f"}}}}"#)
+            format!(
+                r#"{{"schema":"headgate.consent/1","id":"c1","to":{{"phone":"+16135550123"}},"purpose":"marketing","topics":{topics},"action":"{action}","method":"paper","notice":"Yes","evidence":{{"form":"f"}}}}"#
+            )
         };
-        assert_eq!(ConsentRecord::parse(&record("given", r#"["news"]"#), t(0)).unwrap_err().field, Some("topics"));
-        assert_eq!(ConsentRecord::parse(&record("withdrawn", "7"), t(0)).unwrap_err().field, Some("topics"));
+        assert_eq!(
+            ConsentRecord::parse(&record("given", r#"["news"]"#), t(0))
+                .unwrap_err()
+                .field,
+            Some("topics")
+        );
+        assert_eq!(
+            ConsentRecord::parse(&record("withdrawn", "7"), t(0))
+                .unwrap_err()
+                .field,
+            Some("topics")
+        );
         assert!(ConsentRecord::parse(&record("given", "[]"), t(0)).is_ok());
         assert!(ConsentRecord::parse(&record("withdrawn", r#"["news"]"#), t(0)).is_ok());
     }
@@ -349,7 +494,10 @@ mod tests {
     #[test]
     fn a_record_no_table_could_hold_is_refused() {
         let record = format!(r#"{{"evidence":"{}"}}"#, "a".repeat(MAX_BYTES));
-        assert_eq!(ConsentRecord::parse(&record, t(0)).unwrap_err().code, Code::TooLarge);
+        assert_eq!(
+            ConsentRecord::parse(&record, t(0)).unwrap_err().code,
+            Code::TooLarge
+        );
     }
 
     #[test]
@@ -357,8 +505,16 @@ mod tests {
         let base = r#"{"schema":"headgate.consent/1","id":"c1","to":{"phone":"+16135550123"},"purpose":"marketing","action":"given","method":"web_checkbox""#;
         let no_notice = ConsentRecord::parse(&format!("{base}}}"), t(0)).unwrap_err();
         assert_eq!(no_notice.field, Some("notice"));
-        let no_proof = ConsentRecord::parse(&format!(r#"{base},"notice":"Yes, write to me"}}"#), t(0)).unwrap_err();
+        let no_proof =
+            ConsentRecord::parse(&format!(r#"{base},"notice":"Yes, write to me"}}"#), t(0))
+                .unwrap_err();
         assert_eq!(no_proof.field, Some("evidence"));
-        assert!(ConsentRecord::parse(&format!(r#"{base},"notice":"Yes","evidence":{{"form":"f"}}}}"#), t(0)).is_ok());
+        assert!(
+            ConsentRecord::parse(
+                &format!(r#"{base},"notice":"Yes","evidence":{{"form":"f"}}}}"#),
+                t(0)
+            )
+            .is_ok()
+        );
     }
 }

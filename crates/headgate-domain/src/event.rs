@@ -48,7 +48,17 @@ pub struct Event {
 impl Event {
     /// An event of a type; `same` is what makes two reports of one happening equal.
     pub fn new(kind: &'static str, at: Timestamp, same: &[&str]) -> Self {
-        Self { schema: SCHEMA, event_id: event_id(kind, same), kind, at, message_id: None, id: None, subject: None, reference: None, data: Map::new() }
+        Self {
+            schema: SCHEMA,
+            event_id: event_id(kind, same),
+            kind,
+            at,
+            message_id: None,
+            id: None,
+            subject: None,
+            reference: None,
+            data: Map::new(),
+        }
     }
 
     /// A message event of a record.
@@ -152,8 +162,14 @@ mod tests {
     fn the_same_happening_has_the_same_id_and_another_has_not() {
         let at = Timestamp::from_seconds(1);
         let a = Event::new("message.sent", at, &["msg_1"]);
-        assert_eq!(a.event_id, Event::new("message.sent", at.plus_millis(5), &["msg_1"]).event_id);
-        assert_ne!(a.event_id, Event::new("message.read", at, &["msg_1"]).event_id);
+        assert_eq!(
+            a.event_id,
+            Event::new("message.sent", at.plus_millis(5), &["msg_1"]).event_id
+        );
+        assert_ne!(
+            a.event_id,
+            Event::new("message.read", at, &["msg_1"]).event_id
+        );
         assert_ne!(event_id("x", &["ab", "c"]), event_id("x", &["a", "bc"]));
     }
 }

@@ -22,7 +22,12 @@ pub enum Purpose {
 }
 
 /// The purposes, most important first: the order in which a slot is offered.
-pub const PURPOSES: [Purpose; 4] = [Purpose::Authentication, Purpose::Service, Purpose::Utility, Purpose::Marketing];
+pub const PURPOSES: [Purpose; 4] = [
+    Purpose::Authentication,
+    Purpose::Service,
+    Purpose::Utility,
+    Purpose::Marketing,
+];
 
 impl Purpose {
     /// The word used in JSON, settings and attribute names.

@@ -19,8 +19,19 @@ pub const MAX_BYTES: usize = 64 * 1024;
 pub const MAX_AHEAD_MS: i64 = 60 * DAY;
 
 /// Meta's message types (whatsapp-cloud-api.md 3); `status` marks a message as read.
-const TYPES: [&str; 11] =
-    ["text", "template", "image", "video", "audio", "document", "sticker", "location", "contacts", "interactive", "reaction"];
+const TYPES: [&str; 11] = [
+    "text",
+    "template",
+    "image",
+    "video",
+    "audio",
+    "document",
+    "sticker",
+    "location",
+    "contacts",
+    "interactive",
+    "reaction",
+];
 
 /// Who a message is for. Its `Debug` shows nothing of the person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,37 +130,82 @@ impl OutboundMessage {
             return Err(Code::TooLarge.into());
         }
         let fields = Fields::parse(body)?;
-        fields.only(&["schema", "id", "from", "to", "purpose", "basis", "message", "not_before", "expires_at", "campaign"])?;
+        fields.only(&[
+            "schema",
+            "id",
+            "from",
+            "to",
+            "purpose",
+            "basis",
+            "message",
+            "not_before",
+            "expires_at",
+            "campaign",
+        ])?;
         fields.schema(SCHEMA)?;
         let id = fields.id()?.to_owned();
         let from = fields.text("from")?.to_owned();
         let (to, reference) = fields.recipient()?;
-        let purpose = Purpose::from_word(fields.text("purpose")?)
-            .ok_or(Refusal::at(Code::Malformed, "purpose", "must be authentication, service, utility or marketing"))?;
+        let purpose = Purpose::from_word(fields.text("purpose")?).ok_or(Refusal::at(
+            Code::Malformed,
+            "purpose",
+            "must be authentication, service, utility or marketing",
+        ))?;
         let basis = fields.basis(purpose)?;
         let (kind, message, message_ref) = fields.message()?;
         let campaign = fields.campaign()?;
-        let not_before = fields.optional_time("not_before", "not_before")?.filter(|t| *t > now);
+        let not_before = fields
+            .optional_time("not_before", "not_before")?
+            .filter(|t| *t > now);
         let expires_at = fields.optional_time("expires_at", "expires_at")?;
         if expires_at.is_some_and(|t| t <= now) {
-            return Err(Refusal::at(Code::Expired, "expires_at", "has already passed"));
+            return Err(Refusal::at(
+                Code::Expired,
+                "expires_at",
+                "has already passed",
+            ));
         }
         if let (Some(start), Some(end)) = (not_before, expires_at)
             && end <= start
         {
-            return Err(Refusal::at(Code::Malformed, "expires_at", "is not after not_before"));
+            return Err(Refusal::at(
+                Code::Malformed,
+                "expires_at",
+                "is not after not_before",
+            ));
         }
         for (field, time) in [("not_before", not_before), ("expires_at", expires_at)] {
             if time.is_some_and(|t| t.millis_since(now) > MAX_AHEAD_MS) {
-                return Err(Refusal::at(Code::NotBeforeTooFar, field, "is more than 60 days ahead"));
+                return Err(Refusal::at(
+                    Code::NotBeforeTooFar,
+                    field,
+                    "is more than 60 days ahead",
+                ));
             }
         }
-        Ok(Self { id, from, to, reference, purpose, basis, kind, message, message_ref, not_before, expires_at, campaign })
+        Ok(Self {
+            id,
+            from,
+            to,
+            reference,
+            purpose,
+            basis,
+            kind,
+            message,
+            message_ref,
+            not_before,
+            expires_at,
+            campaign,
+        })
     }
 
     /// When the message stops being of use.
     pub fn expiry(&self, now: Timestamp) -> Timestamp {
-        self.expires_at.unwrap_or_else(|| self.not_before.unwrap_or(now).plus_millis(self.purpose.default_expiry_ms()))
+        self.expires_at.unwrap_or_else(|| {
+            self.not_before
+                .unwrap_or(now)
+                .plus_millis(self.purpose.default_expiry_ms())
+        })
     }
 }
 
@@ -182,7 +238,11 @@ impl Fields {
         if self.0.keys().all(|k| known.contains(&k.as_str())) {
             Ok(())
         } else {
-            Err(Refusal::at(Code::Malformed, "$", "has a member the schema does not know; check the spelling"))
+            Err(Refusal::at(
+                Code::Malformed,
+                "$",
+                "has a member the schema does not know; check the spelling",
+            ))
         }
     }
 
@@ -190,7 +250,11 @@ impl Fields {
         if self.text("schema")? == expected {
             Ok(())
         } else {
-            Err(Refusal::at(Code::Malformed, "schema", "names another schema or version"))
+            Err(Refusal::at(
+                Code::Malformed,
+                "schema",
+                "names another schema or version",
+            ))
         }
     }
 
@@ -203,31 +267,63 @@ impl Fields {
         }
     }
 
-    pub(crate) fn optional_text(&self, key: &str, path: &'static str, max: usize) -> Result<Option<String>, Refusal> {
+    pub(crate) fn optional_text(
+        &self,
+        key: &str,
+        path: &'static str,
+        max: usize,
+    ) -> Result<Option<String>, Refusal> {
         text_in(&self.0, key, path, max)
     }
 
-    pub(crate) fn optional_time(&self, key: &str, path: &'static str) -> Result<Option<Timestamp>, Refusal> {
+    pub(crate) fn optional_time(
+        &self,
+        key: &str,
+        path: &'static str,
+    ) -> Result<Option<Timestamp>, Refusal> {
         match self.optional_text(key, path, 40)? {
             None => Ok(None),
-            Some(text) => Timestamp::parse(&text)
-                .map(Some)
-                .map_err(|_invalid| Refusal::at(Code::Malformed, path, "must be RFC 3339, such as 2026-11-22T10:00:00Z")),
+            Some(text) => Timestamp::parse(&text).map(Some).map_err(|_invalid| {
+                Refusal::at(
+                    Code::Malformed,
+                    path,
+                    "must be RFC 3339, such as 2026-11-22T10:00:00Z",
+                )
+            }),
         }
     }
 
     pub(crate) fn id(&self) -> Result<&str, Refusal> {
         let id = self.text("id")?;
-        if is_identifier(id, 128) { Ok(id) } else { Err(Refusal::at(Code::Malformed, "id", "must be 1 to 128 of A-Z a-z 0-9 . _ : -")) }
+        if is_identifier(id, 128) {
+            Ok(id)
+        } else {
+            Err(Refusal::at(
+                Code::Malformed,
+                "id",
+                "must be 1 to 128 of A-Z a-z 0-9 . _ : -",
+            ))
+        }
     }
 
     pub(crate) fn recipient(&self) -> Result<(Recipient, Option<String>), Refusal> {
         let to = object(self.0.get("to"), "to")?;
-        if !to.keys().all(|k| ["phone", "bsuid", "subject", "ref"].contains(&k.as_str())) {
-            return Err(Refusal::at(Code::Malformed, "to", "may hold phone, bsuid or subject, and ref"));
+        if !to
+            .keys()
+            .all(|k| ["phone", "bsuid", "subject", "ref"].contains(&k.as_str()))
+        {
+            return Err(Refusal::at(
+                Code::Malformed,
+                "to",
+                "may hold phone, bsuid or subject, and ref",
+            ));
         }
         let reference = text_in(to, "ref", "to.ref", 64)?;
-        let given = (text_in(to, "phone", "to.phone", 64)?, text_in(to, "bsuid", "to.bsuid", 160)?, text_in(to, "subject", "to.subject", 64)?);
+        let given = (
+            text_in(to, "phone", "to.phone", 64)?,
+            text_in(to, "bsuid", "to.bsuid", 160)?,
+            text_in(to, "subject", "to.subject", 64)?,
+        );
         let recipient = match given {
             (Some(phone), None, None) => Phone::parse(&phone).map(Recipient::Phone).map_err(|_invalid| {
                 Refusal::at(Code::InvalidRecipient, "to.phone", "is not a possible number; write it as + and country code, such as +16135550123")
@@ -245,7 +341,11 @@ impl Fields {
 
     fn basis(&self, purpose: Purpose) -> Result<Basis, Refusal> {
         let Some(value) = self.0.get("basis").filter(|v| !v.is_null()) else {
-            return if purpose == Purpose::Authentication { Err(Code::NoUserAction.into()) } else { Ok(Basis::Consent) };
+            return if purpose == Purpose::Authentication {
+                Err(Code::NoUserAction.into())
+            } else {
+                Ok(Basis::Consent)
+            };
         };
         let basis = Self(object(Some(value), "basis")?.clone());
         let kind = basis.get("kind").and_then(Value::as_str);
@@ -256,7 +356,11 @@ impl Fields {
             Some(_) | None => &["kind"],
         };
         if !basis.0.keys().all(|k| known.contains(&k.as_str())) {
-            return Err(Refusal::at(Code::Malformed, "basis", "may hold kind, and at for user_action or reference for contract"));
+            return Err(Refusal::at(
+                Code::Malformed,
+                "basis",
+                "may hold kind, and at for user_action or reference for contract",
+            ));
         }
         match kind {
             Some("consent") if purpose == Purpose::Authentication => Err(Code::NoUserAction.into()),
@@ -264,25 +368,51 @@ impl Fields {
             Some("user_action") => basis
                 .optional_time("at", "basis.at")?
                 .map(|at| Basis::UserAction { at })
-                .ok_or(Refusal::at(Code::Malformed, "basis.at", "is missing: when the person asked for this message")),
-            Some("contract") if purpose != Purpose::Utility => Err(Refusal::at(Code::Malformed, "basis.kind", "contract is for the utility purpose only")),
+                .ok_or(Refusal::at(
+                    Code::Malformed,
+                    "basis.at",
+                    "is missing: when the person asked for this message",
+                )),
+            Some("contract") if purpose != Purpose::Utility => Err(Refusal::at(
+                Code::Malformed,
+                "basis.kind",
+                "contract is for the utility purpose only",
+            )),
             Some("contract") => basis
                 .optional_text("reference", "basis.reference", 128)?
                 .map(|reference| Basis::Contract { reference })
-                .ok_or(Refusal::at(Code::Malformed, "basis.reference", "is missing: the contract or order the message belongs to")),
-            Some(_) | None => Err(Refusal::at(Code::Malformed, "basis.kind", "must be consent, user_action or contract")),
+                .ok_or(Refusal::at(
+                    Code::Malformed,
+                    "basis.reference",
+                    "is missing: the contract or order the message belongs to",
+                )),
+            Some(_) | None => Err(Refusal::at(
+                Code::Malformed,
+                "basis.kind",
+                "must be consent, user_action or contract",
+            )),
         }
     }
 
     fn campaign(&self) -> Result<Option<String>, Refusal> {
-        let Some(campaign) = self.optional_text("campaign", "campaign", 64)? else { return Ok(None) };
+        let Some(campaign) = self.optional_text("campaign", "campaign", 64)? else {
+            return Ok(None);
+        };
         if campaign.contains('@') || has_digit_run(&campaign, 7) {
-            return Err(Refusal::at(Code::IdentifierLooksPersonal, "campaign", "contains an @ or seven digits in a row"));
+            return Err(Refusal::at(
+                Code::IdentifierLooksPersonal,
+                "campaign",
+                "contains an @ or seven digits in a row",
+            ));
         }
         if is_identifier(&campaign, 64) {
             Ok(Some(campaign))
         } else {
-            Err(Refusal::at(Code::Malformed, "campaign", "must be 1 to 64 of A-Z a-z 0-9 . _ : -"))
+            Err(Refusal::at(
+                Code::Malformed,
+                "campaign",
+                "must be 1 to 64 of A-Z a-z 0-9 . _ : -",
+            ))
         }
     }
 
@@ -293,83 +423,160 @@ impl Fields {
             ("recipient_type", "message.recipient_type"),
             ("to", "message.to"),
             ("recipient", "message.recipient"),
-            ("biz_opaque_callback_data", "message.biz_opaque_callback_data"),
+            (
+                "biz_opaque_callback_data",
+                "message.biz_opaque_callback_data",
+            ),
             ("message_id", "message.message_id"),
         ] {
             if message.contains_key(key) {
-                return Err(Refusal::at(Code::Malformed, path, "is set by Headgate; leave it out (give message_ref where Meta expects a message id)"));
+                return Err(Refusal::at(
+                    Code::Malformed,
+                    path,
+                    "is set by Headgate; leave it out (give message_ref where Meta expects a message id)",
+                ));
             }
         }
         if message.contains_key("status") {
             return mark_as_read(message);
         }
-        let kind = text_in(&message, "type", "message.type", 32)?.ok_or(Refusal::at(Code::Malformed, "message.type", "is missing"))?;
+        let kind = text_in(&message, "type", "message.type", 32)?.ok_or(Refusal::at(
+            Code::Malformed,
+            "message.type",
+            "is missing",
+        ))?;
         let Some(kind) = TYPES.into_iter().find(|t| *t == kind) else {
-            return Err(Refusal::at(Code::Malformed, "message.type", "is not a message type of Meta's"));
+            return Err(Refusal::at(
+                Code::Malformed,
+                "message.type",
+                "is not a message type of Meta's",
+            ));
         };
-        if message.keys().any(|k| k != "type" && k != "context" && k != kind) {
-            return Err(Refusal::at(Code::Malformed, "message", "may hold type, the object named by type, and context"));
+        if message
+            .keys()
+            .any(|k| k != "type" && k != "context" && k != kind)
+        {
+            return Err(Refusal::at(
+                Code::Malformed,
+                "message",
+                "may hold type, the object named by type, and context",
+            ));
         }
         match (kind, message.get(kind)) {
             ("contacts", Some(Value::Array(list))) if !list.is_empty() => {}
             (named, Some(Value::Object(_))) if named != "contacts" => {}
-            _ => return Err(Refusal::at(Code::Malformed, "message", "lacks the object named by type")),
+            _ => {
+                return Err(Refusal::at(
+                    Code::Malformed,
+                    "message",
+                    "lacks the object named by type",
+                ));
+            }
         }
         if kind == "text" {
-            let body = message.get("text").and_then(|t| t.get("body")).and_then(Value::as_str);
+            let body = message
+                .get("text")
+                .and_then(|t| t.get("body"))
+                .and_then(Value::as_str);
             if !body.is_some_and(|b| (1..=4_096).contains(&b.chars().count())) {
-                return Err(Refusal::at(Code::Malformed, "message.text.body", "must be 1 to 4096 characters"));
+                return Err(Refusal::at(
+                    Code::Malformed,
+                    "message.text.body",
+                    "must be 1 to 4096 characters",
+                ));
             }
         }
         let mut message_ref = take_ref(&mut message, "context", "message.context.message_id")?;
         // A reaction has one target: of two references only one could be put in.
         if message.contains_key("context") && (kind == "reaction" || message_ref.is_none()) {
-            return Err(Refusal::at(Code::Malformed, "message.context", "must be an object with message_ref, and absent from a reaction"));
+            return Err(Refusal::at(
+                Code::Malformed,
+                "message.context",
+                "must be an object with message_ref, and absent from a reaction",
+            ));
         }
         if kind == "reaction" {
             let target = take_ref(&mut message, "reaction", "message.reaction.message_id")?;
             if target.is_none() {
-                return Err(Refusal::at(Code::Malformed, "message.reaction.message_ref", "is missing: the message_ref of the message to react to"));
+                return Err(Refusal::at(
+                    Code::Malformed,
+                    "message.reaction.message_ref",
+                    "is missing: the message_ref of the message to react to",
+                ));
             }
             message_ref = target;
         }
-        let kind = if kind == "template" { template(&message)? } else { Kind::FreeForm };
+        let kind = if kind == "template" {
+            template(&message)?
+        } else {
+            Kind::FreeForm
+        };
         Ok((kind, message, message_ref))
     }
 }
 
 fn mark_as_read(mut message: Map<String, Value>) -> Result<Message, Refusal> {
     if message.get("status").and_then(Value::as_str) != Some("read") {
-        return Err(Refusal::at(Code::Malformed, "message.status", "must be read"));
+        return Err(Refusal::at(
+            Code::Malformed,
+            "message.status",
+            "must be read",
+        ));
     }
-    if message.keys().any(|k| !["status", "message_ref", "typing_indicator"].contains(&k.as_str())) {
-        return Err(Refusal::at(Code::Malformed, "message", "may hold status, message_ref and typing_indicator"));
+    if message
+        .keys()
+        .any(|k| !["status", "message_ref", "typing_indicator"].contains(&k.as_str()))
+    {
+        return Err(Refusal::at(
+            Code::Malformed,
+            "message",
+            "may hold status, message_ref and typing_indicator",
+        ));
     }
-    let message_ref = text_in(&message, "message_ref", "message.message_ref", 128)?
-        .ok_or(Refusal::at(Code::Malformed, "message.message_ref", "is missing: which message was read"))?;
+    let message_ref =
+        text_in(&message, "message_ref", "message.message_ref", 128)?.ok_or(Refusal::at(
+            Code::Malformed,
+            "message.message_ref",
+            "is missing: which message was read",
+        ))?;
     message.remove("message_ref");
     Ok((Kind::MarkAsRead, message, Some(message_ref)))
 }
 
 fn template(message: &Map<String, Value>) -> Result<Kind, Refusal> {
     let template = object(message.get("template"), "message.template")?;
-    let name = text_in(template, "name", "message.template.name", 512)?
-        .ok_or(Refusal::at(Code::Malformed, "message.template.name", "is missing"))?;
+    let name = text_in(template, "name", "message.template.name", 512)?.ok_or(Refusal::at(
+        Code::Malformed,
+        "message.template.name",
+        "is missing",
+    ))?;
     let language = template
         .get("language")
         .and_then(|l| l.get("code"))
         .and_then(Value::as_str)
-        .ok_or(Refusal::at(Code::Malformed, "message.template.language.code", "is missing"))?;
+        .ok_or(Refusal::at(
+            Code::Malformed,
+            "message.template.language.code",
+            "is missing",
+        ))?;
     let body_parameters = template
         .get("components")
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
-        .filter(|c| c.get("type").and_then(Value::as_str).is_some_and(|t| t.eq_ignore_ascii_case("body")))
+        .filter(|c| {
+            c.get("type")
+                .and_then(Value::as_str)
+                .is_some_and(|t| t.eq_ignore_ascii_case("body"))
+        })
         .filter_map(|c| c.get("parameters").and_then(Value::as_array))
         .map(Vec::len)
         .sum();
-    Ok(Kind::Template { name, language: language.to_owned(), body_parameters })
+    Ok(Kind::Template {
+        name,
+        language: language.to_owned(),
+        body_parameters,
+    })
 }
 
 /// The kind of a message that was checked when it was accepted.
@@ -377,7 +584,11 @@ pub fn kind_of(message: &Map<String, Value>) -> Kind {
     if message.contains_key("status") {
         return Kind::MarkAsRead;
     }
-    if message.contains_key("template") { template(message).unwrap_or(Kind::FreeForm) } else { Kind::FreeForm }
+    if message.contains_key("template") {
+        template(message).unwrap_or(Kind::FreeForm)
+    } else {
+        Kind::FreeForm
+    }
 }
 
 /// Puts the wamid behind a `message_ref` where Meta expects it.
@@ -394,19 +605,36 @@ pub fn insert_wamid(message: &mut Map<String, Value>, wamid: &str) {
 
 fn take_ref(
     message: &mut Map<String, Value>,
-    holder: &str, wamid_path: &'static str) -> Result<Option<String>, Refusal> {
-    let Some(Value::Object(holder)) = message.get_mut(holder) else { return Ok(None) };
+    holder: &str,
+    wamid_path: &'static str,
+) -> Result<Option<String>, Refusal> {
+    let Some(Value::Object(holder)) = message.get_mut(holder) else {
+        return Ok(None);
+    };
     if holder.contains_key("message_id") {
-        return Err(Refusal::at(Code::Malformed, wamid_path, "is set by Headgate; give message_ref instead"));
+        return Err(Refusal::at(
+            Code::Malformed,
+            wamid_path,
+            "is set by Headgate; give message_ref instead",
+        ));
     }
     match holder.remove("message_ref") {
         None => Ok(None),
-        Some(Value::String(reference)) if (1..=128).contains(&reference.chars().count()) => Ok(Some(reference)),
-        Some(_) => Err(Refusal::at(Code::Malformed, "message", "message_ref must be a string of 1 to 128 characters")),
+        Some(Value::String(reference)) if (1..=128).contains(&reference.chars().count()) => {
+            Ok(Some(reference))
+        }
+        Some(_) => Err(Refusal::at(
+            Code::Malformed,
+            "message",
+            "message_ref must be a string of 1 to 128 characters",
+        )),
     }
 }
 
-fn object<'a>(value: Option<&'a Value>, path: &'static str) -> Result<&'a Map<String, Value>, Refusal> {
+fn object<'a>(
+    value: Option<&'a Value>,
+    path: &'static str,
+) -> Result<&'a Map<String, Value>, Refusal> {
     match value {
         Some(Value::Object(map)) => Ok(map),
         Some(_) => Err(Refusal::at(Code::Malformed, path, "must be an object")),
@@ -414,24 +642,40 @@ fn object<'a>(value: Option<&'a Value>, path: &'static str) -> Result<&'a Map<St
     }
 }
 
-fn text_in(map: &Map<String, Value>, key: &str, path: &'static str, max: usize) -> Result<Option<String>, Refusal> {
+fn text_in(
+    map: &Map<String, Value>,
+    key: &str,
+    path: &'static str,
+    max: usize,
+) -> Result<Option<String>, Refusal> {
     match map.get(key) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.is_empty() => Err(Refusal::at(Code::Malformed, path, "is empty")),
-        Some(Value::String(text)) if text.chars().count() > max => Err(Refusal::at(Code::Malformed, path, "is too long")),
+        Some(Value::String(text)) if text.is_empty() => {
+            Err(Refusal::at(Code::Malformed, path, "is empty"))
+        }
+        Some(Value::String(text)) if text.chars().count() > max => {
+            Err(Refusal::at(Code::Malformed, path, "is too long"))
+        }
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(_) => Err(Refusal::at(Code::Malformed, path, "must be a string")),
     }
 }
 
 fn is_identifier(text: &str, max: usize) -> bool {
-    (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(&b))
+    (1..=max).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(&b))
 }
 
 fn has_digit_run(text: &str, length: usize) -> bool {
     let mut run = 0_usize;
     text.bytes().any(|b| {
-        run = if b.is_ascii_digit() { run.saturating_add(1) } else { 0 };
+        run = if b.is_ascii_digit() {
+            run.saturating_add(1)
+        } else {
+            0
+        };
         run >= length
     })
 }
@@ -494,7 +738,9 @@ pub fn basis_json(basis: &Basis) -> Value {
     match basis {
         Basis::Consent => serde_json::json!({"kind": "consent"}),
         Basis::UserAction { at } => serde_json::json!({"kind": "user_action", "at": at}),
-        Basis::Contract { reference } => serde_json::json!({"kind": "contract", "reference": reference}),
+        Basis::Contract { reference } => {
+            serde_json::json!({"kind": "contract", "reference": reference})
+        }
     }
 }
 
@@ -506,7 +752,13 @@ pub fn basis_from_json(value: &Value) -> Basis {
             .and_then(Value::as_str)
             .and_then(|t| Timestamp::parse(t).ok())
             .map_or(Basis::Consent, |at| Basis::UserAction { at }),
-        Some("contract") => Basis::Contract { reference: value.get("reference").and_then(Value::as_str).unwrap_or_default().to_owned() },
+        Some("contract") => Basis::Contract {
+            reference: value
+                .get("reference")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
+        },
         Some(_) | None => Basis::Consent,
     }
 }

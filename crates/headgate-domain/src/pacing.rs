@@ -9,8 +9,14 @@ use std::collections::VecDeque;
 const SECOND_NS: u64 = 1_000_000_000;
 /// Slack on top of the second: what a timer and the network may take away again.
 const MARGIN_NS: u64 = 200_000;
-/// After a throttle answer the number rests this long.
-const BACK_OFF_NS: u64 = SECOND_NS;
+/// The pace is cut to 97 % by a throttle answer, at most twice a second, and never below a half.
+const CUT_PERMILLE: u64 = 970;
+const CUT_EVERY_NS: u64 = SECOND_NS / 2;
+const FLOOR_PERMILLE: u64 = 500;
+/// What comes back of the pace in every second without one: 1 % of the limit.
+const RECOVERY_PERMILLE_PER_SECOND: u64 = 10;
+/// Idle time is not saved up: at most this much of the schedule is caught up.
+const CATCH_UP_NS: u64 = SECOND_NS / 10;
 
 /// The pace of one phone number.
 #[derive(Clone, Debug)]
@@ -20,6 +26,9 @@ pub struct Pace {
     next_slot: u64,
     ring: VecDeque<u64>,
     rest_until: u64,
+    /// How much of the pace is used, since Meta last found it too fast (inbound counts there too).
+    share_permille: u64,
+    last_cut: Option<u64>,
 }
 
 impl Pace {
@@ -33,14 +42,27 @@ impl Pace {
         // The ring holds the guarded limit, rounded up: at 80/s one place of the window stays free
         // for what the network pushes together.
         let limit = usize::try_from(per_thousand_seconds.div_ceil(1_000)).unwrap_or(1);
-        let slot_ns = SECOND_NS.saturating_mul(1_000).checked_div(per_thousand_seconds).unwrap_or(SECOND_NS);
-        Self { limit, slot_ns, next_slot: now, ring: VecDeque::with_capacity(limit), rest_until: 0 }
+        let slot_ns = SECOND_NS
+            .saturating_mul(1_000)
+            .checked_div(per_thousand_seconds)
+            .unwrap_or(SECOND_NS);
+        Self {
+            limit,
+            slot_ns,
+            next_slot: now,
+            ring: VecDeque::with_capacity(limit),
+            rest_until: 0,
+            share_permille: 1_000,
+            last_cut: None,
+        }
     }
 
     /// The earliest instant at which the next message may leave.
     pub fn due(&self) -> u64 {
         let window = if self.ring.len() >= self.limit {
-            self.ring.front().map_or(0, |oldest| oldest.saturating_add(SECOND_NS).saturating_add(MARGIN_NS))
+            self.ring.front().map_or(0, |oldest| {
+                oldest.saturating_add(SECOND_NS).saturating_add(MARGIN_NS)
+            })
         } else {
             0
         };
@@ -57,15 +79,41 @@ impl Pace {
             self.ring.pop_front();
         }
         self.ring.push_back(now);
-        // A fixed schedule: late slots are caught up, but idle time is not saved up.
-        let earliest = now.saturating_sub(SECOND_NS / 4);
-        self.next_slot = self.next_slot.max(earliest).saturating_add(self.slot_ns);
+        // A fixed schedule: late slots are caught up, as far as the ring allows.
+        let earliest = now.saturating_sub(CATCH_UP_NS);
+        self.next_slot = self.next_slot.max(earliest).saturating_add(self.slot(now));
         true
     }
 
-    /// Meta said the number is over its throughput (130429): the whole number rests for a second.
+    /// The distance of two slots at the present share of the pace.
+    fn slot(&self, now: u64) -> u64 {
+        let share = self.share(now);
+        self.slot_ns
+            .saturating_mul(1_000)
+            .checked_div(share)
+            .unwrap_or(self.slot_ns)
+    }
+
+    fn share(&self, now: u64) -> u64 {
+        let recovered = self.last_cut.map_or(1_000, |cut| {
+            now.saturating_sub(cut)
+                .saturating_mul(RECOVERY_PERMILLE_PER_SECOND)
+                / SECOND_NS
+        });
+        self.share_permille.saturating_add(recovered).min(1_000)
+    }
+
+    /// Meta said the number is over its throughput (130429): slow down a little, recover slowly.
     pub fn throttled(&mut self, now: u64) {
-        self.rest_until = self.rest_until.max(now.saturating_add(BACK_OFF_NS));
+        if self
+            .last_cut
+            .is_some_and(|cut| now.saturating_sub(cut) < CUT_EVERY_NS)
+        {
+            return;
+        }
+        let cut = self.share(now).saturating_mul(CUT_PERMILLE) / 1_000;
+        self.share_permille = cut.max(FLOOR_PERMILLE);
+        self.last_cut = Some(now);
     }
 
     /// Pauses the number until an instant, as 131057 asks.
@@ -76,12 +124,25 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "tests may fail loudly")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "tests may fail loudly"
+    )]
     use super::*;
     use proptest::prelude::*;
 
     fn worst_window(sends: &[u64]) -> usize {
-        (0..sends.len()).map(|i| sends[i..].iter().take_while(|t| **t - sends[i] < SECOND_NS).count()).max().unwrap_or(0)
+        (0..sends.len())
+            .map(|i| {
+                sends[i..]
+                    .iter()
+                    .take_while(|t| **t - sends[i] < SECOND_NS)
+                    .count()
+            })
+            .max()
+            .unwrap_or(0)
     }
 
     proptest! {
@@ -115,11 +176,28 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_is_not_taken_early_and_a_throttled_number_rests() {
+    fn a_slot_is_not_taken_early_and_idle_time_is_not_saved_up() {
         let mut pace = Pace::new(80, 1_000);
         assert!(!pace.take(999));
         assert!(pace.take(1_000));
-        pace.throttled(5_000);
-        assert_eq!(pace.due(), 5_000 + BACK_OFF_NS);
+        let later = 60 * SECOND_NS;
+        let burst = (0..100).filter(|_| pace.take(later)).count();
+        assert!(burst <= 9, "{burst}");
+    }
+
+    #[test]
+    fn a_throttle_answer_slows_the_pace_by_three_percent_and_a_second_brings_one_back() {
+        let mut pace = Pace::new(80, 0);
+        let full = pace.slot(0);
+        pace.throttled(0);
+        pace.throttled(1);
+        assert_eq!(pace.share(1), 970, "at most twice a second");
+        assert!(pace.slot(1) > full);
+        assert_eq!(pace.share(SECOND_NS), 980);
+        assert_eq!(pace.share(9 * SECOND_NS), 1_000);
+        for i in 0..100 {
+            pace.throttled(9 * SECOND_NS + i * CUT_EVERY_NS);
+        }
+        assert!(pace.share(9 * SECOND_NS) >= FLOOR_PERMILLE);
     }
 }

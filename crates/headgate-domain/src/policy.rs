@@ -67,7 +67,11 @@ impl SendPermit {
 ///
 /// # Errors
 /// The [`Refusal`], with a code from the closed list.
-pub fn authorize(request: &Request<'_>, facts: &Facts<'_>, now: Timestamp) -> Result<SendPermit, Refusal> {
+pub fn authorize(
+    request: &Request<'_>,
+    facts: &Facts<'_>,
+    now: Timestamp,
+) -> Result<SendPermit, Refusal> {
     if request.expires_at <= now {
         return Err(Code::Expired.into());
     }
@@ -78,7 +82,10 @@ pub fn authorize(request: &Request<'_>, facts: &Facts<'_>, now: Timestamp) -> Re
     if request.purpose == Purpose::Marketing && facts.subject.meta_stop {
         return Err(Code::MetaStopped.into());
     }
-    let window_open = facts.subject.last_inbound_at.is_some_and(|at| now.millis_since(at) < SERVICE_WINDOW_MS);
+    let window_open = facts
+        .subject
+        .last_inbound_at
+        .is_some_and(|at| now.millis_since(at) < SERVICE_WINDOW_MS);
     let consent_event = match request.purpose {
         Purpose::Authentication => user_action(request)?,
         Purpose::Service if window_open => None,
@@ -89,14 +96,21 @@ pub fn authorize(request: &Request<'_>, facts: &Facts<'_>, now: Timestamp) -> Re
     if matches!(request.kind, Kind::FreeForm) && !window_open {
         return Err(Code::WindowClosed.into());
     }
-    Ok(SendPermit { consent_event, _made_by_authorize: () })
+    Ok(SendPermit {
+        consent_event,
+        _made_by_authorize: (),
+    })
 }
 
 fn user_action(request: &Request<'_>) -> Result<Option<String>, Refusal> {
     match request.basis {
         Basis::UserAction { at } => {
             let age = request.accepted_at.millis_since(*at);
-            if (-CLOCK_SKEW_MS..=USER_ACTION_MS).contains(&age) { Ok(None) } else { Err(Code::NoUserAction.into()) }
+            if (-CLOCK_SKEW_MS..=USER_ACTION_MS).contains(&age) {
+                Ok(None)
+            } else {
+                Err(Code::NoUserAction.into())
+            }
         }
         Basis::Consent | Basis::Contract { .. } => Err(Code::NoUserAction.into()),
     }
@@ -114,7 +128,11 @@ fn consent(request: &Request<'_>, subject: &Subject) -> Result<Option<String>, R
         && request.purpose == Purpose::Utility
         && subject.has_any_consent()
     {
-        let any = subject.consents.iter().flatten().find(|c| c.state == State::Given);
+        let any = subject
+            .consents
+            .iter()
+            .flatten()
+            .find(|c| c.state == State::Given);
         return Ok(any.map(|c| c.event.clone()));
     }
     match subject.consent(request.purpose) {
@@ -124,10 +142,17 @@ fn consent(request: &Request<'_>, subject: &Subject) -> Result<Option<String>, R
 }
 
 fn template(request: &Request<'_>, config: &Config) -> Result<(), Refusal> {
-    let Kind::Template { name, language, body_parameters } = request.kind else {
+    let Kind::Template {
+        name,
+        language,
+        body_parameters,
+    } = request.kind
+    else {
         return Ok(());
     };
-    let template = config.template(name, language).ok_or(Code::TemplateUnknown)?;
+    let template = config
+        .template(name, language)
+        .ok_or(Code::TemplateUnknown)?;
     match template.status {
         TemplateStatus::Approved => {}
         TemplateStatus::Pending => return Err(Code::TemplateUnapproved.into()),
@@ -139,7 +164,11 @@ fn template(request: &Request<'_>, config: &Config) -> Result<(), Refusal> {
         return Err(Code::PurposeMismatch.into());
     }
     if template.body_parameters != *body_parameters {
-        return Err(Refusal::at(Code::TemplateParameters, "message.template.components", "the body's number of parameters differs from the template's"));
+        return Err(Refusal::at(
+            Code::TemplateParameters,
+            "message.template.components",
+            "the body's number of parameters differs from the template's",
+        ));
     }
     Ok(())
 }

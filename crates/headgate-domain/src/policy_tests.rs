@@ -1,4 +1,8 @@
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
 
 use super::*;
 use crate::consent::Consent;
@@ -43,75 +47,236 @@ fn subject() -> Subject {
 
 fn with(mut subject: Subject, purpose: Purpose, state: State) -> Subject {
     let index = PURPOSES.iter().position(|p| *p == purpose).unwrap();
-    subject.consents[index] = Some(Consent { state, at: NOW, event: "L3.7".into(), method: "web_checkbox".into() });
+    subject.consents[index] = Some(Consent {
+        state,
+        at: NOW,
+        event: "L3.7".into(),
+        method: "web_checkbox".into(),
+    });
     subject
 }
 
 fn template(name: &str) -> Kind {
-    Kind::Template { name: name.into(), language: "en_US".into(), body_parameters: 0 }
+    Kind::Template {
+        name: name.into(),
+        language: "en_US".into(),
+        body_parameters: 0,
+    }
 }
 
-fn judge(subject: &Subject, purpose: Purpose, basis: &Basis, kind: &Kind, suppressed: &[Purpose]) -> Result<Option<String>, Code> {
-    let request = Request { purpose, basis, kind, expires_at: NOW.plus_millis(60_000), accepted_at: NOW };
+fn judge(
+    subject: &Subject,
+    purpose: Purpose,
+    basis: &Basis,
+    kind: &Kind,
+    suppressed: &[Purpose],
+) -> Result<Option<String>, Code> {
+    let request = Request {
+        purpose,
+        basis,
+        kind,
+        expires_at: NOW.plus_millis(60_000),
+        accepted_at: NOW,
+    };
     let config = config();
-    authorize(&request, &Facts { config: &config, subject, suppressed }, NOW).map(|p| p.consent_event().map(str::to_owned)).map_err(|r| r.code)
+    authorize(
+        &request,
+        &Facts {
+            config: &config,
+            subject,
+            suppressed,
+        },
+        NOW,
+    )
+    .map(|p| p.consent_event().map(str::to_owned))
+    .map_err(|r| r.code)
 }
 
 #[test]
 fn nobody_is_written_to_without_a_recorded_yes() {
     let nobody = subject();
-    assert_eq!(judge(&nobody, Purpose::Marketing, &Basis::Consent, &template("sale"), &[]), Err(Code::NoConsent));
-    assert_eq!(judge(&nobody, Purpose::Utility, &Basis::Consent, &template("shipped"), &[]), Err(Code::NoConsent));
-    let contract = Basis::Contract { reference: "order-1".into() };
-    assert_eq!(judge(&nobody, Purpose::Utility, &contract, &template("shipped"), &[]), Err(Code::NoConsent));
+    assert_eq!(
+        judge(
+            &nobody,
+            Purpose::Marketing,
+            &Basis::Consent,
+            &template("sale"),
+            &[]
+        ),
+        Err(Code::NoConsent)
+    );
+    assert_eq!(
+        judge(
+            &nobody,
+            Purpose::Utility,
+            &Basis::Consent,
+            &template("shipped"),
+            &[]
+        ),
+        Err(Code::NoConsent)
+    );
+    let contract = Basis::Contract {
+        reference: "order-1".into(),
+    };
+    assert_eq!(
+        judge(
+            &nobody,
+            Purpose::Utility,
+            &contract,
+            &template("shipped"),
+            &[]
+        ),
+        Err(Code::NoConsent)
+    );
 }
 
 #[test]
 fn a_permit_names_the_ledger_event_it_rests_on() {
     let yes = with(subject(), Purpose::Marketing, State::Given);
-    assert_eq!(judge(&yes, Purpose::Marketing, &Basis::Consent, &template("sale"), &[]), Ok(Some("L3.7".into())));
+    assert_eq!(
+        judge(
+            &yes,
+            Purpose::Marketing,
+            &Basis::Consent,
+            &template("sale"),
+            &[]
+        ),
+        Ok(Some("L3.7".into()))
+    );
 }
 
 #[test]
 fn consent_for_one_purpose_is_not_consent_for_another_but_carries_a_contract() {
     let utility = with(subject(), Purpose::Utility, State::Given);
-    assert_eq!(judge(&utility, Purpose::Marketing, &Basis::Consent, &template("sale"), &[]), Err(Code::NoConsent));
+    assert_eq!(
+        judge(
+            &utility,
+            Purpose::Marketing,
+            &Basis::Consent,
+            &template("sale"),
+            &[]
+        ),
+        Err(Code::NoConsent)
+    );
     let marketing = with(subject(), Purpose::Marketing, State::Given);
-    assert_eq!(judge(&marketing, Purpose::Utility, &Basis::Consent, &template("shipped"), &[]), Err(Code::NoConsent));
-    let contract = Basis::Contract { reference: "order-1".into() };
-    assert_eq!(judge(&marketing, Purpose::Utility, &contract, &template("shipped"), &[]), Ok(Some("L3.7".into())));
+    assert_eq!(
+        judge(
+            &marketing,
+            Purpose::Utility,
+            &Basis::Consent,
+            &template("shipped"),
+            &[]
+        ),
+        Err(Code::NoConsent)
+    );
+    let contract = Basis::Contract {
+        reference: "order-1".into(),
+    };
+    assert_eq!(
+        judge(
+            &marketing,
+            Purpose::Utility,
+            &contract,
+            &template("shipped"),
+            &[]
+        ),
+        Ok(Some("L3.7".into()))
+    );
 }
 
 #[test]
 fn a_requested_consent_is_not_a_yes() {
     let asked = with(subject(), Purpose::Marketing, State::Requested);
-    assert_eq!(judge(&asked, Purpose::Marketing, &Basis::Consent, &template("sale"), &[]), Err(Code::ConsentUnconfirmed));
+    assert_eq!(
+        judge(
+            &asked,
+            Purpose::Marketing,
+            &Basis::Consent,
+            &template("sale"),
+            &[]
+        ),
+        Err(Code::ConsentUnconfirmed)
+    );
 }
 
 #[test]
 fn suppression_wins_over_consent() {
     let yes = with(subject(), Purpose::Marketing, State::Given);
-    assert_eq!(judge(&yes, Purpose::Marketing, &Basis::Consent, &template("sale"), &[Purpose::Marketing]), Err(Code::Suppressed));
+    assert_eq!(
+        judge(
+            &yes,
+            Purpose::Marketing,
+            &Basis::Consent,
+            &template("sale"),
+            &[Purpose::Marketing]
+        ),
+        Err(Code::Suppressed)
+    );
     let mut stopped = yes;
     stopped.meta_stop = true;
-    assert_eq!(judge(&stopped, Purpose::Marketing, &Basis::Consent, &template("sale"), &[]), Err(Code::MetaStopped));
+    assert_eq!(
+        judge(
+            &stopped,
+            Purpose::Marketing,
+            &Basis::Consent,
+            &template("sale"),
+            &[]
+        ),
+        Err(Code::MetaStopped)
+    );
 }
 
 #[test]
 fn an_open_window_does_not_excuse_a_missing_opt_in() {
     let mut wrote = subject();
     wrote.last_inbound_at = Some(NOW.plus_millis(-HOUR));
-    assert_eq!(judge(&wrote, Purpose::Marketing, &Basis::Consent, &Kind::FreeForm, &[]), Err(Code::NoConsent));
-    assert_eq!(judge(&wrote, Purpose::Service, &Basis::Consent, &Kind::FreeForm, &[]), Ok(None));
+    assert_eq!(
+        judge(
+            &wrote,
+            Purpose::Marketing,
+            &Basis::Consent,
+            &Kind::FreeForm,
+            &[]
+        ),
+        Err(Code::NoConsent)
+    );
+    assert_eq!(
+        judge(
+            &wrote,
+            Purpose::Service,
+            &Basis::Consent,
+            &Kind::FreeForm,
+            &[]
+        ),
+        Ok(None)
+    );
 }
 
 #[test]
 fn consent_does_not_open_a_window() {
     let yes = with(subject(), Purpose::Utility, State::Given);
-    assert_eq!(judge(&yes, Purpose::Utility, &Basis::Consent, &Kind::FreeForm, &[]), Err(Code::WindowClosed));
+    assert_eq!(
+        judge(
+            &yes,
+            Purpose::Utility,
+            &Basis::Consent,
+            &Kind::FreeForm,
+            &[]
+        ),
+        Err(Code::WindowClosed)
+    );
     let mut long_ago = subject();
     long_ago.last_inbound_at = Some(NOW.plus_millis(-SERVICE_WINDOW_MS));
-    assert_eq!(judge(&long_ago, Purpose::Service, &Basis::Consent, &Kind::FreeForm, &[]), Err(Code::WindowClosed));
+    assert_eq!(
+        judge(
+            &long_ago,
+            Purpose::Service,
+            &Basis::Consent,
+            &Kind::FreeForm,
+            &[]
+        ),
+        Err(Code::WindowClosed)
+    );
 }
 
 #[test]
@@ -119,20 +284,87 @@ fn a_code_needs_an_action_at_most_fifteen_minutes_old() {
     let nobody = subject();
     let mut wrote = nobody;
     wrote.last_inbound_at = Some(NOW);
-    let at = |ms| Basis::UserAction { at: NOW.plus_millis(ms) };
-    assert_eq!(judge(&wrote, Purpose::Authentication, &at(-USER_ACTION_MS), &Kind::FreeForm, &[]), Ok(None));
-    assert_eq!(judge(&wrote, Purpose::Authentication, &at(-USER_ACTION_MS - 1), &Kind::FreeForm, &[]), Err(Code::NoUserAction));
-    assert_eq!(judge(&wrote, Purpose::Authentication, &at(HOUR), &Kind::FreeForm, &[]), Err(Code::NoUserAction));
+    let at = |ms| Basis::UserAction {
+        at: NOW.plus_millis(ms),
+    };
+    assert_eq!(
+        judge(
+            &wrote,
+            Purpose::Authentication,
+            &at(-USER_ACTION_MS),
+            &Kind::FreeForm,
+            &[]
+        ),
+        Ok(None)
+    );
+    assert_eq!(
+        judge(
+            &wrote,
+            Purpose::Authentication,
+            &at(-USER_ACTION_MS - 1),
+            &Kind::FreeForm,
+            &[]
+        ),
+        Err(Code::NoUserAction)
+    );
+    assert_eq!(
+        judge(
+            &wrote,
+            Purpose::Authentication,
+            &at(HOUR),
+            &Kind::FreeForm,
+            &[]
+        ),
+        Err(Code::NoUserAction)
+    );
 }
 
 #[test]
 fn templates_are_known_approved_and_of_the_lanes_category() {
-    let yes = with(with(subject(), Purpose::Marketing, State::Given), Purpose::Utility, State::Given);
-    assert_eq!(judge(&yes, Purpose::Utility, &Basis::Consent, &template("none"), &[]), Err(Code::TemplateUnknown));
-    assert_eq!(judge(&yes, Purpose::Utility, &Basis::Consent, &template("new"), &[]), Err(Code::TemplateUnapproved));
-    assert_eq!(judge(&yes, Purpose::Utility, &Basis::Consent, &template("sale"), &[]), Err(Code::PurposeMismatch));
-    let wrong = Kind::Template { name: "sale".into(), language: "en_US".into(), body_parameters: 1 };
-    assert_eq!(judge(&yes, Purpose::Marketing, &Basis::Consent, &wrong, &[]), Err(Code::TemplateParameters));
+    let yes = with(
+        with(subject(), Purpose::Marketing, State::Given),
+        Purpose::Utility,
+        State::Given,
+    );
+    assert_eq!(
+        judge(
+            &yes,
+            Purpose::Utility,
+            &Basis::Consent,
+            &template("none"),
+            &[]
+        ),
+        Err(Code::TemplateUnknown)
+    );
+    assert_eq!(
+        judge(
+            &yes,
+            Purpose::Utility,
+            &Basis::Consent,
+            &template("new"),
+            &[]
+        ),
+        Err(Code::TemplateUnapproved)
+    );
+    assert_eq!(
+        judge(
+            &yes,
+            Purpose::Utility,
+            &Basis::Consent,
+            &template("sale"),
+            &[]
+        ),
+        Err(Code::PurposeMismatch)
+    );
+    let wrong = Kind::Template {
+        name: "sale".into(),
+        language: "en_US".into(),
+        body_parameters: 1,
+    };
+    assert_eq!(
+        judge(&yes, Purpose::Marketing, &Basis::Consent, &wrong, &[]),
+        Err(Code::TemplateParameters)
+    );
 }
 
 #[test]
@@ -140,7 +372,22 @@ fn nothing_is_sent_after_its_time() {
     let yes = with(subject(), Purpose::Marketing, State::Given);
     let config = config();
     let kind = template("sale");
-    let request = Request { purpose: Purpose::Marketing, basis: &Basis::Consent, kind: &kind, expires_at: NOW, accepted_at: NOW };
-    let refusal = authorize(&request, &Facts { config: &config, subject: &yes, suppressed: &[] }, NOW).unwrap_err();
+    let request = Request {
+        purpose: Purpose::Marketing,
+        basis: &Basis::Consent,
+        kind: &kind,
+        expires_at: NOW,
+        accepted_at: NOW,
+    };
+    let refusal = authorize(
+        &request,
+        &Facts {
+            config: &config,
+            subject: &yes,
+            suppressed: &[],
+        },
+        NOW,
+    )
+    .unwrap_err();
     assert_eq!(refusal.code, Code::Expired);
 }

@@ -28,13 +28,21 @@ impl RecordRef {
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.');
         let number = parts.next().filter(|n| is_number_id(n))?;
-        let lane = parts.next().and_then(single_char).and_then(Purpose::from_letter)?;
+        let lane = parts
+            .next()
+            .and_then(single_char)
+            .and_then(Purpose::from_letter)?;
         let shard = parts.next().and_then(single_char)?.to_digit(10)?;
         let ulid = parts.next().filter(|u| is_ulid(u))?;
         if parts.next().is_some() {
             return None;
         }
-        Some(Self { number: number.to_owned(), lane, shard: u8::try_from(shard).ok()?, ulid: ulid.to_owned() })
+        Some(Self {
+            number: number.to_owned(),
+            lane,
+            shard: u8::try_from(shard).ok()?,
+            ulid: ulid.to_owned(),
+        })
     }
 
     /// Parses the public id an app knows, `msg_…`.
@@ -71,7 +79,14 @@ pub fn outbox_pk(number: &str, lane: Purpose, shard: u8) -> String {
 
 impl fmt::Display for RecordRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}.{}", self.number, self.lane.letter(), self.shard, self.ulid)
+        write!(
+            f,
+            "{}.{}.{}.{}",
+            self.number,
+            self.lane.letter(),
+            self.shard,
+            self.ulid
+        )
     }
 }
 
@@ -86,7 +101,10 @@ pub fn is_number_id(text: &str) -> bool {
 }
 
 fn is_ulid(text: &str) -> bool {
-    text.len() == 26 && text.bytes().all(|b| b.is_ascii_digit() || (b.is_ascii_uppercase() && !b"ILOU".contains(&b)))
+    text.len() == 26
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || (b.is_ascii_uppercase() && !b"ILOU".contains(&b)))
 }
 
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -94,7 +112,9 @@ const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// A ULID for the given time and 80 random bits (<https://github.com/ulid/spec>, read 2026-11).
 pub fn ulid(at: crate::time::Timestamp, random: [u8; 10]) -> String {
     let time = u128::from(u64::try_from(at.millis()).unwrap_or(0) & 0xFFFF_FFFF_FFFF);
-    let entropy = random.iter().fold(0_u128, |acc, b| (acc << 8) | u128::from(*b));
+    let entropy = random
+        .iter()
+        .fold(0_u128, |acc, b| (acc << 8) | u128::from(*b));
     let value = (time << 80) | entropy;
     (0..26_u32)
         .rev()
@@ -231,7 +251,12 @@ mod tests {
 
     #[test]
     fn a_reference_survives_its_text_forms() {
-        let r = RecordRef { number: "106540352242922".into(), lane: Purpose::Utility, shard: 0, ulid: ulid(Timestamp::from_millis(1_795_000_000_000), [7; 10]) };
+        let r = RecordRef {
+            number: "106540352242922".into(),
+            lane: Purpose::Utility,
+            shard: 0,
+            ulid: ulid(Timestamp::from_millis(1_795_000_000_000), [7; 10]),
+        };
         assert_eq!(RecordRef::parse(&r.to_string()), Some(r.clone()));
         assert_eq!(RecordRef::from_message_id(&r.message_id()), Some(r.clone()));
         assert_eq!(RecordRef::from_opaque(&r.opaque(3)), Some((r, 3)));
@@ -239,7 +264,15 @@ mod tests {
 
     #[test]
     fn foreign_references_are_nobodys() {
-        for text in ["", "hg1.", "hg2.1.a.0.01ARZ3NDEKTSV4RRFFQ69G5FAV.1", "hg1.1.x.0.01ARZ3NDEKTSV4RRFFQ69G5FAV.1", "hg1.1#2.a.0.01ARZ3NDEKTSV4RRFFQ69G5FAV.1", "hg1.1.a.0.short.1", "hg1.1.a.0.01ARZ3NDEKTSV4RRFFQ69G5FAV.1.1"] {
+        for text in [
+            "",
+            "hg1.",
+            "hg2.1.a.0.01ARZ3NDEKTSV4RRFFQ69G5FAV.1",
+            "hg1.1.x.0.01ARZ3NDEKTSV4RRFFQ69G5FAV.1",
+            "hg1.1#2.a.0.01ARZ3NDEKTSV4RRFFQ69G5FAV.1",
+            "hg1.1.a.0.short.1",
+            "hg1.1.a.0.01ARZ3NDEKTSV4RRFFQ69G5FAV.1.1",
+        ] {
             assert_eq!(RecordRef::from_opaque(text), None, "{text}");
         }
     }

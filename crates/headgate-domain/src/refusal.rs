@@ -130,12 +130,20 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal that needs no field.
     pub const fn of(code: Code) -> Self {
-        Self { code, field: None, why: None }
+        Self {
+            code,
+            field: None,
+            why: None,
+        }
     }
 
     /// A refusal that points at a field.
     pub const fn at(code: Code, field: &'static str, why: &'static str) -> Self {
-        Self { code, field: Some(field), why: Some(why) }
+        Self {
+            code,
+            field: Some(field),
+            why: Some(why),
+        }
     }
 }
 

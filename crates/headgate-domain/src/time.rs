@@ -94,7 +94,9 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+        let form = format_description!(
+            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
+        );
         f.write_str(&self.date_time().format(&form).map_err(|_form| fmt::Error)?)
     }
 }
@@ -133,7 +135,8 @@ impl Day {
     /// # Errors
     /// [`InvalidTime`] for anything else.
     pub fn parse(text: &str) -> Result<Self, InvalidTime> {
-        let date = Date::parse(text, format_description!("[year]-[month]-[day]")).map_err(|_parse| InvalidTime)?;
+        let date = Date::parse(text, format_description!("[year]-[month]-[day]"))
+            .map_err(|_parse| InvalidTime)?;
         Ok(Timestamp::from_seconds(date.midnight().assume_utc().unix_timestamp()).day())
     }
 }
@@ -141,7 +144,13 @@ impl Day {
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let form = format_description!("[year]-[month]-[day]");
-        f.write_str(&self.start().date_time().format(&form).map_err(|_form| fmt::Error)?)
+        f.write_str(
+            &self
+                .start()
+                .date_time()
+                .format(&form)
+                .map_err(|_form| fmt::Error)?,
+        )
     }
 }
 
@@ -168,7 +177,14 @@ mod tests {
 
     #[test]
     fn words_are_not_times() {
-        for bad in ["", "now", "2026-11-22", "2026-11-22T10:00:00", "2026-11-22 10:00:00Z", "9999999999"] {
+        for bad in [
+            "",
+            "now",
+            "2026-11-22",
+            "2026-11-22T10:00:00",
+            "2026-11-22 10:00:00Z",
+            "9999999999",
+        ] {
             assert_eq!(Timestamp::parse(bad), Err(InvalidTime), "{bad}");
         }
     }

@@ -52,7 +52,9 @@ pub async fn without_a_usable_secret(binary: &str, function: &str, secret: &str,
     if let Err(failure) = refusal(binary, setting, environment.clone(), &[]).await {
         failures.push(format!("never set: {failure}"));
     }
-    for value in ["{}", "not JSON: canary-secret", r#"{"access_token":"","appsecret_proof":""}"#] {
+    // The last is blank in the members of every secret.
+    let blank = r#"{"access_token":"","appsecret_proof":"","app_secrets":[" "],"verify_tokens":[" "]}"#;
+    for value in ["{}", "not JSON: canary-secret", blank] {
         stage.put_secret(secret, value).await;
         if let Err(failure) = refusal(binary, setting, environment.clone(), &["canary"]).await {
             failures.push(format!("{value}: {failure}"));

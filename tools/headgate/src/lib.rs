@@ -27,6 +27,7 @@ pub mod control;
 pub mod demo;
 pub mod dev;
 pub mod env_file;
+pub mod own_runtime;
 pub mod secrets;
 pub mod stage;
 pub mod text;

@@ -24,6 +24,7 @@ use meta_simulator::Simulator;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::own_runtime::OwnRuntime;
 use crate::secrets::LocalSecrets;
 
 /// The application as it is deployed.
@@ -64,6 +65,7 @@ pub struct Stage {
     /// Where messages are sent.
     pub graph_url: String,
     calendar: Calendar,
+    sender_threads: OwnRuntime,
 }
 
 /// How many ports a stage takes from its first one: services, APIs, simulator.
@@ -100,7 +102,7 @@ impl Stage {
             }
         };
         let graph_url = options.graph_url.or_else(|| simulator.as_ref().map(Simulator::url)).context("there is no Graph API")?;
-        let stage = Self { cloud: Arc::new(cloud), simulator, config, secrets, aws, graph_url, calendar };
+        let stage = Self { cloud: Arc::new(cloud), simulator, config, secrets, aws, graph_url, calendar, sender_threads: OwnRuntime::start("sender")? };
         stage.connect(options.sends).await?;
         if let Some(simulator) = &stage.simulator {
             simulator.set_webhook(&stage.webhook_url()?);
@@ -188,13 +190,19 @@ impl Stage {
             async move { processor.handle(event).await }
         }))?;
         self.set_sending(sends);
-        let sender = started("SenderFunction", sender::Sender::new(&self.settings("SenderFunction")?, clock.clone()).await)?;
-        let time = self.timeout("SenderFunction")?;
+        let (settings, time) = (self.settings("SenderFunction")?, clock.clone());
+        let sender = self.sender_threads.run(async move { sender::Sender::new(&settings, time).await }).await?;
+        let sender = started("SenderFunction", sender)?;
+        let (time, threads) = (self.timeout("SenderFunction")?, self.sender_threads.handle()?);
         self.cloud.connect(
             "SenderFunction",
             Arc::new(move |event| {
                 let sender = sender.clone();
-                Box::pin(async move { sender.handle(event, time).await.map(|()| Value::Null).map_err(|e| failed("sender", &e)) })
+                let term = threads.spawn(async move { sender.handle(event, time).await });
+                Box::pin(async move {
+                    let ended = term.await.map_err(|_panic| "the sender broke off".to_owned())?;
+                    ended.map(|()| Value::Null).map_err(|e| failed("sender", &e))
+                })
             }),
         )?;
 
@@ -229,7 +237,9 @@ impl Stage {
             simulator.stop().await?;
         }
         let cloud = Arc::try_unwrap(self.cloud).map_err(|_shared| anyhow!("the local cloud is still in use"))?;
-        cloud.stop().await
+        cloud.stop().await?;
+        self.sender_threads.stop().await;
+        Ok(())
     }
 }
 

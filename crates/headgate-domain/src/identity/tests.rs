@@ -239,7 +239,10 @@ fn hides(printed: &str, secret: &str) -> bool {
 
 #[test]
 fn a_number_with_two_trunk_prefixes_is_nobodys() {
-    assert_eq!(Phone::from_wa_id("60000000000"), Err(InvalidPhone::NotPossible));
+    assert_eq!(
+        Phone::from_wa_id("60000000000"),
+        Err(InvalidPhone::NotPossible)
+    );
 }
 
 proptest! {

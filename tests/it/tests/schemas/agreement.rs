@@ -19,16 +19,25 @@ pub(crate) struct Contract {
 }
 
 pub(crate) fn outbound() -> Contract {
-    contract("outbound-message.v1.json", |body| OutboundMessage::parse(body, now()).err())
+    contract("outbound-message.v1.json", |body| {
+        OutboundMessage::parse(body, now()).err()
+    })
 }
 
 pub(crate) fn consent() -> Contract {
-    contract("consent-record.v1.json", |body| ConsentRecord::parse(body, now()).err())
+    contract("consent-record.v1.json", |body| {
+        ConsentRecord::parse(body, now()).err()
+    })
 }
 
 fn contract(name: &'static str, parse: fn(&str) -> Option<Refusal>) -> Contract {
     let schema = schema(name);
-    Contract { name, validator: validator(&schema), schema, parse }
+    Contract {
+        name,
+        validator: validator(&schema),
+        schema,
+        parse,
+    }
 }
 
 /// Rules a schema cannot express; every other refusal of the parser must be the schema's too.
@@ -63,9 +72,16 @@ impl Contract {
         let is_valid = value.as_ref().is_some_and(|v| self.validator.is_valid(v));
         match &refusal {
             None => {
-                let wrong: Vec<String> =
-                    value.iter().flat_map(|v| self.validator.iter_errors(v)).map(|e| format!("{}: {e}", e.instance_path())).collect();
-                assert!(is_valid, "{}: the parser takes what the schema does not: {body}\n{wrong:?}", self.name);
+                let wrong: Vec<String> = value
+                    .iter()
+                    .flat_map(|v| self.validator.iter_errors(v))
+                    .map(|e| format!("{}: {e}", e.instance_path()))
+                    .collect();
+                assert!(
+                    is_valid,
+                    "{}: the parser takes what the schema does not: {body}\n{wrong:?}",
+                    self.name
+                );
             }
             Some(refusal) => assert!(
                 !is_valid || is_beyond_a_schema(refusal, body),
@@ -85,7 +101,10 @@ impl Contract {
         change(&mut value);
         let body = value.to_string();
         if let Err(refusal) = self.verdict(&body) {
-            panic!("{}: {} {:?} {:?}: {body}", self.name, refusal.code, refusal.field, refusal.why);
+            panic!(
+                "{}: {} {:?} {:?}: {body}",
+                self.name, refusal.code, refusal.field, refusal.why
+            );
         }
     }
 
@@ -95,6 +114,10 @@ impl Contract {
         change(&mut value);
         let body = value.to_string();
         let refusal = self.verdict(&body).expect_err(&body);
-        assert_eq!((refusal.code, refusal.field.unwrap_or("")), (code, field), "{body}");
+        assert_eq!(
+            (refusal.code, refusal.field.unwrap_or("")),
+            (code, field),
+            "{body}"
+        );
     }
 }

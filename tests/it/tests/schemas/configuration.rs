@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use headgate_domain::config::{Category, Config, Consents, Controller, Events, Number, Template, TemplateStatus};
+use headgate_domain::config::{
+    Category, Config, Consents, Controller, Events, Number, Template, TemplateStatus,
+};
 use headgate_domain::lane::PURPOSES;
 use serde_json::Value;
 
@@ -13,7 +15,11 @@ use super::in_repository;
 /// before it is documented.
 fn complete() -> Config {
     Config {
-        controller: Controller { name: "n".into(), privacy_contact: "c".into(), privacy_policy_url: Some("u".into()) },
+        controller: Controller {
+            name: "n".into(),
+            privacy_contact: "c".into(),
+            privacy_policy_url: Some("u".into()),
+        },
         numbers: vec![Number {
             id: "1".into(),
             alias: "main".into(),
@@ -30,7 +36,10 @@ fn complete() -> Config {
             status: TemplateStatus::Approved,
         }],
         consents: Consents { attesters: vec![] },
-        events: Events { inbound_numbers: true, statuses: PURPOSES.to_vec() },
+        events: Events {
+            inbound_numbers: true,
+            statuses: PURPOSES.to_vec(),
+        },
     }
 }
 
@@ -70,12 +79,19 @@ fn rows() -> BTreeMap<String, Option<Value>> {
     let page = fs::read_to_string(in_repository("docs/reference/configuration.md")).unwrap();
     let row = |line: &str| {
         let mut cells = line.split('|').skip(1).map(str::trim);
-        let key = cells.next()?.strip_prefix('`')?.strip_suffix('`')?.to_owned();
+        let key = cells
+            .next()?
+            .strip_prefix('`')?
+            .strip_suffix('`')?
+            .to_owned();
         let default = cells.nth(1)?;
         let default = default.strip_prefix('`').and_then(|d| d.strip_suffix('`'));
         Some((key, default.map(|d| serde_json::from_str(d).unwrap())))
     };
-    page.lines().filter(|line| line.starts_with("| `")).filter_map(row).collect()
+    page.lines()
+        .filter(|line| line.starts_with("| `"))
+        .filter_map(row)
+        .collect()
 }
 
 #[test]
@@ -95,8 +111,14 @@ fn a_documented_default_is_the_default_and_what_has_none_is_required() {
         } else {
             let section = key.split_once('.').unwrap().0;
             let (before, after) = LEAST.split_once(&format!("[{section}]")).unwrap();
-            let without = after.split_once(&line(&key)).map(|(a, b)| format!("{a}{}", b.split_once('\n').unwrap().1)).unwrap();
-            assert!(Config::from_toml(&format!("{before}[{section}]{without}")).is_err(), "{key} is not required");
+            let without = after
+                .split_once(&line(&key))
+                .map(|(a, b)| format!("{a}{}", b.split_once('\n').unwrap().1))
+                .unwrap();
+            assert!(
+                Config::from_toml(&format!("{before}[{section}]{without}")).is_err(),
+                "{key} is not required"
+            );
         }
     }
 }
@@ -107,6 +129,10 @@ fn the_configuration_in_the_repository_is_accepted_and_names_every_key() {
     Config::from_toml(&text).unwrap();
     for key in keys(&complete()).keys() {
         let name = key.split_once('.').unwrap().1;
-        assert!(text.lines().any(|l| l.trim_start_matches("# ").starts_with(&format!("{name} ="))), "{key}");
+        assert!(
+            text.lines()
+                .any(|l| l.trim_start_matches("# ").starts_with(&format!("{name} ="))),
+            "{key}"
+        );
     }
 }

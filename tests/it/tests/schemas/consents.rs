@@ -13,20 +13,35 @@ use super::now;
 fn the_documented_record_parses_into_what_it_says() {
     let contract = consent();
     contract.good(|_| {});
-    let record = ConsentRecord::parse(&contract.example().to_string(), now()).ok().unwrap();
-    assert_eq!((record.action, record.purposes), (Action::Given, vec![Purpose::Utility, Purpose::Marketing]));
+    let record = ConsentRecord::parse(&contract.example().to_string(), now())
+        .ok()
+        .unwrap();
+    assert_eq!(
+        (record.action, record.purposes),
+        (Action::Given, vec![Purpose::Utility, Purpose::Marketing])
+    );
 }
 
 #[test]
 fn the_schema_lists_exactly_the_methods_of_the_code() {
-    assert_eq!(consent().schema["properties"]["method"]["enum"], json!(METHODS));
+    assert_eq!(
+        consent().schema["properties"]["method"]["enum"],
+        json!(METHODS)
+    );
 }
 
 #[test]
 fn every_method_says_no_and_only_what_an_app_can_attest_says_yes() {
     let c = consent();
     for method in METHODS {
-        let heard = ["keyword", "message_in", "meta_switch", "link", "quick_reply"].contains(&method);
+        let heard = [
+            "keyword",
+            "message_in",
+            "meta_switch",
+            "link",
+            "quick_reply",
+        ]
+        .contains(&method);
         if heard {
             c.bad(|v| v["method"] = json!(method), Malformed, "method");
         } else {
@@ -40,10 +55,20 @@ fn every_method_says_no_and_only_what_an_app_can_attest_says_yes() {
 fn good_records_are_good_to_both() {
     let c = consent();
     let remove = |v: &mut Value, member: &str| drop(v.as_object_mut().unwrap().remove(member));
-    for purpose in [json!("marketing"), json!(["utility"]), json!(["service", "authentication", "service"])] {
+    for purpose in [
+        json!("marketing"),
+        json!(["utility"]),
+        json!(["service", "authentication", "service"]),
+    ] {
         c.good(|v| v["purpose"] = purpose);
     }
-    for evidence in [json!("form-7"), json!(7), json!(false), json!([]), json!({})] {
+    for evidence in [
+        json!("form-7"),
+        json!(7),
+        json!(false),
+        json!([]),
+        json!({}),
+    ] {
         c.good(|v| v["evidence"] = evidence);
     }
     for notice in ["v7", &"字".repeat(4096)] {
@@ -67,14 +92,30 @@ fn good_records_are_good_to_both() {
 #[test]
 fn bad_records_are_bad_to_both() {
     let c = consent();
-    for member in ["schema", "id", "to", "purpose", "action", "method", "notice", "evidence"] {
-        c.bad(|v| drop(v.as_object_mut().unwrap().remove(member)), Malformed, member);
+    for member in [
+        "schema", "id", "to", "purpose", "action", "method", "notice", "evidence",
+    ] {
+        c.bad(
+            |v| drop(v.as_object_mut().unwrap().remove(member)),
+            Malformed,
+            member,
+        );
         c.bad(|v| v[member] = json!(null), Malformed, member);
     }
     c.bad(|v| *v = json!("yes"), Malformed, "$");
     c.bad(|v| v["basis"] = json!({"kind": "consent"}), Malformed, "$");
-    c.bad(|v| v["schema"] = json!("headgate.outbound/1"), Malformed, "schema");
-    for purpose in [json!([]), json!("sales"), json!(["sales"]), json!([null]), json!({})] {
+    c.bad(
+        |v| v["schema"] = json!("headgate.outbound/1"),
+        Malformed,
+        "schema",
+    );
+    for purpose in [
+        json!([]),
+        json!("sales"),
+        json!(["sales"]),
+        json!([null]),
+        json!({}),
+    ] {
         c.bad(|v| v["purpose"] = purpose, Malformed, "purpose");
     }
     for action in [json!("requested"), json!(""), json!(true)] {
@@ -83,7 +124,12 @@ fn bad_records_are_bad_to_both() {
     for method in [json!("hearsay"), json!("import"), json!(7)] {
         c.bad(|v| v["method"] = method, Malformed, "method");
     }
-    for topics in [json!(["newsletter"]), json!([7]), json!("newsletter"), json!({})] {
+    for topics in [
+        json!(["newsletter"]),
+        json!([7]),
+        json!("newsletter"),
+        json!({}),
+    ] {
         c.bad(|v| v["topics"] = topics, Malformed, "topics");
     }
     for notice in [json!(""), json!(7), json!("字".repeat(4097))] {
@@ -92,16 +138,37 @@ fn bad_records_are_bad_to_both() {
     for locale in [json!(""), json!(7), json!("l".repeat(36))] {
         c.bad(|v| v["locale"] = locale, Malformed, "locale");
     }
-    for time in [json!("yesterday"), json!(1_795_000_000), json!("2026-02-30T00:00:00Z"), json!("2026-11-22T08:58:00")] {
+    for time in [
+        json!("yesterday"),
+        json!(1_795_000_000),
+        json!("2026-02-30T00:00:00Z"),
+        json!("2026-11-22T08:58:00"),
+    ] {
         c.bad(|v| v["occurred_at"] = time, Malformed, "occurred_at");
     }
-    c.bad(|v| v["to"] = json!({"phone": "0123"}), InvalidRecipient, "to.phone");
-    c.bad(|v| v["to"] = json!({"subject": "sub_1"}), UnknownSubject, "to.subject");
+    c.bad(
+        |v| v["to"] = json!({"phone": "0123"}),
+        InvalidRecipient,
+        "to.phone",
+    );
+    c.bad(
+        |v| v["to"] = json!({"subject": "sub_1"}),
+        UnknownSubject,
+        "to.subject",
+    );
 }
 
 #[test]
 fn rules_about_now_and_about_bytes_are_the_parsers_alone() {
     let c = consent();
-    c.bad(|v| v["occurred_at"] = json!("2026-11-22T09:05:01Z"), Malformed, "occurred_at");
-    c.bad(|v| v["evidence"] = json!("x".repeat(MAX_BYTES)), TooLarge, "");
+    c.bad(
+        |v| v["occurred_at"] = json!("2026-11-22T09:05:01Z"),
+        Malformed,
+        "occurred_at",
+    );
+    c.bad(
+        |v| v["evidence"] = json!("x".repeat(MAX_BYTES)),
+        TooLarge,
+        "",
+    );
 }

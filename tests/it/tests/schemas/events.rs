@@ -22,7 +22,12 @@ fn events() -> (Value, Validator) {
 }
 
 fn record(lane: Purpose) -> RecordRef {
-    RecordRef { number: "106540352242922".into(), lane, shard: 0, ulid: ulid(now(), [7; 10]) }
+    RecordRef {
+        number: "106540352242922".into(),
+        lane,
+        shard: 0,
+        ulid: ulid(now(), [7; 10]),
+    }
 }
 
 fn subject() -> SubjectId {
@@ -30,25 +35,44 @@ fn subject() -> SubjectId {
 }
 
 fn about(event: Event) -> Event {
-    event.with_id(Some("order-1001".into())).with_subject(Some(&subject())).with_reference(Some("customer-77".into()))
+    event
+        .with_id(Some("order-1001".into()))
+        .with_subject(Some(&subject()))
+        .with_reference(Some("customer-77".into()))
 }
 
 /// The members that a type's data may have.
 fn data_members(schema: &Value, kind: &str) -> BTreeSet<String> {
     let rules = schema["allOf"].as_array().unwrap();
-    let rule = rules.iter().find(|r| r["if"]["properties"]["type"]["const"] == kind).expect(kind);
+    let rule = rules
+        .iter()
+        .find(|r| r["if"]["properties"]["type"]["const"] == kind)
+        .expect(kind);
     let reference = rule["then"]["properties"]["data"]["$ref"].as_str().unwrap();
-    let shape = schema.pointer(reference.strip_prefix('#').unwrap()).unwrap();
-    shape["properties"].as_object().unwrap().keys().cloned().collect()
+    let shape = schema
+        .pointer(reference.strip_prefix('#').unwrap())
+        .unwrap();
+    shape["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect()
 }
 
 fn allow(event: &Event) {
     let (schema, validator) = events();
     let value: Value = serde_json::from_str(&event.to_json()).unwrap();
-    let wrong: Vec<String> = validator.iter_errors(&value).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    let wrong: Vec<String> = validator
+        .iter_errors(&value)
+        .map(|e| format!("{}: {e}", e.instance_path()))
+        .collect();
     assert!(wrong.is_empty(), "{value}\n{wrong:?}");
     let members = data_members(&schema, event.kind);
-    assert!(event.data.keys().all(|k| members.contains(k)), "undocumented: {value}");
+    assert!(
+        event.data.keys().all(|k| members.contains(k)),
+        "undocumented: {value}"
+    );
 }
 
 fn refuse(event: &Event) {
@@ -60,15 +84,37 @@ fn refuse(event: &Event) {
 #[test]
 fn every_type_has_a_shape_and_every_shape_a_type() {
     let (schema, _) = events();
-    let types: Vec<&Value> = schema["properties"]["type"]["enum"].as_array().unwrap().iter().collect();
-    let shaped: Vec<&Value> = schema["allOf"].as_array().unwrap().iter().map(|r| &r["if"]["properties"]["type"]["const"]).collect();
+    let types: Vec<&Value> = schema["properties"]["type"]["enum"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .collect();
+    let shaped: Vec<&Value> = schema["allOf"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| &r["if"]["properties"]["type"]["const"])
+        .collect();
     assert_eq!(types, shaped);
 }
 
 #[test]
 fn every_state_an_app_sees_makes_an_allowed_event() {
-    let states = ["HELD", "SENT", "DELIVERED", "READ", "PLAYED", "FAILED", "UNKNOWN", "CANCELLED"];
-    for kind in states.into_iter().filter_map(State::from_word).map(|s| message_event(s).unwrap()) {
+    let states = [
+        "HELD",
+        "SENT",
+        "DELIVERED",
+        "READ",
+        "PLAYED",
+        "FAILED",
+        "UNKNOWN",
+        "CANCELLED",
+    ];
+    for kind in states
+        .into_iter()
+        .filter_map(State::from_word)
+        .map(|s| message_event(s).unwrap())
+    {
         for lane in PURPOSES {
             let bare = Event::of_message(kind, now(), &record(lane)).with("purpose", lane.word());
             allow(&bare);
@@ -83,7 +129,11 @@ fn every_state_an_app_sees_makes_an_allowed_event() {
         refuse(&Event::new(kind, now(), &["no record"]).with("purpose", "utility"));
         refuse(&Event::of_message(kind, now(), &record(Purpose::Utility)));
     }
-    allow(&Event::of_message("message.failed", now(), &record(Purpose::Utility)).with("purpose", "utility").with("message", "Not delivered."));
+    allow(
+        &Event::of_message("message.failed", now(), &record(Purpose::Utility))
+            .with("purpose", "utility")
+            .with("message", "Not delivered."),
+    );
     let accepted = Event::of_message("message.accepted", now(), &record(Purpose::Utility))
         .with("purpose", "utility")
         .with("expires_at", now().to_string());
@@ -102,8 +152,17 @@ fn every_refusal_makes_an_allowed_event_and_an_unknown_code_does_not() {
         allow(&about(consent));
     }
     for code in ["not_attested", "superseded"] {
-        let event = |kind| Event::new(kind, now(), &["sqs-1"]).with("code", code).with("message", "No.").with("remedy", "None.");
-        allow(&event("consent.refused").with("purpose", "marketing").with("ledger_event", "L0.1"));
+        let event = |kind| {
+            Event::new(kind, now(), &["sqs-1"])
+                .with("code", code)
+                .with("message", "No.")
+                .with("remedy", "None.")
+        };
+        allow(
+            &event("consent.refused")
+                .with("purpose", "marketing")
+                .with("ledger_event", "L0.1"),
+        );
         refuse(&event("message.refused"));
     }
 }
@@ -130,15 +189,31 @@ fn what_a_person_says_makes_an_allowed_event() {
             .with_id(None)
     };
     let named = inbound("in_m1_0123456789-_abcdefghijklmnopqrstuvwxyz01234567");
-    allow(&named.clone().with("message", json!({"type": "text", "text": {"body": "hello"}})).with("phone", "+16135550123"));
+    allow(
+        &named
+            .clone()
+            .with(
+                "message",
+                json!({"type": "text", "text": {"body": "hello"}}),
+            )
+            .with("phone", "+16135550123"),
+    );
     allow(&named.with("truncated", true).with("number", Value::Null));
     refuse(&inbound("wamid.x"));
 }
 
 #[test]
 fn a_notice_makes_an_allowed_event() {
-    for kind in ["template.notification", "number.notification", "account.notification"] {
-        allow(&Event::new(kind, now(), &["1"]).with("field", "account_update").with("time", now().to_string()));
+    for kind in [
+        "template.notification",
+        "number.notification",
+        "account.notification",
+    ] {
+        allow(
+            &Event::new(kind, now(), &["1"])
+                .with("field", "account_update")
+                .with("time", now().to_string()),
+        );
         refuse(&Event::new(kind, now(), &["1"]));
     }
     let template = Event::new("template.notification", now(), &["1"])
@@ -153,7 +228,9 @@ fn a_notice_makes_an_allowed_event() {
 
 /// The text between a marker and the next quotation mark, each time the marker occurs.
 fn quoted_after<'a>(source: &'a str, marker: &'a str) -> impl Iterator<Item = &'a str> {
-    source.match_indices(marker).map(move |(at, _)| source[at + marker.len()..].split('"').next().unwrap())
+    source
+        .match_indices(marker)
+        .map(move |(at, _)| source[at + marker.len()..].split('"').next().unwrap())
 }
 
 fn sources(folder: &Path, found: &mut Vec<String>) {
@@ -171,7 +248,10 @@ fn sources(folder: &Path, found: &mut Vec<String>) {
 fn every_type_and_member_the_functions_name_is_in_the_schema() {
     let (schema, _) = events();
     let types = schema["properties"]["type"]["enum"].as_array().unwrap();
-    let members: BTreeSet<String> = types.iter().flat_map(|t| data_members(&schema, t.as_str().unwrap())).collect();
+    let members: BTreeSet<String> = types
+        .iter()
+        .flat_map(|t| data_members(&schema, t.as_str().unwrap()))
+        .collect();
     let mut texts = Vec::new();
     for function in fs::read_dir(in_repository("functions")).unwrap() {
         sources(&function.unwrap().path().join("src"), &mut texts);
@@ -180,13 +260,22 @@ fn every_type_and_member_the_functions_name_is_in_the_schema() {
     for text in texts.iter().filter(|t| t.contains("Event::")) {
         for marker in ["Event::new(\"", "Event::of_message(\""] {
             for kind in quoted_after(text, marker) {
-                assert!(types.iter().any(|t| t == kind), "{kind} is not in schemas/event.v1.json");
+                assert!(
+                    types.iter().any(|t| t == kind),
+                    "{kind} is not in schemas/event.v1.json"
+                );
                 seen += 1;
             }
         }
         for member in quoted_after(text, ".with(\"") {
-            assert!(members.contains(member), "data.{member} is not in schemas/event.v1.json");
+            assert!(
+                members.contains(member),
+                "data.{member} is not in schemas/event.v1.json"
+            );
         }
     }
-    assert!(seen > 3, "the functions make no events any more, or in another way than this test reads");
+    assert!(
+        seen > 3,
+        "the functions make no events any more, or in another way than this test reads"
+    );
 }

@@ -9,6 +9,9 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::panic,
+    clippy::string_slice,
+    clippy::format_push_string,
+    clippy::wildcard_enum_match_arm,
     reason = "tests may fail loudly"
 )]
 
@@ -34,7 +37,9 @@ fn now() -> Timestamp {
 }
 
 fn in_repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path)
 }
 
 fn schema(name: &str) -> Value {
@@ -44,20 +49,31 @@ fn schema(name: &str) -> Value {
 
 /// `format` is only a remark unless asked for; the documentation tells apps to ask for it.
 fn validator(schema: &Value) -> Validator {
-    jsonschema::draft202012::options().should_validate_formats(true).build(schema).unwrap()
+    jsonschema::draft202012::options()
+        .should_validate_formats(true)
+        .build(schema)
+        .unwrap()
 }
 
 /// Every schema in the object, the object included.
 fn parts(schema: &Value) -> Vec<&Value> {
     let inner: Vec<&Value> = match schema {
-        Value::Object(map) => map.iter().filter(|(key, _)| *key != "examples").flat_map(|(_, v)| parts(v)).collect(),
+        Value::Object(map) => map
+            .iter()
+            .filter(|(key, _)| *key != "examples")
+            .flat_map(|(_, v)| parts(v))
+            .collect(),
         Value::Array(list) => list.iter().flat_map(parts).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
     };
     std::iter::once(schema).chain(inner).collect()
 }
 
-const ALL: [&str; 3] = ["outbound-message.v1.json", "consent-record.v1.json", "event.v1.json"];
+const ALL: [&str; 3] = [
+    "outbound-message.v1.json",
+    "consent-record.v1.json",
+    "event.v1.json",
+];
 
 #[test]
 fn every_schema_is_a_schema_and_its_examples_are_valid() {
@@ -65,7 +81,10 @@ fn every_schema_is_a_schema_and_its_examples_are_valid() {
         let schema = schema(name);
         assert!(jsonschema::draft202012::meta::is_valid(&schema), "{name}");
         for example in schema["examples"].as_array().unwrap() {
-            let wrong: Vec<String> = validator(&schema).iter_errors(example).map(|e| e.to_string()).collect();
+            let wrong: Vec<String> = validator(&schema)
+                .iter_errors(example)
+                .map(|e| e.to_string())
+                .collect();
             assert!(wrong.is_empty(), "{name}: {wrong:?}");
         }
     }
@@ -76,10 +95,15 @@ fn every_member_is_described() {
     for name in ALL {
         let schema = schema(name);
         // What stands under if, then and oneOf only narrows a member that is described elsewhere.
-        let defined = schema["$defs"].as_object().unwrap().values().chain(std::iter::once(&schema));
+        let defined = schema["$defs"]
+            .as_object()
+            .unwrap()
+            .values()
+            .chain(std::iter::once(&schema));
         for part in defined {
             for (member, about) in part["properties"].as_object().into_iter().flatten() {
-                let described = about.is_boolean() || pages::resolve(&schema, about)["description"].is_string();
+                let described =
+                    about.is_boolean() || pages::resolve(&schema, about)["description"].is_string();
                 assert!(described, "{name}: {member}");
             }
         }
@@ -88,13 +112,25 @@ fn every_member_is_described() {
 
 #[test]
 fn every_code_a_schema_promises_is_on_the_list() {
-    let known: Vec<&str> = Code::ALL.iter().map(|c| c.word()).chain(["not_attested", "superseded"]).collect();
+    let known: Vec<&str> = Code::ALL
+        .iter()
+        .map(|c| c.word())
+        .chain(["not_attested", "superseded"])
+        .collect();
     for name in ALL {
         let schema = schema(name);
         for part in parts(&schema) {
-            let Some(text) = part["description"].as_str() else { continue };
-            for (_, promise) in text.match_indices("efused as ").map(|(at, m)| (at, &text[at + m.len()..])) {
-                let code = promise.split(|c: char| !(c.is_ascii_lowercase() || c == '_')).next().unwrap();
+            let Some(text) = part["description"].as_str() else {
+                continue;
+            };
+            for (_, promise) in text
+                .match_indices("efused as ")
+                .map(|(at, m)| (at, &text[at + m.len()..]))
+            {
+                let code = promise
+                    .split(|c: char| !(c.is_ascii_lowercase() || c == '_'))
+                    .next()
+                    .unwrap();
                 assert!(known.contains(&code), "{name}: {code}");
             }
         }
@@ -104,7 +140,12 @@ fn every_code_a_schema_promises_is_on_the_list() {
 #[test]
 fn the_events_know_exactly_the_closed_list_of_codes() {
     let schema = schema("event.v1.json");
-    let listed: Vec<&str> = schema["$defs"]["refusal_code"]["enum"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
+    let listed: Vec<&str> = schema["$defs"]["refusal_code"]["enum"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| v.as_str().unwrap())
+        .collect();
     let all: Vec<&str> = Code::ALL.iter().map(|c| c.word()).collect();
     assert_eq!(listed, all);
 }
@@ -118,6 +159,12 @@ fn a_person_is_named_in_the_same_way_everywhere() {
     let event = schema(ALL[2]);
     let subject = &message["$defs"]["recipient"]["properties"]["subject"]["pattern"];
     assert_eq!(&event["properties"]["subject"]["pattern"], subject);
-    assert_eq!(event["properties"]["id"]["pattern"], message["properties"]["id"]["pattern"]);
-    assert_eq!(consent["properties"]["id"]["pattern"], message["properties"]["id"]["pattern"]);
+    assert_eq!(
+        event["properties"]["id"]["pattern"],
+        message["properties"]["id"]["pattern"]
+    );
+    assert_eq!(
+        consent["properties"]["id"]["pattern"],
+        message["properties"]["id"]["pattern"]
+    );
 }

@@ -37,8 +37,22 @@ fn values() -> Vec<Value> {
 }
 
 const MEMBERS: [&str; 16] = [
-    "context", "message_ref", "message_id", "status", "type", "text", "phone", "bsuid", "subject", "ref", "at", "reference", "topics",
-    "campaign", "Phone", "evidence",
+    "context",
+    "message_ref",
+    "message_id",
+    "status",
+    "type",
+    "text",
+    "phone",
+    "bsuid",
+    "subject",
+    "ref",
+    "at",
+    "reference",
+    "topics",
+    "campaign",
+    "Phone",
+    "evidence",
 ];
 
 fn seeds(contract: &Contract) -> Vec<Value> {
@@ -48,13 +62,20 @@ fn seeds(contract: &Contract) -> Vec<Value> {
         value
     };
     if contract.name.starts_with("consent") {
-        return vec![contract.example(), with(&|v| (v["action"], v["method"]) = (json!("withdrawn"), json!("keyword")))];
+        return vec![
+            contract.example(),
+            with(&|v| (v["action"], v["method"]) = (json!("withdrawn"), json!("keyword"))),
+        ];
     }
-    let text = json!({"type": "text", "text": {"body": "hello"}, "context": {"message_ref": "in_m1_x"}});
+    let text =
+        json!({"type": "text", "text": {"body": "hello"}, "context": {"message_ref": "in_m1_x"}});
     vec![
         contract.example(),
         with(&|v| v["message"] = text.clone()),
-        with(&|v| v["message"] = json!({"type": "reaction", "reaction": {"message_ref": "in_m1_x", "emoji": "x"}})),
+        with(&|v| {
+            v["message"] =
+                json!({"type": "reaction", "reaction": {"message_ref": "in_m1_x", "emoji": "x"}});
+        }),
         with(&|v| v["message"] = json!({"status": "read", "message_ref": "in_m1_x"})),
         with(&|v| {
             v["purpose"] = json!("authentication");
@@ -67,8 +88,15 @@ fn seeds(contract: &Contract) -> Vec<Value> {
 /// Every place in a value, as JSON pointers.
 fn places(value: &Value, here: &str) -> Vec<String> {
     let inner: Vec<String> = match value {
-        Value::Object(map) => map.iter().flat_map(|(k, v)| places(v, &format!("{here}/{k}"))).collect(),
-        Value::Array(list) => list.iter().enumerate().flat_map(|(i, v)| places(v, &format!("{here}/{i}"))).collect(),
+        Value::Object(map) => map
+            .iter()
+            .flat_map(|(k, v)| places(v, &format!("{here}/{k}")))
+            .collect(),
+        Value::Array(list) => list
+            .iter()
+            .enumerate()
+            .flat_map(|(i, v)| places(v, &format!("{here}/{i}")))
+            .collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
     };
     std::iter::once(here.to_owned()).chain(inner).collect()
@@ -78,7 +106,9 @@ fn apply(value: &mut Value, place: &str, change: &Change) {
     let values = values();
     match change {
         Change::Drop => {
-            let Some((parent, key)) = place.rsplit_once('/') else { return };
+            let Some((parent, key)) = place.rsplit_once('/') else {
+                return;
+            };
             if let Some(Value::Object(map)) = value.pointer_mut(parent) {
                 map.remove(key);
             }
@@ -90,7 +120,10 @@ fn apply(value: &mut Value, place: &str, change: &Change) {
         }
         Change::Add(member, with) => {
             if let Some(Value::Object(map)) = value.pointer_mut(place) {
-                map.insert(MEMBERS[member % MEMBERS.len()].to_owned(), values[with % values.len()].clone());
+                map.insert(
+                    MEMBERS[member % MEMBERS.len()].to_owned(),
+                    values[with % values.len()].clone(),
+                );
             }
         }
     }
@@ -121,7 +154,11 @@ fn with_a_repetition(value: &Value, member: usize, other: &Value) -> Option<Stri
     let map = value.as_object().filter(|m| !m.is_empty())?;
     let key = map.keys().nth(member % map.len())?;
     let text = value.to_string();
-    Some(format!("{},{}:{other}}}", text.strip_suffix('}')?, json!(key)))
+    Some(format!(
+        "{},{}:{other}}}",
+        text.strip_suffix('}')?,
+        json!(key)
+    ))
 }
 
 proptest! {
@@ -153,7 +190,10 @@ fn every_single_change_of_every_valid_body_is_judged_alike() {
             for place in places(&seed, "") {
                 let all = std::iter::once(Change::Drop)
                     .chain((0..values().len()).map(Change::Retype))
-                    .chain((0..MEMBERS.len()).flat_map(|m| (0..values().len()).map(move |v| Change::Add(m, v))));
+                    .chain(
+                        (0..MEMBERS.len())
+                            .flat_map(|m| (0..values().len()).map(move |v| Change::Add(m, v))),
+                    );
                 for change in all {
                     let mut value = seed.clone();
                     apply(&mut value, &place, &change);

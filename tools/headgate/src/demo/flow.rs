@@ -54,17 +54,33 @@ pub(super) async fn run(args: &DemoArgs, stage: &Stage, show: &Show, lines: &Mut
     let watcher = Watcher::start(&Reader::new(&stage.aws, &stage.queue_url("AppEvents")?));
     let run = Run { args, stage, show, simulator, number, watcher };
 
+    let t = Instant::now();
+    let dbg = |what: &str| {
+        let c = stage.cloud.counters();
+        let mut calls: Vec<_> = c.calls.iter().map(|((s, o), n)| format!("{s:?}.{o} {n}")).collect();
+        calls.sort();
+        let cpu = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let f: Vec<&str> = cpu.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        eprintln!("DBG {what} {:.1}s cpu u{} s{}\n   {}", t.elapsed().as_secs_f64(), f[11], f[12], calls.join(", "));
+    };
     let handshake = run.handshake().await?;
     run.consents(&input).await?;
+    dbg("consents");
     let mut wamids = run.people_write(&input).await?;
+    dbg("people");
     run.put_all(&input).await?;
+    dbg("put");
     let (stops, forged) = run.campaign(&input, &mut wamids).await?;
+    dbg("campaign");
     run.settle(messages).await;
+    dbg("settle");
 
     let told = run.watcher.told().accepted.keys().cloned().collect::<Vec<_>>();
     let inbound = run.watcher.told().inbound.clone();
     let sealed = purge::read_all(stage, &told, &inbound).await?;
+    dbg("readall");
     let found = personal_data(stage, &input, &wamids, &forged, lines).await?;
+    dbg("canary");
     let purged = {
         let bar = show.bar("turning the calendar by 91 days", Some(1));
         let moving = bar.clone();
@@ -80,6 +96,7 @@ pub(super) async fn run(args: &DemoArgs, stage: &Stage, show: &Show, lines: &Mut
         purge::check(stage, &sealed).await?
     };
     let counters = stage.cloud.counters();
+    dbg("purge");
     let redriven = counters.queues.values().map(|q| q.moved_to_dead_letter).sum();
     let Run { watcher, .. } = run;
     let told: Told = watcher.stop().await?;
