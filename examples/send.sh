@@ -6,6 +6,9 @@ env_file=${ENV_FILE:-.headgate/dev.env}
 set -a; source "$env_file"; set +a
 phone=${PHONE:-+16135550$((RANDOM % 100 + 100))} # +1 613 555 0100 to 0199 is reserved for fiction
 
+request=$(mktemp) # readable by its owner alone
+trap 'rm -f "$request"' EXIT
+
 # sqs ACTION: one call of the SQS API, its JSON on standard input: a body names a person, and
 # arguments can be seen by everybody on the machine.
 sqs() {
@@ -15,7 +18,8 @@ sqs() {
       -H "X-Amz-Target: AmazonSQS.$1" --data @- "$AWS_ENDPOINT_URL_SQS/"
   else
     case $1 in SendMessage) set -- send-message ;; ReceiveMessage) set -- receive-message ;; DeleteMessage) set -- delete-message ;; esac
-    aws sqs "$1" --region "$AWS_REGION" --endpoint-url "$AWS_ENDPOINT_URL_SQS" --output json --cli-input-json file:///dev/stdin
+    cat >"$request"
+    aws sqs "$1" --region "$AWS_REGION" --endpoint-url "$AWS_ENDPOINT_URL_SQS" --output json --cli-input-json "file://$request"
   fi
 }
 

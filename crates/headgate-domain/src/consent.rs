@@ -288,14 +288,13 @@ impl ConsentRecord {
 /// Topics are not kept. A no to one restricts the whole purpose, which harms nobody; a yes must not.
 fn topics(value: Option<&Value>, action: Action) -> Result<(), Refusal> {
     match value {
-        None | Some(Value::Null) => Ok(()),
         Some(Value::Array(list)) if !list.iter().all(Value::is_string) => Err(bad_topics()),
         Some(Value::Array(list)) if action == Action::Given && !list.is_empty() => Err(Refusal::at(
             Code::Malformed,
             "topics",
             "are not kept: a yes to one topic would count for the whole purpose; leave it out",
         )),
-        Some(Value::Array(_)) => Ok(()),
+        None | Some(Value::Null | Value::Array(_)) => Ok(()),
         Some(_) => Err(bad_topics()),
     }
 }

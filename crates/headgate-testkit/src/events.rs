@@ -113,13 +113,27 @@ pub fn api_gateway(
 
 /// API Gateway says `null` rather than an empty object.
 fn single(pairs: &[(&str, &str)]) -> Value {
-    let map: Map<String, Value> = pairs.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
-    if map.is_empty() { Value::Null } else { map.into() }
+    let map: Map<String, Value> = pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), json!(value)))
+        .collect();
+    if map.is_empty() {
+        Value::Null
+    } else {
+        map.into()
+    }
 }
 
 fn multiple(pairs: &[(&str, &str)]) -> Value {
-    let map: Map<String, Value> = pairs.iter().map(|(name, value)| ((*name).to_owned(), json!([value]))).collect();
-    if map.is_empty() { Value::Null } else { map.into() }
+    let map: Map<String, Value> = pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), json!([value])))
+        .collect();
+    if map.is_empty() {
+        Value::Null
+    } else {
+        map.into()
+    }
 }
 
 /// The value of `X-Hub-Signature-256` for a body.

@@ -59,11 +59,16 @@ impl Function {
 
     /// Waits for the process to end by itself: how, and everything it wrote. `None` when it does not.
     pub async fn exit(mut self, timeout: Duration) -> Option<(ExitStatus, String)> {
-        let status = tokio::time::timeout(timeout, self.child.wait()).await.ok()?;
+        let status = tokio::time::timeout(timeout, self.child.wait())
+            .await
+            .ok()?;
         for reader in self.readers.drain(..) {
             reader.await.expect("reading does not panic");
         }
-        Some((status.expect("the process can be waited for"), self.output()))
+        Some((
+            status.expect("the process can be waited for"),
+            self.output(),
+        ))
     }
 
     /// What it has written so far.

@@ -10,7 +10,9 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
-use crate::{APP_SECRET, Function, GRAPH_TOKEN, RuntimeApi, Stage, VERIFY_TOKEN, settings_of, stage};
+use crate::{
+    APP_SECRET, Function, GRAPH_TOKEN, RuntimeApi, Stage, VERIFY_TOKEN, settings_of, stage,
+};
 
 /// How long a cold start may take to fail: Lambda gives ten seconds.
 const TIME_TO_REFUSE: Duration = Duration::from_secs(10);
@@ -25,16 +27,25 @@ pub async fn without_a_setting(binary: &str, function: &str) {
     let cases = settings.iter().flat_map(|setting| {
         let without = |change: fn(&mut BTreeMap<String, String>, &str)| {
             let mut environment = complete.clone();
-            assert!(environment.contains_key(setting), "the template does not set {setting}");
+            assert!(
+                environment.contains_key(setting),
+                "the template does not set {setting}"
+            );
             change(&mut environment, setting);
             (setting.as_str(), environment)
         };
         [
             without(|environment, setting| drop(environment.remove(setting))),
-            without(|environment, setting| drop(environment.insert(setting.to_owned(), " \t".to_owned()))),
+            without(|environment, setting| {
+                drop(environment.insert(setting.to_owned(), " \t".to_owned()))
+            }),
         ]
     });
-    let values: Vec<&str> = settings.iter().filter_map(|setting| complete.get(setting)).map(String::as_str).collect();
+    let values: Vec<&str> = settings
+        .iter()
+        .filter_map(|setting| complete.get(setting))
+        .map(String::as_str)
+        .collect();
     let failures: Vec<String> = stream::iter(cases)
         .map(|(setting, environment)| refusal(binary, setting, environment, &values))
         .buffer_unordered(AT_A_TIME)
@@ -53,7 +64,8 @@ pub async fn without_a_usable_secret(binary: &str, function: &str, secret: &str,
         failures.push(format!("never set: {failure}"));
     }
     // The last is blank in the members of every secret.
-    let blank = r#"{"access_token":"","appsecret_proof":"","app_secrets":[" "],"verify_tokens":[" "]}"#;
+    let blank =
+        r#"{"access_token":"","appsecret_proof":"","app_secrets":[" "],"verify_tokens":[" "]}"#;
     for value in ["{}", "not JSON: canary-secret", blank] {
         stage.put_secret(secret, value).await;
         if let Err(failure) = refusal(binary, setting, environment.clone(), &["canary"]).await {
@@ -64,7 +76,12 @@ pub async fn without_a_usable_secret(binary: &str, function: &str, secret: &str,
 }
 
 /// Checks one refusal; an `Err` says what is wrong with it.
-async fn refusal(binary: &str, setting: &str, environment: BTreeMap<String, String>, values: &[&str]) -> Result<(), String> {
+async fn refusal(
+    binary: &str,
+    setting: &str,
+    environment: BTreeMap<String, String>,
+    values: &[&str],
+) -> Result<(), String> {
     let api = RuntimeApi::start().await;
     let function = Function::spawn(binary, &environment, &api);
     let Some((status, output)) = function.exit(TIME_TO_REFUSE).await else {
@@ -77,8 +94,14 @@ async fn refusal(binary: &str, setting: &str, environment: BTreeMap<String, Stri
         return Err(format!("{setting}: is not named in: {output}"));
     }
     let secrets = [APP_SECRET, VERIFY_TOKEN, GRAPH_TOKEN];
-    match values.iter().chain(&secrets).find(|value| output.contains(**value)) {
-        Some(value) => Err(format!("{setting}: the value {value} is shown in: {output}")),
+    match values
+        .iter()
+        .chain(&secrets)
+        .find(|value| output.contains(**value))
+    {
+        Some(value) => Err(format!(
+            "{setting}: the value {value} is shown in: {output}"
+        )),
         None => Ok(()),
     }
 }
@@ -87,7 +110,12 @@ async fn refusal(binary: &str, setting: &str, environment: BTreeMap<String, Stri
 fn logical_id(function: &str) -> String {
     let words = function.split('-').map(|word| {
         let mut letters = word.chars();
-        letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect::<String>()
+        letters
+            .next()
+            .into_iter()
+            .flat_map(char::to_uppercase)
+            .chain(letters)
+            .collect::<String>()
     });
     words.chain(["Function".to_owned()]).collect()
 }

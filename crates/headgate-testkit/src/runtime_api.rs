@@ -155,16 +155,27 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response<Body> {
         .header("Lambda-Runtime-Aws-Request-Id", invocation.id)
         .header("Lambda-Runtime-Deadline-Ms", deadline)
         .header("Lambda-Runtime-Invoked-Function-Arn", arn)
-        .header("Lambda-Runtime-Trace-Id", "Root=1-00000000-000000000000000000000000;Sampled=0")
+        .header(
+            "Lambda-Runtime-Trace-Id",
+            "Root=1-00000000-000000000000000000000000;Sampled=0",
+        )
         .body(Body::from(invocation.event.to_string()))
         .unwrap()
 }
 
-async fn response(State(shared): State<Arc<Shared>>, Path(id): Path<String>, body: String) -> StatusCode {
+async fn response(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    body: String,
+) -> StatusCode {
     shared.settle(&id, Ok(json_or_text(&body)))
 }
 
-async fn error(State(shared): State<Arc<Shared>>, Path(id): Path<String>, body: String) -> StatusCode {
+async fn error(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    body: String,
+) -> StatusCode {
     shared.settle(&id, Err(json_or_text(&body)))
 }
 

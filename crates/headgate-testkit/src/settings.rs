@@ -57,7 +57,11 @@ mod tests {
         ] {
             assert!(intake.iter().any(|setting| setting == name), "{name}");
         }
-        assert!(intake.iter().all(|setting| setting.starts_with("HEADGATE_")));
+        assert!(
+            intake
+                .iter()
+                .all(|setting| setting.starts_with("HEADGATE_"))
+        );
         assert_eq!(settings_of("webhook").len(), 2);
     }
 }

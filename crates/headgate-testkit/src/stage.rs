@@ -72,7 +72,9 @@ impl Stage {
             first_port: None,
             calendar: Calendar::system(),
         };
-        let cloud = LocalCloud::start(options).await.expect("the local cloud starts");
+        let cloud = LocalCloud::start(options)
+            .await
+            .expect("the local cloud starts");
         Self { cloud }
     }
 

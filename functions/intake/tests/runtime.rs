@@ -18,7 +18,7 @@ async fn a_good_message_is_placed_a_malformed_one_is_refused_and_neither_comes_a
         "from": "main",
         "to": { "phone": "+16135550142" },
         "purpose": "authentication",
-        "basis": { "type": "user_action", "at": system_clock()().to_string() },
+        "basis": { "kind": "user_action", "at": system_clock()().to_string() },
         "message": { "type": "template", "template": {
             "name": "login_code",
             "language": { "code": "en_US" },
@@ -27,11 +27,23 @@ async fn a_good_message_is_placed_a_malformed_one_is_refused_and_neither_comes_a
     });
     let bodies = [good.to_string(), "not JSON".to_owned()];
     let queue = &environment["HEADGATE_QUEUE_AUTHENTICATION_ARN"];
-    let answer = intake.invoke(events::sqs(queue, &bodies.each_ref().map(String::as_str))).await;
-    assert_eq!(answer, json!({ "batchItemFailures": [] }), "{}", intake.output());
+    let answer = intake
+        .invoke(events::sqs(queue, &bodies.each_ref().map(String::as_str)))
+        .await;
+    assert_eq!(
+        answer,
+        json!({ "batchItemFailures": [] }),
+        "{}",
+        intake.output()
+    );
     let placed = stage.places_with("O#106540352242922#a#").await;
     assert!(!placed.is_empty(), "{}", intake.output());
-    assert_eq!(stage.places_with("malformed").await.len(), 1, "{}", intake.output());
+    assert_eq!(
+        stage.places_with("malformed").await.len(),
+        1,
+        "{}",
+        intake.output()
+    );
     assert_eq!(stage.places_with("16135550142").await, Vec::<String>::new());
 }
 

@@ -12,8 +12,16 @@ async fn a_scheduled_run_mints_the_keys_of_the_days_ahead_and_leaves_evidence() 
     let today = system_clock()().day();
     purge.invoke(events::scheduled()).await;
     let tomorrow = format!("day#{}", today.plus(1));
-    assert!(!stage.places_with(&tomorrow).await.is_empty(), "{}", purge.output());
-    assert!(!stage.places_with("purge#").await.is_empty(), "{}", purge.output());
+    assert!(
+        !stage.places_with(&tomorrow).await.is_empty(),
+        "{}",
+        purge.output()
+    );
+    assert!(
+        !stage.places_with("purge#").await.is_empty(),
+        "{}",
+        purge.output()
+    );
 }
 
 #[tokio::test]

@@ -26,16 +26,27 @@ async fn the_handshake_is_echoed_and_only_signed_notifications_are_queued() {
     let answer = webhook
         .invoke(api_gateway("GET", "/webhook", &query, &[], Body::None))
         .await;
-    assert_eq!((&answer["statusCode"], &answer["body"]), (&json!(200), &json!("1158201444")));
+    assert_eq!(
+        (&answer["statusCode"], &answer["body"]),
+        (&json!(200), &json!("1158201444"))
+    );
 
     // Each body is in one place only if it was queued, and byte for byte if its signature held.
     for (word, encoded) in [("as-text", false), ("as-base64 \u{1F341}", true)] {
-        let text = format!(r#"{{"object":"whatsapp_business_account","entry":[{{"id":"{word}"}}]}}"#);
-        let body = if encoded { Body::Base64(text.as_bytes()) } else { Body::Text(&text) };
+        let text =
+            format!(r#"{{"object":"whatsapp_business_account","entry":[{{"id":"{word}"}}]}}"#);
+        let body = if encoded {
+            Body::Base64(text.as_bytes())
+        } else {
+            Body::Text(&text)
+        };
         let forged = signature("another secret", text.as_bytes());
         for unsigned in [None, Some("sha256=00"), Some(forged.as_str())] {
             let answer = webhook.invoke(post(unsigned, body)).await;
-            assert_eq!((&answer["statusCode"], &answer["body"]), (&json!(401), &json!("")));
+            assert_eq!(
+                (&answer["statusCode"], &answer["body"]),
+                (&json!(401), &json!(""))
+            );
         }
         assert_eq!(stage.places_with(word).await, Vec::<String>::new());
         let signed = signature(APP_SECRET, text.as_bytes());
@@ -52,5 +63,11 @@ async fn without_a_setting_it_does_not_start() {
 
 #[tokio::test]
 async fn without_its_secret_it_does_not_start() {
-    refusals::without_a_usable_secret(BINARY, "webhook", "WebhookSecret", "HEADGATE_SECRET_WEBHOOK").await;
+    refusals::without_a_usable_secret(
+        BINARY,
+        "webhook",
+        "WebhookSecret",
+        "HEADGATE_SECRET_WEBHOOK",
+    )
+    .await;
 }

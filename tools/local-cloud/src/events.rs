@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::amz_json::{self, Refusal};
 use crate::calendar::{Calendar, rfc3339};
-use crate::host;
 use crate::ids::random_id;
 use crate::sqs::Sqs;
 use crate::stack::{ACCOUNT, REGION};
@@ -96,8 +96,7 @@ impl Bus {
                 Err((code, message)) => json!({"ErrorCode": code, "ErrorMessage": message}),
             })
             .collect();
-        let body = json!({"FailedEntryCount": failed, "Entries": entries});
-        amz(StatusCode::OK, body.to_string())
+        amz_json::respond(Ok(json!({"FailedEntryCount": failed, "Entries": entries})))
     }
 
     fn put(&self, entry: &Entry) -> Result<String, (&'static str, &'static str)> {
@@ -233,20 +232,8 @@ pub(crate) fn check_pattern(pattern: &Value) -> Result<()> {
     }
 }
 
-fn refuse(kind: &str, message: &str) -> Response<Bytes> {
-    amz(
-        StatusCode::BAD_REQUEST,
-        json!({"__type": kind, "message": message}).to_string(),
-    )
-}
-
-fn amz(status: StatusCode, body: String) -> Response<Bytes> {
-    let mut response = host::json(status, body);
-    response.headers_mut().insert(
-        "content-type",
-        http::HeaderValue::from_static("application/x-amz-json-1.1"),
-    );
-    response
+fn refuse(kind: &'static str, message: &str) -> Response<Bytes> {
+    amz_json::respond(Err(Refusal::new(kind, message)))
 }
 
 #[cfg(test)]

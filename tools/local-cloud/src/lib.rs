@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | DynamoDB | dynoxide (SQLite) | `dynamodb.sqlite` |
 //! | SQS | `sqs`, our own | `sqs.journal`: a line per change, before it is acknowledged |
-//! | KMS, Secrets Manager | winterbaume, with `vaults` around it | `kms.json`, `secrets.json`: replaced after each change |
+//! | KMS, Secrets Manager | `kms`, `secrets`, our own, each on a `vault` | `kms.json`, `secrets.json`: replaced at each change |
 //! | EventBridge | `events`, our own | nothing to keep |
 //! | Lambda, API Gateway | `mapping`, `schedule`, `api` | nothing to keep |
 //!
@@ -23,6 +23,11 @@
 //! Promises: nothing listens beyond 127.0.0.1, nothing is printed, limits and errors are those of AWS where Headgate
 //! could notice (`tests/contract.rs`), resource types it does not know are ignored.
 //! Deliberately missing: IAM, FIFO queues, streams, asymmetric keys, throttling, function timeouts.
+//!
+//! KMS and Secrets Manager are our own since the emulators tried before them (`winterbaume-kms` 0.2.1 and its
+//! siblings) brought `aws-config`, with it `rustls` on `aws-lc-rs` beside ring and 69 MB of C and assembly, into every
+//! workspace build: 435 packages in `Cargo.lock` with them, 383 without. Their `Sign` answered 32 bytes that verify
+//! under no algorithm; what is not supported here says so (`UnknownOperationException`). See `docs/adr/0008`.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -33,25 +38,29 @@
     reason = "the names of AWS services are words here"
 )]
 
+mod amz_json;
 mod api;
 mod calendar;
 mod counters;
 mod cron;
+mod environment;
 mod events;
 mod files;
 mod functions;
 mod host;
 mod ids;
+mod kms;
 mod mapping;
 mod options;
 mod plan;
 mod schedule;
+mod secrets;
 mod sqs;
 mod stack;
 mod start;
 mod tables;
 mod template;
-mod vaults;
+mod vault;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -71,13 +80,14 @@ pub use options::{Options, Service};
 
 use counters::Tally;
 use functions::Functions;
+use kms::Keys;
 use mapping::Mapping;
 use plan::Plan;
 use schedule::Schedules;
+use secrets::Secrets;
 use sqs::Sqs;
-use stack::{REGION, Stack, text};
+use stack::Stack;
 use tables::Tables;
-use vaults::{SharedKeys, SharedSecrets};
 
 struct Switch {
     mapping: Arc<Mapping>,
@@ -93,8 +103,8 @@ pub struct LocalCloud {
     apis: BTreeMap<String, String>,
     tables: Tables,
     sqs: Arc<Sqs>,
-    keys: SharedKeys,
-    secrets: SharedSecrets,
+    keys: Arc<Keys>,
+    secrets: Arc<Secrets>,
     functions: Functions,
     schedules: Schedules,
     calendar: Calendar,
@@ -134,73 +144,18 @@ impl LocalCloud {
         self.calendar.clone()
     }
 
-    /// The variables with which an SDK finds the local services.
-    pub fn aws_environment(&self) -> BTreeMap<String, String> {
-        let mut out: BTreeMap<String, String> = [
-            ("AWS_ACCESS_KEY_ID", "local"),
-            ("AWS_SECRET_ACCESS_KEY", "local"),
-            ("AWS_REGION", REGION),
-            ("AWS_DEFAULT_REGION", REGION),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
-        for (service, url) in &self.endpoints {
-            out.insert(
-                format!("AWS_ENDPOINT_URL_{}", service.variable()),
-                url.clone(),
-            );
-        }
-        out
-    }
-
-    /// The environment of a function: what the template says, resolved, and [`Self::aws_environment`].
-    ///
-    /// # Errors
-    /// If the template has no such function or refers to something unknown.
-    pub fn function_environment(&self, logical_id: &str) -> Result<BTreeMap<String, String>> {
-        let mut out = self.aws_environment();
-        let variables = self.function_property(logical_id, "Environment")?;
-        for (name, value) in variables
-            .as_ref()
-            .and_then(|e| e.get("Variables"))
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-        {
-            out.insert(name.clone(), text(value));
-        }
-        Ok(out)
-    }
-
-    /// One property of a function, `Globals` merged in and resolved: `Timeout`, `MemorySize`.
-    ///
-    /// # Errors
-    /// If the template has no such function or refers to something unknown.
-    pub fn function_property(&self, logical_id: &str, property: &str) -> Result<Option<Value>> {
-        let (kind, properties) = self.root.properties(logical_id)?;
-        if kind != "AWS::Serverless::Function" {
-            bail!("{logical_id} is not a function");
-        }
-        self.root.property(&properties, property)
-    }
-
-    /// An output: `Data.NotificationsQueueUrl` of a nested stack, `PrivacyUrl` of the root.
-    pub fn output(&self, path: &str) -> Option<String> {
-        match path.split_once('.') {
-            Some((nested, output)) => self.root.child(nested).ok()??.output(output).ok(),
-            None => self.root.output(path).ok(),
-        }
-    }
-
     /// Makes `json` the current version of a secret, named by logical id, name or ARN.
     ///
     /// # Errors
     /// If there is no such secret or it cannot be stored.
+    #[allow(
+        clippy::unused_async,
+        reason = "callers may not rely on it being immediate"
+    )]
     pub async fn put_secret(&self, logical_id_or_name: &str, json: &str) -> Result<()> {
         let name = self.plan.secret_names.get(logical_id_or_name);
         self.secrets
             .put(name.map_or(logical_id_or_name, String::as_str), json)
-            .await
     }
 
     /// Gives a function its handler; starts its event source mappings and registers its schedules.
@@ -386,8 +341,9 @@ impl LocalCloud {
                 task.abort();
             }
         }
-        self.keys.save().await?;
-        self.secrets.save().await
+        self.keys.save()?;
+        self.secrets.save()?;
+        Ok(())
     }
 }
 

@@ -14,18 +14,17 @@ use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use winterbaume_kms::KmsService;
-use winterbaume_secretsmanager::SecretsManagerService;
 
 use crate::counters::Tally;
 use crate::events::Bus;
 use crate::functions::Functions;
+use crate::kms::Keys;
 use crate::plan::{Plan, apis};
 use crate::schedule::Schedules;
+use crate::secrets::Secrets;
 use crate::sqs::{Engine, Sqs};
 use crate::stack::{Places, REGION, STACK, Stack};
 use crate::tables::Tables;
-use crate::vaults::{Keys, Secrets};
 use crate::{Calendar, LocalCloud, Options, Service, Switch, api, files, host, sqs, template};
 
 // Above anything a service takes: the services have limits of their own.
@@ -66,7 +65,7 @@ pub(crate) async fn start(options: Options) -> Result<LocalCloud> {
     let root = Arc::new(Stack::new(STACK, text, &given, Arc::new(places))?);
     let plan = Plan::of(&root)?;
 
-    let state = State::open(&options, &plan, &endpoints).await?;
+    let state = State::open(&options, &plan, &endpoints)?;
 
     let (stopping, stop) = watch::channel(false);
     let tally = Tally::default();
@@ -147,11 +146,7 @@ struct State {
 }
 
 impl State {
-    async fn open(
-        options: &Options,
-        plan: &Plan,
-        endpoints: &BTreeMap<Service, String>,
-    ) -> Result<Self> {
+    fn open(options: &Options, plan: &Plan, endpoints: &BTreeMap<Service, String>) -> Result<Self> {
         let file = |name: &str| options.data_dir.as_ref().map(|d| d.join(name));
         let tables = Tables::open(file("dynamodb.sqlite").as_deref())?;
         for (name, properties) in &plan.tables {
@@ -168,11 +163,10 @@ impl State {
             engine,
             endpoints.get(&Service::Sqs).cloned().unwrap_or_default(),
         ));
-        let keys = Arc::new(Keys::open(KmsService::new(), file("kms.json")).await?);
-        keys.create(&plan.keys, &plan.aliases).await?;
-        let secrets =
-            Arc::new(Secrets::open(SecretsManagerService::new(), file("secrets.json")).await?);
-        secrets.create(&plan.secrets).await?;
+        let keys = Arc::new(Keys::open(file("kms.json"))?);
+        keys.create(&plan.keys, &plan.aliases)?;
+        let secrets = Arc::new(Secrets::open(file("secrets.json"))?);
+        secrets.create(&plan.secrets)?;
         let bus = Arc::new(Bus {
             buses: plan.buses.clone(),
             rules: plan.rules.clone(),
@@ -225,14 +219,14 @@ impl Servers {
                     let keys = Arc::clone(&state.keys);
                     tasks.push(self.serve(service, listener, move |operation, request| {
                         let keys = Arc::clone(&keys);
-                        async move { keys.answer(&operation, request).await }
+                        async move { keys.answer(&operation, request.body()) }
                     }));
                 }
                 Service::SecretsManager => {
                     let secrets = Arc::clone(&state.secrets);
                     tasks.push(self.serve(service, listener, move |operation, request| {
                         let secrets = Arc::clone(&secrets);
-                        async move { secrets.answer(&operation, request).await }
+                        async move { secrets.answer(&operation, request.body()) }
                     }));
                 }
                 Service::EventBridge => {

@@ -244,6 +244,7 @@ impl Run<'_> {
         };
         self.until(&bar, messages, ended).await;
         bar.finish_and_clear();
+        eprintln!("DBG ended");
         // The last statuses are on their way: they are personal data until they are dealt with.
         let begun = Instant::now();
         let mut quiet_since = None;
@@ -252,6 +253,7 @@ impl Run<'_> {
             let now = self.watcher.told().events;
             let quiet = self.simulator.settled().await && self.stage.cloud.idle().await && now == events;
             events = now;
+            eprintln!("DBG settled {} idle {} events {now} {:?}", self.simulator.settled().await, self.stage.cloud.idle().await, self.stage.cloud.counters().queues.iter().filter(|(_, q)| q.sent != q.deleted).map(|(n, q)| format!("{n} {}/{}/{}", q.sent, q.received, q.deleted)).collect::<Vec<_>>());
             let since = *quiet_since.get_or_insert_with(Instant::now);
             if !quiet {
                 quiet_since = None;

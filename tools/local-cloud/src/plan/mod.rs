@@ -164,7 +164,7 @@ impl Plan {
             }
             "AWS::KMS::Key" => {
                 let mut resolved = json!({});
-                for name in ["KeySpec", "KeyUsage", "Description"] {
+                for name in ["KeySpec", "KeyUsage", "Description", "Enabled"] {
                     if let (Some(value), Some(map)) = (property(name)?, resolved.as_object_mut()) {
                         map.insert(name.to_owned(), value);
                     }

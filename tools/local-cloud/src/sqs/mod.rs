@@ -4,7 +4,7 @@
 //! a message that was received too often moves to its dead-letter queue, a stale receipt handle deletes nothing.
 //! Deliberately has no FIFO queues and no policies.
 //!
-//! Why not `winterbaume-sqs`, as for KMS and secrets: its state view leaves messages out, so they could not survive a
+//! Why not `winterbaume-sqs`: its state view leaves messages out, so they could not survive a
 //! restart; it drops binary attributes, answers errors without the code the SDKs read, and enforces no batch limits.
 
 mod attributes;
