@@ -100,6 +100,11 @@ pub(super) async fn run(args: &DemoArgs, stage: &Stage, show: &Show, lines: &Mut
     let redriven = counters.queues.values().map(|q| q.moved_to_dead_letter).sum();
     let Run { watcher, .. } = run;
     let told: Told = watcher.stop().await?;
+    if let Ok(mut f) = std::fs::File::create("/tmp/arrivals.txt") {
+        for a in simulator.arrivals() {
+            writeln!(f, "{} {} {} {:?}", a.at_ms, a.accepted, a.opaque.unwrap_or_default(), a.code).ok();
+        }
+    }
     let evidence = Evidence {
         args: args.clone(),
         input: &input,
@@ -244,16 +249,14 @@ impl Run<'_> {
         };
         self.until(&bar, messages, ended).await;
         bar.finish_and_clear();
-        eprintln!("DBG ended");
         // The last statuses are on their way: they are personal data until they are dealt with.
         let begun = Instant::now();
         let mut quiet_since = None;
         let mut events = 0;
         while begun.elapsed() < Duration::from_secs(30) {
             let now = self.watcher.told().events;
-            let quiet = self.simulator.settled().await && self.stage.cloud.idle().await && now == events;
+            let quiet = self.simulator.settled().await && self.drained() && now == events;
             events = now;
-            eprintln!("DBG settled {} idle {} events {now} {:?}", self.simulator.settled().await, self.stage.cloud.idle().await, self.stage.cloud.counters().queues.iter().filter(|(_, q)| q.sent != q.deleted).map(|(n, q)| format!("{n} {}/{}/{}", q.sent, q.received, q.deleted)).collect::<Vec<_>>());
             let since = *quiet_since.get_or_insert_with(Instant::now);
             if !quiet {
                 quiet_since = None;
@@ -262,6 +265,13 @@ impl Run<'_> {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Whether nothing with a person in it is left on a queue that functions read; wakes carry nobody.
+    fn drained(&self) -> bool {
+        let counters = self.stage.cloud.counters();
+        let read = |name: &str| !name.ends_with("-dlq") && !name.ends_with("-wake");
+        counters.queues.iter().filter(|(name, _)| read(name)).all(|(_, q)| q.sent == q.deleted)
     }
 
     /// Waits until `current` reaches `goal`, or nothing has changed for too long; says how far it came.

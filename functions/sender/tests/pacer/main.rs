@@ -1,0 +1,315 @@
+//! The pacer against the template's own tables and the Meta simulator: crashes, throttling, opt-outs, two holders.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    clippy::large_futures,
+    reason = "tests may fail loudly"
+)]
+
+mod world;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use headgate_aws::messages::Settlement;
+use headgate_aws::pacing::{Claim, Due, DueKind, Phase};
+use headgate_domain::lane::Purpose;
+use headgate_domain::record::{State, ambiguity_timer_ms};
+use meta_simulator::{Arrival, Fault, Faults};
+use world::{NUMBER_ID, PORTFOLIO, World, consent, message, wake};
+
+/// The record references that Meta took, in order.
+fn taken(arrivals: &[Arrival]) -> Vec<String> {
+    let references = arrivals
+        .iter()
+        .filter(|a| a.accepted)
+        .filter_map(|a| a.opaque.clone());
+    references
+        .map(|o| o.rsplit_once('.').unwrap().0.to_owned())
+        .collect()
+}
+
+fn assert_each_once(arrivals: &[Arrival], expected: usize) {
+    let taken = taken(arrivals);
+    assert_eq!(taken.len(), expected, "each message reaches Meta");
+    assert_eq!(
+        taken.iter().collect::<HashSet<_>>().len(),
+        expected,
+        "and reaches it once"
+    );
+}
+
+#[tokio::test]
+async fn every_message_is_sent_once_and_the_lease_is_given_up_when_nothing_waits() {
+    let world = World::start().await;
+    let references = world.queue("utility", 0..60).await;
+    world.wake().await;
+    assert_each_once(&world.simulator.arrivals(), 60);
+    for reference in &references {
+        assert_eq!(world.record(reference).await.state, State::Accepted);
+    }
+    assert!(
+        world.pacing.claims(NUMBER_ID).await.unwrap().is_empty(),
+        "every claim is settled"
+    );
+    let lease = world.pacing.lease(PORTFOLIO).await.unwrap().unwrap();
+    assert_eq!(lease.phase, Phase::Free);
+    world.wake().await;
+    assert_each_once(&world.simulator.arrivals(), 60);
+}
+
+#[tokio::test]
+async fn two_holders_woken_at_once_send_nothing_twice() {
+    let world = World::start().await;
+    world.queue("utility", 0..40).await;
+    let (a, b) = tokio::join!(
+        world.sender.handle(wake(), Duration::from_secs(40)),
+        world.sender.handle(wake(), Duration::from_secs(40))
+    );
+    a.unwrap();
+    b.unwrap();
+    assert_each_once(&world.simulator.arrivals(), 40);
+}
+
+#[tokio::test]
+async fn an_opt_out_after_acceptance_cancels_what_is_queued() {
+    let world = World::start().await;
+    let references = world.queue("marketing", 0..4).await;
+    world.put("CONSENTS", &[consent("withdrawn", 2)]).await;
+    world.wake().await;
+    assert_each_once(&world.simulator.arrivals(), 3);
+    let mut cancelled = 0;
+    for reference in &references {
+        cancelled += usize::from(world.record(reference).await.state == State::Cancelled);
+    }
+    assert_eq!(cancelled, 1);
+    assert_eq!(world.events("message.cancelled").await, 1);
+}
+
+#[tokio::test]
+async fn a_throttled_message_goes_back_to_the_head_and_leaves_once() {
+    let world = World::start().await;
+    world.queue("utility", 0..10).await;
+    world.simulator.faults(Faults {
+        fault: Fault::Throughput,
+        next: 3,
+    });
+    world.wake().await;
+    assert_each_once(&world.simulator.arrivals(), 10);
+    assert_eq!(
+        world
+            .simulator
+            .arrivals()
+            .iter()
+            .filter(|a| a.code == Some(130_429))
+            .count(),
+        3
+    );
+}
+
+#[tokio::test]
+async fn a_pair_limit_parks_the_person_and_not_the_lane() {
+    let world = World::start().await;
+    let references = world.queue("utility", 0..5).await;
+    world.simulator.faults(Faults {
+        fault: Fault::Pair,
+        next: 1,
+    });
+    world.wake().await;
+    assert_each_once(&world.simulator.arrivals(), 4);
+    let waiting = world
+        .pacing
+        .next_due(PORTFOLIO)
+        .await
+        .unwrap()
+        .expect("the parked one is due later");
+    assert!(waiting > world.now());
+    tokio::time::sleep_until((std::time::Instant::now() + world.now().until(waiting)).into()).await;
+    world.wake().await;
+    assert_each_once(&world.simulator.arrivals(), 5);
+    for reference in &references {
+        assert_eq!(world.record(reference).await.state, State::Accepted);
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_is_ambiguous_and_never_simply_sent_again() {
+    let world = World::start().await;
+    let references = world.queue("marketing", 0..3).await;
+    world.simulator.faults(Faults {
+        fault: Fault::ServerError { accepted: true },
+        next: 1,
+    });
+    world.wake().await;
+    world.wake().await;
+    let arrivals = world.simulator.arrivals();
+    let reached: Vec<_> = arrivals.iter().filter_map(|a| a.opaque.clone()).collect();
+    assert_eq!(reached.len(), 3, "nothing is repeated");
+    let mut states = Vec::new();
+    for reference in &references {
+        states.push(world.record(reference).await.state);
+    }
+    assert_eq!(states.iter().filter(|s| **s == State::Ambiguous).count(), 1);
+    let due = world.pacing.next_due(PORTFOLIO).await.unwrap().unwrap();
+    let timer = due.millis_since(world.now());
+    assert!(timer > 0 && timer <= ambiguity_timer_ms(Purpose::Marketing));
+}
+
+#[tokio::test]
+async fn when_the_timer_runs_out_marketing_is_unknown_and_utility_is_sent_again_once() {
+    let world = World::start().await;
+    let now = world.now();
+    for (purpose, person) in [("marketing", 1), ("utility", 2)] {
+        let reference = world
+            .queue(purpose, person..person + 1)
+            .await
+            .pop()
+            .unwrap();
+        // What a holder leaves whose send got no answer: ambiguous at attempt 1, its timer run out.
+        let due = Due {
+            at: now.plus_millis(-1),
+            reference: reference.clone(),
+            kind: DueKind::Ambiguous,
+            attempt: 1,
+        };
+        world.pacing.put_due(PORTFOLIO, &due).await.unwrap();
+        let settlement = Settlement {
+            attempt: Some(1),
+            ..Settlement::default()
+        };
+        world
+            .messages
+            .settle(&reference, State::Ambiguous, &settlement, now)
+            .await
+            .unwrap()
+            .unwrap();
+    }
+    world.wake().await;
+    world.wake().await;
+    let arrivals = world.simulator.arrivals();
+    assert_each_once(&arrivals, 1);
+    let opaque = arrivals[0].opaque.clone().unwrap();
+    assert!(
+        opaque.contains(".u.") && opaque.ends_with(".2"),
+        "utility, second attempt"
+    );
+    assert_eq!(world.events("message.unknown").await, 1);
+    assert_eq!(world.pacing.next_due(PORTFOLIO).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_a_lost_holder_claimed_becomes_ambiguous_and_never_queued() {
+    let world = World::start().await;
+    let references = world.queue("marketing", 0..3).await;
+    let epoch = world
+        .pacing
+        .take(PORTFOLIO, None, "lost-holder", world.now())
+        .await
+        .unwrap()
+        .unwrap();
+    let claim = Claim {
+        epoch,
+        block: 0,
+        references: references.iter().take(2).map(|r| (r.clone(), 1)).collect(),
+    };
+    world
+        .pacing
+        .put_claim(NUMBER_ID, &claim, world.now())
+        .await
+        .unwrap();
+    // Its heartbeat stands still: three seconds later the lease is taken over.
+    world.wake().await;
+    assert_each_once(&world.simulator.arrivals(), 1);
+    assert_eq!(world.record(&references[0]).await.state, State::Ambiguous);
+    assert_eq!(world.record(&references[1]).await.state, State::Ambiguous);
+    assert_eq!(world.record(&references[2]).await.state, State::Accepted);
+    assert!(world.pacing.claims(NUMBER_ID).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_living_holder_is_left_alone() {
+    let world = World::start().await;
+    world.queue("utility", 0..2).await;
+    let now = world.now();
+    let epoch = world
+        .pacing
+        .take(PORTFOLIO, None, "living-holder", now)
+        .await
+        .unwrap()
+        .unwrap();
+    let beat = async {
+        for _ in 0..14 {
+            assert!(
+                world
+                    .pacing
+                    .renew(PORTFOLIO, epoch, Phase::Run, now)
+                    .await
+                    .unwrap()
+            );
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    };
+    tokio::join!(beat, world.wake());
+    assert!(world.simulator.arrivals().is_empty());
+}
+
+#[tokio::test]
+async fn refused_credentials_fail_nothing_and_consume_nothing() {
+    let world = World::start().await;
+    let references = world.queue("utility", 0..3).await;
+    world.simulator.faults(Faults {
+        fault: Fault::Code {
+            code: 190,
+            http: Some(401),
+        },
+        next: 50,
+    });
+    // A short term: the number rests, and what was not accepted is handed back.
+    world
+        .sender
+        .handle(wake(), Duration::from_secs(18))
+        .await
+        .unwrap();
+    for reference in &references {
+        assert_eq!(world.record(reference).await.state, State::Queued);
+    }
+    assert_eq!(world.events("message.failed").await, 0);
+    world.simulator.faults(Faults {
+        fault: Fault::Throughput,
+        next: 0,
+    });
+}
+
+#[tokio::test]
+async fn a_message_that_meta_refuses_has_failed_with_its_code() {
+    let world = World::start().await;
+    let references = world.queue("utility", 0..1).await;
+    world.simulator.faults(Faults {
+        fault: Fault::Code {
+            code: 131_026,
+            http: Some(400),
+        },
+        next: 1,
+    });
+    world.wake().await;
+    assert_eq!(world.record(&references[0]).await.state, State::Failed);
+    assert_eq!(world.events("message.failed").await, 1);
+}
+
+#[tokio::test]
+async fn a_scheduled_message_waits_for_its_time() {
+    let world = World::start().await;
+    world.put("CONSENTS", &[consent("given", 7)]).await;
+    let mut later = message("utility", 7);
+    let at = world.now().plus_millis(2_500);
+    later["not_before"] = serde_json::json!(at);
+    world.put("UTILITY", &[later]).await;
+    world.wake().await;
+    assert!(world.simulator.arrivals().is_empty());
+    tokio::time::sleep(world.now().until(at)).await;
+    world.wake().await;
+    assert_each_once(&world.simulator.arrivals(), 1);
+}
