@@ -80,7 +80,10 @@ impl Canary {
             bytes.extend_from_slice(text.as_bytes());
             let skip = [0, 2, 3].get(before).copied().unwrap_or(0);
             let whole = bytes.len() * 8 / 6;
-            for encoded in [STANDARD_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)] {
+            for encoded in [
+                STANDARD_NO_PAD.encode(&bytes),
+                URL_SAFE_NO_PAD.encode(&bytes),
+            ] {
                 if let Some(sure) = encoded.as_bytes().get(skip..whole) {
                     self.form(sure, kind);
                 }
@@ -89,7 +92,9 @@ impl Canary {
     }
 
     fn form(&mut self, form: &[u8], kind: &'static str) {
-        let Some(start) = form.first_chunk::<SHORTEST>() else { return };
+        let Some(start) = form.first_chunk::<SHORTEST>() else {
+            return;
+        };
         let forms = self.forms.entry(*start).or_default();
         if !forms.iter().any(|(known, _)| known == form) {
             forms.push((form.to_vec(), kind));
@@ -111,25 +116,46 @@ impl Canary {
                 }
             }
         }
-        found.into_keys().map(|(place, kind)| Finding { place, kind: kind.to_owned() }).collect()
+        found
+            .into_keys()
+            .map(|(place, kind)| Finding {
+                place,
+                kind: kind.to_owned(),
+            })
+            .collect()
     }
 
     fn kinds<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = &'static str> + 'a {
-        text.windows(SHORTEST).enumerate().filter_map(|(at, window)| {
-            let start: [u8; SHORTEST] = window.try_into().ok()?;
-            let rest = text.get(at..)?;
-            self.forms.get(&start)?.iter().find(|(form, _)| rest.starts_with(form)).map(|(_, kind)| *kind)
-        })
+        text.windows(SHORTEST)
+            .enumerate()
+            .filter_map(|(at, window)| {
+                let start: [u8; SHORTEST] = window.try_into().ok()?;
+                let rest = text.get(at..)?;
+                self.forms
+                    .get(&start)?
+                    .iter()
+                    .find(|(form, _)| rest.starts_with(form))
+                    .map(|(_, kind)| *kind)
+            })
     }
 }
 
 /// Whether invariant I4 names this place as an exception: unread lane input, raw notifications on
 /// their queue, and `inbound.message` on its way to the app. Each is short-lived and under a customer key.
 pub fn is_named_exception(place: &str, text: &str) -> bool {
-    let Some(queue) = place.strip_prefix("queue ").and_then(|p| p.split(' ').next()) else { return false };
-    let name = queue.split_once('-').map_or(queue, |(_deployment, name)| name);
+    let Some(queue) = place
+        .strip_prefix("queue ")
+        .and_then(|p| p.split(' ').next())
+    else {
+        return false;
+    };
+    let name = queue
+        .split_once('-')
+        .map_or(queue, |(_deployment, name)| name);
     match name {
-        "authentication" | "service" | "utility" | "marketing" | "consents" | "notifications" => true,
+        "authentication" | "service" | "utility" | "marketing" | "consents" | "notifications" => {
+            true
+        }
         "app-events" => text.contains(r#""type":"inbound.message""#),
         _ => false,
     }
@@ -151,12 +177,22 @@ mod tests {
     }
 
     fn kinds(text: &str) -> Vec<String> {
-        canary().search([("here", text)]).into_iter().map(|f| f.kind).collect()
+        canary()
+            .search([("here", text)])
+            .into_iter()
+            .map(|f| f.kind)
+            .collect()
     }
 
     #[test]
     fn every_form_of_a_number_is_found() {
-        for text in ["to +16135550123!", "16135550123", "613-555-0123", "+1 (613) 555-0123", "x6135550123x"] {
+        for text in [
+            "to +16135550123!",
+            "16135550123",
+            "613-555-0123",
+            "+1 (613) 555-0123",
+            "x6135550123x",
+        ] {
             assert_eq!(kinds(text), ["phone"], "{text}");
         }
         for before in ["", "a", "ab"] {
@@ -173,7 +209,10 @@ mod tests {
         assert_eq!(kinds(r#"{"body":"my order \"7\" is late"}"#), ["body"]);
         assert_eq!(kinds("id 7000000000000001"), ["user id"]);
         assert_eq!(kinds("wamid.somebody-elses"), ["wamid"]);
-        assert_eq!(kinds(&STANDARD_NO_PAD.encode("..my order \"7\" is late")), ["body"]);
+        assert_eq!(
+            kinds(&STANDARD_NO_PAD.encode("..my order \"7\" is late")),
+            ["body"]
+        );
     }
 
     #[test]
@@ -193,10 +232,22 @@ mod tests {
     #[test]
     fn only_the_named_exceptions_are_excepted() {
         assert!(is_named_exception("queue headgate-marketing message 1", ""));
-        assert!(is_named_exception("queue headgate-notifications message 1", ""));
-        assert!(is_named_exception("queue headgate-app-events message 1", r#"{"type":"inbound.message"}"#));
-        assert!(!is_named_exception("queue headgate-app-events message 1", r#"{"type":"message.sent"}"#));
-        assert!(!is_named_exception("queue headgate-notifications-dlq message 1", ""));
+        assert!(is_named_exception(
+            "queue headgate-notifications message 1",
+            ""
+        ));
+        assert!(is_named_exception(
+            "queue headgate-app-events message 1",
+            r#"{"type":"inbound.message"}"#
+        ));
+        assert!(!is_named_exception(
+            "queue headgate-app-events message 1",
+            r#"{"type":"message.sent"}"#
+        ));
+        assert!(!is_named_exception(
+            "queue headgate-notifications-dlq message 1",
+            ""
+        ));
         assert!(!is_named_exception("table headgate-messages/x", ""));
     }
 }

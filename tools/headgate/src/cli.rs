@@ -241,7 +241,10 @@ pub struct OptInArgs {
     #[arg(long, value_parser = PossibleValuesParser::new(METHODS))]
     pub source: String,
     /// The wording the person agreed to.
-    #[arg(long, default_value = "I agree to receive messages from this business on WhatsApp.")]
+    #[arg(
+        long,
+        default_value = "I agree to receive messages from this business on WhatsApp."
+    )]
     pub notice: String,
     /// What proves it: JSON, or any text [default: that it was recorded by this command].
     #[arg(long)]
@@ -285,7 +288,9 @@ pub struct OptOutArgs {
 
 /// `headgate events`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Printing deletes: what is shown here, no other reader of the queue will see.")]
+#[command(
+    after_help = "Printing deletes: what is shown here, no other reader of the queue will see."
+)]
 pub struct EventsArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "the flattened fields have their own help")]
@@ -334,9 +339,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::OptOut(args)) => commands::consent::opt_out(&args).await,
         Some(Command::Events(args)) => commands::events::run(&args).await,
         Some(Command::Status(args)) => commands::status::run(&args).await,
-        Some(Command::Clock(ClockArgs { action: ClockAction::Advance { by, client } })) => {
-            commands::clock::advance(by, &client).await
-        }
+        Some(Command::Clock(ClockArgs {
+            action: ClockAction::Advance { by, client },
+        })) => commands::clock::advance(by, &client).await,
     }
 }
 
@@ -355,12 +360,24 @@ mod tests {
     #[test]
     fn a_recipient_is_named_in_one_way_only() {
         let parse = |line: &str| Cli::try_parse_from(line.split(' ')).is_ok();
-        assert!(parse("headgate send --to-phone +16135550123 --purpose utility --template order_shipped"));
-        assert!(!parse("headgate send --to-phone +16135550123 --to-bsuid CA.1 --purpose utility --template x"));
-        assert!(!parse("headgate send --file m.json --text hello --to-bsuid CA.1"));
-        assert!(parse("headgate opt-in --bsuid CA.1 --purpose marketing --purpose utility --source web_checkbox"));
-        assert!(!parse("headgate opt-in --purpose marketing --source web_checkbox"));
-        assert!(!parse("headgate opt-in --phone +16135550123 --purpose marketing --source hearsay"));
+        assert!(parse(
+            "headgate send --to-phone +16135550123 --purpose utility --template order_shipped"
+        ));
+        assert!(!parse(
+            "headgate send --to-phone +16135550123 --to-bsuid CA.1 --purpose utility --template x"
+        ));
+        assert!(!parse(
+            "headgate send --file m.json --text hello --to-bsuid CA.1"
+        ));
+        assert!(parse(
+            "headgate opt-in --bsuid CA.1 --purpose marketing --purpose utility --source web_checkbox"
+        ));
+        assert!(!parse(
+            "headgate opt-in --purpose marketing --source web_checkbox"
+        ));
+        assert!(!parse(
+            "headgate opt-in --phone +16135550123 --purpose marketing --source hearsay"
+        ));
         assert!(parse("headgate clock advance 91d --env-file x --json"));
         assert!(parse("headgate"));
     }

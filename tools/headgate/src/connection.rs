@@ -30,7 +30,9 @@ impl Connection {
         let path = given.or_else(|| Some(Path::new(env_file::DEFAULT_PATH)).filter(|p| p.exists()));
         let values = match path {
             Some(path) => env_file::read(path)?,
-            None => std::env::vars().filter(|(name, _)| name.starts_with("AWS_") || name.starts_with("HEADGATE_")).collect(),
+            None => std::env::vars()
+                .filter(|(name, _)| name.starts_with("AWS_") || name.starts_with("HEADGATE_"))
+                .collect(),
         };
         let lookup = |name: &str| values.get(name).cloned();
         let settings = AwsSettings::new(lookup).map_err(|missing| {
@@ -44,12 +46,19 @@ impl Connection {
                 )
             }
         })?;
-        Ok(Self { aws: Aws::new(&settings)?, env_file: path.map(|p| p.display().to_string()), values })
+        Ok(Self {
+            aws: Aws::new(&settings)?,
+            env_file: path.map(|p| p.display().to_string()),
+            values,
+        })
     }
 
     /// A value by name; blank counts as absent.
     pub fn find(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(String::as_str).filter(|v| !v.is_empty())
+        self.values
+            .get(name)
+            .map(String::as_str)
+            .filter(|v| !v.is_empty())
     }
 
     /// The URL of a queue, such as `UTILITY` or `APP_EVENTS`.
@@ -58,7 +67,9 @@ impl Connection {
     /// A sentence that names the variable to set.
     pub fn queue_url(&self, name: &str) -> Result<&str> {
         let variable = format!("HEADGATE_QUEUE_{name}_URL");
-        self.find(&variable).with_context(|| format!("{variable} is not set: it must hold the queue's URL (an output of the stack)"))
+        self.find(&variable).with_context(|| {
+            format!("{variable} is not set: it must hold the queue's URL (an output of the stack)")
+        })
     }
 
     /// The lane queue of a purpose.
@@ -66,7 +77,10 @@ impl Connection {
     /// # Errors
     /// As for [`Self::queue_url`].
     pub fn lane(&self, purpose: Purpose) -> Result<Queue> {
-        Ok(Queue::new(&self.aws, self.queue_url(&purpose.word().to_uppercase())?))
+        Ok(Queue::new(
+            &self.aws,
+            self.queue_url(&purpose.word().to_uppercase())?,
+        ))
     }
 
     /// A queue to send to.
@@ -95,9 +109,14 @@ impl Connection {
     /// # Errors
     /// When the local run does not answer.
     pub async fn now(&self) -> Result<Timestamp> {
-        let Some(url) = self.control_url() else { return Ok(headgate_lambda::clock::system_clock()()) };
+        let Some(url) = self.control_url() else {
+            return Ok(headgate_lambda::clock::system_clock()());
+        };
         let clock = control::call(url, "GET", "/clock", None).await?;
-        let ms = clock.get("now_ms").and_then(serde_json::Value::as_i64).context("the control address gave no time")?;
+        let ms = clock
+            .get("now_ms")
+            .and_then(serde_json::Value::as_i64)
+            .context("the control address gave no time")?;
         Ok(Timestamp::from_millis(ms))
     }
 

@@ -67,23 +67,35 @@ impl Control {
         progress: Progress,
         mut stop: watch::Receiver<bool>,
     ) -> Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", port.unwrap_or(0))).await.context("the control address cannot listen on its port")?;
+        let listener = TcpListener::bind(("127.0.0.1", port.unwrap_or(0)))
+            .await
+            .context("the control address cannot listen on its port")?;
         let url = format!("http://{}", listener.local_addr()?);
         let router = Router::new()
             .route("/status", get(status))
             .route("/clock", get(clock))
             .route("/clock/advance", post(advance))
-            .with_state(Shared { stage, turns, progress });
+            .with_state(Shared {
+                stage,
+                turns,
+                progress,
+            });
         let server = axum::serve(listener, router).with_graceful_shutdown(async move {
             stop.wait_for(|s| *s).await.ok();
         });
-        Ok(Self { url, task: tokio::spawn(async move { server.await }) })
+        Ok(Self {
+            url,
+            task: tokio::spawn(async move { server.await }),
+        })
     }
 
     /// Waits until the last request is answered.
     pub async fn stopped(self) {
         let mut task = self.task;
-        if tokio::time::timeout(Duration::from_secs(2), &mut task).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(2), &mut task)
+            .await
+            .is_err()
+        {
             task.abort();
         }
     }
@@ -96,7 +108,12 @@ async fn status(State(shared): State<Shared>) -> Json<Value> {
         .iter()
         .map(|(name, q)| (name.clone(), json!({"sent": q.sent, "received": q.received, "deleted": q.deleted, "redelivered": q.redelivered})))
         .collect();
-    let dead: u64 = counters.queues.iter().filter(|(name, _)| name.ends_with("-dlq")).map(|(_, q)| q.sent + q.moved_to_dead_letter).sum();
+    let dead: u64 = counters
+        .queues
+        .iter()
+        .filter(|(name, _)| name.ends_with("-dlq"))
+        .map(|(_, q)| q.sent + q.moved_to_dead_letter)
+        .sum();
     Json(json!({
         "calendar": shared.stage.now().to_string(),
         "idle": shared.stage.cloud.idle().await,
@@ -109,7 +126,10 @@ async fn status(State(shared): State<Shared>) -> Json<Value> {
 
 async fn clock(State(shared): State<Shared>) -> Json<Value> {
     let now = shared.stage.now();
-    let (done, runs) = (shared.progress.0.0.load(Ordering::Relaxed), shared.progress.0.1.load(Ordering::Relaxed));
+    let (done, runs) = (
+        shared.progress.0.0.load(Ordering::Relaxed),
+        shared.progress.0.1.load(Ordering::Relaxed),
+    );
     Json(json!({"now": now.to_string(), "now_ms": now.millis(), "runs_done": done, "runs": runs}))
 }
 
@@ -118,17 +138,31 @@ struct Advance {
     by_ms: u64,
 }
 
-async fn advance(State(shared): State<Shared>, Json(asked): Json<Advance>) -> (StatusCode, Json<Value>) {
+async fn advance(
+    State(shared): State<Shared>,
+    Json(asked): Json<Advance>,
+) -> (StatusCode, Json<Value>) {
     let (done, outcome) = oneshot::channel();
-    let turn = Turn { by: Duration::from_millis(asked.by_ms), done };
+    let turn = Turn {
+        by: Duration::from_millis(asked.by_ms),
+        done,
+    };
     let outcome = match shared.turns.send(turn).await {
-        Ok(()) => outcome.await.unwrap_or_else(|_gone| Err(anyhow::anyhow!("the run is stopping"))),
+        Ok(()) => outcome
+            .await
+            .unwrap_or_else(|_gone| Err(anyhow::anyhow!("the run is stopping"))),
         Err(_) => Err(anyhow::anyhow!("the run is stopping")),
     };
     let now: Timestamp = shared.stage.now();
     match outcome {
-        Ok(()) => (StatusCode::OK, Json(json!({"now": now.to_string(), "now_ms": now.millis()}))),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({"error": format!("{error:#}")}))),
+        Ok(()) => (
+            StatusCode::OK,
+            Json(json!({"now": now.to_string(), "now_ms": now.millis()})),
+        ),
+        Err(error) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            Json(json!({"error": format!("{error:#}")})),
+        ),
     }
 }
 
@@ -137,7 +171,10 @@ async fn advance(State(shared): State<Shared>, Json(asked): Json<Advance>) -> (S
 /// # Errors
 /// When nobody answers there, or the answer is an error, in its own words.
 pub async fn call(url: &str, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
-    let address = url.strip_prefix("http://").context("the control address is not an http:// address")?.trim_end_matches('/');
+    let address = url
+        .strip_prefix("http://")
+        .context("the control address is not an http:// address")?
+        .trim_end_matches('/');
     let gone = || format!("`headgate dev` does not answer at {url}: is it still running?");
     let mut stream = TcpStream::connect(address).await.with_context(gone)?;
     let body = body.map(Value::to_string).unwrap_or_default();
@@ -150,10 +187,18 @@ pub async fn call(url: &str, method: &str, path: &str, body: Option<&Value>) -> 
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.with_context(gone)?;
     let answer = String::from_utf8_lossy(&answer);
-    let (head, body) = answer.split_once("\r\n\r\n").context("the control address gave no answer")?;
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .context("the control address gave no answer")?;
     let value: Value = serde_json::from_str(body).unwrap_or(Value::Null);
     if head.split(' ').nth(1) != Some("200") {
-        bail!("{}", value.get("error").and_then(Value::as_str).unwrap_or("the control address refused the request"));
+        bail!(
+            "{}",
+            value
+                .get("error")
+                .and_then(Value::as_str)
+                .unwrap_or("the control address refused the request")
+        );
     }
     Ok(value)
 }

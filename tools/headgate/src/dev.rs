@@ -39,7 +39,10 @@ pub async fn run(args: &DevArgs) -> Result<ExitCode> {
     let options = Options {
         first_port: args.port,
         data_dir: args.data_dir.clone(),
-        graph_url: args.graph_url.as_deref().map(|url| url.trim_end_matches('/').to_owned()),
+        graph_url: args
+            .graph_url
+            .as_deref()
+            .map(|url| url.trim_end_matches('/').to_owned()),
         calendar: calendar.clone(),
         per_second: None,
         sends: true,
@@ -53,7 +56,14 @@ pub async fn run(args: &DevArgs) -> Result<ExitCode> {
     let (turns, mut asked) = mpsc::channel::<Turn>(4);
     let progress = Progress::default();
     let control_port = args.port.map(|p| p.saturating_add(PORTS));
-    let control = Control::start(control_port, Arc::clone(&stage), turns, progress.clone(), stop).await?;
+    let control = Control::start(
+        control_port,
+        Arc::clone(&stage),
+        turns,
+        progress.clone(),
+        stop,
+    )
+    .await?;
 
     let values = environment(&stage, &control.url)?;
     env_file::write(&args.env_file, &values)?;
@@ -88,18 +98,29 @@ pub async fn run(args: &DevArgs) -> Result<ExitCode> {
 fn log_to_file(env_file: &Path) -> Result<String> {
     let path = env_file.with_extension("log");
     if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {}", folder.display()))?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create the folder {}", folder.display()))?;
     }
-    let file = Mutex::new(File::create(&path).with_context(|| format!("cannot write {}", path.display()))?);
+    let file = Mutex::new(
+        File::create(&path).with_context(|| format!("cannot write {}", path.display()))?,
+    );
     headgate_lambda::log::capture(Arc::new(move |line| {
         // A full disk must not stop the gateway.
-        writeln!(file.lock().unwrap_or_else(PoisonError::into_inner), "{line}").ok();
+        writeln!(
+            file.lock().unwrap_or_else(PoisonError::into_inner),
+            "{line}"
+        )
+        .ok();
     }));
     Ok(path.display().to_string())
 }
 
 fn stored_offset(folder: &Path) -> Option<i64> {
-    std::fs::read_to_string(folder.join(CALENDAR_FILE)).ok()?.trim().parse().ok()
+    std::fs::read_to_string(folder.join(CALENDAR_FILE))
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 /// Everything a client needs, as it stands in the env file.
@@ -114,16 +135,31 @@ fn environment(stage: &Stage, control_url: &str) -> Result<Vec<(String, String)>
         ("CONSENTS", "Consents"),
         ("APP_EVENTS", "AppEvents"),
     ] {
-        add(&format!("HEADGATE_QUEUE_{variable}_URL"), stage.queue_url(queue)?);
+        add(
+            &format!("HEADGATE_QUEUE_{variable}_URL"),
+            stage.queue_url(queue)?,
+        );
     }
     add("HEADGATE_WEBHOOK_URL", stage.webhook_url()?);
     add("HEADGATE_PRIVACY_URL", stage.privacy_url()?);
     add("HEADGATE_GRAPH_URL", stage.graph_url.clone());
     add("HEADGATE_DEV_APP_SECRET", stage.secrets.app_secret.clone());
-    add("HEADGATE_DEV_VERIFY_TOKEN", stage.secrets.verify_token.clone());
-    let number = stage.config.numbers.first().context("the configuration has no number")?;
+    add(
+        "HEADGATE_DEV_VERIFY_TOKEN",
+        stage.secrets.verify_token.clone(),
+    );
+    let number = stage
+        .config
+        .numbers
+        .first()
+        .context("the configuration has no number")?;
     add("HEADGATE_DEV_PHONE_NUMBER_ID", number.id.clone());
-    let templates: Vec<String> = stage.config.templates.iter().map(|t| format!("{}={}", category(t.category), t.name)).collect();
+    let templates: Vec<String> = stage
+        .config
+        .templates
+        .iter()
+        .map(|t| format!("{}={}", category(t.category), t.name))
+        .collect();
     add("HEADGATE_DEV_TEMPLATES", templates.join(","));
     add("HEADGATE_DEV_CONTROL_URL", control_url.to_owned());
     if let Some(simulator) = &stage.simulator {
@@ -134,13 +170,25 @@ fn environment(stage: &Stage, control_url: &str) -> Result<Vec<(String, String)>
 
 fn say_ready(args: &DevArgs, stage: &Stage, values: &[(String, String)], log_file: &str) {
     if args.json {
-        let object: Map<String, Value> = values.iter().map(|(k, v)| (k.clone(), Value::from(v.clone()))).collect();
+        let object: Map<String, Value> = values
+            .iter()
+            .map(|(k, v)| (k.clone(), Value::from(v.clone())))
+            .collect();
         println!("{}", Value::Object(object));
         return;
     }
-    let value = |key: &str| values.iter().find(|(k, _)| k == key).map_or("", |(_, v)| v.as_str());
+    let value = |key: &str| {
+        values
+            .iter()
+            .find(|(k, _)| k == key)
+            .map_or("", |(_, v)| v.as_str())
+    };
     let file = args.env_file.display().to_string();
-    let flag = if file == env_file::DEFAULT_PATH { String::new() } else { format!(" --env-file {file}") };
+    let flag = if file == env_file::DEFAULT_PATH {
+        String::new()
+    } else {
+        format!(" --env-file {file}")
+    };
     println!("Headgate is up.\n");
     for (what, url) in [
         ("webhook", value("HEADGATE_WEBHOOK_URL")),

@@ -27,7 +27,8 @@ pub fn write(path: &Path, values: &[(String, String)]) -> Result<()> {
         text.push_str(&format!("{key}={value}\n"));
     }
     if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {}", folder.display()))?;
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create the folder {}", folder.display()))?;
     }
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
@@ -49,8 +50,12 @@ pub fn write(path: &Path, values: &[(String, String)]) -> Result<()> {
 /// # Errors
 /// When it cannot be read, or a line has no `=`.
 pub fn read(path: &Path) -> Result<BTreeMap<String, String>> {
-    let text = fs::read_to_string(path)
-        .with_context(|| format!("no {}: start `headgate dev` first, or pass --env-file", path.display()))?;
+    let text = fs::read_to_string(path).with_context(|| {
+        format!(
+            "no {}: start `headgate dev` first, or pass --env-file",
+            path.display()
+        )
+    })?;
     parse(&text).with_context(|| format!("{} is not an env file", path.display()))
 }
 
@@ -86,19 +91,40 @@ mod tests {
     fn what_was_written_is_read_back_by_its_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/dev.env");
-        write(&path, &[pair("AWS_REGION", "ca-central-1"), pair("URL", "http://127.0.0.1:1/x=y")]).unwrap();
+        write(
+            &path,
+            &[
+                pair("AWS_REGION", "ca-central-1"),
+                pair("URL", "http://127.0.0.1:1/x=y"),
+            ],
+        )
+        .unwrap();
         let values = read(&path).unwrap();
-        assert_eq!(values.get("AWS_REGION").map(String::as_str), Some("ca-central-1"));
-        assert_eq!(values.get("URL").map(String::as_str), Some("http://127.0.0.1:1/x=y"));
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            values.get("AWS_REGION").map(String::as_str),
+            Some("ca-central-1")
+        );
+        assert_eq!(
+            values.get("URL").map(String::as_str),
+            Some("http://127.0.0.1:1/x=y")
+        );
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         write(&path, &[pair("AWS_REGION", "eu-west-1")]).unwrap();
         assert_eq!(read(&path).unwrap().len(), 1, "replaced, not merged");
     }
 
     #[test]
     fn a_missing_file_says_what_to_do() {
-        let error = read(Path::new("/nonexistent/dev.env")).unwrap_err().to_string();
-        assert!(error.contains("start `headgate dev` first, or pass --env-file"), "{error}");
+        let error = read(Path::new("/nonexistent/dev.env"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("start `headgate dev` first, or pass --env-file"),
+            "{error}"
+        );
     }
 
     #[test]

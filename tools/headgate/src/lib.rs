@@ -18,6 +18,11 @@
     clippy::arithmetic_side_effects,
     reason = "a host tool: counts and times of a bounded run"
 )]
+#![allow(
+    clippy::format_push_string,
+    clippy::format_collect,
+    reason = "texts for people and test runs, where nobody waits for an allocation"
+)]
 
 pub mod canary;
 pub mod cli;

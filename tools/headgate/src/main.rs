@@ -1,5 +1,8 @@
 //! The binary: reads the command line, runs the command, says in one line what went wrong.
-#![allow(clippy::print_stderr, reason = "a command line talks to whoever called it")]
+#![allow(
+    clippy::print_stderr,
+    reason = "a command line talks to whoever called it"
+)]
 
 use std::process::ExitCode;
 

@@ -18,7 +18,11 @@ impl OwnRuntime {
     /// # Errors
     /// When the system has no thread to give.
     pub fn start(name: &'static str) -> Result<Self> {
-        let runtime = Builder::new_multi_thread().worker_threads(2).thread_name(name).enable_all().build();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name(name)
+            .enable_all()
+            .build();
         Ok(Self(Some(runtime.context("no threads for the sender")?)))
     }
 
@@ -27,21 +31,32 @@ impl OwnRuntime {
     /// # Errors
     /// When it was stopped.
     pub fn handle(&self) -> Result<Handle> {
-        self.0.as_ref().map(|r| r.handle().clone()).context("the sender's threads were stopped")
+        self.0
+            .as_ref()
+            .map(|r| r.handle().clone())
+            .context("the sender's threads were stopped")
     }
 
     /// Runs a future on its threads.
     ///
     /// # Errors
     /// When the future panicked, or the runtime was stopped.
-    pub async fn run<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> Result<T> {
-        self.handle()?.spawn(future).await.context("what ran on the sender's threads broke off")
+    pub async fn run<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T> {
+        self.handle()?
+            .spawn(future)
+            .await
+            .context("what ran on the sender's threads broke off")
     }
 
     /// Stops its threads.
     pub async fn stop(mut self) {
         if let Some(runtime) = self.0.take() {
-            tokio::task::spawn_blocking(move || runtime.shutdown_timeout(Duration::from_secs(2))).await.ok();
+            tokio::task::spawn_blocking(move || runtime.shutdown_timeout(Duration::from_secs(2)))
+                .await
+                .ok();
         }
     }
 }

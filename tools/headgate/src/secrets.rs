@@ -34,12 +34,18 @@ impl LocalSecrets {
     pub async fn load_or_make(cloud: &LocalCloud, aws: &Aws) -> Result<Self> {
         let name = |function: &str, variable: &str| -> Result<String> {
             let environment = cloud.function_environment(function)?;
-            environment.get(variable).cloned().with_context(|| format!("the template gives {function} no {variable}"))
+            environment
+                .get(variable)
+                .cloned()
+                .with_context(|| format!("the template gives {function} no {variable}"))
         };
         let webhook = name("WebhookFunction", "HEADGATE_SECRET_WEBHOOK")?;
         let graph = name("SenderFunction", "HEADGATE_SECRET_GRAPH_SEND")?;
         let secrets = Secrets::new(aws);
-        let kept = (stored(&secrets, &webhook).await, stored(&secrets, &graph).await);
+        let kept = (
+            stored(&secrets, &webhook).await,
+            stored(&secrets, &graph).await,
+        );
         if let (Some(webhook), Some(graph)) = &kept
             && let Some(found) = Self::of(webhook, graph)
         {
@@ -53,16 +59,24 @@ impl LocalSecrets {
             app_secret,
             access_token,
         };
-        let webhook_json = json!({"app_secrets": [made.app_secret], "verify_tokens": [made.verify_token]});
-        cloud.put_secret(&webhook, &webhook_json.to_string()).await?;
-        let graph_json = json!({"access_token": made.access_token, "appsecret_proof": made.appsecret_proof});
+        let webhook_json =
+            json!({"app_secrets": [made.app_secret], "verify_tokens": [made.verify_token]});
+        cloud
+            .put_secret(&webhook, &webhook_json.to_string())
+            .await?;
+        let graph_json =
+            json!({"access_token": made.access_token, "appsecret_proof": made.appsecret_proof});
         cloud.put_secret(&graph, &graph_json.to_string()).await?;
         Ok(made)
     }
 
     fn of(webhook: &Value, graph: &Value) -> Option<Self> {
         let text = |value: &Value, pointer: &str| {
-            value.pointer(pointer).and_then(Value::as_str).filter(|t| !t.is_empty()).map(str::to_owned)
+            value
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .filter(|t| !t.is_empty())
+                .map(str::to_owned)
         };
         Some(Self {
             app_secret: text(webhook, "/app_secrets/0")?,
@@ -81,7 +95,9 @@ async fn stored(secrets: &Secrets, name: &str) -> Option<Value> {
 /// HMAC-SHA256 in hexadecimal, as Meta writes it.
 pub fn sign(secret: &str, bytes: &[u8]) -> String {
     // HMAC takes keys of any length.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return String::new() };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
+        return String::new();
+    };
     mac.update(bytes);
     hex(&mac.finalize().into_bytes())
 }
@@ -93,12 +109,27 @@ mod tests {
     #[test]
     fn the_signature_is_the_one_openssl_makes() {
         // printf 'hello' | openssl dgst -sha256 -hmac secret
-        assert_eq!(sign("secret", b"hello"), "88aab3ede8d3adf94d26ab90d3bafd4a2083070c3bcce9c014ee04a443847c0b");
+        assert_eq!(
+            sign("secret", b"hello"),
+            "88aab3ede8d3adf94d26ab90d3bafd4a2083070c3bcce9c014ee04a443847c0b"
+        );
     }
 
     #[test]
     fn a_value_that_was_never_ours_is_not_taken_for_a_secret() {
-        assert!(LocalSecrets::of(&json!({}), &json!({"access_token": "x", "appsecret_proof": "y"})).is_none());
-        assert!(LocalSecrets::of(&json!({"app_secrets": [""], "verify_tokens": ["v"]}), &json!({"access_token": "x", "appsecret_proof": "y"})).is_none());
+        assert!(
+            LocalSecrets::of(
+                &json!({}),
+                &json!({"access_token": "x", "appsecret_proof": "y"})
+            )
+            .is_none()
+        );
+        assert!(
+            LocalSecrets::of(
+                &json!({"app_secrets": [""], "verify_tokens": ["v"]}),
+                &json!({"access_token": "x", "appsecret_proof": "y"})
+            )
+            .is_none()
+        );
     }
 }

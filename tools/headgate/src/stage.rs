@@ -30,7 +30,8 @@ use crate::secrets::LocalSecrets;
 /// The application as it is deployed.
 pub const TEMPLATE: &str = include_str!("../../../template.yaml");
 /// Its nested stack, by its location in the template.
-pub const DATA_TEMPLATE: (&str, &str) = ("infra/data.yaml", include_str!("../../../infra/data.yaml"));
+pub const DATA_TEMPLATE: (&str, &str) =
+    ("infra/data.yaml", include_str!("../../../infra/data.yaml"));
 /// The configuration as it is shipped.
 pub const CONFIG: &str = include_str!("../../../config/headgate.toml");
 
@@ -101,8 +102,20 @@ impl Stage {
                 Some(simulate(port, &config, &secrets, &calendar).await?)
             }
         };
-        let graph_url = options.graph_url.or_else(|| simulator.as_ref().map(Simulator::url)).context("there is no Graph API")?;
-        let stage = Self { cloud: Arc::new(cloud), simulator, config, secrets, aws, graph_url, calendar, sender_threads: OwnRuntime::start("sender")? };
+        let graph_url = options
+            .graph_url
+            .or_else(|| simulator.as_ref().map(Simulator::url))
+            .context("there is no Graph API")?;
+        let stage = Self {
+            cloud: Arc::new(cloud),
+            simulator,
+            config,
+            secrets,
+            aws,
+            graph_url,
+            calendar,
+            sender_threads: OwnRuntime::start("sender")?,
+        };
         stage.connect(options.sends).await?;
         if let Some(simulator) = &stage.simulator {
             simulator.set_webhook(&stage.webhook_url()?);
@@ -120,7 +133,10 @@ impl Stage {
     /// # Errors
     /// When the template has no such API.
     pub fn webhook_url(&self) -> Result<String> {
-        self.cloud.api_url("HooksApi").map(|url| format!("{url}/webhook")).context("the template has no HooksApi")
+        self.cloud
+            .api_url("HooksApi")
+            .map(|url| format!("{url}/webhook"))
+            .context("the template has no HooksApi")
     }
 
     /// Where people's pages are.
@@ -128,7 +144,9 @@ impl Stage {
     /// # Errors
     /// When the template has no such API.
     pub fn privacy_url(&self) -> Result<String> {
-        self.cloud.api_url("PrivacyApi").context("the template has no PrivacyApi")
+        self.cloud
+            .api_url("PrivacyApi")
+            .context("the template has no PrivacyApi")
     }
 
     /// The URL of a queue by its name in the nested stack's outputs, such as `AppEvents`.
@@ -136,7 +154,9 @@ impl Stage {
     /// # Errors
     /// When the template has no such output.
     pub fn queue_url(&self, name: &str) -> Result<String> {
-        self.cloud.output(&format!("Data.{name}QueueUrl")).with_context(|| format!("the template has no {name} queue"))
+        self.cloud
+            .output(&format!("Data.{name}QueueUrl"))
+            .with_context(|| format!("the template has no {name} queue"))
     }
 
     /// The settings a function starts with.
@@ -157,7 +177,8 @@ impl Stage {
 
     /// Lets the sender be woken, or not.
     pub fn set_sending(&self, on: bool) {
-        self.cloud.set_mapping_enabled("SenderFunction", "WakeQueue", on);
+        self.cloud
+            .set_mapping_enabled("SenderFunction", "WakeQueue", on);
     }
 
     fn clock(&self) -> Clock {
@@ -168,54 +189,100 @@ impl Stage {
     /// Starts the functions, keys first: nothing can be sealed before they exist.
     async fn connect(&self, sends: bool) -> Result<()> {
         let clock = self.clock();
-        let purge = Arc::new(started("RetentionPurgeFunction", retention_purge::RetentionPurge::new(&self.settings("RetentionPurgeFunction")?, clock.clone()).await)?);
+        let purge = Arc::new(started(
+            "RetentionPurgeFunction",
+            retention_purge::RetentionPurge::new(
+                &self.settings("RetentionPurgeFunction")?,
+                clock.clone(),
+            )
+            .await,
+        )?);
         self.cloud.connect(
             "RetentionPurgeFunction",
             Arc::new(move |event| {
                 let purge = Arc::clone(&purge);
-                Box::pin(async move { purge.handle(event).await.map(|_manifest| Value::Null).map_err(|e| failed("retention-purge", &e)) })
+                Box::pin(async move {
+                    purge
+                        .handle(event)
+                        .await
+                        .map(|_manifest| Value::Null)
+                        .map_err(|e| failed("retention-purge", &e))
+                })
             }),
         )?;
-        self.cloud.invoke("RetentionPurgeFunction", json!({})).await.context("the first keys could not be made")?;
+        self.cloud
+            .invoke("RetentionPurgeFunction", json!({}))
+            .await
+            .context("the first keys could not be made")?;
 
-        let intake = Arc::new(started("IntakeFunction", intake::Intake::new(&self.settings("IntakeFunction")?, clock.clone()).await)?);
-        self.cloud.connect("IntakeFunction", batches(move |event| {
-            let intake = Arc::clone(&intake);
-            async move { intake.handle(event).await }
-        }))?;
-        let processor = notification_processor::NotificationProcessor::new(&self.settings("NotificationProcessorFunction")?, clock.clone()).await;
+        let intake = Arc::new(started(
+            "IntakeFunction",
+            intake::Intake::new(&self.settings("IntakeFunction")?, clock.clone()).await,
+        )?);
+        self.cloud.connect(
+            "IntakeFunction",
+            batches(move |event| {
+                let intake = Arc::clone(&intake);
+                async move { intake.handle(event).await }
+            }),
+        )?;
+        let processor = notification_processor::NotificationProcessor::new(
+            &self.settings("NotificationProcessorFunction")?,
+            clock.clone(),
+        )
+        .await;
         let processor = Arc::new(started("NotificationProcessorFunction", processor)?);
-        self.cloud.connect("NotificationProcessorFunction", batches(move |event| {
-            let processor = Arc::clone(&processor);
-            async move { processor.handle(event).await }
-        }))?;
+        self.cloud.connect(
+            "NotificationProcessorFunction",
+            batches(move |event| {
+                let processor = Arc::clone(&processor);
+                async move { processor.handle(event).await }
+            }),
+        )?;
         self.set_sending(sends);
         let (settings, time) = (self.settings("SenderFunction")?, clock.clone());
-        let sender = self.sender_threads.run(async move { sender::Sender::new(&settings, time).await }).await?;
+        let sender = self
+            .sender_threads
+            .run(async move { sender::Sender::new(&settings, time).await })
+            .await?;
         let sender = started("SenderFunction", sender)?;
-        let (time, threads) = (self.timeout("SenderFunction")?, self.sender_threads.handle()?);
+        let (time, threads) = (
+            self.timeout("SenderFunction")?,
+            self.sender_threads.handle()?,
+        );
         self.cloud.connect(
             "SenderFunction",
             Arc::new(move |event| {
                 let sender = sender.clone();
                 let term = threads.spawn(async move { sender.handle(event, time).await });
                 Box::pin(async move {
-                    let ended = term.await.map_err(|_panic| "the sender broke off".to_owned())?;
-                    ended.map(|()| Value::Null).map_err(|e| failed("sender", &e))
+                    let ended = term
+                        .await
+                        .map_err(|_panic| "the sender broke off".to_owned())?;
+                    ended
+                        .map(|()| Value::Null)
+                        .map_err(|e| failed("sender", &e))
                 })
             }),
         )?;
 
         let settings = self.settings("WebhookFunction")?;
-        let names = webhook::config::Config::from_settings(&settings).map_err(|missing| anyhow!("WebhookFunction refuses to start: {missing}"))?;
+        let names = webhook::config::Config::from_settings(&settings)
+            .map_err(|missing| anyhow!("WebhookFunction refuses to start: {missing}"))?;
         let ports = webhook::AwsPorts::new(&self.aws, &names);
-        let webhook = Arc::new(started("WebhookFunction", webhook::Webhook::new(ports, clock.clone()).await)?);
+        let webhook = Arc::new(started(
+            "WebhookFunction",
+            webhook::Webhook::new(ports, clock.clone()).await,
+        )?);
         let answer: HttpHandler = Arc::new(move |request| {
             let webhook = Arc::clone(&webhook);
             Box::pin(async move { webhook.handle(request).await })
         });
         self.cloud.connect_http("WebhookFunction", answer)?;
-        let pages = Arc::new(started("PrivacyWebFunction", privacy_web::PrivacyWeb::new(&self.settings("PrivacyWebFunction")?, clock).await)?);
+        let pages = Arc::new(started(
+            "PrivacyWebFunction",
+            privacy_web::PrivacyWeb::new(&self.settings("PrivacyWebFunction")?, clock).await,
+        )?);
         let answer: HttpHandler = Arc::new(move |request| {
             let pages = Arc::clone(&pages);
             Box::pin(async move { pages.handle(request).await })
@@ -224,8 +291,13 @@ impl Stage {
     }
 
     fn timeout(&self, function: &str) -> Result<Duration> {
-        let seconds = self.cloud.function_property(function, "Timeout")?.and_then(|v| v.as_u64());
-        seconds.map(Duration::from_secs).with_context(|| format!("the template gives {function} no Timeout"))
+        let seconds = self
+            .cloud
+            .function_property(function, "Timeout")?
+            .and_then(|v| v.as_u64());
+        seconds
+            .map(Duration::from_secs)
+            .with_context(|| format!("the template gives {function} no Timeout"))
     }
 
     /// Stops cleanly: running batches end, state is written, ports are closed.
@@ -236,7 +308,8 @@ impl Stage {
         if let Some(simulator) = self.simulator {
             simulator.stop().await?;
         }
-        let cloud = Arc::try_unwrap(self.cloud).map_err(|_shared| anyhow!("the local cloud is still in use"))?;
+        let cloud = Arc::try_unwrap(self.cloud)
+            .map_err(|_shared| anyhow!("the local cloud is still in use"))?;
         cloud.stop().await?;
         self.sender_threads.stop().await;
         Ok(())
@@ -255,17 +328,27 @@ fn configuration(per_second: Option<u32>) -> Result<Config> {
 
 async fn put_config(cloud: &LocalCloud, aws: &Aws, config: &Config) -> Result<()> {
     let environment = cloud.function_environment("IntakeFunction")?;
-    let table = environment.get("HEADGATE_TABLE_CONTROLS").context("the template names no controls table")?;
+    let table = environment
+        .get("HEADGATE_TABLE_CONTROLS")
+        .context("the template names no controls table")?;
     Ok(Controls::new(aws, table).put_config(config, 1).await?)
 }
 
-async fn simulate(port: Option<u16>, config: &Config, secrets: &LocalSecrets, calendar: &Calendar) -> Result<Simulator> {
+async fn simulate(
+    port: Option<u16>,
+    config: &Config,
+    secrets: &LocalSecrets,
+    calendar: &Calendar,
+) -> Result<Simulator> {
     let numbers = config.numbers.iter().map(|n| meta_simulator::Number {
         id: n.id.clone(),
         display_phone: n.display.clone(),
         per_second: n.per_second,
     });
-    let approved = config.templates.iter().filter(|t| t.status == TemplateStatus::Approved);
+    let approved = config
+        .templates
+        .iter()
+        .filter(|t| t.status == TemplateStatus::Approved);
     let templates = approved.map(|t| meta_simulator::Template {
         name: t.name.clone(),
         language: t.language.clone(),
@@ -302,7 +385,14 @@ fn started<T, E: std::fmt::Display>(function: &str, outcome: Result<T, E>) -> Re
 
 /// A failed invocation: logged as the runtime would, reported as Lambda would.
 fn failed(function: &'static str, error: &impl LogSafe) -> String {
-    log(Level::Error, "function_failed", &[("function", Field::code(function)), ("error", Field::safe(error))]);
+    log(
+        Level::Error,
+        "function_failed",
+        &[
+            ("function", Field::code(function)),
+            ("error", Field::safe(error)),
+        ],
+    );
     error.to_string()
 }
 
@@ -316,7 +406,8 @@ where
     Arc::new(move |event| {
         let handle = Arc::clone(&handle);
         Box::pin(async move {
-            let event: SqsEvent = serde_json::from_value(event).map_err(|_shape| "the event is not one of SQS".to_owned())?;
+            let event: SqsEvent = serde_json::from_value(event)
+                .map_err(|_shape| "the event is not one of SQS".to_owned())?;
             answer(&handle(event).await)
         })
     })

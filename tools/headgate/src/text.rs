@@ -18,8 +18,14 @@ pub fn parse_span(text: &str) -> Result<Duration, String> {
         's' => 1,
         _ => return Err(wrong()),
     };
-    let number: u64 = text.trim_end_matches(unit).parse().map_err(|_not_a_number| wrong())?;
-    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+    let number: u64 = text
+        .trim_end_matches(unit)
+        .parse()
+        .map_err(|_not_a_number| wrong())?;
+    number
+        .checked_mul(seconds)
+        .map(Duration::from_secs)
+        .ok_or_else(wrong)
 }
 
 /// A prefix and 16 random hexadecimal digits.

@@ -20,8 +20,14 @@ pub async fn advance(by: Duration, args: &ClientArgs) -> Result<ExitCode> {
     let url = connection.control_url().context("only the clock of a local run can be turned: start `headgate dev` first, or pass --env-file")?;
     let ms = u64::try_from(by.as_millis()).context("that is too far")?;
     let body = json!({"by_ms": ms});
-    let bar = if args.json { ProgressBar::hidden() } else { ProgressBar::new(0) };
-    bar.set_style(ProgressStyle::with_template("turning the calendar {bar:40} {pos}/{len} runs")?);
+    let bar = if args.json {
+        ProgressBar::hidden()
+    } else {
+        ProgressBar::new(0)
+    };
+    bar.set_style(ProgressStyle::with_template(
+        "turning the calendar {bar:40} {pos}/{len} runs",
+    )?);
     let turned = control::call(url, "POST", "/clock/advance", Some(&body));
     tokio::pin!(turned);
     let answer = loop {
@@ -39,7 +45,13 @@ pub async fn advance(by: Duration, args: &ClientArgs) -> Result<ExitCode> {
     if args.json {
         println!("{answer}");
     } else {
-        println!("the calendar stands at {}", answer.get("now").and_then(Value::as_str).unwrap_or_default());
+        println!(
+            "the calendar stands at {}",
+            answer
+                .get("now")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -37,13 +37,20 @@ pub async fn opt_out(args: &OptOutArgs) -> Result<ExitCode> {
 }
 
 async fn queue(connection: &Connection, client: &ClientArgs, body: &Value) -> Result<ExitCode> {
-    connection.queue("CONSENTS")?.send(&body.to_string(), &[]).await.context("SQS did not take the record")?;
+    connection
+        .queue("CONSENTS")?
+        .send(&body.to_string(), &[])
+        .await
+        .context("SQS did not take the record")?;
     let id = body.get("id").and_then(Value::as_str).unwrap_or_default();
     if client.json {
         println!("{}", json!({"id": id, "queue": "consents", "queued": true}));
     } else {
         println!("queued on consents: {id}");
-        println!("watch for subject.opted_in, subject.opted_out or consent.refused with: headgate events --follow{}", connection.env_flag());
+        println!(
+            "watch for subject.opted_in, subject.opted_out or consent.refused with: headgate events --follow{}",
+            connection.env_flag()
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -53,7 +60,14 @@ fn yes(args: &OptInArgs, now: Timestamp) -> Result<Value> {
         Some(text) => serde_json::from_str(text).unwrap_or_else(|_not_json| json!({"note": text})),
         None => json!({"recorded_with": "headgate opt-in"}),
     };
-    let mut body = record(&args.person, args.reference.as_deref(), &args.purpose, "given", &args.source, args.id.clone())?;
+    let mut body = record(
+        &args.person,
+        args.reference.as_deref(),
+        &args.purpose,
+        "given",
+        &args.source,
+        args.id.clone(),
+    )?;
     body["notice"] = json!(args.notice);
     body["evidence"] = evidence;
     body["occurred_at"] = json!(args.occurred_at.clone().unwrap_or_else(|| now.to_string()));
@@ -65,8 +79,19 @@ fn yes(args: &OptInArgs, now: Timestamp) -> Result<Value> {
 
 fn no(args: &OptOutArgs, now: Timestamp) -> Result<Value> {
     let both = [PurposeArg::Marketing, PurposeArg::Utility];
-    let purposes = if args.purpose.is_empty() { &both } else { args.purpose.as_slice() };
-    let mut body = record(&args.person, None, purposes, "withdrawn", &args.source, args.id.clone())?;
+    let purposes = if args.purpose.is_empty() {
+        &both
+    } else {
+        args.purpose.as_slice()
+    };
+    let mut body = record(
+        &args.person,
+        None,
+        purposes,
+        "withdrawn",
+        &args.source,
+        args.id.clone(),
+    )?;
     body["occurred_at"] = json!(args.occurred_at.clone().unwrap_or_else(|| now.to_string()));
     Ok(body)
 }
@@ -80,7 +105,12 @@ fn record(
     id: Option<String>,
 ) -> Result<Value> {
     let mut to = Map::new();
-    let named = [("phone", person.phone.as_deref()), ("subject", person.subject.as_deref()), ("bsuid", person.bsuid.as_deref()), ("ref", reference)];
+    let named = [
+        ("phone", person.phone.as_deref()),
+        ("subject", person.subject.as_deref()),
+        ("bsuid", person.bsuid.as_deref()),
+        ("ref", reference),
+    ];
     for (key, value) in named {
         if let Some(value) = value {
             to.insert(key.to_owned(), json!(value));
@@ -88,7 +118,9 @@ fn record(
     }
     let purposes: Vec<&str> = purposes.iter().map(|p| Purpose::from(*p).word()).collect();
     let id = id.map_or_else(|| random_id("consent-"), Ok)?;
-    Ok(json!({"schema": SCHEMA, "id": id, "to": to, "purpose": purposes, "action": action, "method": method}))
+    Ok(
+        json!({"schema": SCHEMA, "id": id, "to": to, "purpose": purposes, "action": action, "method": method}),
+    )
 }
 
 #[cfg(test)]
@@ -113,7 +145,9 @@ mod tests {
 
     #[test]
     fn what_the_flags_make_is_a_consent_record() {
-        let yes = parsed("headgate opt-in --phone +16135550123 --purpose marketing --source web_checkbox --evidence form-7");
+        let yes = parsed(
+            "headgate opt-in --phone +16135550123 --purpose marketing --source web_checkbox --evidence form-7",
+        );
         assert_eq!(yes.action, Action::Given);
         assert_eq!(yes.evidence.as_deref(), Some(r#"{"note":"form-7"}"#));
         let no = parsed("headgate opt-out --bsuid CA.1000000000000001");

@@ -19,19 +19,31 @@ pub async fn run(args: &EventsArgs) -> Result<ExitCode> {
     let connection = Connection::open(args.client.env_file.as_deref())?;
     let reader = connection.reader("APP_EVENTS")?;
     let env_file = connection.env_file.as_deref().unwrap_or(DEFAULT_PATH);
-    let ends = args.timeout.map(|s| Instant::now() + Duration::from_secs(s));
+    let ends = args
+        .timeout
+        .map(|s| Instant::now() + Duration::from_secs(s));
     let stop = tokio::signal::ctrl_c();
     tokio::pin!(stop);
     loop {
-        let left = ends.map_or(Duration::from_secs(4), |at| at.saturating_duration_since(Instant::now()));
-        let wait = if args.follow || ends.is_some() { i32::try_from(left.as_secs().min(4)).unwrap_or(0) } else { 1 };
+        let left = ends.map_or(Duration::from_secs(4), |at| {
+            at.saturating_duration_since(Instant::now())
+        });
+        let wait = if args.follow || ends.is_some() {
+            i32::try_from(left.as_secs().min(4)).unwrap_or(0)
+        } else {
+            1
+        };
         let received = tokio::select! {
             received = reader.receive(wait) => received.context("SQS did not give the events")?,
             _ = &mut stop => return Ok(ExitCode::SUCCESS),
         };
         let mut out = std::io::stdout().lock();
         for message in &received {
-            let written = if args.client.json { writeln!(out, "{}", message.body) } else { writeln!(out, "{}", line(&message.body, env_file)) };
+            let written = if args.client.json {
+                writeln!(out, "{}", message.body)
+            } else {
+                writeln!(out, "{}", line(&message.body, env_file))
+            };
             if written.is_err() {
                 // Whoever read us has gone; what was not shown stays on the queue.
                 return Ok(ExitCode::SUCCESS);
@@ -40,7 +52,10 @@ pub async fn run(args: &EventsArgs) -> Result<ExitCode> {
         out.flush().ok();
         drop(out);
         if !received.is_empty() {
-            reader.delete(&received).await.context("the printed events could not be deleted and will come again")?;
+            reader
+                .delete(&received)
+                .await
+                .context("the printed events could not be deleted and will come again")?;
         }
         let over = ends.is_some_and(|at| Instant::now() >= at);
         if over || (received.is_empty() && !args.follow && ends.is_none()) {
@@ -54,10 +69,21 @@ pub async fn run(args: &EventsArgs) -> Result<ExitCode> {
 
 /// One event in one line; a refusal says what to do, with the command where there is one.
 fn line(body: &str, env_file: &str) -> String {
-    let Ok(event) = serde_json::from_str::<Value>(body) else { return "(an event that is not JSON)".to_owned() };
+    let Ok(event) = serde_json::from_str::<Value>(body) else {
+        return "(an event that is not JSON)".to_owned();
+    };
     let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
-    let mut line = format!("{}  {:<18}", text("/at").unwrap_or("-"), text("/type").unwrap_or("-"));
-    for (name, pointer) in [("id", "/id"), ("message_id", "/message_id"), ("subject", "/subject"), ("ref", "/ref")] {
+    let mut line = format!(
+        "{}  {:<18}",
+        text("/at").unwrap_or("-"),
+        text("/type").unwrap_or("-")
+    );
+    for (name, pointer) in [
+        ("id", "/id"),
+        ("message_id", "/message_id"),
+        ("subject", "/subject"),
+        ("ref", "/ref"),
+    ] {
         if let Some(value) = text(pointer) {
             line.push_str(&format!("  {name}={value}"));
         }
@@ -65,7 +91,10 @@ fn line(body: &str, env_file: &str) -> String {
     if let Some(code) = text("/data/code") {
         line.push_str(&format!("  {code}"));
         if let Some(field) = text("/data/field") {
-            line.push_str(&format!(" at {field}: {}", text("/data/why").unwrap_or_default()));
+            line.push_str(&format!(
+                " at {field}: {}",
+                text("/data/why").unwrap_or_default()
+            ));
         }
         for pointer in ["/data/message", "/data/remedy"] {
             if let Some(sentence) = text(pointer) {
@@ -73,9 +102,15 @@ fn line(body: &str, env_file: &str) -> String {
             }
         }
         if let Some(command) = text("/data/command") {
-            line.push_str(&format!("\n  → {}", command.replace(DEFAULT_PATH, env_file)));
+            line.push_str(&format!(
+                "\n  → {}",
+                command.replace(DEFAULT_PATH, env_file)
+            ));
         }
-    } else if let Some(data) = event.get("data").filter(|d| d.as_object().is_some_and(|o| !o.is_empty())) {
+    } else if let Some(data) = event
+        .get("data")
+        .filter(|d| d.as_object().is_some_and(|o| !o.is_empty()))
+    {
         line.push_str(&format!("  {data}"));
     }
     line
@@ -92,7 +127,12 @@ mod tests {
             "command":"headgate opt-in --subject sub_x --purpose marketing --env-file .headgate/dev.env"}}"#;
         let line = line(event, "f.env");
         assert!(line.contains("no_consent  No.  Record it."), "{line}");
-                assert!(line.ends_with("\n  → headgate opt-in --subject sub_x --purpose marketing --env-file f.env"), "{line}");
+        assert!(
+            line.ends_with(
+                "\n  → headgate opt-in --subject sub_x --purpose marketing --env-file f.env"
+            ),
+            "{line}"
+        );
     }
 
     #[test]

@@ -25,20 +25,44 @@ pub async fn run(args: &SendArgs) -> Result<ExitCode> {
         Some(path) => from_file(path, args)?,
         None => {
             let now = connection.now().await?;
-            let purpose = args.purpose.map(Purpose::from).context("--purpose is missing: authentication, service, utility or marketing")?;
-            (purpose, from_flags(args, purpose, now, connection.find("HEADGATE_DEV_PHONE_NUMBER_ID"))?.to_string())
+            let purpose = args
+                .purpose
+                .map(Purpose::from)
+                .context("--purpose is missing: authentication, service, utility or marketing")?;
+            (
+                purpose,
+                from_flags(
+                    args,
+                    purpose,
+                    now,
+                    connection.find("HEADGATE_DEV_PHONE_NUMBER_ID"),
+                )?
+                .to_string(),
+            )
         }
     };
-    connection.lane(purpose)?.send(&body, &[]).await.context("SQS did not take the message")?;
-    let id = serde_json::from_str::<Value>(&body).ok().and_then(|b| b.get("id")?.as_str().map(str::to_owned));
+    connection
+        .lane(purpose)?
+        .send(&body, &[])
+        .await
+        .context("SQS did not take the message")?;
+    let id = serde_json::from_str::<Value>(&body)
+        .ok()
+        .and_then(|b| b.get("id")?.as_str().map(str::to_owned));
     let flag = connection.env_flag();
     let opt_in = purpose.is_business_initiated().then(|| person_flag(args)).flatten().map(|person| {
         format!("headgate opt-in {person} --purpose {purpose} --source web_checkbox --notice 'the wording they agreed to' --evidence 'what proves it'{flag}")
     });
     if args.client.json {
-        println!("{}", json!({"id": id, "queue": purpose.word(), "queued": true, "opt_in_command": opt_in}));
+        println!(
+            "{}",
+            json!({"id": id, "queue": purpose.word(), "queued": true, "opt_in_command": opt_in})
+        );
     } else {
-        println!("queued on {purpose}: {}", id.as_deref().unwrap_or("(no id)"));
+        println!(
+            "queued on {purpose}: {}",
+            id.as_deref().unwrap_or("(no id)")
+        );
         println!("watch with: headgate events --follow{flag}");
         if let Some(command) = opt_in {
             println!("if it is refused with no_consent, record the opt-in: {command}");
@@ -58,41 +82,66 @@ fn person_flag(args: &SendArgs) -> Option<String> {
 fn from_file(path: &Path, args: &SendArgs) -> Result<(Purpose, String)> {
     let mut text = String::new();
     if path.as_os_str() == "-" {
-        std::io::stdin().read_to_string(&mut text).context("standard input cannot be read")?;
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .context("standard input cannot be read")?;
     } else {
-        text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
     }
-    let stated = serde_json::from_str::<Value>(&text).ok().and_then(|b| Purpose::from_word(b.get("purpose")?.as_str()?));
+    let stated = serde_json::from_str::<Value>(&text)
+        .ok()
+        .and_then(|b| Purpose::from_word(b.get("purpose")?.as_str()?));
     let purpose = args.purpose.map(Purpose::from).or(stated).context(
         "the file does not say on which lane it belongs: give it a \"purpose\" (authentication, service, utility, marketing), or pass --purpose",
     )?;
     Ok((purpose, text))
 }
 
-fn from_flags(args: &SendArgs, purpose: Purpose, now: Timestamp, number: Option<&str>) -> Result<Value> {
+fn from_flags(
+    args: &SendArgs,
+    purpose: Purpose,
+    now: Timestamp,
+    number: Option<&str>,
+) -> Result<Value> {
     let mut to = Map::new();
-    for (key, value) in
-        [("phone", &args.to_phone), ("subject", &args.to_subject), ("bsuid", &args.to_bsuid), ("ref", &args.reference)]
-    {
+    for (key, value) in [
+        ("phone", &args.to_phone),
+        ("subject", &args.to_subject),
+        ("bsuid", &args.to_bsuid),
+        ("ref", &args.reference),
+    ] {
         if let Some(value) = value {
             to.insert(key.to_owned(), json!(value));
         }
     }
     if to.is_empty() {
-        bail!("who is it for? add --to-phone, --to-subject or --to-bsuid, or --file with a whole body");
+        bail!(
+            "who is it for? add --to-phone, --to-subject or --to-bsuid, or --file with a whole body"
+        );
     }
     let message = match (&args.template, &args.text) {
         (Some(name), _) => template(args, name),
         (None, Some(text)) => json!({"type": "text", "text": {"body": text}}),
-        (None, None) => bail!("what should it say? add --template NAME or --text TEXT, or --file with a whole body"),
+        (None, None) => bail!(
+            "what should it say? add --template NAME or --text TEXT, or --file with a whole body"
+        ),
     };
-    let from = args.from.as_deref().or(number).context("--from is missing: a phone number id or alias of config/headgate.toml")?;
+    let from = args
+        .from
+        .as_deref()
+        .or(number)
+        .context("--from is missing: a phone number id or alias of config/headgate.toml")?;
     let id = args.id.clone().map_or_else(|| random_id("cli-"), Ok)?;
     let mut body = json!({
         "schema": headgate_domain::outbound::SCHEMA, "id": id, "from": from, "to": to,
         "purpose": purpose.word(), "message": message,
     });
-    let optional = [("not_before", &args.not_before), ("expires_at", &args.expires_at), ("campaign", &args.campaign)];
+    let optional = [
+        ("not_before", &args.not_before),
+        ("expires_at", &args.expires_at),
+        ("campaign", &args.campaign),
+    ];
     for (key, value) in optional {
         if let Some(value) = value {
             body[key] = json!(value);
@@ -107,7 +156,9 @@ fn from_flags(args: &SendArgs, purpose: Purpose, now: Timestamp, number: Option<
 fn basis(args: &SendArgs, purpose: Purpose, now: Timestamp) -> Result<Option<Value>> {
     Ok(match args.basis {
         None if purpose == Purpose::Authentication => {
-            bail!("an authentication message needs the person's own action: add --basis user-action (and --basis-at, if it was not now)")
+            bail!(
+                "an authentication message needs the person's own action: add --basis user-action (and --basis-at, if it was not now)"
+            )
         }
         None => None,
         Some(BasisArg::Consent) => Some(json!({"kind": "consent"})),
@@ -116,7 +167,10 @@ fn basis(args: &SendArgs, purpose: Purpose, now: Timestamp) -> Result<Option<Val
             Some(json!({"kind": "user_action", "at": at}))
         }
         Some(BasisArg::Contract) => {
-            let reference = args.contract.as_deref().context("--basis contract needs --contract REFERENCE")?;
+            let reference = args
+                .contract
+                .as_deref()
+                .context("--basis contract needs --contract REFERENCE")?;
             Some(json!({"kind": "contract", "reference": reference}))
         }
     })
@@ -131,7 +185,9 @@ fn template(args: &SendArgs, name: &str) -> Value {
     }
     if let Some(code) = &args.code {
         // An authentication template's button carries the code again (Meta, authentication templates, 2026-09).
-        components.push(json!({"type": "button", "sub_type": "url", "index": "0", "parameters": [text(code)]}));
+        components.push(
+            json!({"type": "button", "sub_type": "url", "index": "0", "parameters": [text(code)]}),
+        );
     }
     json!({"type": "template", "template": {"name": name, "language": {"code": args.language}, "components": components}})
 }
@@ -146,9 +202,17 @@ mod tests {
     use crate::cli::{Cli, Command};
 
     fn built(line: &str) -> Result<Value> {
-        let Some(Command::Send(args)) = Cli::try_parse_from(line.split(' ')).unwrap().command else { panic!("not send") };
+        let Some(Command::Send(args)) = Cli::try_parse_from(line.split(' ')).unwrap().command
+        else {
+            panic!("not send")
+        };
         let purpose = args.purpose.map(Purpose::from).unwrap();
-        from_flags(&args, purpose, Timestamp::from_millis(1_795_000_000_000), Some("106540352242922"))
+        from_flags(
+            &args,
+            purpose,
+            Timestamp::from_millis(1_795_000_000_000),
+            Some("106540352242922"),
+        )
     }
 
     #[test]

@@ -9,7 +9,14 @@ use crate::cli::ClientArgs;
 use crate::connection::Connection;
 use crate::control;
 
-const QUEUES: [&str; 6] = ["AUTHENTICATION", "SERVICE", "UTILITY", "MARKETING", "CONSENTS", "APP_EVENTS"];
+const QUEUES: [&str; 6] = [
+    "AUTHENTICATION",
+    "SERVICE",
+    "UTILITY",
+    "MARKETING",
+    "CONSENTS",
+    "APP_EVENTS",
+];
 
 /// Prints the state of the gateway.
 ///
@@ -34,16 +41,35 @@ pub async fn run(args: &ClientArgs) -> Result<ExitCode> {
         println!("{}", json!({"queues": queues, "local": local}));
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{:<16}{:>10}{:>12}{:>10}", "queue", "waiting", "in flight", "delayed");
+    println!(
+        "{:<16}{:>10}{:>12}{:>10}",
+        "queue", "waiting", "in flight", "delayed"
+    );
     for (name, depth) in &queues {
         let count = |key: &str| depth.get(key).and_then(Value::as_u64).unwrap_or(0);
-        println!("{name:<16}{:>10}{:>12}{:>10}", count("waiting"), count("in_flight"), count("delayed"));
+        println!(
+            "{name:<16}{:>10}{:>12}{:>10}",
+            count("waiting"),
+            count("in_flight"),
+            count("delayed")
+        );
     }
     if let Some(local) = local {
-        let text = |pointer: &str| local.pointer(pointer).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned));
+        let text = |pointer: &str| {
+            local
+                .pointer(pointer)
+                .map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
+        };
         println!("\ncalendar   {}", text("/calendar").unwrap_or_default());
-        println!("accepted by the simulated Meta: {}", text("/simulator/accepted").unwrap_or_else(|| "- (another server is in its place)".to_owned()));
-        println!("dead letters: {}", text("/dead_letters").unwrap_or_default());
+        println!(
+            "accepted by the simulated Meta: {}",
+            text("/simulator/accepted")
+                .unwrap_or_else(|| "- (another server is in its place)".to_owned())
+        );
+        println!(
+            "dead letters: {}",
+            text("/dead_letters").unwrap_or_default()
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

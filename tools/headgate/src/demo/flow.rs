@@ -44,43 +44,56 @@ struct Run<'a> {
 }
 
 /// Runs everything and judges it.
-pub(super) async fn run(args: &DemoArgs, stage: &Stage, show: &Show, lines: &Mutex<Vec<String>>) -> Result<Report> {
+pub(super) async fn run(
+    args: &DemoArgs,
+    stage: &Stage,
+    show: &Show,
+    lines: &Mutex<Vec<String>>,
+) -> Result<Report> {
     let begun = Instant::now();
-    let simulator = stage.simulator.as_ref().context("the demo needs its own Meta")?;
-    let number = stage.config.numbers.first().context("the configuration has no number")?.id.clone();
+    let simulator = stage
+        .simulator
+        .as_ref()
+        .context("the demo needs its own Meta")?;
+    let number = stage
+        .config
+        .numbers
+        .first()
+        .context("the configuration has no number")?
+        .id
+        .clone();
     let messages = usize::try_from(args.messages)?;
     let seconds = f64::from(args.messages) / f64::from(args.rate);
     let input = scenario::write(messages, seconds, "main", stage.now());
     let watcher = Watcher::start(&Reader::new(&stage.aws, &stage.queue_url("AppEvents")?));
-    let run = Run { args, stage, show, simulator, number, watcher };
-
-    let t = Instant::now();
-    let dbg = |what: &str| {
-        let c = stage.cloud.counters();
-        let mut calls: Vec<_> = c.calls.iter().map(|((s, o), n)| format!("{s:?}.{o} {n}")).collect();
-        calls.sort();
-        let cpu = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        let f: Vec<&str> = cpu.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        eprintln!("DBG {what} {:.1}s cpu u{} s{}\n   {}", t.elapsed().as_secs_f64(), f[11], f[12], calls.join(", "));
+    let run = Run {
+        args,
+        stage,
+        show,
+        simulator,
+        number,
+        watcher,
     };
+
     let handshake = run.handshake().await?;
     run.consents(&input).await?;
-    dbg("consents");
     let mut wamids = run.people_write(&input).await?;
-    dbg("people");
     run.put_all(&input).await?;
-    dbg("put");
     let (stops, forged) = run.campaign(&input, &mut wamids).await?;
-    dbg("campaign");
     run.settle(messages).await;
-    dbg("settle");
+    // Nothing waits any more; the wakes that are left over would only find that out one by one.
+    stage.set_sending(false);
 
-    let told = run.watcher.told().accepted.keys().cloned().collect::<Vec<_>>();
+    let told = run
+        .watcher
+        .told()
+        .accepted
+        .keys()
+        .cloned()
+        .collect::<Vec<_>>();
     let inbound = run.watcher.told().inbound.clone();
     let sealed = purge::read_all(stage, &told, &inbound).await?;
-    dbg("readall");
     let found = personal_data(stage, &input, &wamids, &forged, lines).await?;
-    dbg("canary");
     let purged = {
         let bar = show.bar("turning the calendar by 91 days", Some(1));
         let moving = bar.clone();
@@ -96,15 +109,13 @@ pub(super) async fn run(args: &DemoArgs, stage: &Stage, show: &Show, lines: &Mut
         purge::check(stage, &sealed).await?
     };
     let counters = stage.cloud.counters();
-    dbg("purge");
-    let redriven = counters.queues.values().map(|q| q.moved_to_dead_letter).sum();
+    let redriven = counters
+        .queues
+        .values()
+        .map(|q| q.moved_to_dead_letter)
+        .sum();
     let Run { watcher, .. } = run;
     let told: Told = watcher.stop().await?;
-    if let Ok(mut f) = std::fs::File::create("/tmp/arrivals.txt") {
-        for a in simulator.arrivals() {
-            writeln!(f, "{} {} {} {:?}", a.at_ms, a.accepted, a.opaque.unwrap_or_default(), a.code).ok();
-        }
-    }
     let evidence = Evidence {
         args: args.clone(),
         input: &input,
@@ -126,7 +137,10 @@ impl Run<'_> {
     /// Meta's own check of the callback: the right token is answered, a wrong one is not.
     async fn handshake(&self) -> Result<bool> {
         let url = self.stage.webhook_url()?;
-        let right = self.simulator.verify_webhook(&url, &self.stage.secrets.verify_token).await?;
+        let right = self
+            .simulator
+            .verify_webhook(&url, &self.stage.secrets.verify_token)
+            .await?;
         let wrong = self.simulator.verify_webhook(&url, "not-the-token").await?;
         Ok(right && !wrong)
     }
@@ -140,11 +154,20 @@ impl Run<'_> {
         self.queue("Consents")?.send_batch(&input.consents).await?;
         // Each record is for utility and for marketing, and each purpose is answered.
         let expected = input.consents.len() * 2;
-        let bar = self.show.bar("opt-ins recorded in the ledger", Some(expected));
-        let recorded = self.until(&bar, expected, || usize::try_from(self.watcher.told().opted_in).unwrap_or(0)).await;
+        let bar = self
+            .show
+            .bar("opt-ins recorded in the ledger", Some(expected));
+        let recorded = self
+            .until(&bar, expected, || {
+                usize::try_from(self.watcher.told().opted_in).unwrap_or(0)
+            })
+            .await;
         bar.finish_and_clear();
         if recorded < expected {
-            bail!("only {recorded} of {expected} opt-ins were answered within {} s", STALL.as_secs());
+            bail!(
+                "only {recorded} of {expected} opt-ins were answered within {} s",
+                STALL.as_secs()
+            );
         }
         Ok(())
     }
@@ -153,13 +176,28 @@ impl Run<'_> {
     async fn people_write(&self, input: &Scenario) -> Result<Vec<String>> {
         let mut wamids = Vec::new();
         for (person, text) in &input.writers {
-            wamids.push(self.simulator.inbound_text(&self.number, &person.at_meta(), text).await?);
+            wamids.push(
+                self.simulator
+                    .inbound_text(&self.number, &person.at_meta(), text)
+                    .await?,
+            );
         }
-        let bar = self.show.bar("people write, and may be answered for 24 hours", Some(input.writers.len()));
-        let heard = self.until(&bar, input.writers.len(), || self.watcher.told().inbound.len()).await;
+        let bar = self.show.bar(
+            "people write, and may be answered for 24 hours",
+            Some(input.writers.len()),
+        );
+        let heard = self
+            .until(&bar, input.writers.len(), || {
+                self.watcher.told().inbound.len()
+            })
+            .await;
         bar.finish_and_clear();
         if heard < input.writers.len() {
-            bail!("only {heard} of {} people were heard within {} s", input.writers.len(), STALL.as_secs());
+            bail!(
+                "only {heard} of {} people were heard within {} s",
+                input.writers.len(),
+                STALL.as_secs()
+            );
         }
         Ok(wamids)
     }
@@ -170,7 +208,10 @@ impl Run<'_> {
         let path = folder.path().join("messages.jsonl");
         write_file(&path, input)?;
         let expected = input.good.len() + input.bad.len();
-        let bar = self.show.bar("messages accepted or refused", Some(expected + input.late.len()));
+        let bar = self.show.bar(
+            "messages accepted or refused",
+            Some(expected + input.late.len()),
+        );
         for (lane, bodies) in read_file(&path)? {
             self.lane(lane)?.send_batch(&bodies).await?;
         }
@@ -181,14 +222,20 @@ impl Run<'_> {
         let mut reached = self.until(&bar, expected, answered).await;
         if reached == expected {
             // Now a message that is known already, and those that are to lie last in the queue.
-            self.lane(input.repeat.lane)?.send_batch(std::slice::from_ref(&input.repeat.body)).await?;
+            self.lane(input.repeat.lane)?
+                .send_batch(std::slice::from_ref(&input.repeat.body))
+                .await?;
             let late: Vec<String> = input.late.iter().map(|m| m.body.clone()).collect();
             self.lane(Purpose::Marketing)?.send_batch(&late).await?;
             reached = self.until(&bar, expected + late.len(), answered).await;
         }
         bar.finish_and_clear();
         if reached < expected + input.late.len() {
-            bail!("only {reached} of {} messages were answered within {} s", expected + input.late.len(), STALL.as_secs());
+            bail!(
+                "only {reached} of {} messages were answered within {} s",
+                expected + input.late.len(),
+                STALL.as_secs()
+            );
         }
         Ok(())
     }
@@ -203,7 +250,11 @@ impl Run<'_> {
     }
 
     /// The sender wakes; in the middle of it people say STOP and a forger tries his luck.
-    async fn campaign(&self, input: &Scenario, wamids: &mut Vec<String>) -> Result<(Vec<Stop>, Forged)> {
+    async fn campaign(
+        &self,
+        input: &Scenario,
+        wamids: &mut Vec<String>,
+    ) -> Result<(Vec<Stop>, Forged)> {
         let messages = usize::try_from(self.args.messages)?;
         let bar = self.show.bar("messages sent", Some(messages));
         self.stage.set_sending(true);
@@ -220,16 +271,31 @@ impl Run<'_> {
 
     async fn reached(&self, count: usize) {
         let bar = ProgressBar::hidden();
-        self.until(&bar, count, || usize::try_from(self.simulator.counters().accepted).unwrap_or(0)).await;
+        self.until(&bar, count, || {
+            usize::try_from(self.simulator.counters().accepted).unwrap_or(0)
+        })
+        .await;
     }
 
-    async fn stops(&self, input: &Scenario, after: usize, wamids: &mut Vec<String>) -> Result<Vec<Stop>> {
+    async fn stops(
+        &self,
+        input: &Scenario,
+        after: usize,
+        wamids: &mut Vec<String>,
+    ) -> Result<Vec<Stop>> {
         self.reached(after).await;
         let mut stops = Vec::new();
         for person in &input.stoppers {
             let begun = Instant::now();
-            wamids.push(self.simulator.inbound_text(&self.number, &person.at_meta(), "STOP").await?);
-            stops.push(Stop { person: person.clone(), answered: Instant::now() });
+            wamids.push(
+                self.simulator
+                    .inbound_text(&self.number, &person.at_meta(), "STOP")
+                    .await?,
+            );
+            stops.push(Stop {
+                person: person.clone(),
+                answered: Instant::now(),
+            });
             tokio::time::sleep(BETWEEN_PEOPLE.saturating_sub(begun.elapsed())).await;
         }
         Ok(stops)
@@ -242,7 +308,9 @@ impl Run<'_> {
 
     /// Until every accepted message has ended and every status was delivered, read and told.
     async fn settle(&self, messages: usize) {
-        let bar = self.show.bar("messages with a final outcome", Some(messages));
+        let bar = self
+            .show
+            .bar("messages with a final outcome", Some(messages));
         let ended = || {
             let told = self.watcher.told();
             told.accepted.keys().filter(|id| told.has_ended(id)).count()
@@ -271,7 +339,11 @@ impl Run<'_> {
     fn drained(&self) -> bool {
         let counters = self.stage.cloud.counters();
         let read = |name: &str| !name.ends_with("-dlq") && !name.ends_with("-wake");
-        counters.queues.iter().filter(|(name, _)| read(name)).all(|(_, q)| q.sent == q.deleted)
+        counters
+            .queues
+            .iter()
+            .filter(|(name, _)| read(name))
+            .all(|(_, q)| q.sent == q.deleted)
     }
 
     /// Waits until `current` reaches `goal`, or nothing has changed for too long; says how far it came.
@@ -294,10 +366,20 @@ impl Run<'_> {
 /// The messages as a file of JSON lines: the queue, and the body as the app wrote it.
 fn write_file(path: &std::path::Path, input: &Scenario) -> Result<()> {
     let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
-    let mut write = |message: &Message| writeln!(file, "{}", json!({"queue": message.lane.word(), "body": message.body}));
+    let mut write = |message: &Message| {
+        writeln!(
+            file,
+            "{}",
+            json!({"queue": message.lane.word(), "body": message.body})
+        )
+    };
     let half = input.good.len() / 2;
     let (first, second) = input.good.split_at(half);
-    for message in first.iter().chain(input.bad.iter().map(|(m, _)| m)).chain(second) {
+    for message in first
+        .iter()
+        .chain(input.bad.iter().map(|(m, _)| m))
+        .chain(second)
+    {
         write(message)?;
     }
     Ok(file.flush()?)
@@ -308,14 +390,25 @@ fn read_file(path: &std::path::Path) -> Result<BTreeMap<Purpose, Vec<String>>> {
     for line in std::io::BufReader::new(std::fs::File::open(path)?).lines() {
         let line: Value = serde_json::from_str(&line?)?;
         let text = |key: &str| line.get(key).and_then(Value::as_str);
-        let lane = text("queue").and_then(Purpose::from_word).context("a line names no lane")?;
-        lanes.entry(lane).or_default().push(text("body").context("a line has no body")?.to_owned());
+        let lane = text("queue")
+            .and_then(Purpose::from_word)
+            .context("a line names no lane")?;
+        lanes
+            .entry(lane)
+            .or_default()
+            .push(text("body").context("a line has no body")?.to_owned());
     }
     Ok(lanes)
 }
 
 /// Searches every item of every table, every queue and every log line (invariant I4).
-async fn personal_data(stage: &Stage, input: &Scenario, wamids: &[String], forged: &Forged, lines: &Mutex<Vec<String>>) -> Result<Vec<Finding>> {
+async fn personal_data(
+    stage: &Stage,
+    input: &Scenario,
+    wamids: &[String],
+    forged: &Forged,
+    lines: &Mutex<Vec<String>>,
+) -> Result<Vec<Finding>> {
     let mut canary = Canary::default();
     for person in &input.people {
         canary.name(&person.name);
@@ -335,7 +428,9 @@ async fn personal_data(stage: &Stage, input: &Scenario, wamids: &[String], forge
     let stored = stage.cloud.dump().await?;
     let lines = lines.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let found = tokio::task::spawn_blocking(move || {
-        let kept = stored.iter().filter(|(place, text)| !is_named_exception(place, text));
+        let kept = stored
+            .iter()
+            .filter(|(place, text)| !is_named_exception(place, text));
         let texts = kept.map(|(place, text)| (place.as_str(), text.as_str()));
         canary.search(texts.chain(lines.iter().map(|line| ("a log line", line.as_str()))))
     });

@@ -19,31 +19,58 @@ pub(super) struct Forged {
 }
 
 /// Posts the forgeries and the poison.
-pub(super) async fn attempt(stage: &Stage, simulator: &Simulator, number: &str, input: &Scenario) -> Result<Forged> {
+pub(super) async fn attempt(
+    stage: &Stage,
+    simulator: &Simulator,
+    number: &str,
+    input: &Scenario,
+) -> Result<Forged> {
     let secret = &stage.secrets.app_secret;
-    let body = |index: usize| input.victims.get(index).map_or_else(String::new, |p| stop_of(p, number, stage));
+    let body = |index: usize| {
+        input
+            .victims
+            .get(index)
+            .map_or_else(String::new, |p| stop_of(p, number, stage))
+    };
     let signed = |secret: &str, body: &str| format!("sha256={}", sign(secret, body.as_bytes()));
     let reserialised = {
         // The same JSON, written differently: the signature is over bytes, not over meaning.
         let original = body(2);
         let value: Value = serde_json::from_str(&original)?;
-        (serde_json::to_string_pretty(&value)?, signed(secret, &original))
+        (
+            serde_json::to_string_pretty(&value)?,
+            signed(secret, &original),
+        )
     };
     let tries = [
         ("unsigned", body(0), None),
-        ("wrongly signed", body(1), Some(signed("not-the-app-secret", &body(1)))),
+        (
+            "wrongly signed",
+            body(1),
+            Some(signed("not-the-app-secret", &body(1))),
+        ),
         ("re-serialised", reserialised.0, Some(reserialised.1)),
         ("empty signature", body(3), Some(String::new())),
     ];
     let mut answers = Vec::new();
     for (kind, body, signature) in tries {
-        answers.push((kind, simulator.notify_raw(body.into_bytes(), signature).await?));
+        answers.push((
+            kind,
+            simulator.notify_raw(body.into_bytes(), signature).await?,
+        ));
     }
     let text = "Quite a private matter, told to nobody else.".to_owned();
-    let poison = format!(r#"{{"object":"whatsapp_business_account","entry":[{{"id":"1","changes":"{text}"#);
+    let poison =
+        format!(r#"{{"object":"whatsapp_business_account","entry":[{{"id":"1","changes":"{text}"#);
     let signature = signed(secret, &poison);
-    let poison = simulator.notify_raw(poison.into_bytes(), Some(signature)).await?;
-    Ok(Forged { answers, poison, texts: vec![text] })
+    let poison = simulator
+        .notify_raw(poison.into_bytes(), Some(signature))
+        .await?;
+    Ok(Forged {
+        answers,
+        poison,
+        texts: vec![text],
+    })
 }
 
 /// A STOP as Meta would notify it, were it true.

@@ -30,10 +30,20 @@ use report::Report;
 pub async fn run(args: &DemoArgs) -> Result<ExitCode> {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&lines);
-    headgate_lambda::log::capture(Arc::new(move |line| sink.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned())));
+    headgate_lambda::log::capture(Arc::new(move |line| {
+        sink.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(line.to_owned())
+    }));
     let show = Show { quiet: args.json };
-    show.say(&format!("Headgate demo: {} messages through all lanes, {} a second allowed.\n", args.messages, args.rate));
-    let bar = show.bar("starting the local cloud, the functions and a simulated Meta", None);
+    show.say(&format!(
+        "Headgate demo: {} messages through all lanes, {} a second allowed.\n",
+        args.messages, args.rate
+    ));
+    let bar = show.bar(
+        "starting the local cloud, the functions and a simulated Meta",
+        None,
+    );
     let stage = Stage::start(Options {
         first_port: None,
         data_dir: None,
@@ -53,7 +63,11 @@ pub async fn run(args: &DemoArgs) -> Result<ExitCode> {
     } else {
         print!("{}", report.table());
     }
-    Ok(if report.held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.held {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// What happens without a command: the demo, then how to go on.
@@ -61,7 +75,12 @@ pub async fn run(args: &DemoArgs) -> Result<ExitCode> {
 /// # Errors
 /// As for [`run`].
 pub async fn run_by_default() -> Result<ExitCode> {
-    let code = run(&DemoArgs { messages: 600, rate: 80, json: false }).await?;
+    let code = run(&DemoArgs {
+        messages: 600,
+        rate: 80,
+        json: false,
+    })
+    .await?;
     println!(
         "\nHow to go on:\n  \
          cargo run -q -- dev      everything on this machine, for your own app in any language\n  \
@@ -90,7 +109,10 @@ impl Show {
             return ProgressBar::hidden();
         }
         let (bar, style) = match length {
-            Some(length) => (ProgressBar::new(u64::try_from(length).unwrap_or(u64::MAX)), "  {msg:<46} {bar:32} {pos}/{len}"),
+            Some(length) => (
+                ProgressBar::new(u64::try_from(length).unwrap_or(u64::MAX)),
+                "  {msg:<46} {bar:32} {pos}/{len}",
+            ),
             None => (ProgressBar::new_spinner(), "  {spinner} {msg}"),
         };
         if let Ok(style) = ProgressStyle::with_template(style) {

@@ -10,7 +10,9 @@ const EIGHTHS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '�
 
 /// Draws the rate per half second, in messages a second; wider bins where the time does not fit.
 pub(super) fn draw(times: &[Duration], limit: u32) -> String {
-    let Some((first, last)) = times.iter().min().zip(times.iter().max()) else { return "  (nothing was sent)\n".to_owned() };
+    let Some((first, last)) = times.iter().min().zip(times.iter().max()) else {
+        return "  (nothing was sent)\n".to_owned();
+    };
     let span = last.saturating_sub(*first).as_millis();
     let mut bin = 500_u128;
     while span / bin >= COLUMNS as u128 {
@@ -45,12 +47,20 @@ fn render(rates: &[u64], limit: u64, bin: u64) -> String {
     // The limit is the upper edge of a row, and there is room above it.
     let rows_below = ROWS - 1;
     let row_height = (limit.max(1)).div_ceil(rows_below as u64).max(1);
-    let rows = usize::try_from(top.div_ceil(row_height)).unwrap_or(ROWS).clamp(ROWS, 2 * ROWS);
+    let rows = usize::try_from(top.div_ceil(row_height))
+        .unwrap_or(ROWS)
+        .clamp(ROWS, 2 * ROWS);
     let mut out = String::new();
     for row in (0..rows).rev() {
         let floor = row as u64 * row_height;
         let is_limit_row = row == rows_below;
-        let label = if is_limit_row { format!("{limit:>5}/s ") } else if row == 0 { "    0/s ".to_owned() } else { " ".repeat(8) };
+        let label = if is_limit_row {
+            format!("{limit:>5}/s ")
+        } else if row == 0 {
+            "    0/s ".to_owned()
+        } else {
+            " ".repeat(8)
+        };
         out.push_str(&label);
         out.push(if is_limit_row { '┄' } else { '│' });
         for rate in rates {
@@ -67,7 +77,11 @@ fn render(rates: &[u64], limit: u64, bin: u64) -> String {
     let seconds = rates.len() as u64 * bin / 1_000;
     let ends = format!("{seconds} s");
     out.push_str(&format!("{}└{}\n", " ".repeat(8), "─".repeat(rates.len())));
-    out.push_str(&format!("{}0{ends:>width$}\n", " ".repeat(9), width = rates.len().saturating_sub(1).max(ends.len())));
+    out.push_str(&format!(
+        "{}0{ends:>width$}\n",
+        " ".repeat(9),
+        width = rates.len().saturating_sub(1).max(ends.len())
+    ));
     out
 }
 
@@ -82,7 +96,10 @@ mod tests {
     #[test]
     fn a_steady_rate_just_below_the_limit_stays_below_the_line() {
         let plot = draw(&every(13, 600), 80);
-        let line = plot.lines().find(|l| l.contains("limit")).unwrap_or_default();
+        let line = plot
+            .lines()
+            .find(|l| l.contains("limit"))
+            .unwrap_or_default();
         assert!(line.starts_with("   80/s ┄"), "{plot}");
         assert!(!line.contains('█'), "nothing reaches the line:\n{plot}");
         assert!(plot.contains('█'), "{plot}");
@@ -91,13 +108,20 @@ mod tests {
     #[test]
     fn what_is_over_the_limit_is_seen_over_the_line() {
         let plot = draw(&every(8, 600), 80);
-        let line = plot.lines().find(|l| l.contains("limit")).unwrap_or_default();
+        let line = plot
+            .lines()
+            .find(|l| l.contains("limit"))
+            .unwrap_or_default();
         assert!(line.chars().any(|c| EIGHTHS.contains(&c)), "{plot}");
     }
 
     #[test]
     fn a_long_run_fits_and_no_run_is_no_error() {
-        assert!(draw(&every(100, 6_000), 10).lines().all(|l| l.chars().count() < COLUMNS + 24));
+        assert!(
+            draw(&every(100, 6_000), 10)
+                .lines()
+                .all(|l| l.chars().count() < COLUMNS + 24)
+        );
         assert!(draw(&[], 80).contains("nothing"));
         assert!(draw(&every(1, 1), 80).contains("limit"));
     }

@@ -62,37 +62,79 @@ impl Purged {
 fn keyring(stage: &Stage) -> Result<Keyring> {
     let settings = stage.settings("RetentionPurgeFunction")?;
     let table = settings.name("HEADGATE_TABLE_KEYS")?;
-    Ok(Keyring::new(&stage.aws, table, settings.name("HEADGATE_KMS_KEY_DATA")?, settings.name("HEADGATE_DEPLOYMENT")?))
+    Ok(Keyring::new(
+        &stage.aws,
+        table,
+        settings.name("HEADGATE_KMS_KEY_DATA")?,
+        settings.name("HEADGATE_DEPLOYMENT")?,
+    ))
 }
 
 fn place(copy: &Copy) -> Place<'_> {
-    Place { table: "messages", key: &copy.key, field: "body" }
+    Place {
+        table: "messages",
+        key: &copy.key,
+        field: "body",
+    }
 }
 
 /// Copies and opens the body of every accepted message and of everything people wrote.
-pub(super) async fn read_all(stage: &Stage, message_ids: &[String], inbound: &[String]) -> Result<Sealed> {
+pub(super) async fn read_all(
+    stage: &Stage,
+    message_ids: &[String],
+    inbound: &[String],
+) -> Result<Sealed> {
     let settings = stage.settings("IntakeFunction")?;
     let messages = Messages::new(&stage.aws, settings.name("HEADGATE_TABLE_MESSAGES")?);
-    let references: Vec<RecordRef> = message_ids.iter().filter_map(|id| RecordRef::from_message_id(id)).collect();
-    let records = messages.load(&references).await.context("the records cannot be read")?;
+    let references: Vec<RecordRef> = message_ids
+        .iter()
+        .filter_map(|id| RecordRef::from_message_id(id))
+        .collect();
+    let records = messages
+        .load(&references)
+        .await
+        .context("the records cannot be read")?;
     let mut copies: Vec<Copy> = records
         .into_iter()
-        .map(|r| Copy { key: body_place_key(&r.reference), day: r.day, subject: r.subject, body: r.body })
+        .map(|r| Copy {
+            key: body_place_key(&r.reference),
+            day: r.day,
+            subject: r.subject,
+            body: r.body,
+        })
         .collect();
     for reference in inbound {
-        let Some(reference) = reference.strip_prefix("in_").and_then(|p| Pseudonym::parse(p).ok()) else { continue };
+        let Some(reference) = reference
+            .strip_prefix("in_")
+            .and_then(|p| Pseudonym::parse(p).ok())
+        else {
+            continue;
+        };
         if let Some(i) = messages.inbound(&reference).await? {
-            copies.push(Copy { key: inbound_place_key(&i.reference), day: i.day, subject: i.subject, body: i.body });
+            copies.push(Copy {
+                key: inbound_place_key(&i.reference),
+                day: i.day,
+                subject: i.subject,
+                body: i.body,
+            });
         }
     }
     let keyring = keyring(stage)?;
     let subjects: Vec<SubjectId> = copies.iter().map(|c| c.subject.clone()).collect();
     let salts = keyring.salts(&subjects).await?;
     let at = stage.now();
-    let mut sealed = Sealed { copies, salts, at, readable: 0 };
+    let mut sealed = Sealed {
+        copies,
+        salts,
+        at,
+        readable: 0,
+    };
     for copy in &sealed.copies {
         if let Some(salt) = sealed.salts.get(&copy.subject)
-            && keyring.open_content(copy.day, at, salt, &place(copy), &copy.body).await.is_ok()
+            && keyring
+                .open_content(copy.day, at, salt, &place(copy), &copy.body)
+                .await
+                .is_ok()
         {
             sealed.readable += 1;
         }
@@ -104,19 +146,36 @@ pub(super) async fn read_all(stage: &Stage, message_ids: &[String], inbound: &[S
 pub(super) async fn check(stage: &Stage, sealed: &Sealed) -> Result<Purged> {
     let keyring = keyring(stage)?;
     let now = stage.now();
-    let mut purged =
-        Purged { copies: sealed.copies.len(), readable_before: sealed.readable, refused: 0, without_key: 0, keys_left: 0 };
+    let mut purged = Purged {
+        copies: sealed.copies.len(),
+        readable_before: sealed.readable,
+        refused: 0,
+        without_key: 0,
+        keys_left: 0,
+    };
     for copy in &sealed.copies {
-        let Some(salt) = sealed.salts.get(&copy.subject) else { continue };
-        let asked = keyring.open_content(copy.day, now, salt, &place(copy), &copy.body).await;
+        let Some(salt) = sealed.salts.get(&copy.subject) else {
+            continue;
+        };
+        let asked = keyring
+            .open_content(copy.day, now, salt, &place(copy), &copy.body)
+            .await;
         purged.refused += usize::from(matches!(asked, Err(KeyringError::PastRetention)));
         // As if it were still the day on which everything could be read.
-        let bypassed = keyring.open_content(copy.day, sealed.at, salt, &place(copy), &copy.body).await;
+        let bypassed = keyring
+            .open_content(copy.day, sealed.at, salt, &place(copy), &copy.body)
+            .await;
         purged.without_key += usize::from(matches!(bypassed, Err(KeyringError::NoKey)));
     }
-    let days: BTreeSet<String> = sealed.copies.iter().map(|c| format!("/day#{}", c.day)).collect();
+    let days: BTreeSet<String> = sealed
+        .copies
+        .iter()
+        .map(|c| format!("/day#{}", c.day))
+        .collect();
     let stored = stage.cloud.dump().await?;
-    let keys = stored.iter().filter(|(place, _)| place.starts_with("table ") && days.iter().any(|day| place.contains(day.as_str())));
+    let keys = stored.iter().filter(|(place, _)| {
+        place.starts_with("table ") && days.iter().any(|day| place.contains(day.as_str()))
+    });
     purged.keys_left = keys.count();
     Ok(purged)
 }

@@ -96,16 +96,33 @@ impl Wire {
         let mut times = Vec::new();
         let first = arrivals.first().map_or_else(Instant::now, |a| a.at);
         for arrival in arrivals.iter().filter(|a| a.accepted) {
-            if let Some((reference, _attempt)) = arrival.opaque.as_deref().and_then(RecordRef::from_opaque) {
+            if let Some((reference, _attempt)) =
+                arrival.opaque.as_deref().and_then(RecordRef::from_opaque)
+            {
                 *sent.entry(reference.message_id()).or_default() += 1;
             }
             times.push(arrival.at.saturating_duration_since(first));
         }
-        let span = times.iter().max().zip(times.iter().min()).map_or(0.0, |(last, first)| last.saturating_sub(*first).as_secs_f64());
+        let span = times
+            .iter()
+            .max()
+            .zip(times.iter().min())
+            .map_or(0.0, |(last, first)| {
+                last.saturating_sub(*first).as_secs_f64()
+            });
         let count = f64::from(u32::try_from(times.len()).unwrap_or(u32::MAX));
-        let utilisation = if span > 0.0 { count / (f64::from(limit) * span) } else { 0.0 };
+        let utilisation = if span > 0.0 {
+            count / (f64::from(limit) * span)
+        } else {
+            0.0
+        };
         let throttled = arrivals.iter().filter(|a| a.code == Some(130_429)).count();
-        Self { sent, times, utilisation, throttled }
+        Self {
+            sent,
+            times,
+            utilisation,
+            throttled,
+        }
     }
 }
 
@@ -118,7 +135,12 @@ impl Report {
         let accepted = e.told.accepted.len();
         let (cancelled, after, opt_out_seconds) = opt_outs(e);
         let duplicates = wire.sent.values().map(|n| n - 1).sum();
-        let lost = e.told.accepted.keys().filter(|id| !e.told.has_ended(id)).count();
+        let lost = e
+            .told
+            .accepted
+            .keys()
+            .filter(|id| !e.told.has_ended(id))
+            .count();
         let forged = forged_accepted(e);
         let mut expected: BTreeMap<String, u64> = BTreeMap::new();
         for (_, code) in &e.input.bad {
@@ -127,11 +149,31 @@ impl Report {
         let delivered = e.told.delivered();
         let measurable = f64::from(e.args.messages) / f64::from(limit) >= MEASURABLE_SECONDS;
         let promises = vec![
-            promise("every good message is accepted, bad ones beside it or not", accepted == messages, format!("{accepted} of {messages}")),
-            promise("a bad message is refused with its reason", e.told.refused == expected, codes(&e.told.refused)),
-            promise("nothing is lost", lost == 0, format!("{lost} without an outcome")),
-            promise("nothing is sent twice", duplicates == 0, format!("{duplicates} sent again")),
-            promise("what was sent is delivered", delivered == wire.sent.len(), format!("{delivered} of {}", wire.sent.len())),
+            promise(
+                "every good message is accepted, bad ones beside it or not",
+                accepted == messages,
+                format!("{accepted} of {messages}"),
+            ),
+            promise(
+                "a bad message is refused with its reason",
+                e.told.refused == expected,
+                codes(&e.told.refused),
+            ),
+            promise(
+                "nothing is lost",
+                lost == 0,
+                format!("{lost} without an outcome"),
+            ),
+            promise(
+                "nothing is sent twice",
+                duplicates == 0,
+                format!("{duplicates} sent again"),
+            ),
+            promise(
+                "what was sent is delivered",
+                delivered == wire.sent.len(),
+                format!("{delivered} of {}", wire.sent.len()),
+            ),
             promise(
                 "never above Meta's limit, in any second",
                 e.worst_window <= limit,
@@ -145,18 +187,42 @@ impl Report {
             promise(
                 "a STOP stops what is queued",
                 after == 0 && (!measurable || cancelled > 0) && opt_out_seconds.is_some(),
-                format!("{cancelled} cancelled, {after} sent after, in force in {:.1} s", opt_out_seconds.unwrap_or(f64::NAN)),
+                format!(
+                    "{cancelled} cancelled, {after} sent after, in force in {:.1} s",
+                    opt_out_seconds.unwrap_or(f64::NAN)
+                ),
             ),
             promise(
                 "a forged notification changes nothing",
                 forged == 0 && e.handshake && e.forged.poison == 200,
-                e.forged.answers.iter().map(|(kind, status)| format!("{kind} {status}")).collect::<Vec<_>>().join(", "),
+                e.forged
+                    .answers
+                    .iter()
+                    .map(|(kind, status)| format!("{kind} {status}"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
             ),
-            promise("throttling and poison stay out of native redrive", e.redriven == 0, format!("{} moved", e.redriven)),
-            promise("no personal data in any table, queue or log", e.found.is_empty(), places(&e.found)),
-            promise("after 91 days no message can be read", e.purged.is_complete(), purged(&e.purged)),
+            promise(
+                "throttling and poison stay out of native redrive",
+                e.redriven == 0,
+                format!("{} moved", e.redriven),
+            ),
+            promise(
+                "no personal data in any table, queue or log",
+                e.found.is_empty(),
+                places(&e.found),
+            ),
+            promise(
+                "after 91 days no message can be read",
+                e.purged.is_complete(),
+                purged(&e.purged),
+            ),
         ];
-        let failed: Vec<&'static str> = promises.iter().filter(|p| !p.held).map(|p| p.promise).collect();
+        let failed: Vec<&'static str> = promises
+            .iter()
+            .filter(|p| !p.held)
+            .map(|p| p.promise)
+            .collect();
         Self {
             messages: e.args.messages,
             accepted,
@@ -175,7 +241,12 @@ impl Report {
             unreadable_after_purge: e.purged.is_complete(),
             forged_accepted: forged,
             personal_data_found: e.found.len(),
-            personal_data_places: e.found.iter().take(20).map(|f| format!("{} in {}", f.kind, f.place)).collect(),
+            personal_data_places: e
+                .found
+                .iter()
+                .take(20)
+                .map(|f| format!("{} in {}", f.kind, f.place))
+                .collect(),
             redriven: e.redriven,
             seconds: (e.seconds * 10.0).round() / 10.0,
             held: failed.is_empty(),
@@ -190,14 +261,29 @@ impl Report {
         let mut out = String::new();
         for (what, count) in [
             ("accepted", self.accepted.to_string()),
-            ("refused", format!("{} ({})", self.refused.values().sum::<u64>(), codes(&self.refused))),
+            (
+                "refused",
+                format!(
+                    "{} ({})",
+                    self.refused.values().sum::<u64>(),
+                    codes(&self.refused)
+                ),
+            ),
             ("sent", self.sent.to_string()),
             ("delivered", self.delivered.to_string()),
-            ("cancelled by opt-out", self.cancelled_by_opt_out.to_string()),
+            (
+                "cancelled by opt-out",
+                self.cancelled_by_opt_out.to_string(),
+            ),
         ] {
             writeln!(out, "  {what:<22} {count}").ok();
         }
-        writeln!(out, "\n  messages a second, as they arrived at Meta's side\n\n{}", self.plot).ok();
+        writeln!(
+            out,
+            "\n  messages a second, as they arrived at Meta's side\n\n{}",
+            self.plot
+        )
+        .ok();
         for promise in &self.promises {
             let mark = if promise.held { '✔' } else { '✘' };
             writeln!(out, "  {mark} {:<58} {}", promise.promise, promise.seen).ok();
@@ -216,20 +302,53 @@ impl Report {
 
 /// Messages cancelled by an opt-out, those sent after one, and how long the slowest took to be in force.
 fn opt_outs(e: &Evidence<'_>) -> (usize, usize, Option<f64>) {
-    let cancelled = e.told.cancelled.values().filter(|why| ["suppressed", "meta_stopped"].contains(&why.as_str())).count();
+    let cancelled = e
+        .told
+        .cancelled
+        .values()
+        .filter(|why| ["suppressed", "meta_stopped"].contains(&why.as_str()))
+        .count();
     let marketing = |a: &Arrival| {
-        a.opaque.as_deref().and_then(RecordRef::from_opaque).is_some_and(|(r, _)| r.lane == Purpose::Marketing)
+        a.opaque
+            .as_deref()
+            .and_then(RecordRef::from_opaque)
+            .is_some_and(|(r, _)| r.lane == Purpose::Marketing)
     };
-    let late_ids: HashSet<String> = e.input.late.iter().filter_map(|m| headgate_domain::outbound::readable_id(&m.body)).collect();
+    let late_ids: HashSet<String> = e
+        .input
+        .late
+        .iter()
+        .filter_map(|m| headgate_domain::outbound::readable_id(&m.body))
+        .collect();
     let mut after = 0;
     let mut slowest: Option<f64> = None;
     for (i, stop) in e.stops.iter().enumerate() {
-        let of_this = |id: &str| late_ids.contains(id) && id.rsplit('-').next().and_then(|n| n.parse::<usize>().ok()).is_some_and(|n| n % e.input.stoppers.len() == i);
-        let subject = e.told.accepted.values().find(|(id, _)| of_this(id)).map(|(_, subject)| subject.clone()).unwrap_or_default();
-        let Some(told_at) = e.told.opted_out.get(&(subject, Purpose::Marketing.word().to_owned())).copied() else {
+        let of_this = |id: &str| {
+            late_ids.contains(id)
+                && id
+                    .rsplit('-')
+                    .next()
+                    .and_then(|n| n.parse::<usize>().ok())
+                    .is_some_and(|n| n % e.input.stoppers.len() == i)
+        };
+        let subject = e
+            .told
+            .accepted
+            .values()
+            .find(|(id, _)| of_this(id))
+            .map(|(_, subject)| subject.clone())
+            .unwrap_or_default();
+        let Some(told_at) = e
+            .told
+            .opted_out
+            .get(&(subject, Purpose::Marketing.word().to_owned()))
+            .copied()
+        else {
             return (cancelled, after, None);
         };
-        let seconds = told_at.saturating_duration_since(stop.answered).as_secs_f64();
+        let seconds = told_at
+            .saturating_duration_since(stop.answered)
+            .as_secs_f64();
         slowest = Some(slowest.map_or(seconds, |s: f64| s.max(seconds)));
         after += e
             .arrivals
@@ -238,30 +357,59 @@ fn opt_outs(e: &Evidence<'_>) -> (usize, usize, Option<f64>) {
             .filter(|a| a.at > told_at || a.at.saturating_duration_since(stop.answered) > IN_FORCE)
             .count();
     }
-    (cancelled, after, slowest.map(|s| (s * 1_000.0).round() / 1_000.0))
+    (
+        cancelled,
+        after,
+        slowest.map(|s| (s * 1_000.0).round() / 1_000.0),
+    )
 }
 
 /// Forgeries that were not turned away, or that opted anybody out.
 fn forged_accepted(e: &Evidence<'_>) -> usize {
-    let not_turned_away = e.forged.answers.iter().filter(|(_, status)| *status != 401).count();
-    let people: HashSet<&String> = e.told.opted_out.keys().map(|(subject, _)| subject).collect();
+    let not_turned_away = e
+        .forged
+        .answers
+        .iter()
+        .filter(|(_, status)| *status != 401)
+        .count();
+    let people: HashSet<&String> = e
+        .told
+        .opted_out
+        .keys()
+        .map(|(subject, _)| subject)
+        .collect();
     not_turned_away + people.len().saturating_sub(e.stops.len())
 }
 
 fn promise(promise: &'static str, held: bool, seen: String) -> Promise {
-    Promise { promise, held, seen }
+    Promise {
+        promise,
+        held,
+        seen,
+    }
 }
 
 fn codes(refused: &BTreeMap<String, u64>) -> String {
-    refused.iter().map(|(code, count)| format!("{code} {count}")).collect::<Vec<_>>().join(", ")
+    refused
+        .iter()
+        .map(|(code, count)| format!("{code} {count}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn places(found: &[Finding]) -> String {
-    if found.is_empty() { "none found".to_owned() } else { format!("{} places", found.len()) }
+    if found.is_empty() {
+        "none found".to_owned()
+    } else {
+        format!("{} places", found.len())
+    }
 }
 
 fn purged(p: &Purged) -> String {
-    format!("{} bodies: {} readable before, {} refused, {} without a key, {} keys left", p.copies, p.readable_before, p.refused, p.without_key, p.keys_left)
+    format!(
+        "{} bodies: {} readable before, {} refused, {} without a key, {} keys left",
+        p.copies, p.readable_before, p.refused, p.without_key, p.keys_left
+    )
 }
 
 #[cfg(test)]

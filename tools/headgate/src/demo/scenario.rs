@@ -30,16 +30,25 @@ impl Person {
     /// The same person for the simulator.
     pub(super) fn at_meta(&self) -> meta_simulator::Person {
         match (&self.phone, &self.bsuid) {
-            (Some(e164), _) => meta_simulator::Person::Phone { e164: e164.clone(), name: self.name.clone(), bsuid: String::new() },
-            (None, bsuid) => {
-                meta_simulator::Person::BsuidOnly { bsuid: bsuid.clone().unwrap_or_default(), username: Some(self.name.clone()) }
-            }
+            (Some(e164), _) => meta_simulator::Person::Phone {
+                e164: e164.clone(),
+                name: self.name.clone(),
+                bsuid: String::new(),
+            },
+            (None, bsuid) => meta_simulator::Person::BsuidOnly {
+                bsuid: bsuid.clone().unwrap_or_default(),
+                username: Some(self.name.clone()),
+            },
         }
     }
 
     /// Whether a recipient on the wire is this person.
     pub(super) fn is(&self, recipient: &str) -> bool {
-        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+        let digits = |text: &str| {
+            text.chars()
+                .filter(char::is_ascii_digit)
+                .collect::<String>()
+        };
         match (&self.phone, &self.bsuid) {
             (Some(phone), _) => !recipient.contains(['.']) && digits(phone) == digits(recipient),
             (None, bsuid) => bsuid.as_deref() == Some(recipient),
@@ -83,8 +92,33 @@ pub(super) struct Scenario {
 /// Messages for each of those who will say STOP.
 const LATE_EACH: usize = 3;
 const WRITERS: usize = 8;
-const FIRST: [&str; 12] = ["Nadia", "Olivier", "Priya", "Tomasz", "Ming-Yue", "Abdoulaye", "Sigrid", "Caoimhe", "Rafael", "Anneliese", "Kwabena", "Yevgenia"];
-const LAST: [&str; 11] = ["Okafor-Tremblay", "Bouchard-Leclerc", "Ramanathan", "Wisniewska", "Chan-Whitfield", "Diallo-Fontaine", "Thorvaldsen", "Ni-Fhloinn", "Quintanilha", "Oberhauser", "Asante-Boateng"];
+const FIRST: [&str; 12] = [
+    "Nadia",
+    "Olivier",
+    "Priya",
+    "Tomasz",
+    "Ming-Yue",
+    "Abdoulaye",
+    "Sigrid",
+    "Caoimhe",
+    "Rafael",
+    "Anneliese",
+    "Kwabena",
+    "Yevgenia",
+];
+const LAST: [&str; 11] = [
+    "Okafor-Tremblay",
+    "Bouchard-Leclerc",
+    "Ramanathan",
+    "Wisniewska",
+    "Chan-Whitfield",
+    "Diallo-Fontaine",
+    "Thorvaldsen",
+    "Ni-Fhloinn",
+    "Quintanilha",
+    "Oberhauser",
+    "Asante-Boateng",
+];
 
 fn pick<'a>(list: &[&'a str], index: usize) -> &'a str {
     list.get(index % list.len()).copied().unwrap_or_default()
@@ -94,20 +128,33 @@ fn person(index: usize, has_phone: bool) -> Person {
     let name = format!("{} {}", pick(&FIRST, index), pick(&LAST, index));
     if has_phone {
         // 0100 is the business itself.
-        Person { phone: Some(format!("+161355501{:02}", 10 + index % 90)), bsuid: None, name }
+        Person {
+            phone: Some(format!("+161355501{:02}", 10 + index % 90)),
+            bsuid: None,
+            name,
+        }
     } else {
         let digits = 7_000_000_000_000_000_u64 + u64::try_from(index).unwrap_or(0) * 104_729;
-        Person { phone: None, bsuid: Some(format!("CA.{digits}")), name }
+        Person {
+            phone: None,
+            bsuid: Some(format!("CA.{digits}")),
+            name,
+        }
     }
 }
 
 /// A code nobody could mistake for another number.
 fn code(index: usize) -> String {
     const LETTERS: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-    let mut state = u64::try_from(index).unwrap_or(0).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5eed;
+    let mut state = u64::try_from(index)
+        .unwrap_or(0)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        ^ 0x5eed;
     let mut out = String::new();
     for _ in 0..10 {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let letter = usize::try_from(state >> 59).unwrap_or(0);
         out.push(char::from(LETTERS.get(letter).copied().unwrap_or(b'A')));
     }
@@ -120,7 +167,14 @@ struct Writer {
 }
 
 impl Writer {
-    fn message(&self, id: &str, lane: Purpose, to: Value, message: Value, basis: Option<Value>) -> Message {
+    fn message(
+        &self,
+        id: &str,
+        lane: Purpose,
+        to: Value,
+        message: Value,
+        basis: Option<Value>,
+    ) -> Message {
         let mut body = json!({
             "schema": headgate_domain::outbound::SCHEMA, "id": id, "from": self.from, "to": to,
             "purpose": lane.word(), "message": message,
@@ -131,7 +185,10 @@ impl Writer {
         if lane == Purpose::Marketing {
             body["campaign"] = json!("autumn");
         }
-        Message { lane, body: body.to_string() }
+        Message {
+            lane,
+            body: body.to_string(),
+        }
     }
 
     fn template(name: &str) -> Value {
@@ -160,20 +217,37 @@ impl Writer {
 
 /// Writes the scenario for so many good messages; `seconds` is how long sending them takes.
 pub(super) fn write(messages: usize, seconds: f64, from: &str, now: Timestamp) -> Scenario {
-    let w = Writer { from: from.to_owned(), now };
+    let w = Writer {
+        from: from.to_owned(),
+        now,
+    };
     // A STOP counts as a message too, and there is one a second; all are over before the end.
     let stops = if seconds >= 6.0 { 3 } else { 1 };
-    let crowd: Vec<Person> = (0..(messages / 4).max(20)).map(|i| person(i, false)).collect();
+    let crowd: Vec<Person> = (0..(messages / 4).max(20))
+        .map(|i| person(i, false))
+        .collect();
     let phones: Vec<Person> = (0..40).map(|i| person(i, true)).collect();
-    let writers: Vec<Person> = (0..WRITERS).map(|i| person(if i < 4 { 50 + i } else { 900_000 + i }, i < 4)).collect();
-    let stoppers: Vec<Person> = (0..stops).map(|i| person(if i == 0 { 60 } else { 910_000 + i }, i == 0)).collect();
-    let strangers: Vec<Person> = (0..3).map(|i| person(if i == 0 { 70 } else { 920_000 + i }, i == 0)).collect();
+    let writers: Vec<Person> = (0..WRITERS)
+        .map(|i| person(if i < 4 { 50 + i } else { 900_000 + i }, i < 4))
+        .collect();
+    let stoppers: Vec<Person> = (0..stops)
+        .map(|i| person(if i == 0 { 60 } else { 910_000 + i }, i == 0))
+        .collect();
+    let strangers: Vec<Person> = (0..3)
+        .map(|i| person(if i == 0 { 70 } else { 920_000 + i }, i == 0))
+        .collect();
     let victims: Vec<Person> = crowd.iter().take(4).cloned().collect();
 
     let late: Vec<Message> = (0..stops * LATE_EACH)
         .filter_map(|i| {
             let to = stoppers.get(i % stops)?.to();
-            Some(w.message(&format!("late-{i}"), Purpose::Marketing, to, Writer::template("autumn_sale"), None))
+            Some(w.message(
+                &format!("late-{i}"),
+                Purpose::Marketing,
+                to,
+                Writer::template("autumn_sale"),
+                None,
+            ))
         })
         .collect();
     let rest = messages.saturating_sub(late.len());
@@ -185,62 +259,167 @@ pub(super) fn write(messages: usize, seconds: f64, from: &str, now: Timestamp) -
         .filter_map(|i| {
             Some(if i < service {
                 let person = writers.get(i % WRITERS)?;
-                let text = format!("Dear {}, your parcel MO-{i} left our Ottawa warehouse this morning.", person.name);
+                let text = format!(
+                    "Dear {}, your parcel MO-{i} left our Ottawa warehouse this morning.",
+                    person.name
+                );
                 texts.push(text.clone());
-                w.message(&format!("answer-{i}"), Purpose::Service, person.to(), json!({"type": "text", "text": {"body": text}}), None)
+                w.message(
+                    &format!("answer-{i}"),
+                    Purpose::Service,
+                    person.to(),
+                    json!({"type": "text", "text": {"body": text}}),
+                    None,
+                )
             } else if i < service + codes {
                 let code = code(i);
                 texts.push(code.clone());
                 let basis = json!({"kind": "user_action", "at": now.to_string()});
-                w.message(&format!("login-{i}"), Purpose::Authentication, phones.get(i % phones.len())?.to(), Writer::login(&code), Some(basis))
+                w.message(
+                    &format!("login-{i}"),
+                    Purpose::Authentication,
+                    phones.get(i % phones.len())?.to(),
+                    Writer::login(&code),
+                    Some(basis),
+                )
             } else if i < service + codes + utility {
-                let name = if i % 2 == 0 { "order_shipped" } else { "appointment_reminder" };
-                let basis = (i % 3 == 0).then(|| json!({"kind": "contract", "reference": format!("order-{i}")}));
-                w.message(&format!("order-{i}"), Purpose::Utility, crowd.get(i % crowd.len())?.to(), Writer::template(name), basis)
+                let name = if i % 2 == 0 {
+                    "order_shipped"
+                } else {
+                    "appointment_reminder"
+                };
+                let basis = (i % 3 == 0)
+                    .then(|| json!({"kind": "contract", "reference": format!("order-{i}")}));
+                w.message(
+                    &format!("order-{i}"),
+                    Purpose::Utility,
+                    crowd.get(i % crowd.len())?.to(),
+                    Writer::template(name),
+                    basis,
+                )
             } else {
-                w.message(&format!("sale-{i}"), Purpose::Marketing, crowd.get(i % crowd.len())?.to(), Writer::template("autumn_sale"), None)
+                w.message(
+                    &format!("sale-{i}"),
+                    Purpose::Marketing,
+                    crowd.get(i % crowd.len())?.to(),
+                    Writer::template("autumn_sale"),
+                    None,
+                )
             })
         })
         .collect();
     mix(&mut good);
 
     let consenting = crowd.iter().chain(&stoppers);
-    let consents = consenting.enumerate().map(|(i, p)| w.consent(&format!("consent-{i}"), p, i)).collect();
+    let consents = consenting
+        .enumerate()
+        .map(|(i, p)| w.consent(&format!("consent-{i}"), p, i))
+        .collect();
     let written: Vec<(Person, String)> = writers
         .iter()
-        .map(|p| (p.clone(), format!("Hello, this is {}. Where is the parcel I paid for on Friday?", p.name)))
+        .map(|p| {
+            (
+                p.clone(),
+                format!(
+                    "Hello, this is {}. Where is the parcel I paid for on Friday?",
+                    p.name
+                ),
+            )
+        })
         .collect();
     texts.extend(written.iter().map(|(_, text)| text.clone()));
-    let repeat = good.first().cloned().unwrap_or_else(|| w.message("none", Purpose::Utility, json!({}), json!({}), None));
+    let repeat = good
+        .first()
+        .cloned()
+        .unwrap_or_else(|| w.message("none", Purpose::Utility, json!({}), json!({}), None));
     let bad = bad(&w, &strangers, &crowd, &repeat);
     let people = [crowd, phones, writers, stoppers.clone(), strangers].concat();
-    Scenario { people, texts, consents, writers: written, good, late, stoppers, victims, bad, repeat }
+    Scenario {
+        people,
+        texts,
+        consents,
+        writers: written,
+        good,
+        late,
+        stoppers,
+        victims,
+        bad,
+        repeat,
+    }
 }
 
 /// What must be refused, and with which code.
-fn bad(w: &Writer, strangers: &[Person], crowd: &[Person], repeat: &Message) -> Vec<(Message, &'static str)> {
+fn bad(
+    w: &Writer,
+    strangers: &[Person],
+    crowd: &[Person],
+    repeat: &Message,
+) -> Vec<(Message, &'static str)> {
     let crowd_to = || crowd.first().map_or(Value::Null, Person::to);
     let mut bad: Vec<(Message, &'static str)> = strangers
         .iter()
         .enumerate()
         .map(|(i, p)| {
-            let (lane, name) = if i == 0 { (Purpose::Utility, "order_shipped") } else { (Purpose::Marketing, "autumn_sale") };
-            (w.message(&format!("stranger-{i}"), lane, p.to(), Writer::template(name), None), "no_consent")
+            let (lane, name) = if i == 0 {
+                (Purpose::Utility, "order_shipped")
+            } else {
+                (Purpose::Marketing, "autumn_sale")
+            };
+            (
+                w.message(
+                    &format!("stranger-{i}"),
+                    lane,
+                    p.to(),
+                    Writer::template(name),
+                    None,
+                ),
+                "no_consent",
+            )
         })
         .collect();
     // The poison, which goes among good messages in one batch.
-    bad.push((Message { lane: Purpose::Utility, body: "{\"schema\":\"headgate.outbound/1\",\"id\":\"poison-0\",".to_owned() }, "malformed"));
-    let without_recipient = w.message("poison-1", Purpose::Utility, Value::Null, Writer::template("order_shipped"), None);
+    bad.push((
+        Message {
+            lane: Purpose::Utility,
+            body: "{\"schema\":\"headgate.outbound/1\",\"id\":\"poison-0\",".to_owned(),
+        },
+        "malformed",
+    ));
+    let without_recipient = w.message(
+        "poison-1",
+        Purpose::Utility,
+        Value::Null,
+        Writer::template("order_shipped"),
+        None,
+    );
     bad.push((without_recipient, "malformed"));
-    let misspelt = w.message("poison-2", Purpose::Utility, crowd_to(), json!({"type": "tempalte", "template": {}}), None);
+    let misspelt = w.message(
+        "poison-2",
+        Purpose::Utility,
+        crowd_to(),
+        json!({"type": "tempalte", "template": {}}),
+        None,
+    );
     bad.push((misspelt, "malformed"));
-    let mut astray = w.message("astray-0", Purpose::Marketing, crowd_to(), Writer::template("autumn_sale"), None);
+    let mut astray = w.message(
+        "astray-0",
+        Purpose::Marketing,
+        crowd_to(),
+        Writer::template("autumn_sale"),
+        None,
+    );
     astray.lane = Purpose::Utility;
     bad.push((astray, "lane_mismatch"));
     // The id of another message, with other content.
     if let Ok(mut other) = serde_json::from_str::<Value>(&repeat.body) {
         other["expires_at"] = json!(w.now.plus_millis(3_600_000).to_string());
-        bad.push((Message { lane: repeat.lane, body: other.to_string() }, "duplicate_id"));
+        bad.push((
+            Message {
+                lane: repeat.lane,
+                body: other.to_string(),
+            },
+            "duplicate_id",
+        ));
     }
     bad
 }
@@ -249,7 +428,9 @@ fn bad(w: &Writer, strangers: &[Person], crowd: &[Person], repeat: &Message) -> 
 fn mix(messages: &mut [Message]) {
     let mut state = 0x5eed_u64;
     for i in (1..messages.len()).rev() {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let j = usize::try_from(state >> 33).unwrap_or(0) % (i + 1);
         messages.swap(i, j);
     }
@@ -273,8 +454,10 @@ mod tests {
             let scenario = write(messages, 7.5, "main", NOW);
             let all: Vec<&Message> = scenario.good.iter().chain(&scenario.late).collect();
             assert_eq!(all.len(), messages);
-            let ids: HashSet<(Purpose, String)> =
-                all.iter().map(|m| (m.lane, OutboundMessage::parse(&m.body, NOW).unwrap().id)).collect();
+            let ids: HashSet<(Purpose, String)> = all
+                .iter()
+                .map(|m| (m.lane, OutboundMessage::parse(&m.body, NOW).unwrap().id))
+                .collect();
             assert_eq!(ids.len(), messages, "every id once");
             for consent in &scenario.consents {
                 assert!(ConsentRecord::parse(consent, NOW).is_ok(), "{consent}");
@@ -287,7 +470,12 @@ mod tests {
         let scenario = write(600, 7.5, "main", NOW);
         for (message, code) in &scenario.bad {
             let parsed = OutboundMessage::parse(&message.body, NOW);
-            assert_eq!(parsed.is_err(), *code == "malformed", "{code}: {}", message.body);
+            assert_eq!(
+                parsed.is_err(),
+                *code == "malformed",
+                "{code}: {}",
+                message.body
+            );
         }
     }
 
@@ -296,6 +484,12 @@ mod tests {
         let scenario = write(2_000, 25.0, "main", NOW);
         let ways: HashSet<String> = scenario.people.iter().map(|p| p.to().to_string()).collect();
         assert_eq!(ways.len(), scenario.people.len());
-        assert!(scenario.people.iter().filter_map(|p| p.phone.as_deref()).all(|p| p != "+16135550100"));
+        assert!(
+            scenario
+                .people
+                .iter()
+                .filter_map(|p| p.phone.as_deref())
+                .all(|p| p != "+16135550100")
+        );
     }
 }

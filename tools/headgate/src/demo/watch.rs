@@ -40,41 +40,77 @@ pub(super) struct Told {
 impl Told {
     /// Whether a message has come to an end the app can rely on.
     pub(super) fn has_ended(&self, message_id: &str) -> bool {
-        const ENDS: [&str; 6] = ["delivered", "read", "played", "failed", "cancelled", "unknown"];
-        self.types.get(message_id).is_some_and(|types| types.iter().any(|t| ENDS.contains(&t.as_str())))
+        const ENDS: [&str; 6] = [
+            "delivered",
+            "read",
+            "played",
+            "failed",
+            "cancelled",
+            "unknown",
+        ];
+        self.types
+            .get(message_id)
+            .is_some_and(|types| types.iter().any(|t| ENDS.contains(&t.as_str())))
     }
 
     /// How many messages reached their person.
     pub(super) fn delivered(&self) -> usize {
-        self.types.values().filter(|types| ["delivered", "read", "played"].iter().any(|t| types.contains(*t))).count()
+        self.types
+            .values()
+            .filter(|types| {
+                ["delivered", "read", "played"]
+                    .iter()
+                    .any(|t| types.contains(*t))
+            })
+            .count()
     }
 
     fn take(&mut self, event: &Value, at: Instant) {
-        let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |pointer: &str| {
+            event
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
         if !self.seen.insert(text("/event_id")) {
             return;
         }
         self.events += 1;
         let kind = text("/type");
         let message_id = text("/message_id");
-        if let Some(status) = kind.strip_prefix("message.").filter(|_| !message_id.is_empty()) {
-            self.types.entry(message_id.clone()).or_default().insert(status.to_owned());
+        if let Some(status) = kind
+            .strip_prefix("message.")
+            .filter(|_| !message_id.is_empty())
+        {
+            self.types
+                .entry(message_id.clone())
+                .or_default()
+                .insert(status.to_owned());
         }
         match kind.as_str() {
             "message.accepted" => {
-                self.accepted.insert(message_id, (text("/id"), text("/subject")));
+                self.accepted
+                    .insert(message_id, (text("/id"), text("/subject")));
             }
             "message.refused" => *self.refused.entry(text("/data/code")).or_default() += 1,
             "message.cancelled" => {
-                let why = event.pointer("/data/reason").or_else(|| event.pointer("/data/code")).and_then(Value::as_str);
-                self.cancelled.insert(message_id, why.unwrap_or_default().to_owned());
+                let why = event
+                    .pointer("/data/reason")
+                    .or_else(|| event.pointer("/data/code"))
+                    .and_then(Value::as_str);
+                self.cancelled
+                    .insert(message_id, why.unwrap_or_default().to_owned());
             }
             "subject.opted_in" => self.opted_in += 1,
             "subject.opted_out" => {
-                self.opted_out.entry((text("/subject"), text("/data/purpose"))).or_insert(at);
+                self.opted_out
+                    .entry((text("/subject"), text("/data/purpose")))
+                    .or_insert(at);
             }
             "inbound.message" => self.inbound.push(text("/data/message_ref")),
-            "message.sent" | "message.delivered" | "message.read" | "message.played" | "subject.changed" => {}
+            "message.sent" | "message.delivered" | "message.read" | "message.played"
+            | "subject.changed" => {}
             _ => *self.unexpected.entry(kind).or_default() += 1,
         }
     }
@@ -92,7 +128,9 @@ impl Watcher {
     pub(super) fn start(reader: &Reader) -> Self {
         let told = Arc::new(Mutex::new(Told::default()));
         let (stop, stopped) = watch::channel(false);
-        let tasks = (0..POLLERS).map(|_| tokio::spawn(poll(reader.clone(), Arc::clone(&told), stopped.clone()))).collect();
+        let tasks = (0..POLLERS)
+            .map(|_| tokio::spawn(poll(reader.clone(), Arc::clone(&told), stopped.clone())))
+            .collect();
         Self { told, stop, tasks }
     }
 
@@ -118,7 +156,10 @@ impl Watcher {
 async fn poll(reader: Reader, told: Arc<Mutex<Told>>, stop: watch::Receiver<bool>) -> Result<()> {
     loop {
         let stopping = *stop.borrow();
-        let received = reader.receive(i32::from(!stopping)).await.context("app-events cannot be read")?;
+        let received = reader
+            .receive(i32::from(!stopping))
+            .await
+            .context("app-events cannot be read")?;
         let at = Instant::now();
         if received.is_empty() {
             if stopping {
@@ -129,11 +170,15 @@ async fn poll(reader: Reader, told: Arc<Mutex<Told>>, stop: watch::Receiver<bool
         {
             let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
             for message in &received {
-                let event: Value = serde_json::from_str(&message.body).context("an app event is not JSON")?;
+                let event: Value =
+                    serde_json::from_str(&message.body).context("an app event is not JSON")?;
                 told.take(&event, at);
             }
         }
-        reader.delete(&received).await.context("app events cannot be deleted")?;
+        reader
+            .delete(&received)
+            .await
+            .context("app events cannot be deleted")?;
     }
 }
 
@@ -145,14 +190,24 @@ mod tests {
     #[test]
     fn a_repeated_event_counts_once_and_an_end_is_an_end() {
         let mut told = Told::default();
-        let refused = json!({"event_id": "1", "type": "message.refused", "data": {"code": "no_consent"}});
+        let refused =
+            json!({"event_id": "1", "type": "message.refused", "data": {"code": "no_consent"}});
         told.take(&refused, Instant::now());
         told.take(&refused, Instant::now());
         assert_eq!(told.refused.get("no_consent"), Some(&1));
-        told.take(&json!({"event_id": "2", "type": "message.sent", "message_id": "m"}), Instant::now());
+        told.take(
+            &json!({"event_id": "2", "type": "message.sent", "message_id": "m"}),
+            Instant::now(),
+        );
         assert!(!told.has_ended("m"));
-        told.take(&json!({"event_id": "3", "type": "message.read", "message_id": "m"}), Instant::now());
-        assert!(told.has_ended("m"), "read without delivered: Meta promises no order");
+        told.take(
+            &json!({"event_id": "3", "type": "message.read", "message_id": "m"}),
+            Instant::now(),
+        );
+        assert!(
+            told.has_ended("m"),
+            "read without delivered: Meta promises no order"
+        );
         assert_eq!(told.delivered(), 1);
     }
 }
