@@ -9,14 +9,10 @@ pub struct Config {
     pub deployment: String,
     /// The table that takes consent requests.
     pub table_subjects: String,
-    /// The table of keys, for pages that show what is stored.
-    pub table_keys: String,
     /// The table with the configuration in force.
     pub table_controls: String,
     /// The queue that makes a withdrawal durable.
     pub queue_consents_url: String,
-    /// The KMS key behind the keys table.
-    pub kms_key_data: String,
     /// The HMAC key behind the link tokens.
     pub kms_mac_links: String,
     /// The address under which people see the pages, without a slash at the end.
@@ -32,10 +28,8 @@ impl Config {
         Ok(Self {
             deployment: settings.name("HEADGATE_DEPLOYMENT")?.to_owned(),
             table_subjects: settings.name("HEADGATE_TABLE_SUBJECTS")?.to_owned(),
-            table_keys: settings.name("HEADGATE_TABLE_KEYS")?.to_owned(),
             table_controls: settings.name("HEADGATE_TABLE_CONTROLS")?.to_owned(),
             queue_consents_url: settings.name("HEADGATE_QUEUE_CONSENTS_URL")?.to_owned(),
-            kms_key_data: settings.name("HEADGATE_KMS_KEY_DATA")?.to_owned(),
             kms_mac_links: settings.name("HEADGATE_KMS_MAC_LINKS")?.to_owned(),
             privacy_url: settings
                 .name("HEADGATE_PRIVACY_URL")?
@@ -49,13 +43,11 @@ impl Config {
 mod tests {
     use super::*;
 
-    const ALL: [&str; 8] = [
+    const ALL: [&str; 6] = [
         "HEADGATE_DEPLOYMENT",
         "HEADGATE_TABLE_SUBJECTS",
-        "HEADGATE_TABLE_KEYS",
         "HEADGATE_TABLE_CONTROLS",
         "HEADGATE_QUEUE_CONSENTS_URL",
-        "HEADGATE_KMS_KEY_DATA",
         "HEADGATE_KMS_MAC_LINKS",
         "HEADGATE_PRIVACY_URL",
     ];
