@@ -160,7 +160,7 @@ fn tree() -> BTreeMap<String, String> {
 }
 
 fn sources() -> impl Iterator<Item = (String, String)> {
-    tree().into_iter().filter(|(path, _)| path.ends_with(".rs"))
+    tree().into_iter().filter(|(path, _)| Path::new(path).extension().is_some_and(|end| end == "rs"))
 }
 
 struct Member {
