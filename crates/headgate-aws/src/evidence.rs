@@ -73,7 +73,11 @@ impl Evidence {
             .send()
             .await
             .map_err(|e| AwsError::of("GetItem", &e))?;
-        let days = answer.item.as_ref().and_then(|item| item.text("manifest")).unwrap_or_default();
+        let days = answer
+            .item
+            .as_ref()
+            .and_then(|item| item.text("manifest"))
+            .unwrap_or_default();
         Ok(days.split_whitespace().map(str::to_owned).collect())
     }
 }

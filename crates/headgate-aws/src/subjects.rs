@@ -87,16 +87,29 @@ impl Subjects {
     ///
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
-    pub async fn find_all(&self, identifiers: &[Identifier]) -> Result<HashMap<Identifier, SubjectId>, AwsError> {
-        let pointers: HashMap<String, &Identifier> =
-            identifiers.iter().map(|identifier| (format!("I#{}", self.pseudonym(identifier).as_str()), identifier)).collect();
+    pub async fn find_all(
+        &self,
+        identifiers: &[Identifier],
+    ) -> Result<HashMap<Identifier, SubjectId>, AwsError> {
+        let pointers: HashMap<String, &Identifier> = identifiers
+            .iter()
+            .map(|identifier| {
+                (
+                    format!("I#{}", self.pseudonym(identifier).as_str()),
+                    identifier,
+                )
+            })
+            .collect();
         let keys = pointers.keys().map(|pk| key(pk.as_str(), "I")).collect();
         let items = batch_get(&self.client, &self.table, keys).await?;
         Ok(items
             .iter()
             .filter_map(|item| {
                 let identifier = *pointers.get(item.text("pk")?)?;
-                Some((identifier.clone(), SubjectId::parse(item.text("subject")?).ok()?))
+                Some((
+                    identifier.clone(),
+                    SubjectId::parse(item.text("subject")?).ok()?,
+                ))
             })
             .collect())
     }
@@ -106,16 +119,27 @@ impl Subjects {
     ///
     /// # Errors
     /// [`KeyringError`] when keys or tables are not available.
-    pub async fn load_all(&self, subjects: &[SubjectId]) -> Result<HashMap<SubjectId, (Subject, Salt)>, KeyringError> {
+    pub async fn load_all(
+        &self,
+        subjects: &[SubjectId],
+    ) -> Result<HashMap<SubjectId, (Subject, Salt)>, KeyringError> {
         let mut wanted = subjects.to_vec();
         wanted.sort_unstable();
         wanted.dedup();
-        let keys = wanted.iter().map(|id| key(format!("S#{id}"), "S")).collect();
-        let (items, salts) = tokio::join!(batch_get(&self.client, &self.table, keys), self.keyring.salts(&wanted));
+        let keys = wanted
+            .iter()
+            .map(|id| key(format!("S#{id}"), "S"))
+            .collect();
+        let (items, salts) = tokio::join!(
+            batch_get(&self.client, &self.table, keys),
+            self.keyring.salts(&wanted)
+        );
         let mut salts = salts?;
         let mut loaded = HashMap::new();
         for item in items? {
-            let Some(salt) = state_of(&item).and_then(|subject| salts.remove(&subject.id)) else { continue };
+            let Some(salt) = state_of(&item).and_then(|subject| salts.remove(&subject.id)) else {
+                continue;
+            };
             if let Ok(subject) = self.read(&item, &salt).await {
                 loaded.insert(subject.id.clone(), (subject, salt));
             }

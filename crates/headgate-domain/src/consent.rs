@@ -289,11 +289,13 @@ impl ConsentRecord {
 fn topics(value: Option<&Value>, action: Action) -> Result<(), Refusal> {
     match value {
         Some(Value::Array(list)) if !list.iter().all(Value::is_string) => Err(bad_topics()),
-        Some(Value::Array(list)) if action == Action::Given && !list.is_empty() => Err(Refusal::at(
-            Code::Malformed,
-            "topics",
-            "are not kept: a yes to one topic would count for the whole purpose; leave it out",
-        )),
+        Some(Value::Array(list)) if action == Action::Given && !list.is_empty() => {
+            Err(Refusal::at(
+                Code::Malformed,
+                "topics",
+                "are not kept: a yes to one topic would count for the whole purpose; leave it out",
+            ))
+        }
         None | Some(Value::Null | Value::Array(_)) => Ok(()),
         Some(_) => Err(bad_topics()),
     }

@@ -6,6 +6,8 @@
 
 pub mod batch;
 pub mod clock;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod log;
 pub mod runtime;
 pub mod settings;

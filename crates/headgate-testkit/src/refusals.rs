@@ -25,21 +25,12 @@ pub async fn without_a_setting(binary: &str, function: &str) {
     let complete = stage.environment(&logical_id(function));
     let settings = settings_of(function);
     let cases = settings.iter().flat_map(|setting| {
-        let without = |change: fn(&mut BTreeMap<String, String>, &str)| {
-            let mut environment = complete.clone();
-            assert!(
-                environment.contains_key(setting),
-                "the template does not set {setting}"
-            );
-            change(&mut environment, setting);
-            (setting.as_str(), environment)
-        };
-        [
-            without(|environment, setting| drop(environment.remove(setting))),
-            without(|environment, setting| {
-                drop(environment.insert(setting.to_owned(), " \t".to_owned()))
-            }),
-        ]
+        let mut absent = complete.clone();
+        let named = absent.remove(setting);
+        assert!(named.is_some(), "the template does not set {setting}");
+        let mut blank = absent.clone();
+        blank.insert(setting.clone(), " \t".to_owned());
+        [(setting, absent), (setting, blank)]
     });
     let values: Vec<&str> = settings
         .iter()

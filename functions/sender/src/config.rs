@@ -1,6 +1,7 @@
 //! What the sender is told at cold start: names of resources, and the one secret it may read.
 
 use headgate_aws::{AwsError, AwsSettings};
+use headgate_graph::InvalidClient;
 use headgate_lambda::settings::{MissingSetting, Settings};
 use headgate_redact::{LogSafe, Secret};
 use serde::Deserialize;
@@ -32,6 +33,9 @@ pub enum StartError {
     /// AWS did not give what the sender needs.
     #[error(transparent)]
     Aws(#[from] AwsError),
+    /// The secret could not be read.
+    #[error("the secret named by HEADGATE_SECRET_GRAPH_SEND could not be read: {0}")]
+    SecretUnread(AwsError),
     /// The secret is not what it should be.
     #[error(
         "the secret named by HEADGATE_SECRET_GRAPH_SEND must be JSON with access_token and appsecret_proof"
@@ -40,6 +44,15 @@ pub enum StartError {
     /// The Graph API client could not be made.
     #[error("HEADGATE_GRAPH_URL must be an http or https address")]
     GraphUrl,
+}
+
+impl From<InvalidClient> for StartError {
+    fn from(invalid: InvalidClient) -> Self {
+        match invalid {
+            InvalidClient::Token | InvalidClient::Proof => Self::Secret,
+            InvalidClient::Address | InvalidClient::Tls => Self::GraphUrl,
+        }
+    }
 }
 
 /// Consists of texts of ours and of AWS's error names.

@@ -86,10 +86,12 @@ impl Sender {
     pub async fn new(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
         let config = config::Config::new(settings)?;
         let aws = Aws::new(&config.aws)?;
-        let secret = Secrets::new(&aws).read(&config.graph_secret).await?;
+        let secret = Secrets::new(&aws)
+            .read(&config.graph_secret)
+            .await
+            .map_err(StartError::SecretUnread)?;
         let (token, proof) = config::credentials(&secret)?;
-        let graph = GraphClient::new(&config.graph_url, &token, proof)
-            .map_err(|_invalid| StartError::GraphUrl)?;
+        let graph = GraphClient::new(&config.graph_url, &token, proof).map_err(StartError::from)?;
         let message_ref =
             peppers::pepper(&aws, &config.message_ref_key, &config.deployment).await?;
         let parts = Parts {

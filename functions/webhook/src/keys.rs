@@ -23,15 +23,17 @@ const RENEWAL_INTERVAL_MS: i64 = MINUTE;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum KeysError {
     /// Secrets Manager did not give it.
-    #[error("the webhook secret could not be read from Secrets Manager")]
+    #[error("the secret named by HEADGATE_SECRET_WEBHOOK could not be read from Secrets Manager")]
     Unreadable,
     /// It has another form.
     #[error(
-        "the webhook secret is not a JSON object with app_secrets and verify_tokens; see docs/data.md"
+        "the secret named by HEADGATE_SECRET_WEBHOOK is not a JSON object with app_secrets and verify_tokens; see docs/data.md"
     )]
     Malformed,
     /// A list is empty or holds a blank text.
-    #[error("the webhook secret holds a blank app secret or verify token, or none at all")]
+    #[error(
+        "the secret named by HEADGATE_SECRET_WEBHOOK holds a blank app secret or verify token, or none at all"
+    )]
     Blank,
 }
 

@@ -5,7 +5,7 @@
 //! Promises to name where something was found and what kind of thing it was, never the thing itself.
 //! What it deliberately does not do: undo encryption or compression. Sealed is what it is meant to be.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -103,21 +103,21 @@ impl Canary {
 
     /// Searches texts, each with its place; one finding per place and kind.
     pub fn search<'a>(&self, texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<Finding> {
-        let mut found: BTreeMap<(String, &'static str), ()> = BTreeMap::new();
+        let mut found: BTreeSet<(String, &'static str)> = BTreeSet::new();
         for (place, text) in texts {
             for kind in self.kinds(text.as_bytes()) {
-                found.insert((place.to_owned(), kind), ());
+                found.insert((place.to_owned(), kind));
             }
             // 613-555-0123, (613) 555 0123 and 613.555.0123 are all the same number.
             let joined: Vec<u8> = text.bytes().filter(|b| !b" -().+/".contains(b)).collect();
             if joined.len() != text.len() {
                 for kind in self.kinds(&joined).filter(|k| *k == "phone") {
-                    found.insert((place.to_owned(), kind), ());
+                    found.insert((place.to_owned(), kind));
                 }
             }
         }
         found
-            .into_keys()
+            .into_iter()
             .map(|(place, kind)| Finding {
                 place,
                 kind: kind.to_owned(),

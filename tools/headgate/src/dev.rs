@@ -17,7 +17,8 @@ use tokio::sync::{mpsc, watch};
 use crate::cli::DevArgs;
 use crate::control::{Control, Progress, Turn};
 use crate::env_file;
-use crate::stage::{Options, PORTS, Stage, category};
+use crate::simulated_meta::category;
+use crate::stage::{Options, PORTS, Stage};
 
 /// How far the calendar of a data directory is from the system clock.
 const CALENDAR_FILE: &str = "calendar-offset-ms";

@@ -16,7 +16,12 @@
 )]
 #![allow(
     clippy::arithmetic_side_effects,
-    reason = "a host tool: counts and times of a bounded run"
+    clippy::duration_suboptimal_units,
+    reason = "a host tool: counts and times of a bounded run, in the units people know"
+)]
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a host tool: members are set in JSON objects that were made a line above"
 )]
 #![allow(
     clippy::format_push_string,
@@ -32,7 +37,9 @@ pub mod control;
 pub mod demo;
 pub mod dev;
 pub mod env_file;
+mod handlers;
 pub mod own_runtime;
 pub mod secrets;
+mod simulated_meta;
 pub mod stage;
 pub mod text;

@@ -12,20 +12,18 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use headgate_aws::controls::Controls;
 use headgate_aws::{Aws, AwsSettings};
-use headgate_domain::config::{Category, Config, TemplateStatus};
+use headgate_domain::config::Config;
 use headgate_domain::time::Timestamp;
-use headgate_lambda::batch::{BatchResponse, SqsEvent};
 use headgate_lambda::clock::Clock;
-use headgate_lambda::log::{Field, Level, log};
 use headgate_lambda::settings::Settings;
-use headgate_redact::LogSafe;
-use local_cloud::{Calendar, Handler, HttpHandler, LocalCloud};
+use local_cloud::{Calendar, HttpHandler, LocalCloud};
 use meta_simulator::Simulator;
-use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::handlers::{batches, failed};
 use crate::own_runtime::OwnRuntime;
 use crate::secrets::LocalSecrets;
+use crate::simulated_meta::simulate;
 
 /// The application as it is deployed.
 pub const TEMPLATE: &str = include_str!("../../../template.yaml");
@@ -94,13 +92,12 @@ impl Stage {
         let config = configuration(options.per_second)?;
         put_config(&cloud, &aws, &config).await?;
         let secrets = LocalSecrets::load_or_make(&cloud, &aws).await?;
-        let simulator = match &options.graph_url {
-            Some(_) => None,
-            None => {
-                // Ports below the first are the cloud's: five services and two APIs.
-                let port = options.first_port.map(|p| p.saturating_add(PORTS - 1));
-                Some(simulate(port, &config, &secrets, &calendar).await?)
-            }
+        let simulator = if options.graph_url.is_none() {
+            // Ports below the last are the cloud's: five services and two APIs.
+            let port = options.first_port.map(|p| p.saturating_add(PORTS - 1));
+            Some(simulate(port, &config, &secrets, &calendar).await?)
+        } else {
+            None
         };
         let graph_url = options
             .graph_url
@@ -334,85 +331,6 @@ async fn put_config(cloud: &LocalCloud, aws: &Aws, config: &Config) -> Result<()
     Ok(Controls::new(aws, table).put_config(config, 1).await?)
 }
 
-async fn simulate(
-    port: Option<u16>,
-    config: &Config,
-    secrets: &LocalSecrets,
-    calendar: &Calendar,
-) -> Result<Simulator> {
-    let numbers = config.numbers.iter().map(|n| meta_simulator::Number {
-        id: n.id.clone(),
-        display_phone: n.display.clone(),
-        per_second: n.per_second,
-    });
-    let approved = config
-        .templates
-        .iter()
-        .filter(|t| t.status == TemplateStatus::Approved);
-    let templates = approved.map(|t| meta_simulator::Template {
-        name: t.name.clone(),
-        language: t.language.clone(),
-        category: category(t.category).to_uppercase(),
-        body_parameters: t.body_parameters,
-    });
-    let calendar = calendar.clone();
-    Simulator::start(meta_simulator::Options {
-        port,
-        app_secret: secrets.app_secret.clone(),
-        access_token: secrets.access_token.clone(),
-        appsecret_proof: Some(secrets.appsecret_proof.clone()),
-        numbers: numbers.collect(),
-        templates: templates.collect(),
-        clock: Arc::new(move || calendar.now_ms().div_euclid(1_000)),
-        ..meta_simulator::Options::default()
-    })
-    .await
-    .context("the simulated Meta did not start")
-}
-
-/// Meta's word for a category, in lower case: also the purpose it is for.
-pub fn category(category: Category) -> &'static str {
-    match category {
-        Category::Authentication => "authentication",
-        Category::Utility => "utility",
-        Category::Marketing => "marketing",
-    }
-}
-
 fn started<T, E: std::fmt::Display>(function: &str, outcome: Result<T, E>) -> Result<T> {
     outcome.map_err(|why| anyhow!("{function} refuses to start: {why}"))
-}
-
-/// A failed invocation: logged as the runtime would, reported as Lambda would.
-fn failed(function: &'static str, error: &impl LogSafe) -> String {
-    log(
-        Level::Error,
-        "function_failed",
-        &[
-            ("function", Field::code(function)),
-            ("error", Field::safe(error)),
-        ],
-    );
-    error.to_string()
-}
-
-/// A handler of SQS batches as Lambda calls it: JSON in, JSON out.
-fn batches<F, R>(handle: F) -> Handler
-where
-    F: Fn(SqsEvent) -> R + Send + Sync + 'static,
-    R: Future<Output = BatchResponse> + Send + 'static,
-{
-    let handle = Arc::new(handle);
-    Arc::new(move |event| {
-        let handle = Arc::clone(&handle);
-        Box::pin(async move {
-            let event: SqsEvent = serde_json::from_value(event)
-                .map_err(|_shape| "the event is not one of SQS".to_owned())?;
-            answer(&handle(event).await)
-        })
-    })
-}
-
-fn answer(response: &impl Serialize) -> Result<Value, String> {
-    serde_json::to_value(response).map_err(|_shape| "the response cannot be written".to_owned())
 }

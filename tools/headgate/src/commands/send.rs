@@ -21,25 +21,16 @@ use crate::text::random_id;
 /// When the message cannot be made from the flags, or SQS does not take it.
 pub async fn run(args: &SendArgs) -> Result<ExitCode> {
     let connection = Connection::open(args.client.env_file.as_deref())?;
-    let (purpose, body) = match &args.file {
-        Some(path) => from_file(path, args)?,
-        None => {
-            let now = connection.now().await?;
-            let purpose = args
-                .purpose
-                .map(Purpose::from)
-                .context("--purpose is missing: authentication, service, utility or marketing")?;
-            (
-                purpose,
-                from_flags(
-                    args,
-                    purpose,
-                    now,
-                    connection.find("HEADGATE_DEV_PHONE_NUMBER_ID"),
-                )?
-                .to_string(),
-            )
-        }
+    let (purpose, body) = if let Some(path) = &args.file {
+        from_file(path, args)?
+    } else {
+        let now = connection.now().await?;
+        let purpose = args
+            .purpose
+            .map(Purpose::from)
+            .context("--purpose is missing: authentication, service, utility or marketing")?;
+        let number = connection.find("HEADGATE_DEV_PHONE_NUMBER_ID");
+        (purpose, from_flags(args, purpose, now, number)?.to_string())
     };
     connection
         .lane(purpose)?

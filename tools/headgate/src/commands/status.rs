@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 
 use crate::cli::ClientArgs;
@@ -29,7 +29,9 @@ pub async fn run(args: &ClientArgs) -> Result<ExitCode> {
         if connection.queue_url(name).is_err() && name != "APP_EVENTS" {
             continue;
         }
-        let depth = connection.reader(name)?.depth().await?;
+        let depth = connection.reader(name)?.depth().await.context(
+            "SQS gave no answer: is `headgate dev` still running, and is the region right?",
+        )?;
         let depth = json!({"waiting": depth.waiting, "in_flight": depth.in_flight, "delayed": depth.delayed});
         queues.insert(name.to_lowercase().replace('_', "-"), depth);
     }

@@ -1,8 +1,6 @@
 //! The course of the demo, step by step; each step waits for the app's own events, never for a guess.
 
-use std::collections::BTreeMap;
-use std::io::{BufRead as _, Write as _};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -10,14 +8,15 @@ use headgate_aws::queue::{Queue, Reader};
 use headgate_domain::lane::Purpose;
 use indicatif::ProgressBar;
 use meta_simulator::Simulator;
-use serde_json::{Value, json};
 
+use super::files::{read_file, write_file};
 use super::forgery::{self, Forged};
+use super::letters::Person;
 use super::report::{Evidence, Report};
-use super::scenario::{self, Message, Person, Scenario};
+use super::scenario::{self, Scenario};
+use super::search::personal_data;
 use super::watch::{Told, Watcher};
 use super::{Show, purge};
-use crate::canary::{Canary, Finding, is_named_exception};
 use crate::cli::DemoArgs;
 use crate::stage::Stage;
 
@@ -361,78 +360,4 @@ impl Run<'_> {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
-}
-
-/// The messages as a file of JSON lines: the queue, and the body as the app wrote it.
-fn write_file(path: &std::path::Path, input: &Scenario) -> Result<()> {
-    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
-    let mut write = |message: &Message| {
-        writeln!(
-            file,
-            "{}",
-            json!({"queue": message.lane.word(), "body": message.body})
-        )
-    };
-    let half = input.good.len() / 2;
-    let (first, second) = input.good.split_at(half);
-    for message in first
-        .iter()
-        .chain(input.bad.iter().map(|(m, _)| m))
-        .chain(second)
-    {
-        write(message)?;
-    }
-    Ok(file.flush()?)
-}
-
-fn read_file(path: &std::path::Path) -> Result<BTreeMap<Purpose, Vec<String>>> {
-    let mut lanes: BTreeMap<Purpose, Vec<String>> = BTreeMap::new();
-    for line in std::io::BufReader::new(std::fs::File::open(path)?).lines() {
-        let line: Value = serde_json::from_str(&line?)?;
-        let text = |key: &str| line.get(key).and_then(Value::as_str);
-        let lane = text("queue")
-            .and_then(Purpose::from_word)
-            .context("a line names no lane")?;
-        lanes
-            .entry(lane)
-            .or_default()
-            .push(text("body").context("a line has no body")?.to_owned());
-    }
-    Ok(lanes)
-}
-
-/// Searches every item of every table, every queue and every log line (invariant I4).
-async fn personal_data(
-    stage: &Stage,
-    input: &Scenario,
-    wamids: &[String],
-    forged: &Forged,
-    lines: &Mutex<Vec<String>>,
-) -> Result<Vec<Finding>> {
-    let mut canary = Canary::default();
-    for person in &input.people {
-        canary.name(&person.name);
-        if let Some(phone) = &person.phone {
-            canary.phone(phone);
-        }
-        if let Some(bsuid) = &person.bsuid {
-            canary.bsuid(bsuid);
-        }
-    }
-    for text in input.texts.iter().chain(&forged.texts) {
-        canary.body(text);
-    }
-    for wamid in wamids {
-        canary.wamid(wamid);
-    }
-    let stored = stage.cloud.dump().await?;
-    let lines = lines.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let found = tokio::task::spawn_blocking(move || {
-        let kept = stored
-            .iter()
-            .filter(|(place, text)| !is_named_exception(place, text));
-        let texts = kept.map(|(place, text)| (place.as_str(), text.as_str()));
-        canary.search(texts.chain(lines.iter().map(|line| ("a log line", line.as_str()))))
-    });
-    Ok(found.await?)
 }

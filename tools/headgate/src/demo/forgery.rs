@@ -4,7 +4,8 @@ use anyhow::Result;
 use meta_simulator::Simulator;
 use serde_json::{Value, json};
 
-use super::scenario::{Person, Scenario};
+use super::letters::Person;
+use super::scenario::Scenario;
 use crate::secrets::sign;
 use crate::stage::Stage;
 

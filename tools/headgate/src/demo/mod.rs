@@ -4,12 +4,17 @@
 //! see yesterday's content become unreadable. The judge is the simulator's own record of arrivals, not
 //! the gateway's word. The same at every hour of the day: the calendar starts at a fixed morning.
 
+mod files;
 mod flow;
 mod forgery;
+mod letters;
+mod measure;
 mod plot;
+mod promises;
 mod purge;
 mod report;
 mod scenario;
+mod search;
 mod watch;
 
 use std::process::ExitCode;
@@ -33,7 +38,7 @@ pub async fn run(args: &DemoArgs) -> Result<ExitCode> {
     headgate_lambda::log::capture(Arc::new(move |line| {
         sink.lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(line.to_owned())
+            .push(line.to_owned());
     }));
     let show = Show { quiet: args.json };
     show.say(&format!(

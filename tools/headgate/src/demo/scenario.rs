@@ -7,63 +7,7 @@ use headgate_domain::lane::Purpose;
 use headgate_domain::time::Timestamp;
 use serde_json::{Value, json};
 
-/// Somebody the business writes to.
-#[derive(Clone)]
-pub(super) struct Person {
-    /// E.164, when Meta shares the number.
-    pub(super) phone: Option<String>,
-    /// Business-scoped user id, when that is how they are addressed.
-    pub(super) bsuid: Option<String>,
-    /// What they are called.
-    pub(super) name: String,
-}
-
-impl Person {
-    /// The recipient as the outbound contract writes it.
-    pub(super) fn to(&self) -> Value {
-        match (&self.phone, &self.bsuid) {
-            (Some(phone), _) => json!({"phone": phone}),
-            (None, bsuid) => json!({"bsuid": bsuid}),
-        }
-    }
-
-    /// The same person for the simulator.
-    pub(super) fn at_meta(&self) -> meta_simulator::Person {
-        match (&self.phone, &self.bsuid) {
-            (Some(e164), _) => meta_simulator::Person::Phone {
-                e164: e164.clone(),
-                name: self.name.clone(),
-                bsuid: String::new(),
-            },
-            (None, bsuid) => meta_simulator::Person::BsuidOnly {
-                bsuid: bsuid.clone().unwrap_or_default(),
-                username: Some(self.name.clone()),
-            },
-        }
-    }
-
-    /// Whether a recipient on the wire is this person.
-    pub(super) fn is(&self, recipient: &str) -> bool {
-        let digits = |text: &str| {
-            text.chars()
-                .filter(char::is_ascii_digit)
-                .collect::<String>()
-        };
-        match (&self.phone, &self.bsuid) {
-            (Some(phone), _) => !recipient.contains(['.']) && digits(phone) == digits(recipient),
-            (None, bsuid) => bsuid.as_deref() == Some(recipient),
-        }
-    }
-}
-
-/// One message and the lane it is put on.
-#[derive(Clone)]
-pub(super) struct Message {
-    /// The lane's queue.
-    pub(super) lane: Purpose,
-    /// The body, as the app writes it.
-    pub(super) body: String,
-}
+use super::letters::{Message, Person, Writer, code, person};
 
 /// Everything that goes in.
 pub(super) struct Scenario {
@@ -92,129 +36,6 @@ pub(super) struct Scenario {
 /// Messages for each of those who will say STOP.
 const LATE_EACH: usize = 3;
 const WRITERS: usize = 8;
-const FIRST: [&str; 12] = [
-    "Nadia",
-    "Olivier",
-    "Priya",
-    "Tomasz",
-    "Ming-Yue",
-    "Abdoulaye",
-    "Sigrid",
-    "Caoimhe",
-    "Rafael",
-    "Anneliese",
-    "Kwabena",
-    "Yevgenia",
-];
-const LAST: [&str; 11] = [
-    "Okafor-Tremblay",
-    "Bouchard-Leclerc",
-    "Ramanathan",
-    "Wisniewska",
-    "Chan-Whitfield",
-    "Diallo-Fontaine",
-    "Thorvaldsen",
-    "Ni-Fhloinn",
-    "Quintanilha",
-    "Oberhauser",
-    "Asante-Boateng",
-];
-
-fn pick<'a>(list: &[&'a str], index: usize) -> &'a str {
-    list.get(index % list.len()).copied().unwrap_or_default()
-}
-
-fn person(index: usize, has_phone: bool) -> Person {
-    let name = format!("{} {}", pick(&FIRST, index), pick(&LAST, index));
-    if has_phone {
-        // 0100 is the business itself.
-        Person {
-            phone: Some(format!("+161355501{:02}", 10 + index % 90)),
-            bsuid: None,
-            name,
-        }
-    } else {
-        let digits = 7_000_000_000_000_000_u64 + u64::try_from(index).unwrap_or(0) * 104_729;
-        Person {
-            phone: None,
-            bsuid: Some(format!("CA.{digits}")),
-            name,
-        }
-    }
-}
-
-/// A code nobody could mistake for another number.
-fn code(index: usize) -> String {
-    const LETTERS: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-    let mut state = u64::try_from(index)
-        .unwrap_or(0)
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        ^ 0x5eed;
-    let mut out = String::new();
-    for _ in 0..10 {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let letter = usize::try_from(state >> 59).unwrap_or(0);
-        out.push(char::from(LETTERS.get(letter).copied().unwrap_or(b'A')));
-    }
-    out
-}
-
-struct Writer {
-    from: String,
-    now: Timestamp,
-}
-
-impl Writer {
-    fn message(
-        &self,
-        id: &str,
-        lane: Purpose,
-        to: Value,
-        message: Value,
-        basis: Option<Value>,
-    ) -> Message {
-        let mut body = json!({
-            "schema": headgate_domain::outbound::SCHEMA, "id": id, "from": self.from, "to": to,
-            "purpose": lane.word(), "message": message,
-        });
-        if let Some(basis) = basis {
-            body["basis"] = basis;
-        }
-        if lane == Purpose::Marketing {
-            body["campaign"] = json!("autumn");
-        }
-        Message {
-            lane,
-            body: body.to_string(),
-        }
-    }
-
-    fn template(name: &str) -> Value {
-        json!({"type": "template", "template": {"name": name, "language": {"code": "en_US"}, "components": []}})
-    }
-
-    fn login(code: &str) -> Value {
-        let text = json!([{"type": "text", "text": code}]);
-        json!({"type": "template", "template": {"name": "login_code", "language": {"code": "en_US"}, "components": [
-            {"type": "body", "parameters": text},
-            {"type": "button", "sub_type": "url", "index": "0", "parameters": text},
-        ]}})
-    }
-
-    fn consent(&self, id: &str, person: &Person, index: usize) -> String {
-        json!({
-            "schema": headgate_domain::consent::SCHEMA, "id": id, "to": person.to(),
-            "purpose": ["utility", "marketing"], "action": "given", "method": "web_checkbox",
-            "notice": "I agree to messages from Maple Outfitters on WhatsApp. I can stop at any time.",
-            "locale": "en-CA", "occurred_at": self.now.plus_millis(-60_000).to_string(),
-            "evidence": {"form": format!("checkout-{index}"), "signed_by": person.name},
-        })
-        .to_string()
-    }
-}
-
 /// Writes the scenario for so many good messages; `seconds` is how long sending them takes.
 pub(super) fn write(messages: usize, seconds: f64, from: &str, now: Timestamp) -> Scenario {
     let w = Writer {
@@ -244,72 +65,15 @@ pub(super) fn write(messages: usize, seconds: f64, from: &str, now: Timestamp) -
             Some(w.message(
                 &format!("late-{i}"),
                 Purpose::Marketing,
-                to,
-                Writer::template("autumn_sale"),
+                &to,
+                &Writer::template("autumn_sale"),
                 None,
             ))
         })
         .collect();
-    let rest = messages.saturating_sub(late.len());
-    let service = (rest / 25).min(WRITERS * 30);
-    let codes = (rest / 12).min(phones.len() * 30);
-    let utility = rest / 3;
     let mut texts = Vec::new();
-    let mut good: Vec<Message> = (0..rest)
-        .filter_map(|i| {
-            Some(if i < service {
-                let person = writers.get(i % WRITERS)?;
-                let text = format!(
-                    "Dear {}, your parcel MO-{i} left our Ottawa warehouse this morning.",
-                    person.name
-                );
-                texts.push(text.clone());
-                w.message(
-                    &format!("answer-{i}"),
-                    Purpose::Service,
-                    person.to(),
-                    json!({"type": "text", "text": {"body": text}}),
-                    None,
-                )
-            } else if i < service + codes {
-                let code = code(i);
-                texts.push(code.clone());
-                let basis = json!({"kind": "user_action", "at": now.to_string()});
-                w.message(
-                    &format!("login-{i}"),
-                    Purpose::Authentication,
-                    phones.get(i % phones.len())?.to(),
-                    Writer::login(&code),
-                    Some(basis),
-                )
-            } else if i < service + codes + utility {
-                let name = if i % 2 == 0 {
-                    "order_shipped"
-                } else {
-                    "appointment_reminder"
-                };
-                let basis = (i % 3 == 0)
-                    .then(|| json!({"kind": "contract", "reference": format!("order-{i}")}));
-                w.message(
-                    &format!("order-{i}"),
-                    Purpose::Utility,
-                    crowd.get(i % crowd.len())?.to(),
-                    Writer::template(name),
-                    basis,
-                )
-            } else {
-                w.message(
-                    &format!("sale-{i}"),
-                    Purpose::Marketing,
-                    crowd.get(i % crowd.len())?.to(),
-                    Writer::template("autumn_sale"),
-                    None,
-                )
-            })
-        })
-        .collect();
-    mix(&mut good);
-
+    let rest = messages.saturating_sub(late.len());
+    let good = good(&w, rest, &crowd, &phones, &writers, &mut texts);
     let consenting = crowd.iter().chain(&stoppers);
     let consents = consenting
         .enumerate()
@@ -331,7 +95,7 @@ pub(super) fn write(messages: usize, seconds: f64, from: &str, now: Timestamp) -
     let repeat = good
         .first()
         .cloned()
-        .unwrap_or_else(|| w.message("none", Purpose::Utility, json!({}), json!({}), None));
+        .unwrap_or_else(|| w.message("none", Purpose::Utility, &Value::Null, &Value::Null, None));
     let bad = bad(&w, &strangers, &crowd, &repeat);
     let people = [crowd, phones, writers, stoppers.clone(), strangers].concat();
     Scenario {
@@ -346,6 +110,75 @@ pub(super) fn write(messages: usize, seconds: f64, from: &str, now: Timestamp) -
         bad,
         repeat,
     }
+}
+
+/// Messages of all lanes for people who may get them, mixed.
+fn good(
+    w: &Writer,
+    rest: usize,
+    crowd: &[Person],
+    phones: &[Person],
+    writers: &[Person],
+    texts: &mut Vec<String>,
+) -> Vec<Message> {
+    let service = (rest / 25).min(WRITERS * 30);
+    let codes = (rest / 12).min(phones.len() * 30);
+    let utility = rest / 3;
+    let mut good: Vec<Message> = (0..rest)
+        .filter_map(|i| {
+            Some(if i < service {
+                let person = writers.get(i % WRITERS)?;
+                let text = format!(
+                    "Dear {}, your parcel MO-{i} left our Ottawa warehouse this morning.",
+                    person.name
+                );
+                texts.push(text.clone());
+                w.message(
+                    &format!("answer-{i}"),
+                    Purpose::Service,
+                    &person.to(),
+                    &json!({"type": "text", "text": {"body": text}}),
+                    None,
+                )
+            } else if i < service + codes {
+                let code = code(i);
+                texts.push(code.clone());
+                let basis = json!({"kind": "user_action", "at": w.now.to_string()});
+                w.message(
+                    &format!("login-{i}"),
+                    Purpose::Authentication,
+                    &phones.get(i % phones.len())?.to(),
+                    &Writer::login(&code),
+                    Some(basis),
+                )
+            } else if i < service + codes + utility {
+                let name = if i % 2 == 0 {
+                    "order_shipped"
+                } else {
+                    "appointment_reminder"
+                };
+                let basis = (i % 3 == 0)
+                    .then(|| json!({"kind": "contract", "reference": format!("order-{i}")}));
+                w.message(
+                    &format!("order-{i}"),
+                    Purpose::Utility,
+                    &crowd.get(i % crowd.len())?.to(),
+                    &Writer::template(name),
+                    basis,
+                )
+            } else {
+                w.message(
+                    &format!("sale-{i}"),
+                    Purpose::Marketing,
+                    &crowd.get(i % crowd.len())?.to(),
+                    &Writer::template("autumn_sale"),
+                    None,
+                )
+            })
+        })
+        .collect();
+    mix(&mut good);
+    good
 }
 
 /// What must be refused, and with which code.
@@ -369,8 +202,8 @@ fn bad(
                 w.message(
                     &format!("stranger-{i}"),
                     lane,
-                    p.to(),
-                    Writer::template(name),
+                    &p.to(),
+                    &Writer::template(name),
                     None,
                 ),
                 "no_consent",
@@ -388,24 +221,24 @@ fn bad(
     let without_recipient = w.message(
         "poison-1",
         Purpose::Utility,
-        Value::Null,
-        Writer::template("order_shipped"),
+        &Value::Null,
+        &Writer::template("order_shipped"),
         None,
     );
     bad.push((without_recipient, "malformed"));
     let misspelt = w.message(
         "poison-2",
         Purpose::Utility,
-        crowd_to(),
-        json!({"type": "tempalte", "template": {}}),
+        &crowd_to(),
+        &json!({"type": "tempalte", "template": {}}),
         None,
     );
     bad.push((misspelt, "malformed"));
     let mut astray = w.message(
         "astray-0",
         Purpose::Marketing,
-        crowd_to(),
-        Writer::template("autumn_sale"),
+        &crowd_to(),
+        &Writer::template("autumn_sale"),
         None,
     );
     astray.lane = Purpose::Utility;
