@@ -108,7 +108,7 @@ pub(super) fn person(index: usize, has_phone: bool) -> Person {
             name,
         }
     } else {
-        let digits = 7_000_000_000_000_000_u64 + u64::try_from(index).unwrap_or(0) * 104_729;
+        let digits = 7_310_482_951_640_377_u64 + u64::try_from(index).unwrap_or(0) * 104_729;
         Person {
             phone: None,
             bsuid: Some(format!("CA.{digits}")),
