@@ -142,6 +142,8 @@ impl Consents {
                 at: statement.at,
                 event: proof.clone(),
                 method: statement.method.clone(),
+                replaced_given: state == State::Withdrawn
+                    && judged.is_some_and(|c| c.state == State::Given || c.replaced_given),
             };
             if self
                 .subjects

@@ -127,6 +127,15 @@ pub enum Settled {
     Absent,
 }
 
+/// A page of an outbox partition.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Its records; a row that cannot be read is left out.
+    pub records: Vec<Record>,
+    /// Where the next page starts, if there is one. DynamoDB ends a page at 1 MB, so a short page is not the last.
+    pub next: Option<String>,
+}
+
 impl Messages {
     /// The table of a name.
     pub fn new(aws: &Aws, table: &str) -> Self {
@@ -182,11 +191,38 @@ impl Messages {
         }
     }
 
-    /// Puts a record into the outbox; doing so twice leaves the first.
+    /// The reference under which an id was accepted with the same content; changes nothing.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn claimed(
+        &self,
+        id: &Pseudonym,
+        content_mac: &str,
+        now: Timestamp,
+    ) -> Result<Option<String>, AwsError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key(format!("I#{}", id.as_str()), "I")))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|e| AwsError::of("GetItem", &e))?;
+        Ok(answer
+            .item
+            .filter(|item| item.text("mac") == Some(content_mac))
+            .filter(|item| item.number("ttl").is_none_or(|ttl| ttl >= now.seconds()))
+            .and_then(|item| item.text("ref").map(str::to_owned)))
+    }
+
+    /// Puts a record into the outbox; doing so twice leaves the first. Answers whether it was this call that
+    /// created it: if not, what is stored may be in another state.
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
-    pub async fn put(&self, record: &Record) -> Result<(), AwsError> {
+    pub async fn put(&self, record: &Record) -> Result<bool, AwsError> {
         let answer = self
             .client
             .put_item()
@@ -196,8 +232,9 @@ impl Messages {
             .send()
             .await;
         match answer.map_err(|e| AwsError::of("PutItem", &e)) {
-            Err(e) if !e.is("ConditionalCheckFailedException") => Err(e),
-            Ok(_) | Err(_) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(e) if e.is("ConditionalCheckFailedException") => Ok(false),
+            Err(e) => Err(e),
         }
     }
 
@@ -205,14 +242,14 @@ impl Messages {
     ///
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
-    pub async fn after(
+    pub async fn page(
         &self,
         number: &str,
         lane: Purpose,
         shard: u8,
         cursor: &str,
         limit: i32,
-    ) -> Result<Vec<Record>, AwsError> {
+    ) -> Result<Page, AwsError> {
         let answer = self
             .client
             .query()
@@ -228,7 +265,28 @@ impl Messages {
             .send()
             .await
             .map_err(|e| AwsError::of("Query", &e))?;
-        Ok(answer.items().iter().filter_map(record_of).collect())
+        let records = answer.items().iter().filter_map(record_of).collect();
+        let next = answer
+            .last_evaluated_key
+            .as_ref()
+            .and_then(|k| k.text("sk"))
+            .map(str::to_owned);
+        Ok(Page { records, next })
+    }
+
+    /// The records of the first page behind a cursor.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn after(
+        &self,
+        number: &str,
+        lane: Purpose,
+        shard: u8,
+        cursor: &str,
+        limit: i32,
+    ) -> Result<Vec<Record>, AwsError> {
+        Ok(self.page(number, lane, shard, cursor, limit).await?.records)
     }
 
     /// Several records by reference, read consistently; missing ones are absent.
@@ -427,6 +485,67 @@ impl Messages {
             Ok(answer) => Ok(answer.attributes.as_ref().and_then(record_of)),
             Err(e) if e.is("ConditionalCheckFailedException") => Ok(None),
             Err(e) => Err(e),
+        }
+    }
+
+    /// Notes that an attempt is known not to have been accepted: the record waits again, and readers of the
+    /// outbox leave it to its due entry. A notification that arrived meanwhile wins.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not answer.
+    pub async fn park(&self, reference: &RecordRef, attempt: u32) -> Result<(), AwsError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(reference.pk(), reference.ulid.as_str())))
+            .update_expression("SET #state = :queued, #rank = :zero, #attempt = :attempt")
+            .condition_expression(
+                "#state IN (:queued, :scheduled) OR (#state = :ambiguous AND #attempt = :attempt)",
+            )
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#rank", "rank")
+            .expression_attribute_names("#attempt", "attempt")
+            .expression_attribute_values(":queued", s(State::Queued.word()))
+            .expression_attribute_values(":scheduled", s(State::Scheduled.word()))
+            .expression_attribute_values(":ambiguous", s(State::Ambiguous.word()))
+            .expression_attribute_values(":zero", n(0))
+            .expression_attribute_values(":attempt", n(attempt))
+            .send()
+            .await;
+        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
+            Err(e) if !e.is("ConditionalCheckFailedException") => Err(e),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Keeps the wamid of a record that a notification moved before its answer was written down.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not answer.
+    pub async fn put_wamid(
+        &self,
+        reference: &RecordRef,
+        settlement: &Settlement,
+    ) -> Result<(), AwsError> {
+        let (Some(pseudonym), Some(sealed)) = (&settlement.wamid_pseudonym, &settlement.wamid)
+        else {
+            return Ok(());
+        };
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(reference.pk(), reference.ulid.as_str())))
+            .update_expression("SET wamid = :wamid, m_ref = :mref")
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(wamid)")
+            .expression_attribute_values(":wamid", b(sealed.clone()))
+            .expression_attribute_values(":mref", s(pseudonym.as_str()))
+            .send()
+            .await;
+        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
+            Err(e) if !e.is("ConditionalCheckFailedException") => Err(e),
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 

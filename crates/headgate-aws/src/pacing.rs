@@ -341,7 +341,7 @@ impl Pacing {
             .map_err(|e| AwsError::of("PutItem", &e))
     }
 
-    /// What is due at a time, oldest first.
+    /// What is due at a time, oldest first, behind an entry that was looked at already.
     ///
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
@@ -349,11 +349,13 @@ impl Pacing {
         &self,
         portfolio: &str,
         now: Timestamp,
+        behind: Option<&Due>,
         limit: i32,
     ) -> Result<Vec<Due>, AwsError> {
         let end = format!("{:013}#~", now.millis().max(0));
+        let start = behind.map_or_else(|| "0".to_owned(), due_sk);
         let items = self
-            .query(&format!("D#{portfolio}"), Some(&end), limit)
+            .query(&format!("D#{portfolio}"), Some((&start, &end)), limit)
             .await?;
         Ok(items.iter().filter_map(due_of).collect())
     }
@@ -378,7 +380,7 @@ impl Pacing {
     async fn query(
         &self,
         pk: &str,
-        until: Option<&str>,
+        between: Option<(&str, &str)>,
         limit: i32,
     ) -> Result<Vec<Item>, AwsError> {
         let mut call = self
@@ -388,10 +390,12 @@ impl Pacing {
             .expression_attribute_values(":pk", s(pk))
             .limit(limit)
             .consistent_read(true);
-        call = match until {
-            Some(until) => call
-                .key_condition_expression("pk = :pk AND sk <= :until")
-                .expression_attribute_values(":until", s(until)),
+        call = match between {
+            // BETWEEN takes both ends; an entry is its own start only when it was looked at already.
+            Some((start, end)) => call
+                .key_condition_expression("pk = :pk AND sk BETWEEN :start AND :end")
+                .expression_attribute_values(":start", s(format!("{start}~")))
+                .expression_attribute_values(":end", s(end)),
             None => call.key_condition_expression("pk = :pk"),
         };
         let answer = call.send().await.map_err(|e| AwsError::of("Query", &e))?;
@@ -461,10 +465,11 @@ fn claim_sk(epoch: u64, block: u64) -> String {
 }
 
 fn due_key(portfolio: &str, due: &Due) -> Item {
-    key(
-        format!("D#{portfolio}"),
-        format!("{:013}#{}", due.at.millis().max(0), due.reference),
-    )
+    key(format!("D#{portfolio}"), due_sk(due))
+}
+
+fn due_sk(due: &Due) -> String {
+    format!("{:013}#{}", due.at.millis().max(0), due.reference)
 }
 
 fn due_of(item: &Item) -> Option<Due> {

@@ -759,5 +759,6 @@ fn consent_of(item: &Item, purpose: Purpose) -> Option<Consent> {
         at: map.time("at")?,
         event: map.text("event")?.to_owned(),
         method: map.text("method")?.to_owned(),
+        replaced_given: map.flag("replaced_given"),
     })
 }

@@ -54,9 +54,26 @@ pub struct Number {
     /// Messages per second Meta allows, inbound included: 20, 80 or 1000.
     #[serde(default = "eighty")]
     pub per_second: u32,
-    /// SQS `SenderId`s that may send from this number; empty: every producer the queue policies let in.
+    /// Principals (SQS `SenderId`s) that may send from this number; empty: every producer the queue policies let in.
     #[serde(default)]
     pub producers: Vec<String>,
+}
+
+impl Number {
+    /// Whether this producer may send from the number.
+    pub fn may_send(&self, producer: &str) -> bool {
+        self.producers.is_empty() || self.producers.iter().any(|p| is_same(p, producer))
+    }
+}
+
+/// The principal of an SQS `SenderId`: of a role's `AROA…:session` the role, because a session's name is
+/// chosen by whoever takes the role on, so it proves nothing.
+pub fn principal(sender_id: &str) -> &str {
+    sender_id.split_once(':').map_or(sender_id, |(id, _)| id)
+}
+
+fn is_same(granted: &str, producer: &str) -> bool {
+    !principal(producer).is_empty() && principal(granted) == principal(producer)
 }
 
 const fn eighty() -> u32 {
@@ -128,7 +145,7 @@ pub struct Template {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Consents {
-    /// SQS `SenderId`s whose `given` counts as an attestation; `*` is every producer the queue policy lets in.
+    /// Principals (SQS `SenderId`s) whose `given` counts as an attestation; `*` is every producer the queue policy lets in.
     #[serde(default)]
     pub attesters: Vec<String>,
 }
@@ -136,7 +153,9 @@ pub struct Consents {
 impl Consents {
     /// Whether this producer may attest that a person said yes.
     pub fn may_attest(&self, producer: &str) -> bool {
-        self.attesters.iter().any(|a| a == "*" || a == producer)
+        self.attesters
+            .iter()
+            .any(|a| a == "*" || is_same(a, producer))
     }
 }
 
@@ -282,6 +301,24 @@ mod tests {
             !config.consents.may_attest("anyone"),
             "nobody attests unless named"
         );
+    }
+
+    #[test]
+    fn a_role_is_the_same_producer_in_every_session_and_another_role_in_none() {
+        let granted =
+            GOOD.to_owned() + "producers = [\"AROASHOP\"]\n[consents]\nattesters = [\"AROASHOP:x\", \"\"]";
+        let config = Config::from_toml(&granted).unwrap();
+        let number = config.number("main").unwrap();
+        for session in ["AROASHOP", "AROASHOP:", "AROASHOP:function-7"] {
+            assert!(number.may_send(session), "{session}");
+            assert!(config.consents.may_attest(session), "{session}");
+        }
+        for other in ["", ":AROASHOP", "AROASHOPPER:x", "AROAOTHER:AROASHOP", "*"] {
+            assert!(!number.may_send(other), "{other}");
+            assert!(!config.consents.may_attest(other), "{other}");
+        }
+        let open = Config::from_toml(GOOD).unwrap();
+        assert!(open.number("main").unwrap().may_send("AROAOTHER:x"));
     }
 
     #[test]

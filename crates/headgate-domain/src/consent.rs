@@ -14,6 +14,10 @@ use crate::time::{DAY, MINUTE, Timestamp};
 /// A yes older than this at arrival is recorded and changes nothing: Meta repeats for seven days.
 pub const MAX_YES_AGE_MS: i64 = 7 * DAY;
 
+/// How far two clocks may disagree about which of two facts came first. Meta stamps whole seconds, and
+/// an app's clock may run ahead; a no that came this shortly before a yes may have come after it.
+pub const DOUBT_MS: i64 = MINUTE;
+
 /// The schema apps name in a consent record.
 pub const SCHEMA: &str = "headgate.consent/1";
 
@@ -59,6 +63,8 @@ pub struct Consent {
     pub event: String,
     /// How it was expressed.
     pub method: String,
+    /// Whether this no took a yes back: only such a no may be reopened by a word like START.
+    pub replaced_given: bool,
 }
 
 /// What a fact says.
@@ -92,15 +98,38 @@ pub enum Outcome {
     RecordOnly,
 }
 
+/// When a fact takes effect, once [`apply`] lets it change the state.
+///
+/// A yes is never stored as later than now, so that a fast clock cannot outrun a no that is said
+/// meanwhile. A no is stored as no earlier than the yes it takes back, so that the same yes, coming
+/// again, does not win after all.
+pub fn effective_at(
+    current: Option<&Consent>,
+    action: Action,
+    at: Timestamp,
+    now: Timestamp,
+) -> Timestamp {
+    match action {
+        Action::Given => at.min(now),
+        Action::Withdrawn => current
+            .filter(|c| c.state == State::Given)
+            .map_or(at, |c| at.max(c.at)),
+        Action::Requested => at,
+    }
+}
+
 /// Decides what a fact that happened `at` does to the current state, at time `now`.
+///
+/// In doubt the no wins: wrongly writing to nobody harms nobody.
 pub fn apply(current: Option<&Consent>, action: Action, at: Timestamp, now: Timestamp) -> Outcome {
     match action {
         Action::Given => {
             let too_old = now.millis_since(at) > MAX_YES_AGE_MS;
             let from_the_future = at.millis_since(now) > 5 * MINUTE;
             // On a tie the no wins, so a yes must be strictly newer than a withdrawal.
+            let effective = effective_at(current, action, at, now);
             let superseded = current.is_some_and(|c| match c.state {
-                State::Withdrawn | State::Given => c.at >= at,
+                State::Withdrawn | State::Given => c.at >= effective,
                 State::Requested => false,
             });
             if too_old || from_the_future || superseded {
@@ -110,7 +139,8 @@ pub fn apply(current: Option<&Consent>, action: Action, at: Timestamp, now: Time
             }
         }
         Action::Withdrawn => {
-            let newer_yes = current.is_some_and(|c| c.state == State::Given && c.at > at);
+            let newer_yes = current
+                .is_some_and(|c| c.state == State::Given && c.at.millis_since(at) > DOUBT_MS);
             let already = current.is_some_and(|c| c.state == State::Withdrawn && c.at >= at);
             if newer_yes || already {
                 Outcome::RecordOnly
@@ -173,7 +203,7 @@ pub struct ConsentRecord {
     pub notice: Option<String>,
     /// The language it was shown in.
     pub locale: Option<String>,
-    /// When it happened.
+    /// When it happened; for a no that does not say so, when it was read.
     pub occurred_at: Timestamp,
     /// The proof, as JSON; stored as ciphertext, committed to in the ledger.
     pub evidence: Option<String>,
@@ -241,9 +271,16 @@ impl ConsentRecord {
                 "is a channel of the person's own; a yes given there is recorded by Headgate, not attested by an app",
             ));
         }
-        let occurred_at = fields
-            .optional_time("occurred_at", "occurred_at")?
-            .unwrap_or(now);
+        let occurred_at = fields.optional_time("occurred_at", "occurred_at")?;
+        // A yes without its own time would be newer at every delivery than a no said in between.
+        if action == Action::Given && occurred_at.is_none() {
+            return Err(Refusal::at(
+                Code::Malformed,
+                "occurred_at",
+                "is required when action is given: when the person said yes",
+            ));
+        }
+        let occurred_at = occurred_at.unwrap_or(now);
         if occurred_at.millis_since(now) > 5 * MINUTE {
             return Err(Refusal::at(
                 Code::Malformed,
@@ -383,6 +420,7 @@ mod tests {
             at,
             event: "L0.0".into(),
             method: "keyword".into(),
+            replaced_given: false,
         }
     }
 
@@ -424,7 +462,7 @@ mod tests {
             Outcome::Change(State::Withdrawn)
         );
         assert_eq!(
-            apply(Some(&yes), Action::Withdrawn, t(99), t(200)),
+            apply(Some(&yes), Action::Withdrawn, t(39), t(200)),
             Outcome::RecordOnly
         );
         assert_eq!(
@@ -432,6 +470,70 @@ mod tests {
             Outcome::Change(State::Withdrawn),
             "a no does not grow stale"
         );
+    }
+
+    #[test]
+    fn a_no_within_the_doubt_about_two_clocks_beats_the_yes_and_keeps_beating_it() {
+        // The yes at 100.4 s by the app's clock; the stop that came after it, 100 s by Meta's, in whole seconds.
+        let yes_at = t(100).plus_millis(400);
+        let yes = consent(State::Given, yes_at);
+        assert_eq!(
+            apply(Some(&yes), Action::Withdrawn, t(100), t(101)),
+            Outcome::Change(State::Withdrawn)
+        );
+        let stored = effective_at(Some(&yes), Action::Withdrawn, t(100), t(101));
+        assert_eq!(stored, yes_at);
+        let no = consent(State::Withdrawn, stored);
+        assert_eq!(
+            apply(Some(&no), Action::Given, yes_at, t(102)),
+            Outcome::RecordOnly,
+            "the same yes coming again"
+        );
+        assert_eq!(
+            apply(Some(&no), Action::Given, t(110), t(111)),
+            Outcome::Change(State::Given),
+            "a yes said after the no"
+        );
+    }
+
+    #[test]
+    fn a_yes_from_a_fast_clock_is_not_kept_as_later_than_now() {
+        let fast = t(240);
+        assert_eq!(
+            apply(None, Action::Given, fast, t(0)),
+            Outcome::Change(State::Given)
+        );
+        let stored = effective_at(None, Action::Given, fast, t(0));
+        assert_eq!(stored, t(0));
+        let yes = consent(State::Given, stored);
+        assert_eq!(
+            apply(Some(&yes), Action::Withdrawn, t(30), t(31)),
+            Outcome::Change(State::Withdrawn)
+        );
+        let no = consent(State::Withdrawn, t(30));
+        assert_eq!(
+            apply(Some(&no), Action::Given, fast, t(30)),
+            Outcome::RecordOnly,
+            "judged by the time it is kept under"
+        );
+    }
+
+    #[test]
+    fn a_yes_without_a_time_is_malformed_and_a_no_without_one_counts() {
+        let record = |action: &str, time: &str| {
+            format!(
+                r#"{{"schema":"headgate.consent/1","id":"c1","to":{{"phone":"+16135550123"}},"purpose":"marketing","action":"{action}","method":"paper","notice":"Yes","evidence":{{"form":"f"}}{time}}}"#
+            )
+        };
+        for none in ["", r#","occurred_at":null"#] {
+            let refusal = ConsentRecord::parse(&record("given", none), t(0)).unwrap_err();
+            assert_eq!(
+                (refusal.code, refusal.field),
+                (Code::Malformed, Some("occurred_at"))
+            );
+            let no = ConsentRecord::parse(&record("withdrawn", none), t(0)).unwrap();
+            assert_eq!(no.occurred_at, t(0));
+        }
     }
 
     #[test]
@@ -473,7 +575,7 @@ mod tests {
     fn a_yes_to_a_topic_does_not_count_for_the_whole_purpose_and_a_no_does() {
         let record = |action: &str, topics: &str| {
             format!(
-                r#"{{"schema":"headgate.consent/1","id":"c1","to":{{"phone":"+16135550123"}},"purpose":"marketing","topics":{topics},"action":"{action}","method":"paper","notice":"Yes","evidence":{{"form":"f"}}}}"#
+                r#"{{"schema":"headgate.consent/1","id":"c1","to":{{"phone":"+16135550123"}},"purpose":"marketing","topics":{topics},"action":"{action}","method":"paper","notice":"Yes","occurred_at":"2026-11-18T00:00:00Z","evidence":{{"form":"f"}}}}"#
             )
         };
         assert_eq!(
@@ -503,7 +605,7 @@ mod tests {
 
     #[test]
     fn a_yes_without_wording_or_proof_is_malformed() {
-        let base = r#"{"schema":"headgate.consent/1","id":"c1","to":{"phone":"+16135550123"},"purpose":"marketing","action":"given","method":"web_checkbox""#;
+        let base = r#"{"schema":"headgate.consent/1","id":"c1","to":{"phone":"+16135550123"},"purpose":"marketing","action":"given","method":"web_checkbox","occurred_at":"2026-11-18T00:00:00Z""#;
         let no_notice = ConsentRecord::parse(&format!("{base}}}"), t(0)).unwrap_err();
         assert_eq!(no_notice.field, Some("notice"));
         let no_proof =

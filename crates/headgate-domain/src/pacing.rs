@@ -35,7 +35,8 @@ impl Pace {
     /// A pace for a limit of `per_second` messages, inbound included, starting at `now`.
     ///
     /// The schedule runs at 98.5 % of the limit at 80/s and 99.5 % at 1,000/s: what is left absorbs
-    /// the spread of arrivals at Meta's end (performance.md 2.3).
+    /// the spread of arrivals at Meta's end (performance.md 2.3). Somebody else may have sent until
+    /// this very moment, so the last second counts as used: the pace starts even, never with a burst.
     pub fn new(per_second: u32, now: u64) -> Self {
         let guard_permille = if per_second >= 1_000 { 995 } else { 985 };
         let per_thousand_seconds = u64::from(per_second.max(1)).saturating_mul(guard_permille);
@@ -46,11 +47,15 @@ impl Pace {
             .saturating_mul(1_000)
             .checked_div(per_thousand_seconds)
             .unwrap_or(SECOND_NS);
+        let ring = (1..=u64::try_from(limit).unwrap_or(u64::MAX))
+            .rev()
+            .map(|ago| now.saturating_sub(ago.saturating_mul(slot_ns)))
+            .collect();
         Self {
             limit,
             slot_ns,
             next_slot: now,
-            ring: VecDeque::with_capacity(limit),
+            ring,
             rest_until: 0,
             share_permille: 1_000,
             last_cut: None,
@@ -133,6 +138,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// The clock of a term starts late enough to have a past.
+    const START: u64 = 10 * SECOND_NS;
+
     fn worst_window(sends: &[u64]) -> usize {
         (0..sends.len())
             .map(|i| {
@@ -151,8 +159,8 @@ mod tests {
             limit in 1_u32..100,
             late in proptest::collection::vec(prop_oneof![9 => 0_u64..3_000_000, 1 => 0_u64..2_500_000_000], 1..400),
         ) {
-            let mut pace = Pace::new(limit, 0);
-            let mut now = 0;
+            let mut pace = Pace::new(limit, START);
+            let mut now = START;
             let mut sends = Vec::new();
             for lateness in late {
                 now = pace.due().max(now) + lateness;
@@ -165,22 +173,42 @@ mod tests {
 
     #[test]
     fn a_full_backlog_uses_at_least_ninety_eight_percent() {
-        let mut pace = Pace::new(80, 0);
-        let mut now = 0;
+        let mut pace = Pace::new(80, START);
+        let mut now = START;
         for i in 0..8_000_u64 {
             now = pace.due().max(now) + (i % 3) * 700_000;
             assert!(pace.take(now));
         }
-        let rate = 8_000.0 / (f64::from(u32::try_from(now / 1_000_000).unwrap()) / 1_000.0);
+        let rate = 8_000.0 / (f64::from(u32::try_from((now - START) / 1_000_000).unwrap()) / 1_000.0);
         assert!(rate > 80.0 * 0.98, "{rate}");
     }
 
     #[test]
+    fn a_successor_does_not_burst_on_top_of_what_its_predecessor_sent() {
+        let mut before = Pace::new(80, START);
+        let mut sends = Vec::new();
+        let mut now = START;
+        while now < START + 3 * SECOND_NS {
+            now = before.due().max(now);
+            assert!(before.take(now));
+            sends.push(now);
+        }
+        // It is ready at once, and its first slots come late: still no window is overfull.
+        let mut after = Pace::new(80, now);
+        for _ in 0..200 {
+            now = after.due().max(now + 60_000_000 * u64::from(sends.len() % 50 == 0));
+            assert!(after.take(now));
+            sends.push(now);
+        }
+        assert!(worst_window(&sends) <= 80, "{}", worst_window(&sends));
+    }
+
+    #[test]
     fn a_slot_is_not_taken_early_and_idle_time_is_not_saved_up() {
-        let mut pace = Pace::new(80, 1_000);
-        assert!(!pace.take(999));
-        assert!(pace.take(1_000));
-        let later = 60 * SECOND_NS;
+        let mut pace = Pace::new(80, START);
+        assert!(!pace.take(START - 1));
+        assert!(pace.take(START));
+        let later = START + 60 * SECOND_NS;
         let burst = (0..100).filter(|_| pace.take(later)).count();
         assert!(burst <= 9, "{burst}");
     }

@@ -29,8 +29,10 @@ pub struct Request<'a> {
     pub kind: &'a Kind,
     /// When it stops being of use.
     pub expires_at: Timestamp,
-    /// When the person's action is judged: for authentication, the moment of acceptance.
+    /// When it was accepted, or would be.
     pub accepted_at: Timestamp,
+    /// Not to be sent before: the person's action is judged as of then, or of acceptance if that is later.
+    pub not_before: Option<Timestamp>,
 }
 
 /// What is known.
@@ -76,7 +78,17 @@ pub fn authorize(
         return Err(Code::Expired.into());
     }
     template(request, facts.config)?;
-    if facts.suppressed.contains(&request.purpose) {
+    // The action is what the app says it is, so it opens the way for a code and for nothing else.
+    if request.purpose == Purpose::Authentication
+        && !matches!(request.kind, Kind::Template { .. })
+    {
+        return Err(Refusal::at(
+            Code::PurposeMismatch,
+            "message.type",
+            "must be template on the authentication lane",
+        ));
+    }
+    if facts.suppressed.contains(&request.purpose) || has_refused_utility(request, facts) {
         return Err(Code::Suppressed.into());
     }
     if request.purpose == Purpose::Marketing && facts.subject.meta_stop {
@@ -105,8 +117,11 @@ pub fn authorize(
 fn user_action(request: &Request<'_>) -> Result<Option<String>, Refusal> {
     match request.basis {
         Basis::UserAction { at } => {
-            let age = request.accepted_at.millis_since(*at);
-            if (-CLOCK_SKEW_MS..=USER_ACTION_MS).contains(&age) {
+            let ahead = at.millis_since(request.accepted_at);
+            let judged_at = request
+                .not_before
+                .map_or(request.accepted_at, |t| t.max(request.accepted_at));
+            if ahead <= CLOCK_SKEW_MS && judged_at.millis_since(*at) <= USER_ACTION_MS {
                 Ok(None)
             } else {
                 Err(Code::NoUserAction.into())
@@ -114,6 +129,18 @@ fn user_action(request: &Request<'_>) -> Result<Option<String>, Refusal> {
         }
         Basis::Consent | Basis::Contract { .. } => Err(Code::NoUserAction.into()),
     }
+}
+
+/// A template in an open window is a utility message by another lane: a no to those counts there too.
+/// An answer in the person's own conversation is not one.
+fn has_refused_utility(request: &Request<'_>, facts: &Facts<'_>) -> bool {
+    request.purpose == Purpose::Service
+        && matches!(request.kind, Kind::Template { .. })
+        && (facts.suppressed.contains(&Purpose::Utility)
+            || facts
+                .subject
+                .consent(Purpose::Utility)
+                .is_some_and(|c| c.state == State::Withdrawn))
 }
 
 /// A business-initiated message needs a recorded yes. A contract carries a utility message only for

@@ -1,6 +1,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
     reason = "tests may fail loudly"
 )]
 
@@ -36,6 +37,11 @@ fn config() -> Config {
         name = "new"
         language = "en_US"
         category = "utility"
+        [[templates]]
+        name = "login"
+        language = "en_US"
+        category = "authentication"
+        status = "approved"
         "#,
     )
     .unwrap()
@@ -52,6 +58,7 @@ fn with(mut subject: Subject, purpose: Purpose, state: State) -> Subject {
         at: NOW,
         event: "L3.7".into(),
         method: "web_checkbox".into(),
+        replaced_given: false,
     });
     subject
 }
@@ -77,6 +84,7 @@ fn judge(
         kind,
         expires_at: NOW.plus_millis(60_000),
         accepted_at: NOW,
+        not_before: None,
     };
     let config = config();
     authorize(
@@ -292,7 +300,7 @@ fn a_code_needs_an_action_at_most_fifteen_minutes_old() {
             &wrote,
             Purpose::Authentication,
             &at(-USER_ACTION_MS),
-            &Kind::FreeForm,
+            &template("login"),
             &[]
         ),
         Ok(None)
@@ -302,7 +310,7 @@ fn a_code_needs_an_action_at_most_fifteen_minutes_old() {
             &wrote,
             Purpose::Authentication,
             &at(-USER_ACTION_MS - 1),
-            &Kind::FreeForm,
+            &template("login"),
             &[]
         ),
         Err(Code::NoUserAction)
@@ -312,11 +320,85 @@ fn a_code_needs_an_action_at_most_fifteen_minutes_old() {
             &wrote,
             Purpose::Authentication,
             &at(HOUR),
-            &Kind::FreeForm,
+            &template("login"),
             &[]
         ),
         Err(Code::NoUserAction)
     );
+}
+
+#[test]
+fn a_code_planned_ahead_is_judged_at_the_time_it_is_sent() {
+    let subject = subject();
+    let kind = template("login");
+    let config = config();
+    let planned = |action_ms: i64, not_before_ms: i64| {
+        let request = Request {
+            purpose: Purpose::Authentication,
+            basis: &Basis::UserAction {
+                at: NOW.plus_millis(action_ms),
+            },
+            kind: &kind,
+            expires_at: NOW.plus_millis(60 * 24 * HOUR),
+            accepted_at: NOW,
+            not_before: Some(NOW.plus_millis(not_before_ms)),
+        };
+        let facts = Facts {
+            config: &config,
+            subject: &subject,
+            suppressed: &[],
+        };
+        authorize(&request, &facts, NOW)
+            .map(|_permit| ())
+            .map_err(|r| r.code)
+    };
+    assert_eq!(planned(0, USER_ACTION_MS), Ok(()));
+    assert_eq!(planned(0, USER_ACTION_MS + 1), Err(Code::NoUserAction));
+    assert_eq!(
+        planned(30 * 24 * HOUR, 30 * 24 * HOUR),
+        Err(Code::NoUserAction),
+        "an action that is yet to come"
+    );
+    assert_eq!(
+        planned(-USER_ACTION_MS - 1, -HOUR),
+        Err(Code::NoUserAction),
+        "a time that has passed makes no action younger"
+    );
+}
+
+#[test]
+fn the_authentication_lane_carries_templates_and_nothing_else() {
+    let mut wrote = subject();
+    wrote.last_inbound_at = Some(NOW);
+    let action = Basis::UserAction { at: NOW };
+    for kind in [Kind::FreeForm, Kind::MarkAsRead] {
+        assert_eq!(
+            judge(&wrote, Purpose::Authentication, &action, &kind, &[]),
+            Err(Code::PurposeMismatch)
+        );
+    }
+}
+
+#[test]
+fn a_no_to_utility_counts_for_a_template_on_the_service_lane_and_not_for_an_answer() {
+    let mut wrote = subject();
+    wrote.last_inbound_at = Some(NOW);
+    let ask = |subject: &Subject, kind: &Kind, suppressed: &[Purpose]| {
+        judge(subject, Purpose::Service, &Basis::Consent, kind, suppressed)
+    };
+    assert_eq!(ask(&wrote, &template("shipped"), &[]), Ok(None));
+    assert_eq!(
+        ask(&wrote, &template("shipped"), &[Purpose::Utility]),
+        Err(Code::Suppressed)
+    );
+    assert_eq!(
+        ask(&wrote, &template("shipped"), &[Purpose::Marketing]),
+        Ok(None)
+    );
+    let no = with(wrote, Purpose::Utility, State::Withdrawn);
+    assert_eq!(ask(&no, &template("shipped"), &[]), Err(Code::Suppressed));
+    assert_eq!(ask(&no, &Kind::FreeForm, &[Purpose::Utility]), Ok(None));
+    assert_eq!(ask(&no, &Kind::MarkAsRead, &[Purpose::Utility]), Ok(None));
 }
 
 #[test]
@@ -378,6 +460,7 @@ fn nothing_is_sent_after_its_time() {
         kind: &kind,
         expires_at: NOW,
         accepted_at: NOW,
+        not_before: None,
     };
     let refusal = authorize(
         &request,

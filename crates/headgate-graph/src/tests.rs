@@ -50,6 +50,7 @@ fn permit() -> SendPermit {
         kind: &Kind::FreeForm,
         expires_at: now.plus_millis(60_000),
         accepted_at: now,
+        not_before: None,
     };
     let facts = Facts {
         config: &config,

@@ -7,7 +7,6 @@ use headgate_domain::consent::{Action, ConsentRecord};
 use headgate_domain::event::{Event, refusal_data};
 use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::Purpose;
-use headgate_domain::outbound::OutboundMessage;
 use headgate_domain::record::RecordRef;
 use headgate_domain::refusal::{Code, Refusal};
 use headgate_domain::time::Timestamp;
@@ -37,14 +36,15 @@ pub(crate) fn accepted(
     at: Timestamp,
     about: About,
     record: &RecordRef,
-    message: &OutboundMessage,
+    purpose: Purpose,
+    campaign: Option<&str>,
     expires_at: Timestamp,
 ) -> Event {
     let event = Event::of_message("message.accepted", at, record)
-        .with("purpose", message.purpose.word())
+        .with("purpose", purpose.word())
         .with("expires_at", expires_at.to_string());
-    about.on(match &message.campaign {
-        Some(campaign) => event.with("campaign", campaign.as_str()),
+    about.on(match campaign {
+        Some(campaign) => event.with("campaign", campaign),
         None => event,
     })
 }

@@ -15,6 +15,7 @@ use headgate_lambda::log::{Field, Level, log};
 
 use crate::answer::{About, consent_refused, in_force, not_attested, superseded};
 use crate::error::{IntakeError, Stop};
+use crate::outbound::producer;
 use crate::{Answer, Intake};
 
 impl Intake {
@@ -26,7 +27,7 @@ impl Intake {
     ) -> Result<Answer, IntakeError> {
         let source = record.message_id.as_str();
         let said = match ConsentRecord::parse(&record.body, now) {
-            Ok(said) => said,
+            Ok(said) => not_after_it_was_sent(said, record, now),
             Err(refusal) => {
                 log(
                     Level::Info,
@@ -45,7 +46,7 @@ impl Intake {
             subject: None,
             reference: said.reference.clone(),
         };
-        let producer = record.sender_id().unwrap_or_default();
+        let producer = producer(record);
         if said.action == Action::Given
             && !self.controls.config().await?.consents.may_attest(producer)
         {
@@ -103,10 +104,7 @@ impl Intake {
             notice: said.notice.clone(),
             locale: said.locale.clone(),
             evidence: said.evidence.clone().map(String::into_bytes),
-            actor: Some(format!(
-                "producer:{}",
-                record.sender_id().unwrap_or_default()
-            )),
+            actor: Some(format!("producer:{}", producer(record))),
         };
         let recorded = self.consents.record(&statement, now).await?;
         if !recorded.in_force {
@@ -127,4 +125,16 @@ impl Intake {
             source,
         ))
     }
+}
+
+/// Nothing can have happened after it was told. SQS's time of sending is the same at every delivery, so a
+/// statement that comes again is no newer than it was the first time.
+fn not_after_it_was_sent(
+    mut said: ConsentRecord,
+    record: &SqsRecord,
+    now: Timestamp,
+) -> ConsentRecord {
+    let sent = record.sent_at().unwrap_or(now);
+    said.occurred_at = said.occurred_at.min(sent).min(now);
+    said
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use headgate_aws::messages::{Idempotency, Record, body_place_key};
 use headgate_aws::pacing::{Due, DueKind};
-use headgate_domain::config::{Config, Number};
+use headgate_domain::config::{Config, Number, principal};
 use headgate_domain::identity::{Identifier, Kind as NameKind, Pseudonym, pseudonym};
 use headgate_domain::lane::Purpose;
 use headgate_domain::outbound::{
@@ -63,6 +63,8 @@ struct Permitted<'a> {
 /// A message that is in the outbox.
 struct Placed {
     reference: RecordRef,
+    purpose: Purpose,
+    campaign: Option<String>,
     expires_at: Timestamp,
     portfolio: String,
 }
@@ -70,9 +72,7 @@ struct Placed {
 impl Intake {
     /// Handles one record of a lane.
     pub(crate) async fn outbound(&self, arrival: Arrival<'_>) -> Result<Answer, IntakeError> {
-        let Arrival {
-            lane, record, now, ..
-        } = arrival;
+        let Arrival { record, now, .. } = arrival;
         let mut message = match OutboundMessage::parse(&record.body, now) {
             Ok(message) => message,
             Err(refusal) => {
@@ -80,7 +80,7 @@ impl Intake {
                     id: readable_id(&record.body),
                     ..About::default()
                 };
-                return Ok(refuse(now, about, &refusal, lane, record));
+                return self.refuse(arrival, about, &refusal).await;
             }
         };
         let mut about = About {
@@ -89,19 +89,63 @@ impl Intake {
             reference: message.reference.clone(),
         };
         match self.accept(arrival, &mut message, &mut about).await {
-            Ok(placed) => Ok(Answer {
-                events: vec![accepted(
-                    now,
-                    about,
-                    &placed.reference,
-                    &message,
-                    placed.expires_at,
-                )],
-                portfolio: Some(placed.portfolio),
-            }),
-            Err(Stop::Refused(refusal)) => Ok(refuse(now, about, &refusal, lane, record)),
+            Ok(placed) => Ok(accept_as(now, about, placed)),
+            Err(Stop::Refused(refusal)) => self.refuse(arrival, about, &refusal).await,
             Err(Stop::Failed(error)) => Err(error),
         }
+    }
+
+    /// Answers a refusal, unless the message is a repetition of one that was accepted: then it is told again
+    /// what it was told then. What changed since is judged when the message is claimed for sending.
+    async fn refuse(
+        &self,
+        arrival: Arrival<'_>,
+        mut about: About,
+        refusal: &Refusal,
+    ) -> Result<Answer, IntakeError> {
+        let Arrival {
+            lane, record, now, ..
+        } = arrival;
+        if let Some(first) = self.accepted_before(lane, record, now).await? {
+            let config = self.controls.config().await?;
+            // A number that was taken out of the configuration has no pacer to wake.
+            if let Some(number) = config.number(&first.reference.number) {
+                about.subject = Some(first.subject.clone());
+                self.plan(number, &first, now).await?;
+                return Ok(accept_as(now, about, placed(&first, number)));
+            }
+        }
+        log(
+            Level::Info,
+            "message_refused",
+            &[
+                ("code", Field::code(refusal.code.word())),
+                ("lane", Field::code(lane.word())),
+            ],
+        );
+        let event = refused(now, about, refusal, lane, &record.message_id);
+        Ok(Answer::event(event))
+    }
+
+    /// The record that this body of this producer was accepted under.
+    async fn accepted_before(
+        &self,
+        lane: Purpose,
+        record: &SqsRecord,
+        now: Timestamp,
+    ) -> Result<Option<Record>, IntakeError> {
+        let Some(id) = readable_id(&record.body) else {
+            return Ok(None);
+        };
+        let id = self.idempotency(&format!("{lane}\0{id}"));
+        let content = self.idempotency(&canonical(&record.body));
+        let claimed = self.messages.claimed(&id, content.as_str(), now).await?;
+        let Some(reference) = claimed else {
+            return Ok(None);
+        };
+        let reference = RecordRef::parse(&reference).ok_or(IntakeError::Damaged)?;
+        let stored = self.stored(&reference).await?;
+        Ok(stored.filter(|first| first.producer == producer(record)))
     }
 
     async fn accept(
@@ -136,6 +180,7 @@ impl Intake {
             kind: &message.kind,
             expires_at: message.expiry(now),
             accepted_at: now,
+            not_before: message.not_before,
         };
         let facts = Facts {
             config: &config,
@@ -177,24 +222,19 @@ impl Intake {
         };
         let id = self.idempotency(&format!("{}\0{}", message.purpose, message.id));
         let content = self.idempotency(&canonical(&record.body));
-        let placed = |reference, expires_at| Placed {
-            reference,
-            expires_at,
-            portfolio: number.portfolio.clone(),
-        };
         match self
             .messages
             .claim_id(&id, &fresh, content.as_str(), now)
             .await?
         {
             Idempotency::Fresh => {
-                let expires_at = self.write(permitted, &fresh, message.not_before).await?;
-                Ok(placed(fresh, expires_at))
+                let stored = self.write(permitted, &fresh, message.not_before).await?;
+                Ok(placed(&stored, number))
             }
             Idempotency::Same(first) => {
                 let first = RecordRef::parse(&first).ok_or(IntakeError::Damaged)?;
-                let expires_at = self.write_again(permitted, &first).await?;
-                Ok(placed(first, expires_at))
+                let stored = self.write_again(permitted, &first).await?;
+                Ok(placed(&stored, number))
             }
             Idempotency::Other => Err(Code::DuplicateId.into()),
         }
@@ -206,33 +246,29 @@ impl Intake {
         &self,
         permitted: &Permitted<'_>,
         reference: &RecordRef,
-    ) -> Result<Timestamp, Stop> {
-        let stored = self
-            .messages
-            .load(std::slice::from_ref(reference))
-            .await?
-            .pop();
-        let Some(stored) = stored else {
+    ) -> Result<Record, IntakeError> {
+        let Some(stored) = self.stored(reference).await? else {
             let not_before = permitted.message.not_before.unwrap_or(permitted.now);
-            return Ok(self.write(permitted, reference, Some(not_before)).await?);
+            return self.write(permitted, reference, Some(not_before)).await;
         };
-        if stored.state == State::Scheduled {
-            self.schedule(
-                permitted.number,
-                reference,
-                stored.not_before.unwrap_or(permitted.now),
-            )
-            .await?;
-        }
-        Ok(stored.expires_at)
+        self.plan(permitted.number, &stored, permitted.now).await?;
+        Ok(stored)
     }
 
+    async fn stored(&self, reference: &RecordRef) -> Result<Option<Record>, IntakeError> {
+        let found = self.messages.load(std::slice::from_ref(reference)).await?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Writes the record and answers what is stored: another attempt may have written it in the meantime, in
+    /// another state. Only what is stored decides whether it goes to the due list, or it would be sent from there
+    /// and from the outbox.
     async fn write(
         &self,
         permitted: &Permitted<'_>,
         reference: &RecordRef,
         not_before: Option<Timestamp>,
-    ) -> Result<Timestamp, IntakeError> {
+    ) -> Result<Record, IntakeError> {
         let Permitted {
             message,
             person,
@@ -257,7 +293,7 @@ impl Intake {
                 &payload(message, person).to_bytes(),
             )
             .await?;
-        let stored = Record {
+        let fresh = Record {
             reference: reference.clone(),
             state: if not_before.is_some() {
                 State::Scheduled
@@ -277,22 +313,28 @@ impl Intake {
             day: now.day(),
             body,
         };
-        self.messages.put(&stored).await?;
-        if let Some(at) = not_before {
-            self.schedule(number, reference, at).await?;
-        }
-        Ok(expires_at)
+        let stored = if self.messages.put(&fresh).await? {
+            fresh
+        } else {
+            self.stored(reference).await?.ok_or(IntakeError::Damaged)?
+        };
+        self.plan(number, &stored, now).await?;
+        Ok(stored)
     }
 
-    async fn schedule(
+    /// Puts a record that is stored as scheduled on the due list, which is harmless when it is there.
+    async fn plan(
         &self,
         number: &Number,
-        reference: &RecordRef,
-        at: Timestamp,
+        stored: &Record,
+        now: Timestamp,
     ) -> Result<(), IntakeError> {
+        if stored.state != State::Scheduled {
+            return Ok(());
+        }
         let due = Due {
-            at,
-            reference: reference.clone(),
+            at: stored.not_before.unwrap_or(now),
+            reference: stored.reference.clone(),
             kind: DueKind::Scheduled,
             attempt: 0,
         };
@@ -319,18 +361,38 @@ fn granted<'a>(
 ) -> Result<&'a Number, Refusal> {
     config
         .number(&message.from)
-        .filter(|number| {
-            number.producers.is_empty()
-                || number
-                    .producers
-                    .iter()
-                    .any(|granted| granted == producer(record))
-        })
+        .filter(|number| number.may_send(producer(record)))
         .ok_or(Code::UnknownSender.into())
 }
 
-fn producer(record: &SqsRecord) -> &str {
-    record.sender_id().unwrap_or_default()
+/// The role or user that put the record on the queue.
+pub(crate) fn producer(record: &SqsRecord) -> &str {
+    principal(record.sender_id().unwrap_or_default())
+}
+
+fn placed(stored: &Record, number: &Number) -> Placed {
+    Placed {
+        reference: stored.reference.clone(),
+        purpose: stored.purpose,
+        campaign: stored.campaign.clone(),
+        expires_at: stored.expires_at,
+        portfolio: number.portfolio.clone(),
+    }
+}
+
+fn accept_as(now: Timestamp, about: About, placed: Placed) -> Answer {
+    let event = accepted(
+        now,
+        about,
+        &placed.reference,
+        placed.purpose,
+        placed.campaign.as_deref(),
+        placed.expires_at,
+    );
+    Answer {
+        events: vec![event],
+        portfolio: Some(placed.portfolio),
+    }
 }
 
 fn payload(message: &OutboundMessage, person: &Person) -> Payload {
@@ -357,22 +419,4 @@ fn template(kind: &Kind) -> Option<String> {
         Kind::Template { name, .. } => Some(name.clone()),
         Kind::FreeForm | Kind::MarkAsRead => None,
     }
-}
-
-fn refuse(
-    now: Timestamp,
-    about: About,
-    refusal: &Refusal,
-    lane: Purpose,
-    record: &SqsRecord,
-) -> Answer {
-    log(
-        Level::Info,
-        "message_refused",
-        &[
-            ("code", Field::code(refusal.code.word())),
-            ("lane", Field::code(lane.word())),
-        ],
-    );
-    Answer::event(refused(now, about, refusal, lane, &record.message_id))
 }

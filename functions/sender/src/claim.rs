@@ -47,6 +47,8 @@ pub(crate) async fn claim(
 ) -> Result<Vec<Claimed>, AwsError> {
     let now = parts.now();
     let config = parts.controls.config().await?;
+    let waiting = still_waiting(parts, waiting).await?;
+    let waiting = waiting.as_slice();
     let opened = open(parts, waiting, now).await?;
     let subjects: Vec<SubjectId> = waiting.iter().map(|w| w.record.subject.clone()).collect();
     let keys: Vec<String> = opened
@@ -72,7 +74,7 @@ pub(crate) async fn claim(
             Ok((payload, permit)) => {
                 let mut record = waiting.record.clone();
                 record.attempt = record.attempt.saturating_add(1);
-                permitted.push((record, payload, permit));
+                permitted.push((record, waiting.due.clone(), payload, permit));
             }
             Err(no) => refused.push((waiting, no)),
         }
@@ -118,16 +120,47 @@ pub(crate) async fn claim(
             now,
         )
         .await?;
+    let until = |expires_at: Timestamp| {
+        let left = Instant::now().checked_add(now.until(expires_at));
+        left.map_or(send_by, |end| end.min(send_by))
+    };
     Ok(permitted
         .into_iter()
-        .map(|(record, payload, permit)| Claimed {
+        .map(|(record, due, payload, permit)| Claimed {
+            send_by: until(record.expires_at),
             record,
             payload,
             permit,
+            due,
             block,
-            send_by,
         })
         .collect())
+}
+
+/// Leaves out what a notification or another holder has moved since it was read: what came back by a
+/// due entry was read some time ago.
+async fn still_waiting(parts: &Parts, waiting: &[Waiting]) -> Result<Vec<Waiting>, AwsError> {
+    let came_back = |w: &&Waiting| w.due.is_some() || w.record.attempt > 0;
+    let references: Vec<_> = waiting
+        .iter()
+        .filter(came_back)
+        .map(|w| w.record.reference.clone())
+        .collect();
+    let stands: HashMap<_, _> = parts
+        .messages
+        .load(&references)
+        .await?
+        .into_iter()
+        .map(|r| (r.reference.clone(), r.state))
+        .collect();
+    let waits = |w: &&Waiting| {
+        !came_back(w)
+            || matches!(
+                stands.get(&w.record.reference),
+                Some(State::Queued | State::Scheduled)
+            )
+    };
+    Ok(waiting.iter().filter(waits).cloned().collect())
 }
 
 fn judge(
@@ -155,6 +188,7 @@ fn judge(
         kind: &kind,
         expires_at: record.expires_at,
         accepted_at: record.accepted_at,
+        not_before: record.not_before,
     };
     let facts = Facts {
         config,

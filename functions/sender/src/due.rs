@@ -5,8 +5,8 @@
 
 use headgate_aws::AwsError;
 use headgate_aws::messages::{Record, Settlement};
-use headgate_aws::pacing::{Claim, Due, DueKind};
-use headgate_domain::record::{State, may_resend};
+use headgate_aws::pacing::{Due, DueKind};
+use headgate_domain::record::{State, ambiguity_timer_ms, may_resend};
 
 use crate::Parts;
 use crate::settle;
@@ -47,12 +47,12 @@ pub(crate) async fn ripen(parts: &Parts, portfolio: &str, due: &Due) -> Result<R
                     return Ok(Ripe::Send(Box::new(record)));
                 }
             } else {
-                let settlement = Settlement {
-                    reason: Some("outcome_unknown"),
-                    ..Settlement::default()
-                };
-                settle::record(parts, &due.reference, State::Unknown, &settlement).await?;
+                settle::record(parts, &due.reference, State::Unknown, &unknown()).await?;
             }
+        }
+        // Whoever wrote it down may not have lived to say so.
+        DueKind::Ambiguous if record.state == State::Unknown => {
+            settle::tell(parts, &record, &unknown()).await?;
         }
         DueKind::Retry | DueKind::Scheduled | DueKind::Ambiguous => {}
     }
@@ -60,36 +60,56 @@ pub(crate) async fn ripen(parts: &Parts, portfolio: &str, due: &Due) -> Result<R
     Ok(Ripe::Done)
 }
 
-/// Turns what an earlier holder claimed and did not settle into *ambiguous*, never into *queued*.
+fn unknown() -> Settlement {
+    Settlement {
+        reason: Some("outcome_unknown"),
+        ..Settlement::default()
+    }
+}
+
+/// Turns what an earlier holder claimed and did not settle into *ambiguous*, never into *queued*, and
+/// tells about what it settled without living to say so.
 pub(crate) async fn recover(
     parts: &Parts,
     portfolio: &str,
     number: &str,
     epoch: u64,
 ) -> Result<(), AwsError> {
-    for Claim {
-        epoch: of,
-        block,
-        references,
-    } in parts.pacing.claims(number).await?
-    {
-        if of >= epoch {
+    for claim in parts.pacing.claims(number).await? {
+        if claim.epoch >= epoch {
             continue;
         }
-        for (reference, attempt) in references {
+        let at = parts.now();
+        for (reference, attempt) in claim.references {
             let stands = parts
                 .messages
                 .load(std::slice::from_ref(&reference))
                 .await?
                 .pop();
-            let open = stands.is_some_and(|r| {
-                matches!(r.state, State::Queued | State::Scheduled) && r.attempt < attempt
-            });
-            if open {
-                settle::ambiguous(parts, portfolio, &reference, attempt, "holder_lost").await?;
+            let Some(record) = stands else { continue };
+            match record.state {
+                State::Queued | State::Scheduled if record.attempt < attempt => {
+                    let at = at.plus_millis(ambiguity_timer_ms(reference.lane));
+                    settle::ambiguous(parts, portfolio, &reference, attempt, "holder_lost", at)
+                        .await?;
+                }
+                State::Failed | State::Held | State::Unknown | State::Cancelled => {
+                    settle::tell(parts, &record, &Settlement::default()).await?;
+                }
+                State::Queued
+                | State::Scheduled
+                | State::Ambiguous
+                | State::Accepted
+                | State::Sent
+                | State::Delivered
+                | State::Read
+                | State::Played => {}
             }
         }
-        parts.pacing.drop_claim(number, of, block).await?;
+        parts
+            .pacing
+            .drop_claim(number, claim.epoch, claim.block)
+            .await?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use headgate_aws::pacing::Due;
 use headgate_domain::lane::Purpose;
 use headgate_domain::outbound::Payload;
 use headgate_domain::policy::SendPermit;
-use headgate_domain::record::ulid_floor;
+use headgate_domain::record::{State, ulid_floor};
 use headgate_domain::time::{SECOND, Timestamp};
 
 /// How far the clocks of writers may lie behind ours before a message waits for the next holder.
@@ -23,7 +23,7 @@ const REMEMBER_MS: i64 = 2 * LATE_MS;
 #[derive(Clone)]
 pub(crate) struct Waiting {
     pub(crate) record: Record,
-    /// The entry that brought it back, to be removed once a claim covers the record.
+    /// The entry that brought it back; it stays until the outcome is written down.
     pub(crate) due: Option<Due>,
 }
 
@@ -32,8 +32,31 @@ pub(crate) struct Claimed {
     pub(crate) record: Record,
     pub(crate) payload: Payload,
     pub(crate) permit: SendPermit,
+    /// The entry that brought it back; removed when the outcome is written down.
+    pub(crate) due: Option<Due>,
     pub(crate) block: u64,
     pub(crate) send_by: Instant,
+}
+
+impl Claimed {
+    /// Back to waiting: the attempt was not made.
+    pub(crate) fn unsent(self) -> Waiting {
+        let mut record = self.record;
+        record.attempt = record.attempt.saturating_sub(1);
+        Waiting {
+            record,
+            due: self.due,
+        }
+    }
+}
+
+/// What a page brought that had not been seen before.
+#[derive(Default)]
+pub(crate) struct Fresh {
+    /// To be sent.
+    pub(crate) queued: Vec<Record>,
+    /// Cancelled, perhaps by a holder that did not live to say so.
+    pub(crate) cancelled: Vec<Record>,
 }
 
 /// The state of one lane's shard.
@@ -116,21 +139,35 @@ impl Lane {
         }
     }
 
-    /// Takes in a page; returns whether it held anything that had not been seen.
-    pub(crate) fn take_in(&mut self, page: Vec<Record>) -> bool {
-        let mut fresh = false;
+    /// Takes in a page that was read up to a place; returns what had not been seen before.
+    pub(crate) fn take_in(&mut self, page: Vec<Record>, reached: Option<String>) -> Fresh {
+        let mut fresh = Fresh::default();
         for record in page {
             let ulid = record.reference.ulid.clone();
             if !self.seen.insert(ulid.clone()) {
                 continue;
             }
-            if ulid > self.front {
-                self.front = ulid;
+            self.front = self.front.clone().max(ulid);
+            match record.state {
+                // What was tried before has a due entry, which brings it back.
+                State::Queued if record.attempt == 0 => fresh.queued.push(record),
+                State::Cancelled => fresh.cancelled.push(record),
+                State::Queued
+                | State::Scheduled
+                | State::Accepted
+                | State::Held
+                | State::Ambiguous
+                | State::Sent
+                | State::Delivered
+                | State::Read
+                | State::Played
+                | State::Failed
+                | State::Unknown => {}
             }
-            if record.state == headgate_domain::record::State::Queued && record.attempt == 0 {
-                self.waiting.push_back(Waiting { record, due: None });
-                fresh = true;
-            }
+        }
+        // A row that cannot be read must not stop the lane.
+        if let Some(reached) = reached {
+            self.front = self.front.clone().max(reached);
         }
         fresh
     }
@@ -142,29 +179,25 @@ impl Lane {
             .retain(|ulid| *ulid >= floor || *ulid > self.stored);
     }
 
-    /// How far the stored cursor may move: behind everything that still waits, and behind now − 10 s.
-    pub(crate) fn checkpoint(&mut self, now: Timestamp) -> Option<String> {
+    /// How far the stored cursor may move: behind everything in hand that nothing else would bring
+    /// back, and behind now − 10 s.
+    pub(crate) fn checkpoint<'a>(
+        &mut self,
+        now: Timestamp,
+        in_hand: impl Iterator<Item = &'a str>,
+    ) -> Option<String> {
         let mut safe = ulid_floor(now.plus_millis(-LATE_MS)).min(self.front.clone());
-        for waiting in self.waiting.iter().filter(|w| w.due.is_none()) {
-            let mut before = waiting.record.reference.ulid.clone();
+        for ulid in in_hand {
             // One character less sorts right before the record itself.
-            before.pop();
-            safe = safe.min(before);
+            let before = ulid.get(..ulid.len().saturating_sub(1)).unwrap_or_default();
+            if before < safe.as_str() {
+                before.clone_into(&mut safe);
+            }
         }
         (safe > self.stored).then(|| {
             self.stored.clone_from(&safe);
             safe
         })
-    }
-
-    /// Whether the stored cursor has passed a record, so that only a due entry would bring it back.
-    pub(crate) fn has_passed(&self, ulid: &str) -> bool {
-        ulid <= self.stored.as_str()
-    }
-
-    /// Puts a record at the head of its lane: it is known not to have been accepted.
-    pub(crate) fn put_back(&mut self, record: Record, due: Option<Due>) {
-        self.waiting.push_front(Waiting { record, due });
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -214,39 +247,62 @@ mod tests {
     fn a_message_that_lands_behind_the_front_is_found_by_looking_back() {
         let t = Instant::now();
         let mut lane = Lane::new(Purpose::Utility, None, t);
-        assert!(lane.take_in(vec![record(NOW, 1)]));
+        assert_eq!(lane.take_in(vec![record(NOW, 1)], None).queued.len(), 1);
         let from = lane.read_from(NOW, t, true);
         let straggler = record(NOW.plus_millis(-9_000), 1);
         assert!(from < straggler.reference.ulid);
-        assert!(
-            lane.take_in(vec![straggler.clone(), record(NOW, 1)]),
-            "the late one is fresh"
+        let fresh = lane.take_in(vec![straggler.clone(), record(NOW, 1)], None);
+        assert_eq!(fresh.queued.len(), 1, "the late one is fresh");
+        let again = lane.take_in(vec![straggler], None);
+        assert!(again.queued.is_empty(), "and is taken once");
+    }
+
+    #[test]
+    fn the_cursor_never_passes_what_is_in_hand_nor_the_last_ten_seconds() {
+        let mut lane = Lane::new(Purpose::Utility, None, Instant::now());
+        let old = record(NOW.plus_millis(-60_000), 1).reference.ulid;
+        let young = record(NOW.plus_millis(-1_000), 1).reference.ulid;
+        lane.take_in(
+            vec![
+                record(NOW.plus_millis(-60_000), 1),
+                record(NOW.plus_millis(-1_000), 1),
+            ],
+            None,
         );
-        assert!(!lane.take_in(vec![straggler]), "and is taken once");
-        assert_eq!(lane.waiting.len(), 2);
+        let in_hand = [old.as_str(), young.as_str()];
+        let stored = lane.checkpoint(NOW, in_hand.into_iter()).unwrap();
+        assert!(stored < old);
+        let stored = lane.checkpoint(NOW, [young.as_str()].into_iter()).unwrap();
+        assert!(stored >= old && stored < young);
+        assert_eq!(
+            lane.checkpoint(NOW, std::iter::empty()),
+            None,
+            "it does not move twice"
+        );
     }
 
     #[test]
-    fn the_cursor_never_passes_what_waits_nor_the_last_ten_seconds() {
-        let t = Instant::now();
-        let mut lane = Lane::new(Purpose::Utility, None, t);
-        let old = record(NOW.plus_millis(-60_000), 1);
-        let young = record(NOW.plus_millis(-1_000), 1);
-        lane.take_in(vec![old.clone(), young.clone()]);
-        let stored = lane.checkpoint(NOW).unwrap();
-        assert!(stored < old.reference.ulid);
-        lane.waiting.clear();
-        let stored = lane.checkpoint(NOW).unwrap();
-        assert!(stored >= old.reference.ulid && stored < young.reference.ulid);
-        assert!(lane.has_passed(&old.reference.ulid) && !lane.has_passed(&young.reference.ulid));
-        assert_eq!(lane.checkpoint(NOW), None, "it does not move twice");
-    }
-
-    #[test]
-    fn what_was_already_tried_is_left_to_its_due_entry() {
+    fn what_was_already_tried_is_left_to_its_due_entry_and_a_bad_row_is_passed() {
         let mut lane = Lane::new(Purpose::Utility, None, Instant::now());
         let mut tried = record(NOW, 1);
         tried.attempt = 1;
-        assert!(!lane.take_in(vec![tried]));
+        assert!(
+            lane.take_in(vec![tried], Some("7ZZ".into()))
+                .queued
+                .is_empty()
+        );
+        assert_eq!(lane.front(), "7ZZ");
+    }
+
+    #[test]
+    fn a_cancelled_record_is_told_about_once() {
+        let mut lane = Lane::new(Purpose::Utility, None, Instant::now());
+        let mut cancelled = record(NOW, 1);
+        cancelled.state = State::Cancelled;
+        assert_eq!(
+            lane.take_in(vec![cancelled.clone()], None).cancelled.len(),
+            1
+        );
+        assert!(lane.take_in(vec![cancelled], None).cancelled.is_empty());
     }
 }

@@ -11,8 +11,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use headgate_aws::AwsError;
 use headgate_aws::messages::Record;
 use headgate_aws::pacing::Due;
@@ -20,7 +20,6 @@ use headgate_domain::config::Number;
 use headgate_domain::lane::{PURPOSES, Purpose};
 use headgate_domain::pacing::Pace;
 use headgate_domain::record::RecordRef;
-use headgate_domain::time::Timestamp;
 use headgate_graph::Outcome;
 use headgate_lambda::log::{Field, Level, log};
 
@@ -52,7 +51,7 @@ const LOOK_BACK_PAGES: u32 = 50;
 enum Done {
     Page {
         lane: usize,
-        page: Result<Vec<Record>, AwsError>,
+        page: Result<Pages, AwsError>,
     },
     Claimed {
         lane: usize,
@@ -61,21 +60,24 @@ enum Done {
         claimed: Result<Vec<Claimed>, AwsError>,
     },
     Sent {
-        record: Box<Record>,
+        sent: Box<Waiting>,
         block: u64,
         outcome: Outcome,
     },
     Settled {
-        record: Box<Record>,
+        reference: RecordRef,
         block: u64,
         result: Result<(), AwsError>,
     },
     Ripened(Result<Vec<(Due, Ripe)>, AwsError>),
-    DueDropped {
-        due: Due,
-        result: Result<(), AwsError>,
-    },
     Tidied(Result<(), AwsError>),
+}
+
+/// What was read of a lane, and how far.
+struct Pages {
+    records: Vec<Record>,
+    reached: Option<String>,
+    more: bool,
 }
 
 type Work<'a> = Pin<Box<dyn Future<Output = Done> + Send + 'a>>;
@@ -91,8 +93,9 @@ pub(crate) struct NumberPacer<'a> {
     work: FuturesUnordered<Work<'a>>,
     /// How many records of a block are not settled yet.
     blocks: HashMap<u64, Vec<(RecordRef, u32)>>,
-    /// Entries whose record waits here; kept until they are gone from the table, so that none is taken twice.
-    due_taken: HashSet<(Timestamp, RecordRef)>,
+    /// Everything in hand, from the moment it was read until its outcome is written down, and whether a
+    /// due entry would bring it back. What is in hand is never taken a second time.
+    live: HashMap<RecordRef, bool>,
     /// No slot comes any more: what Meta did not accept goes to a due entry, not back into memory.
     draining: bool,
     ripening: bool,
@@ -125,7 +128,7 @@ impl<'a> NumberPacer<'a> {
             lanes,
             work: FuturesUnordered::new(),
             blocks: HashMap::new(),
-            due_taken: HashSet::new(),
+            live: HashMap::new(),
             draining: false,
             ripening: false,
             in_flight: 0,
@@ -246,23 +249,37 @@ impl<'a> NumberPacer<'a> {
             self.term.portfolio.clone(),
             self.number.id.clone(),
         );
-        let taken = self.due_taken.clone();
+        let in_hand: HashSet<RecordRef> = self.live.keys().cloned().collect();
         self.work.push(Box::pin(async move {
-            let due = match parts.pacing.due(&portfolio, parts.now(), PAGE).await {
-                Ok(due) => due,
-                Err(error) => return Done::Ripened(Err(error)),
-            };
             let mut ripened = Vec::new();
-            for due in due.into_iter().filter(|d| {
-                d.reference.number == number && !taken.contains(&(d.at, d.reference.clone()))
-            }) {
-                match ripen(parts, &portfolio, &due).await {
-                    Ok(ripe) => ripened.push((due, ripe)),
-                    Err(error) => log(
-                        Level::Warn,
-                        "due_entry_not_read",
-                        &[("error", Field::safe(&error))],
-                    ),
+            let mut last: Option<Due> = None;
+            // Entries of other numbers and of what is in hand must not hide the ones behind them.
+            while ripened.len() < BLOCK {
+                let page = match parts
+                    .pacing
+                    .due(&portfolio, parts.now(), last.as_ref(), PAGE)
+                    .await
+                {
+                    Ok(page) => page,
+                    Err(error) => return Done::Ripened(Err(error)),
+                };
+                last = page.last().cloned();
+                let full = page.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
+                for due in page {
+                    if due.reference.number != number || in_hand.contains(&due.reference) {
+                        continue;
+                    }
+                    match ripen(parts, &portfolio, &due).await {
+                        Ok(ripe) => ripened.push((due, ripe)),
+                        Err(error) => log(
+                            Level::Warn,
+                            "due_entry_not_read",
+                            &[("error", Field::safe(&error))],
+                        ),
+                    }
+                }
+                if !full {
+                    break;
                 }
             }
             Done::Ripened(Ok(ripened))
@@ -270,17 +287,28 @@ impl<'a> NumberPacer<'a> {
     }
 
     fn start_checkpoint(&mut self) {
-        let now = self.parts.now();
-        for lane in &mut self.lanes {
-            lane.forget_old(now);
-            let Some(cursor) = lane.checkpoint(now) else {
-                continue;
-            };
-            let (parts, number, purpose) = (self.parts, self.number.id.clone(), lane.purpose);
+        for (purpose, cursor) in self.checkpoints() {
+            let (parts, number) = (self.parts, self.number.id.clone());
             self.work.push(Box::pin(async move {
                 Done::Tidied(parts.pacing.put_cursor(&number, purpose, 0, &cursor).await)
             }));
         }
+    }
+
+    /// The cursors that may move, with where to.
+    fn checkpoints(&mut self) -> Vec<(Purpose, String)> {
+        let now = self.parts.now();
+        let live = &self.live;
+        let moved = self.lanes.iter_mut().filter_map(|lane| {
+            lane.forget_old(now);
+            let purpose = lane.purpose;
+            let in_hand = live
+                .iter()
+                .filter(|(r, has_due)| r.lane == purpose && !**has_due);
+            let cursor = lane.checkpoint(now, in_hand.map(|(r, _)| r.ulid.as_str()))?;
+            Some((purpose, cursor))
+        });
+        moved.collect()
     }
 
     /// Uses every slot that is open now; late ones are caught up as far as the ring allows.
@@ -318,9 +346,7 @@ impl<'a> NumberPacer<'a> {
                     next = Some(claimed);
                 } else {
                     late.push((claimed.block, claimed.record.reference.clone()));
-                    let mut record = claimed.record;
-                    record.attempt = record.attempt.saturating_sub(1);
-                    lane.waiting.push_front(Waiting { record, due: None });
+                    lane.waiting.push_front(claimed.unsent());
                 }
             }
         }
@@ -335,22 +361,28 @@ impl<'a> NumberPacer<'a> {
         self.last_activity = Instant::now();
         let parts = self.parts;
         let number = self.number.id.clone();
-        self.work.push(Box::pin(async move {
+        let mut sending: Work<'a> = Box::pin(async move {
             let Claimed {
                 record,
                 payload,
                 permit,
+                due,
                 block,
                 ..
             } = claimed;
             let body = payload.graph_body(&record.reference.opaque(record.attempt));
             let outcome = parts.graph.send(permit, &number, &body).await;
             Done::Sent {
-                record: Box::new(record),
+                sent: Box::new(Waiting { record, due }),
                 block,
                 outcome,
             }
-        }));
+        });
+        // Handed to the connection in this very slot, before anything else gets the processor.
+        match (&mut sending).now_or_never() {
+            Some(done) => self.take_in(done),
+            None => self.work.push(sending),
+        }
     }
 }
 
@@ -361,22 +393,26 @@ async fn read_pages(
     purpose: Purpose,
     mut from: String,
     front: &str,
-) -> Result<Vec<Record>, AwsError> {
-    let mut read = Vec::new();
+) -> Result<Pages, AwsError> {
+    let mut records = Vec::new();
     for _ in 0..LOOK_BACK_PAGES {
-        let page = parts
-            .messages
-            .after(number, purpose, 0, &from, PAGE)
-            .await?;
-        let Some(last) = page.last().map(|r| r.reference.ulid.clone()) else {
-            break;
-        };
-        let full = page.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
-        read.extend(page);
-        if !full || last.as_str() >= front {
-            break;
+        let page = parts.messages.page(number, purpose, 0, &from, PAGE).await?;
+        records.extend(page.records);
+        match page.next {
+            Some(next) if next.as_str() < front => from = next,
+            reached => {
+                let more = reached.is_some();
+                return Ok(Pages {
+                    records,
+                    reached,
+                    more,
+                });
+            }
         }
-        from = last;
     }
-    Ok(read)
+    Ok(Pages {
+        records,
+        reached: None,
+        more: true,
+    })
 }

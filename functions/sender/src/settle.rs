@@ -2,20 +2,18 @@
 
 use headgate_aws::AwsError;
 use headgate_aws::keyring::KeyringError;
-use headgate_aws::messages::{Record, Settlement, body_place_key};
+use headgate_aws::messages::{Record, Settled, Settlement, body_place_key};
 use headgate_aws::pacing::{Due, DueKind};
 use headgate_aws::subjects::message_pseudonym;
 use headgate_domain::event::{Event, message_event};
 use headgate_domain::identity::Wamid;
 use headgate_domain::outbound::Payload;
-use headgate_domain::record::{RecordRef, State, ambiguity_timer_ms};
+use headgate_domain::record::{RecordRef, State};
 use headgate_domain::sealing::Place;
-use headgate_domain::time::SECOND;
+use headgate_domain::time::Timestamp;
 
 use crate::Parts;
-
-/// Meta asks for at least this between messages to one person (131056).
-const PAIR_REST_MS: i64 = 6 * SECOND;
+use crate::lane::Waiting;
 
 /// What became of a send, as it is to be written down.
 pub(crate) enum Verdict {
@@ -26,32 +24,28 @@ pub(crate) enum Verdict {
     /// Meta said no.
     Failed { code: u32 },
     /// Nobody knows.
-    Ambiguous { why: &'static str },
-    /// Too soon for this person: the person waits, the lane does not.
-    Park,
+    Ambiguous { why: &'static str, at: Timestamp },
+    /// Known not to be accepted, and to be tried again at a time.
+    Park { at: Timestamp },
 }
 
-/// Writes a verdict down; doing so twice is harmless.
+/// Writes a verdict down, and then removes the entry that brought the record back; doing so twice is harmless.
 pub(crate) async fn write(
     parts: &Parts,
     portfolio: &str,
-    sent: &Record,
+    sent: &Waiting,
     verdict: &Verdict,
 ) -> Result<(), AwsError> {
+    let Waiting { record: sent, due } = sent;
     let attempt = Some(sent.attempt);
     match verdict {
         Verdict::Accepted { wamid, held } => accepted(parts, sent, wamid, *held).await,
         Verdict::Done => {
-            record(
-                parts,
-                &sent.reference,
-                State::Accepted,
-                &Settlement {
-                    attempt,
-                    ..Settlement::default()
-                },
-            )
-            .await
+            let settlement = Settlement {
+                attempt,
+                ..Settlement::default()
+            };
+            record(parts, &sent.reference, State::Accepted, &settlement).await
         }
         Verdict::Failed { code } => {
             let settlement = Settlement {
@@ -62,68 +56,66 @@ pub(crate) async fn write(
             };
             record(parts, &sent.reference, State::Failed, &settlement).await
         }
-        Verdict::Ambiguous { why } => {
-            ambiguous(parts, portfolio, &sent.reference, sent.attempt, why).await
+        Verdict::Ambiguous { why, at } => {
+            ambiguous(parts, portfolio, &sent.reference, sent.attempt, why, *at).await
         }
-        Verdict::Park => {
-            let at = parts.now().plus_millis(PAIR_REST_MS);
-            parts
-                .pacing
-                .put_due(
-                    portfolio,
-                    &Due {
-                        at,
-                        reference: sent.reference.clone(),
-                        kind: DueKind::Retry,
-                        attempt: sent.attempt,
-                    },
-                )
-                .await?;
-            leave_to_due(parts, &sent.reference, sent.attempt).await
+        Verdict::Park { at } => {
+            let kind = DueKind::Retry;
+            let again = Due {
+                at: *at,
+                reference: sent.reference.clone(),
+                kind,
+                attempt: sent.attempt,
+            };
+            parts.pacing.put_due(portfolio, &again).await?;
+            parts.messages.park(&sent.reference, sent.attempt).await
         }
+    }?;
+    match due {
+        Some(due) => parts.pacing.drop_due(portfolio, due).await,
+        None => Ok(()),
     }
 }
 
-/// Notes the attempt in the record, so that readers of the outbox leave it to its due entry.
-pub(crate) async fn leave_to_due(
-    parts: &Parts,
-    reference: &RecordRef,
-    attempt: u32,
-) -> Result<(), AwsError> {
-    parts
-        .messages
-        .requeue(reference, State::Queued, attempt)
-        .await
-        .map(|_record| ())
-}
-
-/// Moves a record and publishes the event that belongs to its new state; nothing when it stands higher already.
+/// Moves a record and tells the app. A record that stands there already is told about again: whoever
+/// moved it may not have lived to say so, and the event's id is the same.
 pub(crate) async fn record(
     parts: &Parts,
     reference: &RecordRef,
     state: State,
     settlement: &Settlement,
 ) -> Result<(), AwsError> {
-    let now = parts.now();
-    let Some(moved) = parts
+    let settled = parts
         .messages
-        .settle(reference, state, settlement, now)
-        .await?
-    else {
+        .settle_or_see(reference, state, settlement, parts.now())
+        .await?;
+    match settled {
+        Settled::Moved(record) => tell(parts, &record, settlement).await,
+        Settled::Stood(record) if record.state == state => tell(parts, &record, settlement).await,
+        // A notification was faster; the wamid is still worth keeping.
+        Settled::Stood(_) => parts.messages.put_wamid(reference, settlement).await,
+        Settled::Absent => Ok(()),
+    }
+}
+
+/// Publishes the event that belongs to a record's state, if apps see that state.
+pub(crate) async fn tell(
+    parts: &Parts,
+    record: &Record,
+    settlement: &Settlement,
+) -> Result<(), AwsError> {
+    let Some(kind) = message_event(record.state) else {
         return Ok(());
     };
-    let Some(kind) = message_event(state) else {
-        return Ok(());
-    };
-    let mut event = Event::of_message(kind, now, reference)
-        .with_subject(Some(&moved.subject))
-        .with("purpose", moved.purpose.word());
-    if let Some(payload) = payload_of(parts, &moved).await {
+    let mut event = Event::of_message(kind, parts.now(), &record.reference)
+        .with_subject(Some(&record.subject))
+        .with("purpose", record.purpose.word());
+    if let Some(payload) = payload_of(parts, record).await {
         event = event
             .with_id(Some(payload.id))
             .with_reference(payload.reference);
     }
-    if let Some(campaign) = &moved.campaign {
+    if let Some(campaign) = &record.campaign {
         event = event.with("campaign", campaign.as_str());
     }
     if let Some(code) = settlement.code {
@@ -182,15 +174,15 @@ async fn accepted(
     .await
 }
 
-/// Records that nobody knows what became of a send; its timer starts now (I6).
+/// Records that nobody knows what became of a send; its timer runs out at a time (I6).
 pub(crate) async fn ambiguous(
     parts: &Parts,
     portfolio: &str,
     reference: &RecordRef,
     attempt: u32,
     reason: &'static str,
+    at: Timestamp,
 ) -> Result<(), AwsError> {
-    let at = parts.now().plus_millis(ambiguity_timer_ms(reference.lane));
     // The timer first: a record that is ambiguous without one would stay so.
     parts
         .pacing

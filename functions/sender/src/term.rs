@@ -26,6 +26,10 @@ const STAND_BY: Duration = Duration::from_secs(12);
 const WAKE_SUCCESSOR_BEFORE: Duration = Duration::from_secs(5);
 /// SQS delays at most this long; the minute schedule covers the rest.
 const LONGEST_DELAY_S: i64 = 900;
+/// Connections to the Graph API that are open before the first slot (sending.md: 1 to 4).
+const CONNECTIONS: usize = 4;
+/// A term's clock does not start at zero: the pace needs a last second to count as used.
+const CLOCK_STARTS_AT: Duration = Duration::from_secs(10);
 
 /// What the loops of one term share.
 pub(crate) struct Term {
@@ -51,14 +55,16 @@ impl Term {
 
     /// Nanoseconds on this holder's clock.
     pub(crate) fn ns(&self, at: Instant) -> u64 {
-        u64::try_from(at.saturating_duration_since(self.base).as_nanos()).unwrap_or(u64::MAX)
+        let since = at
+            .saturating_duration_since(self.base)
+            .saturating_add(CLOCK_STARTS_AT);
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// The instant of a pacing time.
     pub(crate) fn instant(&self, ns: u64) -> Instant {
-        self.base
-            .checked_add(Duration::from_nanos(ns))
-            .unwrap_or(self.ends)
+        let since = Duration::from_nanos(ns).saturating_sub(CLOCK_STARTS_AT);
+        self.base.checked_add(since).unwrap_or(self.ends)
     }
 
     /// The number of the next claim.
@@ -253,6 +259,7 @@ async fn renew(parts: &Parts, term: &Term) {
 }
 
 async fn send(parts: &Arc<Parts>, term: &Term, numbers: Vec<Number>) -> Result<(), SenderError> {
+    parts.graph.warm(CONNECTIONS).await;
     let mut pacers = Vec::with_capacity(numbers.len());
     for (index, number) in numbers.into_iter().enumerate() {
         pacers.push(NumberPacer::new(parts, term, index, number).await?);

@@ -64,7 +64,8 @@ pub struct DemoArgs {
 }
 
 const DEMO_HELP: &str = "How it is judged, on the simulator's own record of arrivals:\n  \
-worst_window        the most arrivals, people's messages included, in any sliding second\n  \
+worst_window        the most sends that arrived in any sliding second, refused ones included;\n                      \
+worst_window_with_inbound counts what people wrote, too, as Meta does\n  \
 utilisation         accepted arrivals / (rate x seconds from the first to the last arrival),\n                      \
 all messages being accepted before the first is sent, so that there is always a backlog\n  \
 sent_after_opt_out  marketing arrivals for a person later than 5 s after the webhook answered\n                      \

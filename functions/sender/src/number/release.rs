@@ -7,12 +7,10 @@ use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use headgate_aws::AwsError;
-use headgate_aws::pacing::{Claim, Due, DueKind};
-use headgate_domain::record::{RecordRef, State};
+use headgate_aws::pacing::Claim;
+use headgate_domain::record::RecordRef;
 
 use super::{NumberPacer, PAGE};
-use crate::lane::Waiting;
-use crate::settle;
 
 impl NumberPacer<'_> {
     /// Lets everything that is under way finish and records it; starts nothing new on the wire.
@@ -26,26 +24,29 @@ impl NumberPacer<'_> {
     /// Reads every lane once more, behind the front too; returns whether anything came up.
     pub(crate) async fn look_once_more(&mut self) -> Result<bool, AwsError> {
         let mut found = self.in_flight > 0 || self.lanes.iter().any(|l| !l.is_empty());
-        for lane in &mut self.lanes {
+        for index in 0..self.lanes.len() {
+            let Some(lane) = self.lanes.get_mut(index) else {
+                break;
+            };
+            let purpose = lane.purpose;
             let mut from = lane.read_from(self.parts.now(), Instant::now(), true);
             loop {
                 let page = self
                     .parts
                     .messages
-                    .after(&self.number.id, lane.purpose, 0, &from, PAGE)
+                    .page(&self.number.id, purpose, 0, &from, PAGE)
                     .await?;
-                let full = page.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
-                from = page.last().map_or(from, |r| r.reference.ulid.clone());
-                found |= lane.take_in(page);
-                if !full {
-                    break;
+                found |= self.take_records(index, page.records, page.next.clone());
+                match page.next {
+                    Some(next) => from = next,
+                    None => break,
                 }
             }
         }
         let due = self
             .parts
             .pacing
-            .due(&self.term.portfolio, self.parts.now(), 1)
+            .due(&self.term.portfolio, self.parts.now(), None, PAGE)
             .await?;
         self.last_activity = Instant::now();
         Ok(found || due.iter().any(|d| d.reference.number == self.number.id))
@@ -65,33 +66,12 @@ impl NumberPacer<'_> {
         let mut unsent: Vec<(RecordRef, u32)> = Vec::new();
         let mut waits = false;
         for lane in &mut self.lanes {
-            for claimed in lane.claimed.drain(..) {
+            for claimed in lane.claimed.drain(..).rev() {
                 unsent.push((claimed.record.reference.clone(), claimed.record.attempt));
-                let mut record = claimed.record;
-                record.attempt = record.attempt.saturating_sub(1);
-                lane.waiting.push_front(Waiting { record, due: None });
+                lane.waiting.push_front(claimed.unsent());
             }
-            for waiting in lane.waiting.iter().filter(|w| w.due.is_none()) {
-                waits = true;
-                let reference = &waiting.record.reference;
-                // What the cursor has passed, what was tried or what was scheduled, no reader would find again.
-                let readable = waiting.record.state == State::Queued && waiting.record.attempt == 0;
-                if lane.has_passed(&reference.ulid) || !readable {
-                    let due = Due {
-                        at: now,
-                        reference: reference.clone(),
-                        kind: DueKind::Retry,
-                        attempt: waiting.record.attempt,
-                    };
-                    self.parts
-                        .pacing
-                        .put_due(&self.term.portfolio, &due)
-                        .await?;
-                    if due.attempt > 0 {
-                        settle::leave_to_due(self.parts, reference, due.attempt).await?;
-                    }
-                }
-            }
+            // Nothing has to be written for these: no cursor has passed them, or a due entry brings them back.
+            waits |= !lane.waiting.is_empty();
         }
         let blocks: Vec<u64> = self.blocks.keys().copied().collect();
         for block in blocks {
@@ -117,20 +97,13 @@ impl NumberPacer<'_> {
                     .await?;
             }
         }
-        self.store_cursors().await?;
-        Ok(waits)
-    }
-
-    async fn store_cursors(&mut self) -> Result<(), AwsError> {
-        let now = self.parts.now();
-        for lane in &mut self.lanes {
-            if let Some(cursor) = lane.checkpoint(now) {
-                self.parts
-                    .pacing
-                    .put_cursor(&self.number.id, lane.purpose, 0, &cursor)
-                    .await?;
-            }
+        for (purpose, cursor) in self.checkpoints() {
+            let stored = self
+                .parts
+                .pacing
+                .put_cursor(&self.number.id, purpose, 0, &cursor);
+            stored.await?;
         }
-        Ok(())
+        Ok(waits)
     }
 }

@@ -277,10 +277,7 @@ async fn refused_credentials_fail_nothing_and_consume_nothing() {
         assert_eq!(world.record(reference).await.state, State::Queued);
     }
     assert_eq!(world.events("message.failed").await, 0);
-    world.simulator.faults(Faults {
-        fault: Fault::Throughput,
-        next: 0,
-    });
+    assert!(world.simulator.arrivals().len() < 50, "the number rests");
 }
 
 #[tokio::test]
@@ -312,4 +309,72 @@ async fn a_scheduled_message_waits_for_its_time() {
     tokio::time::sleep(world.now().until(at)).await;
     world.wake().await;
     assert_each_once(&world.simulator.arrivals(), 1);
+}
+
+#[tokio::test]
+async fn a_record_that_is_readable_and_due_at_once_is_sent_once() {
+    let world = World::start().await;
+    let references = world.queue("utility", 0..3).await;
+    for (reference, kind) in
+        references
+            .iter()
+            .zip([DueKind::Scheduled, DueKind::Retry, DueKind::Retry])
+    {
+        for earlier in [1, 2] {
+            let at = world.now().plus_millis(-earlier);
+            let due = Due {
+                at,
+                reference: reference.clone(),
+                kind,
+                attempt: 0,
+            };
+            world.pacing.put_due(PORTFOLIO, &due).await.unwrap();
+        }
+    }
+    world.wake().await;
+    world.wake().await;
+    assert_each_once(&world.simulator.arrivals(), 3);
+    assert_eq!(world.pacing.next_due(PORTFOLIO).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_cancellation_whose_holder_died_before_telling_is_told() {
+    let world = World::start().await;
+    let reference = world.queue("marketing", 0..1).await.pop().unwrap();
+    let settlement = Settlement {
+        reason: Some("suppressed"),
+        ..Settlement::default()
+    };
+    world
+        .messages
+        .settle(&reference, State::Cancelled, &settlement, world.now())
+        .await
+        .unwrap()
+        .unwrap();
+    world.wake().await;
+    assert!(world.simulator.arrivals().is_empty());
+    assert_eq!(world.events("message.cancelled").await, 1);
+}
+
+#[tokio::test]
+async fn what_was_handed_back_is_found_by_the_next_holder() {
+    let world = World::start().await;
+    world.queue("utility", 0..30).await;
+    world.simulator.faults(Faults {
+        fault: Fault::Code {
+            code: 190,
+            http: Some(401),
+        },
+        next: 1,
+    });
+    // A term of half a second ends while most of it waits, one of them refused for its credentials.
+    world
+        .sender
+        .handle(wake(), Duration::from_millis(15_500))
+        .await
+        .unwrap();
+    assert!(taken(&world.simulator.arrivals()).len() < 30);
+    world.wake().await;
+    world.wake().await;
+    assert_each_once(&world.simulator.arrivals(), 30);
 }

@@ -119,7 +119,7 @@ pub(super) async fn run(
         args: args.clone(),
         input: &input,
         arrivals: simulator.arrivals(),
-        worst_window: simulator.worst_window().most(),
+        worst_with_inbound: simulator.worst_window().most(),
         told,
         stops,
         forged,

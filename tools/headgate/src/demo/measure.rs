@@ -22,6 +22,8 @@ pub(super) struct Wire {
     pub(super) utilisation: f64,
     /// Arrivals answered with 130429.
     pub(super) throttled: usize,
+    /// The most sends that arrived within any second, refused ones included.
+    pub(super) worst_window: u32,
 }
 
 impl Wire {
@@ -52,13 +54,32 @@ impl Wire {
             0.0
         };
         let throttled = arrivals.iter().filter(|a| a.code == Some(130_429)).count();
+        let instants: Vec<Instant> = arrivals
+            .iter()
+            .filter(|a| a.counted)
+            .map(|a| a.at)
+            .collect();
         Self {
+            worst_window: densest_second(&instants),
             sent,
             times,
             utilisation,
             throttled,
         }
     }
+}
+
+/// The most instants within any second that is open at its end; they come in order.
+fn densest_second(instants: &[Instant]) -> u32 {
+    let mut oldest = 0;
+    let mut most = 0;
+    for (newest, at) in instants.iter().enumerate() {
+        while at.saturating_duration_since(instants[oldest]) >= Duration::from_secs(1) {
+            oldest += 1;
+        }
+        most = most.max(newest + 1 - oldest);
+    }
+    u32::try_from(most).unwrap_or(u32::MAX)
 }
 
 /// Messages cancelled by an opt-out, those sent after one, and how long the slowest took to be in force.

@@ -34,7 +34,10 @@ pub(super) fn judge(r: &Report, e: &Evidence<'_>) -> Vec<Promise> {
         promise(
             "never above Meta's limit, in any second",
             r.worst_window <= r.limit_per_second,
-            format!("worst second {} of {}", r.worst_window, r.limit_per_second),
+            format!(
+                "worst second {} sends of {} ({} with what people wrote, {} asked to come again)",
+                r.worst_window, r.limit_per_second, r.worst_window_with_inbound, r.throttled
+            ),
         ),
         promise(
             "and close to it while messages wait",
