@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use headgate_domain::consent::{Action, Consent, Outcome, State, apply};
+use headgate_domain::consent::{
+    Action, Consent, DOUBT_MS, Outcome, State, apply, effective_at,
+};
 use headgate_domain::identity::{Identifier, Pepper, Pseudonym, SubjectId};
 use headgate_domain::lane::Purpose;
 use headgate_domain::ledger::{EventType, Fact, evidence_commitment, subject_commitment};
@@ -124,8 +126,9 @@ impl Consents {
                 });
             }
             let outcome = apply(judged, statement.action, statement.at, now);
+            let at = effective_at(judged, statement.action, statement.at, now);
             if let Outcome::Change(State::Withdrawn) = outcome {
-                self.suppress(statement).await?;
+                self.suppress(statement, at).await?;
             }
             let proof = match event.take() {
                 Some(proof) => proof,
@@ -139,7 +142,7 @@ impl Consents {
             };
             let new = Consent {
                 state,
-                at: statement.at,
+                at,
                 event: proof.clone(),
                 method: statement.method.clone(),
                 replaced_given: state == State::Withdrawn
@@ -202,10 +205,10 @@ impl Consents {
         Ok(event)
     }
 
-    async fn suppress(&self, statement: &Statement) -> Result<(), KeyringError> {
+    async fn suppress(&self, statement: &Statement, at: Timestamp) -> Result<(), KeyringError> {
         for key in self.keys(&statement.subject).await? {
             self.suppression
-                .add(&key, &[statement.purpose], statement.at, &statement.method)
+                .add(&key, &[statement.purpose], at, &statement.method)
                 .await?;
         }
         Ok(())
@@ -248,7 +251,11 @@ fn is_same(current: &Consent, statement: &Statement) -> bool {
         Action::Withdrawn => State::Withdrawn,
         Action::Requested => State::Requested,
     };
-    current.state == state && current.at == statement.at && current.method == statement.method
+    // A no is kept as no earlier than the yes it took back, which may be later than it was said.
+    let moved = current.at.millis_since(statement.at);
+    let may_move = state == State::Withdrawn && current.replaced_given;
+    let is_when = moved == 0 || (may_move && (0..=DOUBT_MS).contains(&moved));
+    current.state == state && is_when && current.method == statement.method
 }
 
 /// What is sealed as evidence: the proof and the wording, length first, so that neither can pass for the other.

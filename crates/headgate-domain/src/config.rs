@@ -54,6 +54,10 @@ pub struct Number {
     /// Messages per second Meta allows, inbound included: 20, 80 or 1000.
     #[serde(default = "eighty")]
     pub per_second: u32,
+    /// How much of the limit is used, in thousandths; what is left absorbs what the network pushes
+    /// together. Without a value, 985, and 995 from 1,000 a second on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace_permille: Option<u16>,
     /// Principals (SQS `SenderId`s) that may send from this number; empty: every producer the queue policies let in.
     #[serde(default)]
     pub producers: Vec<String>,
@@ -250,6 +254,11 @@ impl Config {
                 .any(|m| m.id == n.id || m.alias == n.alias)
             {
                 return place(format!("numbers[{i}]: id and alias must be unique"));
+            }
+            if !n.pace_permille.is_none_or(|p| (500..=1000).contains(&p)) {
+                return place(format!(
+                    "numbers[{i}].pace_permille: expected 500 to 1000 thousandths of the limit"
+                ));
             }
             if !matches!(n.per_second, 1..=1000) {
                 return place(format!(

@@ -14,6 +14,9 @@ use crate::time::{DAY, MINUTE, Timestamp};
 /// A yes older than this at arrival is recorded and changes nothing: Meta repeats for seven days.
 pub const MAX_YES_AGE_MS: i64 = 7 * DAY;
 
+/// How far ahead of ours an app's clock may be.
+pub const MAX_AHEAD_MS: i64 = 5 * MINUTE;
+
 /// How far two clocks may disagree about which of two facts came first. Meta stamps whole seconds, and
 /// an app's clock may run ahead; a no that came this shortly before a yes may have come after it.
 pub const DOUBT_MS: i64 = MINUTE;
@@ -125,7 +128,7 @@ pub fn apply(current: Option<&Consent>, action: Action, at: Timestamp, now: Time
     match action {
         Action::Given => {
             let too_old = now.millis_since(at) > MAX_YES_AGE_MS;
-            let from_the_future = at.millis_since(now) > 5 * MINUTE;
+            let from_the_future = at.millis_since(now) > MAX_AHEAD_MS;
             // On a tie the no wins, so a yes must be strictly newer than a withdrawal.
             let effective = effective_at(current, action, at, now);
             let superseded = current.is_some_and(|c| match c.state {
@@ -281,7 +284,7 @@ impl ConsentRecord {
             ));
         }
         let occurred_at = occurred_at.unwrap_or(now);
-        if occurred_at.millis_since(now) > 5 * MINUTE {
+        if occurred_at.millis_since(now) > MAX_AHEAD_MS {
             return Err(Refusal::at(
                 Code::Malformed,
                 "occurred_at",

@@ -34,12 +34,13 @@ pub struct Pace {
 impl Pace {
     /// A pace for a limit of `per_second` messages, inbound included, starting at `now`.
     ///
-    /// The schedule runs at 98.5 % of the limit at 80/s and 99.5 % at 1,000/s: what is left absorbs
-    /// the spread of arrivals at Meta's end (performance.md 2.3). Somebody else may have sent until
+    /// Unless told otherwise, the schedule runs at 98.5 % of the limit at 80/s and 99.5 % at 1,000/s:
+    /// what is left absorbs the spread of arrivals at Meta's end (performance.md 2.3). Somebody else may have sent until
     /// this very moment, so the last second counts as used: the pace starts even, never with a burst.
-    pub fn new(per_second: u32, now: u64) -> Self {
-        let guard_permille = if per_second >= 1_000 { 995 } else { 985 };
-        let per_thousand_seconds = u64::from(per_second.max(1)).saturating_mul(guard_permille);
+    pub fn new(per_second: u32, guard_permille: Option<u16>, now: u64) -> Self {
+        let guard = guard_permille.unwrap_or(if per_second >= 1_000 { 995 } else { 985 });
+        let per_thousand_seconds =
+            u64::from(per_second.max(1)).saturating_mul(u64::from(guard.max(1)));
         // The ring holds the guarded limit, rounded up: at 80/s one place of the window stays free
         // for what the network pushes together.
         let limit = usize::try_from(per_thousand_seconds.div_ceil(1_000)).unwrap_or(1);
@@ -159,7 +160,7 @@ mod tests {
             limit in 1_u32..100,
             late in proptest::collection::vec(prop_oneof![9 => 0_u64..3_000_000, 1 => 0_u64..2_500_000_000], 1..400),
         ) {
-            let mut pace = Pace::new(limit, START);
+            let mut pace = Pace::new(limit, None, START);
             let mut now = START;
             let mut sends = Vec::new();
             for lateness in late {
@@ -173,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_full_backlog_uses_at_least_ninety_eight_percent() {
-        let mut pace = Pace::new(80, START);
+        let mut pace = Pace::new(80, None, START);
         let mut now = START;
         for i in 0..8_000_u64 {
             now = pace.due().max(now) + (i % 3) * 700_000;
@@ -185,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_successor_does_not_burst_on_top_of_what_its_predecessor_sent() {
-        let mut before = Pace::new(80, START);
+        let mut before = Pace::new(80, None, START);
         let mut sends = Vec::new();
         let mut now = START;
         while now < START + 3 * SECOND_NS {
@@ -194,7 +195,7 @@ mod tests {
             sends.push(now);
         }
         // It is ready at once, and its first slots come late: still no window is overfull.
-        let mut after = Pace::new(80, now);
+        let mut after = Pace::new(80, None, now);
         for _ in 0..200 {
             now = after.due().max(now + 60_000_000 * u64::from(sends.len() % 50 == 0));
             assert!(after.take(now));
@@ -205,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_slot_is_not_taken_early_and_idle_time_is_not_saved_up() {
-        let mut pace = Pace::new(80, START);
+        let mut pace = Pace::new(80, None, START);
         assert!(!pace.take(START - 1));
         assert!(pace.take(START));
         let later = START + 60 * SECOND_NS;
@@ -215,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_throttle_answer_slows_the_pace_by_three_percent_and_a_second_brings_one_back() {
-        let mut pace = Pace::new(80, 0);
+        let mut pace = Pace::new(80, None, 0);
         let full = pace.slot(0);
         pace.throttled(0);
         pace.throttled(1);

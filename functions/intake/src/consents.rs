@@ -5,7 +5,7 @@
 //! `headgate_domain::consent::apply`.
 
 use headgate_aws::consents::Statement;
-use headgate_domain::consent::{Action, ConsentRecord, Subject};
+use headgate_domain::consent::{Action, ConsentRecord, MAX_AHEAD_MS, Subject};
 use headgate_domain::lane::Purpose;
 use headgate_domain::link;
 use headgate_domain::outbound::readable_id;
@@ -128,13 +128,17 @@ impl Intake {
 }
 
 /// Nothing can have happened after it was told. SQS's time of sending is the same at every delivery, so a
-/// statement that comes again is no newer than it was the first time.
+/// statement that comes again is no newer than it was the first time. A greater distance than a fast clock
+/// explains means that the queue keeps another calendar than we do (docs/adr/0003-two-calendars.md).
 fn not_after_it_was_sent(
     mut said: ConsentRecord,
     record: &SqsRecord,
     now: Timestamp,
 ) -> ConsentRecord {
-    let sent = record.sent_at().unwrap_or(now);
+    let sent = record
+        .sent_at()
+        .filter(|sent| said.occurred_at.millis_since(*sent) <= MAX_AHEAD_MS)
+        .unwrap_or(now);
     said.occurred_at = said.occurred_at.min(sent).min(now);
     said
 }

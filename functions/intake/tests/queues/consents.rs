@@ -29,7 +29,7 @@ async fn only_an_attester_can_say_yes_for_somebody_and_anybody_can_say_no() {
     let refused = handle(
         "s-1",
         STRANGER,
-        &consent("given", &json!("marketing"), "c-1"),
+        &consent(&world, "given", &json!("marketing"), "c-1"),
     )
     .await;
     assert_eq!(
@@ -37,7 +37,7 @@ async fn only_an_attester_can_say_yes_for_somebody_and_anybody_can_say_no() {
         (&json!("consent.refused"), &json!("not_attested"))
     );
     let own_channel = {
-        let mut body = consent("given", &json!("marketing"), "c-2");
+        let mut body = consent(&world, "given", &json!("marketing"), "c-2");
         body["method"] = json!("keyword");
         handle("s-2", PRODUCER, &body).await
     };
@@ -53,11 +53,11 @@ async fn only_an_attester_can_say_yes_for_somebody_and_anybody_can_say_no() {
     let given = handle(
         "s-3",
         PRODUCER,
-        &consent("given", &json!(["marketing", "utility"]), "c-3"),
+        &consent(&world, "given", &json!(["marketing", "utility"]), "c-3"),
     )
     .await;
     assert_eq!(given["type"], "subject.opted_in");
-    let mut withdrawn = consent("withdrawn", &json!("marketing"), "c-4");
+    let mut withdrawn = consent(&world, "withdrawn", &json!("marketing"), "c-4");
     withdrawn["to"] = json!({ "subject": given["subject"] });
     withdrawn["method"] = json!("link");
     let out = handle("s-4", STRANGER, &withdrawn).await;
@@ -79,7 +79,7 @@ async fn only_an_attester_can_say_yes_for_somebody_and_anybody_can_say_no() {
         "message.accepted"
     );
 
-    let mut old = consent("given", &json!("marketing"), "c-5");
+    let mut old = consent(&world, "given", &json!("marketing"), "c-5");
     old["occurred_at"] = json!(world.now().plus_millis(-86_400_000));
     let superseded = handle("s-7", PRODUCER, &old).await;
     assert_eq!(
@@ -87,10 +87,58 @@ async fn only_an_attester_can_say_yes_for_somebody_and_anybody_can_say_no() {
         (&json!("consent.refused"), &json!("superseded"))
     );
 
-    let mut nobody = consent("withdrawn", &json!("marketing"), "c-6");
+    let mut nobody = consent(&world, "withdrawn", &json!("marketing"), "c-6");
     nobody["to"] = json!({ "subject": SubjectId::from_random([9; 16]).as_str() });
     assert_eq!(
         handle("s-8", PRODUCER, &nobody).await["data"]["code"],
         "unknown_subject"
     );
+}
+
+#[tokio::test]
+async fn a_yes_that_is_delivered_again_does_not_undo_the_no_said_in_between() {
+    let world = World::start().await;
+    let deliver = |id: &str, body: &Value| {
+        let mut record = world.record("CONSENTS", id, PRODUCER, &body.to_string());
+        record.attributes.sent_timestamp = Some(world.now().plus_millis(-1_000).millis().to_string());
+        record
+    };
+    // The app's clock is four minutes ahead.
+    let mut yes = consent(&world, "given", &json!("marketing"), "c-1");
+    yes["occurred_at"] = json!(world.now().plus_millis(240_000));
+    let yes = deliver("s-1", &yes);
+    world.handle(vec![yes.clone()]).await;
+    let no = consent(&world, "withdrawn", &json!("marketing"), "c-2");
+    assert_eq!(
+        world.answer("CONSENTS", "s-2", &no).await["type"],
+        "subject.opted_out"
+    );
+    world.handle(vec![yes]).await;
+    assert_eq!(
+        world
+            .answer("MARKETING", "s-3", &message("marketing", "o-1"))
+            .await["data"]["code"],
+        "suppressed"
+    );
+
+    let mut timeless = consent(&world, "given", &json!("marketing"), "c-3");
+    timeless.as_object_mut().unwrap().remove("occurred_at");
+    let refused = world.answer("CONSENTS", "s-4", &timeless).await;
+    assert_eq!(
+        (&refused["data"]["code"], &refused["data"]["field"]),
+        (&json!("malformed"), &json!("occurred_at"))
+    );
+}
+
+#[tokio::test]
+async fn the_ledger_names_the_role_and_not_its_session() {
+    let world = World::start().await;
+    let yes = consent(&world, "given", &json!("marketing"), "c-1");
+    assert_eq!(
+        world.answer("CONSENTS", "s-1", &yes).await["type"],
+        "subject.opted_in"
+    );
+    let tables = world.tables().await;
+    assert!(tables.iter().any(|(_, item)| item.contains("producer:AROASHOP")));
+    assert!(tables.iter().all(|(_, item)| !item.contains("session-1")));
 }

@@ -14,7 +14,7 @@ async fn a_bad_record_and_a_foreign_queue_do_not_touch_the_nine_good_ones() {
         .answer(
             "CONSENTS",
             "sqs-c",
-            &consent("given", &json!("marketing"), "c-1"),
+            &consent(&world, "given", &json!("marketing"), "c-1"),
         )
         .await;
     let mut records: Vec<_> = (0..9)
@@ -84,7 +84,7 @@ async fn what_could_not_be_told_and_who_could_not_be_woken_comes_again() {
         .answer(
             "CONSENTS",
             "sqs-c",
-            &consent("given", &json!("marketing"), "c-1"),
+            &consent(&world, "given", &json!("marketing"), "c-1"),
         )
         .await;
     let batch = || {

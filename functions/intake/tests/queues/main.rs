@@ -42,10 +42,11 @@ pub(crate) fn message(purpose: &str, id: &str) -> Value {
     })
 }
 
-pub(crate) fn consent(action: &str, purposes: &Value, id: &str) -> Value {
+pub(crate) fn consent(world: &World, action: &str, purposes: &Value, id: &str) -> Value {
     json!({
         "schema": "headgate.consent/1", "id": id, "to": { "phone": NUMBER }, "purpose": purposes, "action": action,
         "method": "web_checkbox", "notice": "Yes, write to me on WhatsApp", "evidence": { "form": "checkout-7" },
+        "occurred_at": world.now(),
     })
 }
 

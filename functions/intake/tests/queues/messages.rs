@@ -8,7 +8,7 @@ use headgate_domain::record::State;
 use headgate_domain::sealing::Place;
 use serde_json::{Value, json};
 
-use crate::world::{PRODUCER, World};
+use crate::world::World;
 use crate::{ID, NUMBER, TEXT, consent, message, nothing_is_in_clear, reference, subject};
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn a_missing_opt_in_is_refused_with_the_command_and_the_recorded_opt_in_le
         .answer(
             "CONSENTS",
             "sqs-2",
-            &consent("given", &json!("marketing"), "consent-1"),
+            &consent(&world, "given", &json!("marketing"), "consent-1"),
         )
         .await;
     assert_eq!(opted_in["type"], "subject.opted_in");
@@ -77,7 +77,7 @@ async fn a_missing_opt_in_is_refused_with_the_command_and_the_recorded_opt_in_le
         .unwrap();
     assert_eq!(
         (record.state, record.attempt, record.producer.as_str()),
-        (State::Queued, 0, PRODUCER)
+        (State::Queued, 0, "AROASHOP")
     );
     assert_eq!(
         record.consent_event.as_deref(),
@@ -241,7 +241,7 @@ async fn a_scheduled_message_waits_in_the_due_list() {
         .answer(
             "CONSENTS",
             "sqs-1",
-            &consent("given", &json!("marketing"), "c-1"),
+            &consent(&world, "given", &json!("marketing"), "c-1"),
         )
         .await;
     let at = world.now().plus_millis(3_600_000);

@@ -7,7 +7,7 @@ use headgate_domain::lane::Purpose;
 use headgate_domain::record::{RecordRef, State, ulid};
 use serde_json::{Value, json};
 
-use crate::world::{PRODUCER, World};
+use crate::world::{PRODUCER, STRANGER, World};
 use crate::{ID, consent, message, reference, subject};
 
 #[tokio::test]
@@ -17,7 +17,7 @@ async fn a_repeated_id_is_the_same_message_or_refused() {
         .answer(
             "CONSENTS",
             "sqs-1",
-            &consent("given", &json!(["marketing", "marketing"]), "c-1"),
+            &consent(&world, "given", &json!(["marketing", "marketing"]), "c-1"),
         )
         .await;
     let first = world
@@ -71,7 +71,7 @@ async fn a_repeated_id_is_the_same_message_or_refused() {
         .answer(
             "CONSENTS",
             "sqs-5",
-            &consent("given", &json!("utility"), "c-2"),
+            &consent(&world, "given", &json!("utility"), "c-2"),
         )
         .await;
     assert_eq!(consent_utility["type"], "subject.opted_in");
@@ -90,7 +90,7 @@ async fn a_claim_without_a_record_is_completed_through_the_due_list() {
         .answer(
             "CONSENTS",
             "sqs-1",
-            &consent("given", &json!("marketing"), "c-1"),
+            &consent(&world, "given", &json!("marketing"), "c-1"),
         )
         .await;
     let body = message("marketing", ID);
@@ -183,4 +183,117 @@ async fn ten_first_messages_to_one_new_person_make_one_subject() {
             .count(),
         1
     );
+}
+
+#[tokio::test]
+async fn an_accepted_message_is_accepted_again_whatever_has_changed_since() {
+    let world = World::start().await;
+    world
+        .answer(
+            "CONSENTS",
+            "sqs-1",
+            &consent(&world, "given", &json!("marketing"), "c-1"),
+        )
+        .await;
+    let mut body = message("marketing", ID);
+    body["expires_at"] = json!(world.now().plus_millis(1_500));
+    let first = world.answer("MARKETING", "sqs-2", &body).await;
+    assert_eq!(first["type"], "message.accepted");
+    world
+        .answer(
+            "CONSENTS",
+            "sqs-3",
+            &consent(&world, "withdrawn", &json!("marketing"), "c-2"),
+        )
+        .await;
+    let again = async |message_id: &str, producer: &str| {
+        let before = world.events().await.len();
+        let record = world.record("MARKETING", message_id, producer, &body.to_string());
+        assert!(
+            world
+                .handle(vec![record])
+                .await
+                .batch_item_failures
+                .is_empty()
+        );
+        world.events().await.split_off(before)
+    };
+    let suppressed = again("sqs-2", PRODUCER).await;
+    assert_eq!(suppressed.len(), 1);
+    assert_eq!(suppressed[0]["event_id"], first["event_id"]);
+    assert_eq!(suppressed[0]["data"], first["data"]);
+    assert_eq!(suppressed[0]["subject"], first["subject"]);
+    tokio::time::sleep(std::time::Duration::from_millis(1_600)).await;
+    let expired = again("sqs-2", PRODUCER).await;
+    assert_eq!(expired[0]["event_id"], first["event_id"]);
+
+    // The same words from another producer, and other words from this one, are refused.
+    let foreign = again("sqs-4", STRANGER).await;
+    assert_eq!(foreign[0]["data"]["code"], "expired");
+    let mut other = message("marketing", ID);
+    other["campaign"] = json!("winter");
+    let refused = world.answer("MARKETING", "sqs-5", &other).await;
+    assert_eq!(refused["data"]["code"], "suppressed");
+}
+
+#[tokio::test]
+async fn a_message_that_comes_twice_at_once_is_in_the_outbox_or_in_the_due_list_and_not_in_both() {
+    let world = World::start().await;
+    world
+        .answer(
+            "CONSENTS",
+            "sqs-1",
+            &consent(&world, "given", &json!("marketing"), "c-1"),
+        )
+        .await;
+    for round in 0..12 {
+        let body = message("marketing", &format!("order-{round}")).to_string();
+        let records = (0..10)
+            .map(|n| world.record("MARKETING", &format!("r-{round}-{n}"), PRODUCER, &body))
+            .collect();
+        assert!(world.handle(records).await.batch_item_failures.is_empty());
+    }
+    let queued: Vec<RecordRef> = world
+        .messages()
+        .after("106540352242922", Purpose::Marketing, 0, "0", 100)
+        .await
+        .unwrap()
+        .into_iter()
+        .filter(|record| record.state == State::Queued)
+        .map(|record| record.reference)
+        .collect();
+    let due = world
+        .pacing()
+        .due("portfolio-1", world.now().plus_millis(60_000), 100)
+        .await
+        .unwrap();
+    for entry in due {
+        assert!(!queued.contains(&entry.reference));
+    }
+}
+
+#[tokio::test]
+async fn a_second_write_of_a_record_says_that_it_created_nothing() {
+    let world = World::start().await;
+    world
+        .answer(
+            "CONSENTS",
+            "sqs-1",
+            &consent(&world, "given", &json!("marketing"), "c-1"),
+        )
+        .await;
+    let accepted = world
+        .answer("MARKETING", "sqs-2", &message("marketing", ID))
+        .await;
+    let messages = world.messages();
+    let mut record = messages
+        .load(&[reference(&accepted)])
+        .await
+        .unwrap()
+        .pop()
+        .unwrap();
+    record.state = State::Scheduled;
+    assert!(!messages.put(&record).await.unwrap());
+    record.reference.ulid = ulid(world.now(), [9; 10]);
+    assert!(messages.put(&record).await.unwrap());
 }

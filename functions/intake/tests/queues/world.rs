@@ -23,8 +23,8 @@ use intake::Intake;
 use local_cloud::{Calendar, LocalCloud, Options};
 use serde_json::Value;
 
-pub(crate) const PRODUCER: &str = "AROAEXAMPLE:shop";
-pub(crate) const STRANGER: &str = "AROAEXAMPLE:stranger";
+pub(crate) const PRODUCER: &str = "AROASHOP:session-1";
+pub(crate) const STRANGER: &str = "AROASTRANGER:AROASHOP";
 
 const CONFIG: &str = r#"
     [controller]
@@ -40,7 +40,7 @@ const CONFIG: &str = r#"
     alias = "closed"
     display = "+16135550101"
     portfolio = "portfolio-1"
-    producers = ["AROAEXAMPLE:other"]
+    producers = ["AROAOTHER"]
     [[templates]]
     name = "order_shipped"
     language = "en_US"
@@ -54,7 +54,7 @@ const CONFIG: &str = r#"
     body_parameters = 1
     status = "approved"
     [consents]
-    attesters = ["AROAEXAMPLE:shop"]
+    attesters = ["AROASHOP"]
 "#;
 
 pub(crate) struct World {

@@ -26,6 +26,7 @@ fn complete() -> Config {
             display: "+16135550100".into(),
             portfolio: "p".into(),
             per_second: 20,
+            pace_permille: Some(900),
             producers: vec![],
         }],
         templates: vec![Template {

@@ -144,6 +144,15 @@ mod tests {
     }
 
     #[test]
+    fn a_yes_says_when_it_was_said_whether_or_not_a_flag_does() {
+        let line = "headgate opt-in --phone +16135550123 --purpose marketing --source web_checkbox";
+        assert_eq!(parsed(line).occurred_at, NOW);
+        let earlier = NOW.plus_millis(-60_000);
+        let flagged = parsed(&format!("{line} --occurred-at {earlier}"));
+        assert_eq!(flagged.occurred_at, earlier);
+    }
+
+    #[test]
     fn what_the_flags_make_is_a_consent_record() {
         let yes = parsed(
             "headgate opt-in --phone +16135550123 --purpose marketing --source web_checkbox --evidence form-7",
