@@ -6,9 +6,7 @@
 
 use std::sync::Arc;
 
-use headgate_domain::consent::{
-    Action, Consent, DOUBT_MS, Outcome, State, apply, effective_at,
-};
+use headgate_domain::consent::{Action, Consent, DOUBT_MS, Outcome, State, apply, effective_at};
 use headgate_domain::identity::{Identifier, Pepper, Pseudonym, SubjectId};
 use headgate_domain::lane::Purpose;
 use headgate_domain::ledger::{EventType, Fact, evidence_commitment, subject_commitment};
@@ -120,6 +118,10 @@ impl Consents {
                 .await?;
             let judged = states.first().and_then(|s| s.consent(statement.purpose));
             if let Some(same) = judged.filter(|c| is_same(c, statement)) {
+                // A yes that was cut off before it took effect takes effect now.
+                if same.state == State::Given {
+                    self.lift(statement).await?;
+                }
                 return Ok(Recorded {
                     in_force: true,
                     event: same.event.clone(),
@@ -145,6 +147,7 @@ impl Consents {
                 at,
                 event: proof.clone(),
                 method: statement.method.clone(),
+                // What a word like START may re-open later: only what was a yes before.
                 replaced_given: state == State::Withdrawn
                     && judged.is_some_and(|c| c.state == State::Given || c.replaced_given),
             };

@@ -452,6 +452,10 @@ impl Subjects {
                 ("at".to_owned(), ms(new.at)),
                 ("event".to_owned(), s(new.event.as_str())),
                 ("method".to_owned(), s(new.method.as_str())),
+                (
+                    "replaced_given".to_owned(),
+                    AttributeValue::Bool(new.replaced_given),
+                ),
             ]
             .into(),
         );

@@ -314,8 +314,8 @@ mod tests {
 
     #[test]
     fn a_role_is_the_same_producer_in_every_session_and_another_role_in_none() {
-        let granted =
-            GOOD.to_owned() + "producers = [\"AROASHOP\"]\n[consents]\nattesters = [\"AROASHOP:x\", \"\"]";
+        let granted = GOOD.to_owned()
+            + "producers = [\"AROASHOP\"]\n[consents]\nattesters = [\"AROASHOP:x\", \"\"]";
         let config = Config::from_toml(&granted).unwrap();
         let number = config.number("main").unwrap();
         for session in ["AROASHOP", "AROASHOP:", "AROASHOP:function-7"] {

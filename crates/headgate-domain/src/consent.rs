@@ -274,23 +274,7 @@ impl ConsentRecord {
                 "is a channel of the person's own; a yes given there is recorded by Headgate, not attested by an app",
             ));
         }
-        let occurred_at = fields.optional_time("occurred_at", "occurred_at")?;
-        // A yes without its own time would be newer at every delivery than a no said in between.
-        if action == Action::Given && occurred_at.is_none() {
-            return Err(Refusal::at(
-                Code::Malformed,
-                "occurred_at",
-                "is required when action is given: when the person said yes",
-            ));
-        }
-        let occurred_at = occurred_at.unwrap_or(now);
-        if occurred_at.millis_since(now) > MAX_AHEAD_MS {
-            return Err(Refusal::at(
-                Code::Malformed,
-                "occurred_at",
-                "lies in the future",
-            ));
-        }
+        let occurred_at = occurred_at(&fields, action, now)?;
         let notice = fields.optional_text("notice", "notice", 4_096)?;
         let evidence = fields
             .get("evidence")
@@ -323,6 +307,32 @@ impl ConsentRecord {
             evidence,
         })
     }
+}
+
+/// When it happened. A yes must say so: without a time of its own it would be newer at every delivery than a
+/// no said in between.
+fn occurred_at(
+    fields: &crate::outbound::Fields,
+    action: Action,
+    now: Timestamp,
+) -> Result<Timestamp, Refusal> {
+    let occurred_at = fields.optional_time("occurred_at", "occurred_at")?;
+    if action == Action::Given && occurred_at.is_none() {
+        return Err(Refusal::at(
+            Code::Malformed,
+            "occurred_at",
+            "is required when action is given: when the person said yes",
+        ));
+    }
+    let occurred_at = occurred_at.unwrap_or(now);
+    if occurred_at.millis_since(now) > MAX_AHEAD_MS {
+        return Err(Refusal::at(
+            Code::Malformed,
+            "occurred_at",
+            "lies in the future",
+        ));
+    }
+    Ok(occurred_at)
 }
 
 /// Topics are not kept. A no to one restricts the whole purpose, which harms nobody; a yes must not.

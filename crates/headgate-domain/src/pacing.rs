@@ -180,7 +180,8 @@ mod tests {
             now = pace.due().max(now) + (i % 3) * 700_000;
             assert!(pace.take(now));
         }
-        let rate = 8_000.0 / (f64::from(u32::try_from((now - START) / 1_000_000).unwrap()) / 1_000.0);
+        let rate =
+            8_000.0 / (f64::from(u32::try_from((now - START) / 1_000_000).unwrap()) / 1_000.0);
         assert!(rate > 80.0 * 0.98, "{rate}");
     }
 
@@ -197,7 +198,9 @@ mod tests {
         // It is ready at once, and its first slots come late: still no window is overfull.
         let mut after = Pace::new(80, None, now);
         for _ in 0..200 {
-            now = after.due().max(now + 60_000_000 * u64::from(sends.len() % 50 == 0));
+            now = after
+                .due()
+                .max(now + 60_000_000 * u64::from(sends.len() % 50 == 0));
             assert!(after.take(now));
             sends.push(now);
         }

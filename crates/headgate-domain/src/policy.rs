@@ -79,8 +79,7 @@ pub fn authorize(
     }
     template(request, facts.config)?;
     // The action is what the app says it is, so it opens the way for a code and for nothing else.
-    if request.purpose == Purpose::Authentication
-        && !matches!(request.kind, Kind::Template { .. })
+    if request.purpose == Purpose::Authentication && !matches!(request.kind, Kind::Template { .. })
     {
         return Err(Refusal::at(
             Code::PurposeMismatch,

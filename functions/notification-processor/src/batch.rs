@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use futures_util::stream::{self, StreamExt as _};
+use headgate_aws::keyring::KeyringError;
 use headgate_domain::config::Config;
 use headgate_domain::event::Event;
 use headgate_domain::identity::SubjectId;
@@ -17,7 +18,7 @@ use headgate_lambda::log::{Field, Level, log};
 use headgate_lambda::runtime::survive;
 
 use crate::config::Ports;
-use crate::outcome::{Effects, Failure};
+use crate::outcome::{Effects, Failure, Poison};
 use crate::updates::{Step, Unit, read};
 use crate::{inbound, preferences, statuses};
 
@@ -172,6 +173,12 @@ impl Batch<'_> {
     /// Marks inbound messages as done. Those of a record that failed stay open: what they caused
     /// is repeated, and has no further effect.
     async fn finish(&mut self) {
+        let open: HashSet<String> = self
+            .failures
+            .keys()
+            .filter_map(|record| self.effects.get(*record))
+            .flat_map(|effects| effects.done.iter().map(|name| name.as_str().to_owned()))
+            .collect();
         let done: Vec<_> = self
             .effects
             .iter()
@@ -180,6 +187,8 @@ impl Batch<'_> {
             .flat_map(|(record, effects)| {
                 effects.done.iter().cloned().map(move |name| (record, name))
             })
+            // The same message in a record that failed: its event may have been that record's to publish.
+            .filter(|(_record, name)| !open.contains(name.as_str()))
             .collect();
         let messages = &self.ports.messages;
         let results: Vec<_> = stream::iter(done)
@@ -272,11 +281,42 @@ async fn take(
         .await;
         match result {
             Ok(Ok(more)) => effects.append(more),
-            Ok(Err(failure)) => return (unit.record, effects, Some(failure)),
-            Err(panicked) => return (unit.record, effects, Some(panicked.into())),
+            Ok(Err(failure)) => match set_aside(step, &failure) {
+                Some(poison) => effects.poison.push(poison),
+                None => return (unit.record, effects, Some(failure)),
+            },
+            // Once may be chance; a second time it is the message.
+            Err(panicked) => match set_aside(step, &Failure::Panicked(panicked)) {
+                Some(poison) if unit.again => effects.poison.push(poison),
+                Some(_) | None => return (unit.record, effects, Some(panicked.into())),
+            },
         }
     }
     (unit.record, effects, None)
+}
+
+/// What becomes of an inbound message that will never succeed: it is set aside, and the rest goes on.
+fn set_aside(step: &Step, failure: &Failure) -> Option<Poison> {
+    let why = match failure {
+        Failure::Keyring(KeyringError::NotOpened) => {
+            "what is stored about the person does not open"
+        }
+        Failure::Panicked(_) => "it could not be dealt with",
+        Failure::Aws(_)
+        | Failure::Keyring(
+            KeyringError::NoKey | KeyringError::PastRetention | KeyringError::Aws(_),
+        ) => return None,
+    };
+    match step {
+        Step::Inbound(message, index) => Some(Poison {
+            reason: "not_handled",
+            why,
+            index: Some(*index),
+            encoding: None,
+            content: message.raw.clone(),
+        }),
+        Step::Status(_) | Step::Preference(_) => None,
+    }
 }
 
 /// Fills calls with events, and says which records each call is for.

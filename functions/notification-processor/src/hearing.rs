@@ -35,13 +35,19 @@ pub(crate) struct Heard<'a> {
 impl Heard<'_> {
     /// Records what the message says about being written to.
     pub(crate) async fn consent(&self) -> Result<Vec<Event>, Failure> {
+        let intent = intent(self.inbound);
+        // A no counts wherever it stands, in a caption or an edited message too; a yes does not.
+        if let Intent::OptOut { scope, keyword } = &intent {
+            let method = method(&self.inbound.kind).unwrap_or(KEYWORD);
+            return self.opt_out(*scope, keyword, method).await;
+        }
         let Some(method) = method(&self.inbound.kind) else {
             return Ok(Vec::new());
         };
-        match intent(self.inbound) {
-            Intent::OptOut { scope, keyword } => self.opt_out(scope, &keyword, method).await,
+        match intent {
             Intent::OptIn { keyword } => self.opt_in(&keyword, method).await,
-            Intent::Help
+            Intent::OptOut { .. }
+            | Intent::Help
             | Intent::AccessRequest
             | Intent::ErasureRequest
             | Intent::DoNotSell
@@ -179,7 +185,10 @@ fn words_bind(inbound: &Inbound) -> bool {
 /// Whether a word like START may re-open this consent, or has already done so by this very message.
 fn may_reopen(current: &Consent, at: Timestamp, method: &str) -> bool {
     match current.state {
-        State::Withdrawn => matches!(current.method.as_str(), KEYWORD | QUICK_REPLY),
+        // Somebody who never said yes has nothing to re-open.
+        State::Withdrawn => {
+            current.replaced_given && matches!(current.method.as_str(), KEYWORD | QUICK_REPLY)
+        }
         State::Given => current.at == at && current.method == method,
         State::Requested => false,
     }
@@ -213,26 +222,26 @@ pub(crate) mod tests {
 
     #[test]
     fn a_no_on_a_button_or_behind_it_is_a_no() {
-        assert!(is_no(&inbound("text", "STOP", None, "+6591234567")));
+        assert!(is_no(&inbound("text", "STOP", None, "+447700900123")));
         assert!(is_no(&inbound(
             "button",
             "Unsubscribe",
             Some("x"),
-            "+6591234567"
+            "+447700900123"
         )));
         assert!(is_no(&inbound(
             "button",
             "Fine",
             Some("STOP"),
-            "+6591234567"
+            "+447700900123"
         )));
-        assert!(!is_no(&inbound("text", "hello", None, "+6591234567")));
+        assert!(!is_no(&inbound("text", "hello", None, "+447700900123")));
     }
 
     #[test]
     fn words_bind_where_the_law_says_so_and_the_number_tells_where() {
         assert!(is_no(&inbound("text", "cancel", None, "+16135550100")));
-        assert!(!is_no(&inbound("text", "cancel", None, "+6591234567")));
+        assert!(!is_no(&inbound("text", "cancel", None, "+447700900123")));
         assert!(!is_no(&inbound(
             "text",
             "cancel",
@@ -242,7 +251,17 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn only_words_and_buttons_speak() {
+    fn a_no_is_heard_in_a_caption_and_in_an_edited_message() {
+        for kind in ["image", "video", "document", "edit", ""] {
+            assert!(
+                is_no(&inbound(kind, "STOP", None, "+16135550100")),
+                "{kind}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_words_and_buttons_say_yes() {
         assert_eq!(
             (method("text"), method("button"), method("image")),
             (Some(KEYWORD), Some(QUICK_REPLY), None)
@@ -257,7 +276,13 @@ pub(crate) mod tests {
             at,
             event: "L0.0".into(),
             method: method.into(),
+            replaced_given: true,
         };
+        let never_given = Consent {
+            replaced_given: false,
+            ..consent(State::Withdrawn, KEYWORD)
+        };
+        assert!(!may_reopen(&never_given, at, KEYWORD));
         assert!(may_reopen(&consent(State::Withdrawn, KEYWORD), at, KEYWORD));
         assert!(may_reopen(
             &consent(State::Withdrawn, QUICK_REPLY),

@@ -66,14 +66,19 @@ pub(crate) async fn settle(
         wamid_pseudonym: Some(ports.pseudonym(&status.wamid).as_str().to_owned()),
         ..Settlement::default()
     };
-    let record = match ports
+    if state == State::Failed && is_of_an_earlier_attempt(ports, status).await? {
+        // The message was sent again, and that attempt has an outcome of its own.
+        effects.ignored = 1;
+        return Ok(effects);
+    }
+    let (record, moved) = match ports
         .messages
         .settle_or_see(&reference, state, &settlement, now)
         .await?
     {
-        Settled::Moved(record) => record,
-        Settled::Stood(record) if again => record,
-        Settled::Stood(_) | Settled::Absent => {
+        Settled::Moved(record) => (record, true),
+        Settled::Stood(record) => (record, again),
+        Settled::Absent => {
             effects.ignored = 1;
             return Ok(effects);
         }
@@ -82,6 +87,10 @@ pub(crate) async fn settle(
         effects
             .events
             .extend(marketing_stopped(ports, &record, status, now).await?);
+    }
+    if !moved {
+        effects.ignored = 1;
+        return Ok(effects);
     }
     if is_told(config, record.purpose, state) {
         effects.moves.push(Move {
@@ -92,6 +101,21 @@ pub(crate) async fn settle(
         });
     }
     Ok(effects)
+}
+
+/// Whether a status is about an attempt that was followed by another.
+async fn is_of_an_earlier_attempt(ports: &Ports, status: &Status) -> Result<bool, Failure> {
+    let Some((reference, attempt)) = status.opaque.as_deref().and_then(RecordRef::from_opaque)
+    else {
+        return Ok(false);
+    };
+    let stored = ports
+        .messages
+        .load(std::slice::from_ref(&reference))
+        .await?;
+    Ok(stored
+        .first()
+        .is_some_and(|record| attempt < record.attempt))
 }
 
 /// Meta refused a marketing message because the person used the switch: the notification about the

@@ -231,6 +231,11 @@ pub(super) fn inbound(
         "button.text",
         "interactive.button_reply.title",
         "interactive.list_reply.title",
+        // Only ever heard as a no.
+        "image.caption",
+        "video.caption",
+        "document.caption",
+        "edit.message.text.body",
     ];
     let payload = [
         "button.payload",

@@ -100,7 +100,8 @@ async fn a_yes_that_is_delivered_again_does_not_undo_the_no_said_in_between() {
     let world = World::start().await;
     let deliver = |id: &str, body: &Value| {
         let mut record = world.record("CONSENTS", id, PRODUCER, &body.to_string());
-        record.attributes.sent_timestamp = Some(world.now().plus_millis(-1_000).millis().to_string());
+        record.attributes.sent_timestamp =
+            Some(world.now().plus_millis(-1_000).millis().to_string());
         record
     };
     // The app's clock is four minutes ahead.
@@ -139,6 +140,10 @@ async fn the_ledger_names_the_role_and_not_its_session() {
         "subject.opted_in"
     );
     let tables = world.tables().await;
-    assert!(tables.iter().any(|(_, item)| item.contains("producer:AROASHOP")));
+    assert!(
+        tables
+            .iter()
+            .any(|(_, item)| item.contains("producer:AROASHOP"))
+    );
     assert!(tables.iter().all(|(_, item)| !item.contains("session-1")));
 }
