@@ -20,7 +20,7 @@ use crate::item::{Attributes, Item, b, batch_get, ms, s};
 use crate::{Aws, AwsError, random};
 
 /// Unwrapped keys are forgotten after this long.
-const CACHE: Duration = Duration::from_secs(300);
+const CACHE: Duration = Duration::from_mins(5);
 /// The vault key in force.
 const VAULT: &str = "vault#1";
 const DATA_KEY_BYTES: i32 = 32;

@@ -1,5 +1,6 @@
 //! Messages: the outbox and the message record in one item, idempotency, and what people wrote.
 
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use headgate_domain::identity::{Pseudonym, SubjectId};
 use headgate_domain::lane::Purpose;
@@ -175,10 +176,11 @@ impl Messages {
         let Err(error) = answer else {
             return Ok(Idempotency::Fresh);
         };
-        let Some(existing) = error.as_service_error().and_then(|e| match e {
-            aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(e) => e.item(),
-            _ => None,
-        }) else {
+        let Some(PutItemError::ConditionalCheckFailedException(failed)) = error.as_service_error()
+        else {
+            return Err(AwsError::of("PutItem", &error));
+        };
+        let Some(existing) = failed.item() else {
             return Err(AwsError::of("PutItem", &error));
         };
         match (existing.text("ref"), existing.text("mac")) {

@@ -39,6 +39,7 @@ fn tag(pepper: &Pepper, deployment: &str, subject: &SubjectId) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(
+        clippy::string_slice,
         clippy::unwrap_used,
         clippy::indexing_slicing,
         reason = "tests may fail loudly"

@@ -162,7 +162,7 @@ fn an_authentication_message_names_the_persons_own_action() {
 fn a_wamid_is_never_accepted_and_a_message_ref_takes_its_place() {
     check(
         |v| {
-            v["message"] = json!({"type": "text", "text": {"body": "hi"}, "context": {"message_id": "wamid.x"}})
+            v["message"] = json!({"type": "text", "text": {"body": "hi"}, "context": {"message_id": "wamid.x"}});
         },
         (Code::Malformed, Some("message.context.message_id")),
     );

@@ -17,7 +17,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         .map_err(|why| refuse_to_start(&why))?;
     serve(|event, deadline: Timestamp| {
         let (sender, time_left): (Sender, Duration) = (sender.clone(), clock().until(deadline));
-        async move { sender.handle(event, time_left).await }
+        async move { Box::pin(sender.handle(event, time_left)).await }
     })
     .await
 }

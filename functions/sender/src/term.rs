@@ -21,6 +21,8 @@ const RENEW_EVERY: Duration = Duration::from_secs(1);
 const FENCE: Duration = Duration::from_secs(2);
 const TAKE_OVER_AFTER: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// A successor stands by for this very moment.
+const LOOK_FOR_RELEASE_EVERY: Duration = Duration::from_millis(50);
 /// How long a successor waits for its predecessor to let go.
 const STAND_BY: Duration = Duration::from_secs(12);
 const WAKE_SUCCESSOR_BEFORE: Duration = Duration::from_secs(5);
@@ -206,7 +208,7 @@ async fn acquire(
             return Ok(None);
         }
         tokio::time::sleep(if successor {
-            LOOK_EVERY / 5
+            LOOK_FOR_RELEASE_EVERY
         } else {
             LOOK_EVERY
         })
@@ -215,8 +217,8 @@ async fn acquire(
 }
 
 fn holder_name() -> Result<String, SenderError> {
-    let bytes = headgate_aws::random::<12>()?;
-    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
+    let bytes = headgate_aws::random::<16>()?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
 async fn renew(parts: &Parts, term: &Term) {

@@ -211,7 +211,7 @@ impl NumberPacer<'_> {
         };
         match outcome {
             Outcome::Accepted { wamid, held } => {
-                self.settle(sent, block, Verdict::Accepted { wamid, held })
+                self.settle(sent, block, Verdict::Accepted { wamid, held });
             }
             Outcome::Done => self.settle(sent, block, Verdict::Done),
             Outcome::Failed { code } => self.settle(sent, block, Verdict::Failed { code }),
@@ -231,7 +231,7 @@ impl NumberPacer<'_> {
                     NotAccepted::Throttled => self.pace.throttled(now),
                     NotAccepted::AppLimit { .. } => self.pace.pause_until(rest(APP_LIMIT_REST)),
                     NotAccepted::Unreachable | NotAccepted::Pair => {
-                        self.pace.pause_until(rest(UNREACHABLE_REST))
+                        self.pace.pause_until(rest(UNREACHABLE_REST));
                     }
                 }
                 log(
