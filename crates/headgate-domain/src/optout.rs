@@ -3,7 +3,8 @@
 //! Owns the reading of a text in 23 languages, from
 //! `config/optout-keywords.json`. Deterministic, no language detection and no model: a whole
 //! message that equals a term, a phrase inside a longer one unless a guard stands beside it, words
-//! that mean "stop" only after marketing, and misspellings. In doubt it answers [`Intent::Ask`].
+//! that mean "stop" only after marketing, and misspellings. In doubt it answers [`Intent::Ask`], and says
+//! which word a misspelling comes near to.
 //!
 //! It changes nothing and never consumes the message: an opt-out is still delivered to the app.
 
@@ -55,7 +56,10 @@ pub enum Intent {
     /// Their data not to be sold or shared.
     DoNotSell,
     /// Perhaps to stop, perhaps to cancel an order: the person must be asked.
-    Ask,
+    Ask {
+        /// The term a misspelt word was meant to be; absent for a word that has other meanings.
+        nearly: Option<String>,
+    },
     /// Nothing of these.
     None,
 }
@@ -141,7 +145,7 @@ fn doubtful<'a>(
     if let Some(term) = find(List::StopContextual) {
         match (context.recent_marketing, context.optin_question_open) {
             (true, false) => return opt_out(&term.text, Scope::Marketing),
-            (true, true) | (false, false) => return Intent::Ask,
+            (true, true) | (false, false) => return Intent::Ask { nearly: None },
             // "No" to the question whether to opt in: nothing was given, nothing is taken back.
             (false, true) => {}
         }
@@ -150,7 +154,9 @@ fn doubtful<'a>(
         return if context.words_bind {
             opt_out(term, Scope::Marketing)
         } else {
-            Intent::Ask
+            Intent::Ask {
+                nearly: Some(term.to_owned()),
+            }
         };
     }
     if context.optin_question_open

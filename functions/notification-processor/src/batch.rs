@@ -8,17 +8,16 @@
 use std::collections::{BTreeMap, HashSet};
 
 use futures_util::stream::{self, StreamExt as _};
-use headgate_aws::keyring::KeyringError;
 use headgate_domain::config::Config;
 use headgate_domain::event::Event;
-use headgate_domain::identity::SubjectId;
+use headgate_domain::identity::{Pseudonym, SubjectId};
 use headgate_domain::time::Timestamp;
 use headgate_lambda::batch::{BatchItemFailure, BatchResponse, SqsEvent};
 use headgate_lambda::log::{Field, Level, log};
 use headgate_lambda::runtime::survive;
 
 use crate::config::Ports;
-use crate::outcome::{Effects, Failure, Poison};
+use crate::outcome::{Effects, Failure, hopeless};
 use crate::updates::{Step, Unit, read};
 use crate::{inbound, preferences, statuses};
 
@@ -173,23 +172,7 @@ impl Batch<'_> {
     /// Marks inbound messages as done. Those of a record that failed stay open: what they caused
     /// is repeated, and has no further effect.
     async fn finish(&mut self) {
-        let open: HashSet<String> = self
-            .failures
-            .keys()
-            .filter_map(|record| self.effects.get(*record))
-            .flat_map(|effects| effects.done.iter().map(|name| name.as_str().to_owned()))
-            .collect();
-        let done: Vec<_> = self
-            .effects
-            .iter()
-            .enumerate()
-            .filter(|(record, _effects)| !self.failures.contains_key(record))
-            .flat_map(|(record, effects)| {
-                effects.done.iter().cloned().map(move |name| (record, name))
-            })
-            // The same message in a record that failed: its event may have been that record's to publish.
-            .filter(|(_record, name)| !open.contains(name.as_str()))
-            .collect();
+        let done = finished(&self.effects, &self.failures);
         let messages = &self.ports.messages;
         let results: Vec<_> = stream::iter(done)
             .map(|(record, name)| async move { (record, messages.inbound_done(&name).await) })
@@ -279,44 +262,39 @@ async fn take(
             }
         })
         .await;
-        match result {
-            Ok(Ok(more)) => effects.append(more),
-            Ok(Err(failure)) => match set_aside(step, &failure) {
-                Some(poison) => effects.poison.push(poison),
-                None => return (unit.record, effects, Some(failure)),
-            },
-            // Once may be chance; a second time it is the message.
-            Err(panicked) => match set_aside(step, &Failure::Panicked(panicked)) {
-                Some(poison) if unit.again => effects.poison.push(poison),
-                Some(_) | None => return (unit.record, effects, Some(panicked.into())),
-            },
+        let failure = match result {
+            Ok(Ok(more)) => {
+                effects.append(more);
+                continue;
+            }
+            Ok(Err(failure)) => failure,
+            Err(panicked) => panicked.into(),
+        };
+        match hopeless(step, &failure, unit.again) {
+            Some(poison) => effects.poison.push(poison),
+            None => return (unit.record, effects, Some(failure)),
         }
     }
     (unit.record, effects, None)
 }
 
-/// What becomes of an inbound message that will never succeed: it is set aside, and the rest goes on.
-fn set_aside(step: &Step, failure: &Failure) -> Option<Poison> {
-    let why = match failure {
-        Failure::Keyring(KeyringError::NotOpened) => {
-            "what is stored about the person does not open"
-        }
-        Failure::Panicked(_) => "it could not be dealt with",
-        Failure::Aws(_)
-        | Failure::Keyring(
-            KeyringError::NoKey | KeyringError::PastRetention | KeyringError::Aws(_),
-        ) => return None,
+/// The inbound messages that are done. A message that is also in a record that failed is not: one
+/// event is published for both, and it may have been that record's.
+fn finished(effects: &[Effects], failures: &BTreeMap<usize, Failure>) -> Vec<(usize, Pseudonym)> {
+    let failed = |record: &usize| failures.contains_key(record);
+    let done = |(record, effects): (usize, &Effects)| {
+        let names = effects.done.clone();
+        names.into_iter().map(move |name| (record, name))
     };
-    match step {
-        Step::Inbound(message, index) => Some(Poison {
-            reason: "not_handled",
-            why,
-            index: Some(*index),
-            encoding: None,
-            content: message.raw.clone(),
-        }),
-        Step::Status(_) | Step::Preference(_) => None,
-    }
+    let all: Vec<_> = effects.iter().enumerate().flat_map(done).collect();
+    let open: HashSet<String> = all
+        .iter()
+        .filter(|(record, _name)| failed(record))
+        .map(|(_record, name)| name.as_str().to_owned())
+        .collect();
+    all.into_iter()
+        .filter(|(record, name)| !failed(record) && !open.contains(name.as_str()))
+        .collect()
 }
 
 /// Fills calls with events, and says which records each call is for.
@@ -344,7 +322,28 @@ fn calls(events: impl Iterator<Item = (usize, Event)>) -> Vec<(Vec<usize>, Vec<E
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+    use headgate_aws::AwsError;
+
     use super::*;
+
+    #[test]
+    fn a_message_in_two_records_stays_open_when_one_of_them_failed() {
+        let name = |end: char| Pseudonym::parse(&format!("m1_{}", end.to_string().repeat(43)));
+        let effects = |ends: &str| Effects {
+            done: ends.chars().map(|end| name(end).unwrap()).collect(),
+            ..Effects::default()
+        };
+        let effects = [effects("a"), effects("ab")];
+        let failure = || Failure::Aws(AwsError::new("PutEvents", "InternalFailure"));
+        let left = |failed: &[usize]| {
+            let failures = failed.iter().map(|record| (*record, failure())).collect();
+            finished(&effects, &failures)
+        };
+        assert_eq!(left(&[]).len(), 3);
+        assert_eq!(left(&[0]), [(1, name('b').unwrap())]);
+        assert_eq!(left(&[1]), []);
+    }
 
     #[test]
     fn calls_are_filled_by_count_and_by_size() {

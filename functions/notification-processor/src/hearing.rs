@@ -2,6 +2,11 @@
 //!
 //! Owns the reading of words and buttons and what each may change. The person's own text is read
 //! and not kept: what proves an act is the pseudonym of the message and a term of our list.
+//!
+//! A no is heard in whatever holds words; a yes only in a message or on a button. A misspelt STOP is
+//! a no, because nobody asks back yet and the no wins in doubt. A word like "no" or "cancel", which
+//! mostly means something else, is not, except where the law binds it: what was last sent to the
+//! person is not known here.
 
 use headgate_domain::consent::{Action, Consent, State, Subject};
 use headgate_domain::event::Event;
@@ -51,7 +56,7 @@ impl Heard<'_> {
             | Intent::AccessRequest
             | Intent::ErasureRequest
             | Intent::DoNotSell
-            | Intent::Ask
+            | Intent::Ask { .. }
             | Intent::None => self.confirmation().await,
         }
     }
@@ -148,14 +153,29 @@ fn method(kind: &str) -> Option<&'static str> {
 }
 
 /// What the message asks for. A button stands for what was seen on it and for its payload; a no
-/// in either is a no.
+/// in either is a no, and so is a word that comes near to one.
 fn intent(inbound: &Inbound) -> Intent {
     let context = Context {
         words_bind: words_bind(inbound),
         ..Context::default()
     };
+    // What the business wrote on a button is not misspelt.
+    let is_typed = inbound.payload.is_none();
     let read = |text: Option<&Personal<String>>| {
-        text.map_or(Intent::None, |text| classify(text.reveal(), &context))
+        let read = text.map_or(Intent::None, |text| classify(text.reveal(), &context));
+        let Intent::Ask {
+            nearly: Some(keyword),
+        } = read
+        else {
+            return read;
+        };
+        if !is_typed {
+            return Intent::None;
+        }
+        Intent::OptOut {
+            scope: Scope::Marketing,
+            keyword,
+        }
     };
     let (text, payload) = (read(inbound.text.as_ref()), read(inbound.payload.as_ref()));
     match (text, payload) {
@@ -258,6 +278,28 @@ pub(crate) mod tests {
                 "{kind}"
             );
         }
+    }
+
+    #[test]
+    fn a_misspelt_stop_is_a_no_and_a_word_of_many_meanings_is_not() {
+        for text in ["stpo", "Unsubcribe"] {
+            assert!(
+                is_no(&inbound("text", text, None, "+447700900123")),
+                "{text}"
+            );
+        }
+        for text in ["cancel", "no", "end", "shop", "step"] {
+            assert!(
+                !is_no(&inbound("text", text, None, "+447700900123")),
+                "{text}"
+            );
+        }
+        assert!(!is_no(&inbound(
+            "button",
+            "Fine",
+            Some("stpo"),
+            "+447700900123"
+        )));
     }
 
     #[test]

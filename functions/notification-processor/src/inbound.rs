@@ -50,8 +50,7 @@ pub(crate) async fn receive(
         effects.ignored = 1;
         return Ok(effects);
     }
-    // A notice of Meta's about a changed number is no message of the person: it opens no window.
-    if inbound.kind != "system" {
+    if opens_the_window(config, inbound) {
         ports.subjects.note_inbound(&person.id, inbound.at).await?;
     }
     let heard = Heard {
@@ -65,6 +64,14 @@ pub(crate) async fn receive(
     effects.events.push(told(&heard, config));
     effects.done.push(name);
     Ok(effects)
+}
+
+/// Whether the business may answer freely now. A message to a number that is not in the configuration
+/// is heard, for a no counts from anywhere, but says nothing about the numbers we send from. A notice
+/// of Meta's about a changed number is no message of the person.
+fn opens_the_window(config: &Config, inbound: &Inbound) -> bool {
+    let is_ours = |id: &String| config.numbers.iter().any(|number| number.id == *id);
+    inbound.kind != "system" && inbound.number.as_ref().is_some_and(is_ours)
 }
 
 /// What is stored of a message.

@@ -12,6 +12,7 @@ use headgate_lambda::runtime::Panicked;
 use headgate_redact::{LogSafe, Personal};
 
 use crate::statuses::Move;
+use crate::updates::Step;
 
 /// We could not; the notification is handed over again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +23,9 @@ pub(crate) enum Failure {
     /// A key or a sealed value was not available.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// What is kept about one person does not open, and will not another time either.
+    #[error("what is kept about a person does not open")]
+    Person,
     /// Something panicked; where is in the log.
     #[error(transparent)]
     Panicked(#[from] Panicked),
@@ -66,5 +70,50 @@ impl Effects {
         self.done.extend(other.done);
         self.poison.extend(other.poison);
         self.ignored = self.ignored.saturating_add(other.ignored);
+    }
+}
+
+/// What is set aside, and the rest goes on, when another time would be no better.
+pub(crate) fn hopeless(step: &Step, failure: &Failure, again: bool) -> Option<Poison> {
+    let why = match failure {
+        Failure::Person => "what is kept about the person does not open",
+        // Once may be chance; a second time it is the update.
+        Failure::Panicked(_) if again => "it could not be dealt with twice",
+        Failure::Panicked(_) | Failure::Aws(_) | Failure::Keyring(_) => return None,
+    };
+    let (content, index) = match step {
+        Step::Inbound(message, index) => (&message.raw, Some(*index)),
+        Step::Status(status) => (&status.raw, None),
+        Step::Preference(preference) => (&preference.raw, None),
+    };
+    Some(Poison {
+        reason: "not_handled",
+        why,
+        index,
+        encoding: None,
+        content: content.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+    use super::*;
+    use crate::hearing::tests::inbound;
+
+    #[test]
+    fn only_what_another_time_will_not_mend_is_set_aside() {
+        let step = Step::Inbound(inbound("text", "hello", None, "+16135550100"), 4);
+        let aside = |failure: Failure, again| hopeless(&step, &failure, again);
+        let poison = aside(Failure::Person, false).unwrap();
+        assert_eq!((poison.reason, poison.index), ("not_handled", Some(4)));
+        assert!(aside(Failure::Panicked(Panicked), true).is_some());
+        assert!(aside(Failure::Panicked(Panicked), false).is_none());
+        for ours in [
+            Failure::Keyring(KeyringError::NoKey),
+            Failure::Aws(AwsError::new("GetItem", "InternalServerError")),
+        ] {
+            assert!(aside(ours, true).is_none());
+        }
     }
 }

@@ -5,10 +5,11 @@
 
 use headgate_aws::keyring::{KeyringError, Salt};
 use headgate_domain::consent::Subject;
-use headgate_domain::identity::{Bsuid, Identifier, Phone};
+use headgate_domain::identity::{Bsuid, Identifier, Phone, SubjectId};
 use headgate_domain::time::Timestamp;
 
 use crate::config::Ports;
+use crate::outcome::Failure;
 
 /// The names Meta gave for a person.
 pub(crate) fn identifiers(phone: Option<&Phone>, bsuid: Option<&Bsuid>) -> Vec<Identifier> {
@@ -22,9 +23,12 @@ pub(crate) async fn meet(
     ports: &Ports,
     identifiers: &[Identifier],
     now: Timestamp,
-) -> Result<(Subject, Salt), KeyringError> {
+) -> Result<(Subject, Salt), Failure> {
     let id = ports.subjects.find_or_create(identifiers, now).await?;
-    let mut known = ports.subjects.load_with_salt(&id).await?;
+    let mut known = match ports.subjects.load_with_salt(&id).await {
+        Ok(known) => known,
+        Err(error) => return Err(blame(ports, &id, error).await),
+    };
     if known.is_none()
         && let Some(first) = identifiers.first()
     {
@@ -46,4 +50,33 @@ pub(crate) async fn meet(
         }
     }
     Ok((subject, salt))
+}
+
+/// Whose fault it is that a value does not open. A key of a day or of the vault that is missing is
+/// ours, and may come back; a person's own does not, and costs that person's updates alone.
+pub(crate) async fn blame(ports: &Ports, subject: &SubjectId, error: KeyringError) -> Failure {
+    match error {
+        KeyringError::NotOpened => Failure::Person,
+        KeyringError::NoKey => match own_keys(ports, subject).await {
+            Ok(true) => error.into(),
+            Ok(false) => Failure::Person,
+            Err(unknown) => unknown.into(),
+        },
+        KeyringError::PastRetention | KeyringError::Aws(_) => error.into(),
+    }
+}
+
+/// Whether a person's own keys are there.
+async fn own_keys(ports: &Ports, subject: &SubjectId) -> Result<bool, KeyringError> {
+    for found in [
+        ports.keyring.salt(subject).await.map(|_salt| ()),
+        ports.keyring.evidence_salt(subject).await.map(|_salt| ()),
+    ] {
+        match found {
+            Ok(()) => {}
+            Err(KeyringError::NoKey) => return Ok(false),
+            Err(unknown) => return Err(unknown),
+        }
+    }
+    Ok(true)
 }

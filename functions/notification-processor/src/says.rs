@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::config::Ports;
 use crate::outcome::Failure;
+use crate::people::blame;
 
 /// An act of a person.
 pub(crate) struct Said<'a> {
@@ -54,7 +55,10 @@ pub(crate) async fn say(
         evidence: Some(said.evidence.to_string().into_bytes()),
         actor: None,
     };
-    let recorded = ports.consents.record(&statement, now).await?;
+    let recorded = match ports.consents.record(&statement, now).await {
+        Ok(recorded) => recorded,
+        Err(error) => return Err(blame(ports, said.subject, error).await),
+    };
     let kind = match said.action {
         Action::Given => "subject.opted_in",
         Action::Withdrawn => "subject.opted_out",

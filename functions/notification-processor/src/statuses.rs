@@ -66,8 +66,12 @@ pub(crate) async fn settle(
         wamid_pseudonym: Some(ports.pseudonym(&status.wamid).as_str().to_owned()),
         ..Settlement::default()
     };
-    if state == State::Failed && is_of_an_earlier_attempt(ports, status).await? {
-        // The message was sent again, and that attempt has an outcome of its own.
+    if state == State::Failed
+        && let Some(record) = sent_again(ports, status).await?
+    {
+        // That attempt has an outcome of its own; what the person said with their switch stands.
+        let stop = stop_behind(ports, &record, status, now).await?;
+        effects.events.extend(stop);
         effects.ignored = 1;
         return Ok(effects);
     }
@@ -83,11 +87,10 @@ pub(crate) async fn settle(
             return Ok(effects);
         }
     };
-    if record.purpose == Purpose::Marketing && status.errors.contains(&MARKETING_STOPPED) {
-        effects
-            .events
-            .extend(marketing_stopped(ports, &record, status, now).await?);
-    }
+    // Also of a record that stood: another failure may have come before.
+    effects
+        .events
+        .extend(stop_behind(ports, &record, status, now).await?);
     if !moved {
         effects.ignored = 1;
         return Ok(effects);
@@ -103,19 +106,34 @@ pub(crate) async fn settle(
     Ok(effects)
 }
 
-/// Whether a status is about an attempt that was followed by another.
-async fn is_of_an_earlier_attempt(ports: &Ports, status: &Status) -> Result<bool, Failure> {
+/// The record of a status whose attempt was followed by another.
+async fn sent_again(ports: &Ports, status: &Status) -> Result<Option<Record>, Failure> {
     let Some((reference, attempt)) = status.opaque.as_deref().and_then(RecordRef::from_opaque)
     else {
-        return Ok(false);
+        return Ok(None);
     };
     let stored = ports
         .messages
         .load(std::slice::from_ref(&reference))
         .await?;
-    Ok(stored
-        .first()
-        .is_some_and(|record| attempt < record.attempt))
+    Ok(stored.into_iter().find(|record| attempt < record.attempt))
+}
+
+/// The opt-out behind a status, if there is one.
+async fn stop_behind(
+    ports: &Ports,
+    record: &Record,
+    status: &Status,
+    now: Timestamp,
+) -> Result<Option<Event>, Failure> {
+    if record.purpose != Purpose::Marketing || !status.errors.contains(&MARKETING_STOPPED) {
+        return Ok(None);
+    }
+    match marketing_stopped(ports, record, status, now).await {
+        // Nothing can be proven about this person any more; the switch is noted, and it is enough.
+        Err(Failure::Person) => Ok(None),
+        told => told,
+    }
 }
 
 /// Meta refused a marketing message because the person used the switch: the notification about the

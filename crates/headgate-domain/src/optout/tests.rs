@@ -63,7 +63,7 @@ fn the_golden_messages_are_read_as_written_down() {
             Intent::AccessRequest => "DSAR_ACCESS",
             Intent::ErasureRequest => "DSAR_ERASURE",
             Intent::DoNotSell => "DO_NOT_SELL_SHARE",
-            Intent::Ask => "ASK",
+            Intent::Ask { .. } => "ASK",
             Intent::None => "NONE",
         };
         assert_eq!(answer, word("out").unwrap(), "{case}");
@@ -225,10 +225,21 @@ fn a_doubtful_word_stops_only_after_marketing_and_is_asked_about_otherwise() {
         classify("cancel", &after_marketing),
         stop(Scope::Marketing, "cancel")
     );
-    assert_eq!(classify("cancel", &Context::default()), Intent::Ask);
+    let ask = Intent::Ask { nearly: None };
+    assert_eq!(classify("cancel", &Context::default()), ask);
     assert_eq!(classify("no", &question), Intent::None);
-    assert_eq!(classify("no", &both), Intent::Ask);
+    assert_eq!(classify("no", &both), ask);
     assert!(is_opt_out(&classify("stop", &both)));
+}
+
+#[test]
+fn a_misspelling_names_the_word_it_comes_near_to() {
+    assert_eq!(
+        classify("stpo", &Context::default()),
+        Intent::Ask {
+            nearly: Some("stop".to_owned())
+        }
+    );
 }
 
 #[test]

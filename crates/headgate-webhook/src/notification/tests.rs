@@ -134,6 +134,28 @@ fn every_kind_of_button_yields_what_was_seen_and_what_it_stands_for() {
 }
 
 #[test]
+fn words_are_found_in_captions_in_edits_and_without_a_kind() {
+    let caption = json!({ "id": "1", "caption": "STOP" });
+    for rest in [
+        json!({ "type": "image", "image": caption }),
+        json!({ "type": "video", "video": caption }),
+        json!({ "type": "document", "document": caption }),
+        json!({ "type": "edit", "edit": { "original_message_id": "wamid.B", "message": { "type": "text", "text": { "body": "STOP" } } } }),
+        json!({ "type": "edit", "edit": { "message": { "type": "image", "image": caption } } }),
+        json!({ "text": { "body": "STOP" } }),
+        json!({ "type": "something_new", "text": { "body": "STOP" } }),
+    ] {
+        let mut message =
+            json!({ "from": "16135550100", "id": "wamid.A", "timestamp": "1795341600" });
+        for (name, value) in rest.as_object().unwrap() {
+            message[name] = value.clone();
+        }
+        let inbound = inbound(&json!({ "messages": [message] }));
+        assert_eq!(inbound.text.unwrap().reveal(), "STOP", "{rest}");
+    }
+}
+
+#[test]
 fn unknown_kinds_and_shapes_are_still_messages() {
     for message in [
         json!({ "id": "wamid.A", "timestamp": "1795341600" }),

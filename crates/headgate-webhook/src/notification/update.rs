@@ -65,6 +65,8 @@ pub struct Status {
     pub to_phone: Option<Phone>,
     /// Whom it was sent to, when Meta gives the id.
     pub to_bsuid: Option<Bsuid>,
+    /// The status object as Meta sent it.
+    pub raw: Personal<String>,
 }
 
 /// The words of a delivery status.
@@ -131,7 +133,8 @@ pub struct Inbound {
     pub profile_name: Option<Personal<String>>,
     /// Meta's word for the kind of message: `text`, `button`, `interactive` and others.
     pub kind: String,
-    /// What the person wrote or saw on the button: a body, a button's text, a reply's title.
+    /// What the person wrote or saw on the button: a body, a button's text, a reply's title, a caption, or
+    /// what any of these was changed to. Whatever the kind says: a no is heard wherever it stands.
     pub text: Option<Personal<String>>,
     /// What the button stands for: a payload, a reply's id. The business wrote it.
     pub payload: Option<Personal<String>>,
@@ -152,6 +155,8 @@ pub struct Preference {
     pub choice: Choice,
     /// When, by Meta's clock, in whole seconds.
     pub at: Timestamp,
+    /// The preference object as Meta sent it.
+    pub raw: Personal<String>,
 }
 
 /// Stop or resume.
@@ -231,11 +236,13 @@ pub(super) fn inbound(
         "button.text",
         "interactive.button_reply.title",
         "interactive.list_reply.title",
-        // Only ever heard as a no.
         "image.caption",
         "video.caption",
         "document.caption",
         "edit.message.text.body",
+        "edit.message.image.caption",
+        "edit.message.video.caption",
+        "edit.message.document.caption",
     ];
     let payload = [
         "button.payload",
@@ -284,6 +291,7 @@ pub(super) fn status(
         to_bsuid: piece
             .bsuid("recipient_user_id")
             .filter(|_bsuid| to_a_person),
+        raw: Personal::new(raw.get().to_owned()),
     }))
 }
 
@@ -315,6 +323,7 @@ pub(super) fn preference(
         bsuid,
         choice,
         at,
+        raw: Personal::new(raw.get().to_owned()),
     }))
 }
 

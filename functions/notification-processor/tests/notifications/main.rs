@@ -8,6 +8,8 @@
     reason = "tests may fail loudly"
 )]
 
+mod failures;
+mod objections;
 mod world;
 
 use base64::Engine as _;

@@ -27,6 +27,7 @@ use headgate_lambda::settings::Settings;
 use local_cloud::{Calendar, LocalCloud, Options};
 use notification_processor::NotificationProcessor;
 use serde_json::{Map, Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// The phone number id of the configuration.
 pub(crate) const NUMBER: &str = "106540352242922";
@@ -204,6 +205,37 @@ impl World {
             .await
             .consent(Purpose::Marketing)
             .map(|consent| consent.state)
+    }
+
+    /// Puts a number on the suppression list, as a step that was cut off would leave it.
+    pub(crate) async fn suppress(&self, phone: &str, at: Timestamp) {
+        let identifier = Identifier::from(Phone::parse(phone).unwrap());
+        let key = self.consents.suppression_key(&identifier);
+        self.consents
+            .suppression()
+            .add(&key, &[Purpose::Marketing], at, "keyword")
+            .await
+            .unwrap();
+    }
+
+    /// Destroys a key behind everybody's back; the local DynamoDB looks at a signature's form only.
+    pub(crate) async fn destroy_key(&self, id: &str) {
+        let body = json!({ "TableName": self.settings.name("HEADGATE_TABLE_KEYS").unwrap(), "Key": { "pk": { "S": id } } })
+            .to_string();
+        let endpoint = self.settings.name("AWS_ENDPOINT_URL_DYNAMODB").unwrap();
+        let host = endpoint
+            .strip_prefix("http://")
+            .unwrap()
+            .trim_end_matches('/');
+        let request = format!(
+            "POST / HTTP/1.1\r\nHost: {host}\r\nX-Amz-Target: DynamoDB_20120810.DeleteItem\r\nX-Amz-Date: 20261118T000000Z\r\nAuthorization: AWS4-HMAC-SHA256 Credential=local/20261118/local/dynamodb/aws4_request, SignedHeaders=host;x-amz-date, Signature=0\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 
     /// What a suppression entry of a number covers.
