@@ -61,7 +61,7 @@ impl Dev {
         let begun = Instant::now();
         while !env_file.exists() {
             assert!(
-                begun.elapsed() < Duration::from_secs(60),
+                begun.elapsed() < Duration::from_mins(1),
                 "it did not come up"
             );
             std::thread::sleep(Duration::from_millis(50));
