@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-/// Fifty bits: with an hour's validity and Meta in between, nobody guesses one.
+/// Fifty bits: with 72 hours' validity, one use and Meta in between, nobody guesses one.
 const LENGTH: usize = 10;
 /// Crockford's base32: no `I L O U`, so that a code read aloud or copied by hand survives.
 const ALPHABET: [u8; 32] = *b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
