@@ -14,6 +14,10 @@ pub use error::AwsError;
 #[cfg(feature = "events")]
 pub mod bus;
 #[cfg(feature = "store")]
+pub mod cancel;
+#[cfg(feature = "store")]
+pub mod ceilings;
+#[cfg(feature = "store")]
 pub mod consents;
 #[cfg(feature = "store")]
 pub mod controls;
@@ -31,6 +35,8 @@ pub mod messages;
 pub mod pacing;
 #[cfg(feature = "kms")]
 pub mod peppers;
+#[cfg(all(feature = "store", feature = "sqs"))]
+pub mod poison;
 #[cfg(feature = "sqs")]
 pub mod queue;
 #[cfg(feature = "secrets")]
@@ -39,6 +45,8 @@ pub mod secrets;
 pub mod subjects;
 #[cfg(feature = "store")]
 pub mod suppression;
+#[cfg(feature = "sqs")]
+pub mod visibility;
 
 /// Fresh random bytes from the operating system.
 ///

@@ -1,15 +1,25 @@
-//! The pacer's own table: the lease, the cursors, the claims and what is due later (sending.md).
+//! The pacer's own table: the lease, the cursors, the claims, debts and counts, and what is due later
+//! (sending.md).
 //!
-//! The lease needs no synchronised clocks: it is taken over only when (epoch, heartbeat) stood
-//! still for three seconds on the taker's own clock, or its holder gave it up.
+//! Owns the form in which the values of `headgate_domain::holder` are stored, and the conditions that keep
+//! a holder whose lease is gone from overwriting the work of the next. Decides nothing.
+
+mod claims;
+mod dues;
+mod recipients;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use headgate_domain::holder::{Cursors, LeaseView, Left, Legacy, Phase};
 use headgate_domain::lane::Purpose;
-use headgate_domain::record::RecordRef;
-use headgate_domain::time::{DAY, HOUR, Timestamp};
+use headgate_domain::pacing::Tail;
+use headgate_domain::pair::Tail as PairTail;
+use headgate_domain::time::{HOUR, Timestamp};
 
-use crate::item::{Attributes, Item, key, ms, n, s};
+use crate::item::{Attributes, Item, b, key, ms, n, s};
 use crate::{Aws, AwsError};
+
+pub use headgate_domain::holder::{Claim, DueEntry as Due, DueKind};
+pub use recipients::Recipient;
 
 /// The pacing table.
 #[derive(Clone)]
@@ -18,97 +28,13 @@ pub struct Pacing {
     table: String,
 }
 
-/// What the lease's holder is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Sending.
-    Run,
-    /// About to stop for want of work; still looking once more.
-    Idle,
-    /// Nobody holds the lease.
-    Free,
-}
-
-impl Phase {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Run => "RUN",
-            Self::Idle => "IDLE",
-            Self::Free => "FREE",
-        }
-    }
-
-    fn from_word(word: &str) -> Self {
-        match word {
-            "FREE" => Self::Free,
-            "IDLE" => Self::Idle,
-            _ => Self::Run,
-        }
-    }
-}
-
 /// The lease of a portfolio as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// Which term.
-    pub epoch: u64,
-    /// How often it was renewed.
-    pub heartbeat: u64,
-    /// When, by the holder's wall clock: a hint for intake, never for the lease.
+    /// What the holder goes by.
+    pub view: LeaseView,
+    /// When it was renewed, by the holder's wall clock: a hint for intake, never for the lease.
     pub heartbeat_at: Timestamp,
-    /// What the holder is doing.
-    pub phase: Phase,
-}
-
-/// Something to look at later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DueKind {
-    /// Known not to have been accepted by Meta: send again.
-    Retry,
-    /// Outcome unknown: the policy decides when its timer runs out.
-    Ambiguous,
-    /// Waits for its `not_before`.
-    Scheduled,
-}
-
-impl DueKind {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Retry => "retry",
-            Self::Ambiguous => "ambiguous",
-            Self::Scheduled => "scheduled",
-        }
-    }
-
-    fn from_word(word: &str) -> Option<Self> {
-        [Self::Retry, Self::Ambiguous, Self::Scheduled]
-            .into_iter()
-            .find(|k| k.word() == word)
-    }
-}
-
-/// An entry that is due at a time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Due {
-    /// When.
-    pub at: Timestamp,
-    /// What.
-    pub reference: RecordRef,
-    /// Why.
-    pub kind: DueKind,
-    /// The attempt that was made, or is to be made.
-    pub attempt: u32,
-}
-
-/// A block of records that were claimed before their first byte left.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// The term it was made in.
-    pub epoch: u64,
-    /// Its number within the term.
-    pub block: u64,
-    /// The records and the attempt each was claimed for.
-    pub references: Vec<(RecordRef, u32)>,
 }
 
 impl Pacing {
@@ -138,7 +64,7 @@ impl Pacing {
     pub async fn take(
         &self,
         portfolio: &str,
-        seen: Option<&Lease>,
+        seen: Option<&LeaseView>,
         holder: &str,
         now: Timestamp,
     ) -> Result<Option<u64>, AwsError> {
@@ -155,14 +81,14 @@ impl Pacing {
             .expression_attribute_values(":epoch", n(epoch))
             .expression_attribute_values(":zero", n(0))
             .expression_attribute_values(":now", ms(now))
-            .expression_attribute_values(":run", s(Phase::Run.word()));
+            .expression_attribute_values(":run", s(word(Phase::Run)));
         call = match seen {
             None => call.condition_expression("attribute_not_exists(pk)"),
             Some(lease) => call
                 .condition_expression("epoch = :seen AND (hb = :beat OR phase = :free)")
                 .expression_attribute_values(":seen", n(lease.epoch))
                 .expression_attribute_values(":beat", n(lease.heartbeat))
-                .expression_attribute_values(":free", s(Phase::Free.word())),
+                .expression_attribute_values(":free", s(word(Phase::Free))),
         };
         match call
             .send()
@@ -173,7 +99,7 @@ impl Pacing {
             Err(e) if e.is("ConditionalCheckFailedException") => {
                 let item = self.get(lease_key(portfolio)).await?;
                 let mine = item.as_ref().is_some_and(|i| {
-                    i.text("holder") == Some(holder) && lease_of(i).epoch == epoch
+                    i.text("holder") == Some(holder) && lease_of(i).view.epoch == epoch
                 });
                 Ok(mine.then_some(epoch))
             }
@@ -200,10 +126,10 @@ impl Pacing {
             .update_expression("SET heartbeat_at = :now, phase = :phase ADD hb :one")
             .condition_expression("epoch = :epoch AND phase <> :free")
             .expression_attribute_values(":now", ms(now))
-            .expression_attribute_values(":phase", s(phase.word()))
+            .expression_attribute_values(":phase", s(word(phase)))
             .expression_attribute_values(":one", n(1))
             .expression_attribute_values(":epoch", n(epoch))
-            .expression_attribute_values(":free", s(Phase::Free.word()))
+            .expression_attribute_values(":free", s(word(Phase::Free)))
             .send()
             .await;
         match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
@@ -214,169 +140,79 @@ impl Pacing {
         }
     }
 
-    /// The stored cursor of a lane's shard.
+    /// What the last holder that gave the lease up in order left behind.
     ///
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
-    pub async fn cursor(
-        &self,
-        number: &str,
-        lane: Purpose,
-        shard: u8,
-    ) -> Result<Option<String>, AwsError> {
-        let item = self
-            .get(key(format!("K#{number}"), cursor_sk(lane, shard)))
-            .await?;
-        Ok(item
-            .as_ref()
-            .and_then(|i| i.text("ulid"))
-            .map(str::to_owned))
+    pub async fn legacy(&self, portfolio: &str) -> Result<Option<Legacy>, AwsError> {
+        let item = self.get(legacy_key(portfolio)).await?;
+        Ok(item.as_ref().and_then(legacy_of))
     }
 
-    /// Stores a cursor; it only moves forward.
+    /// Leaves something behind for the next holders; what a later term left stays.
     ///
     /// # Errors
-    /// [`AwsError`] when the table did not take it.
-    pub async fn put_cursor(
+    /// [`AwsError`] when the table did not take it: then the lease may not be given up.
+    pub async fn put_legacy(&self, portfolio: &str, legacy: &Legacy) -> Result<(), AwsError> {
+        let mut item = legacy_key(portfolio);
+        item.insert("epoch".to_owned(), n(legacy.epoch));
+        let numbers = legacy.numbers.iter().map(left_item).collect();
+        item.insert("numbers".to_owned(), AttributeValue::L(numbers));
+        self.put_newer(item, legacy.epoch).await
+    }
+
+    /// The stored cursors of a number.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn cursors(&self, number: &str) -> Result<Cursors, AwsError> {
+        let item = self.get(cursors_key(number)).await?.unwrap_or_default();
+        let cursor = |(name, value): (&String, &AttributeValue)| {
+            let mut letters = name.chars();
+            let lane = Purpose::from_letter(letters.next()?)?;
+            let shard = u8::try_from(letters.next()?.to_digit(10)?).ok()?;
+            let ulid = value.as_s().ok()?;
+            (letters.next().is_none()).then(|| (lane, shard, ulid.clone()))
+        };
+        Ok(item.iter().filter_map(cursor).collect())
+    }
+
+    /// Stores the cursors of a number; a later term's stay.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take them.
+    pub async fn put_cursors(
         &self,
         number: &str,
-        lane: Purpose,
-        shard: u8,
-        ulid: &str,
+        epoch: u64,
+        cursors: &Cursors,
     ) -> Result<(), AwsError> {
+        let mut item = cursors_key(number);
+        item.insert("epoch".to_owned(), n(epoch));
+        for (lane, shard, ulid) in cursors {
+            item.insert(format!("{}{shard}", lane.letter()), s(ulid.as_str()));
+        }
+        self.put_newer(item, epoch).await
+    }
+
+    /// Puts an item unless a later term has; that it has is no error.
+    async fn put_newer(&self, item: Item, epoch: u64) -> Result<(), AwsError> {
         let answer = self
             .client
-            .update_item()
+            .put_item()
             .table_name(&self.table)
-            .set_key(Some(key(format!("K#{number}"), cursor_sk(lane, shard))))
-            .update_expression("SET #ulid = :ulid")
-            .condition_expression("attribute_not_exists(pk) OR #ulid < :ulid")
-            .expression_attribute_names("#ulid", "ulid")
-            .expression_attribute_values(":ulid", s(ulid))
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk) OR epoch <= :epoch")
+            .expression_attribute_values(":epoch", n(epoch))
             .send()
             .await;
-        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
+        match answer.map_err(|e| AwsError::of("PutItem", &e)) {
             Err(e) if !e.is("ConditionalCheckFailedException") => Err(e),
             Ok(_) | Err(_) => Ok(()),
         }
     }
 
-    /// Writes a claim; only then may the first byte of any of its records leave.
-    ///
-    /// # Errors
-    /// [`AwsError`] when the table did not take it; then nothing of it may be sent.
-    pub async fn put_claim(
-        &self,
-        number: &str,
-        claim: &Claim,
-        now: Timestamp,
-    ) -> Result<(), AwsError> {
-        let mut item = key(format!("C#{number}"), claim_sk(claim.epoch, claim.block));
-        let refs = claim
-            .references
-            .iter()
-            .map(|(reference, attempt)| reference.opaque(*attempt))
-            .collect();
-        item.insert("refs".to_owned(), AttributeValue::Ss(refs));
-        item.insert("ttl".to_owned(), n(now.plus_millis(8 * DAY).seconds()));
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .send()
-            .await
-            .map(|_put| ())
-            .map_err(|e| AwsError::of("PutItem", &e))
-    }
-
-    /// Removes a claim whose records are all settled.
-    ///
-    /// # Errors
-    /// [`AwsError`] when the table did not answer.
-    pub async fn drop_claim(&self, number: &str, epoch: u64, block: u64) -> Result<(), AwsError> {
-        self.delete(key(format!("C#{number}"), claim_sk(epoch, block)))
-            .await
-    }
-
-    /// The claims that are still open, of any term.
-    ///
-    /// # Errors
-    /// [`AwsError`] when the table cannot be read.
-    pub async fn claims(&self, number: &str) -> Result<Vec<Claim>, AwsError> {
-        let items = self.query(&format!("C#{number}"), None, 1_000).await?;
-        Ok(items
-            .iter()
-            .filter_map(|item| {
-                let (epoch, block) = item.text("sk")?.split_once('#')?;
-                let references = item
-                    .set("refs")
-                    .iter()
-                    .filter_map(|text| RecordRef::from_opaque(text))
-                    .collect();
-                Some(Claim {
-                    epoch: epoch.parse().ok()?,
-                    block: block.parse().ok()?,
-                    references,
-                })
-            })
-            .collect())
-    }
-
-    /// Notes that a record is to be looked at later.
-    ///
-    /// # Errors
-    /// [`AwsError`] when the table did not take it.
-    pub async fn put_due(&self, portfolio: &str, due: &Due) -> Result<(), AwsError> {
-        let mut item = due_key(portfolio, due);
-        item.insert("kind".to_owned(), s(due.kind.word()));
-        item.insert("attempt".to_owned(), n(due.attempt));
-        item.insert("ttl".to_owned(), n(due.at.plus_millis(8 * DAY).seconds()));
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .send()
-            .await
-            .map(|_put| ())
-            .map_err(|e| AwsError::of("PutItem", &e))
-    }
-
-    /// What is due at a time, oldest first, behind an entry that was looked at already.
-    ///
-    /// # Errors
-    /// [`AwsError`] when the table cannot be read.
-    pub async fn due(
-        &self,
-        portfolio: &str,
-        now: Timestamp,
-        behind: Option<&Due>,
-        limit: i32,
-    ) -> Result<Vec<Due>, AwsError> {
-        let end = format!("{:013}#~", now.millis().max(0));
-        let start = behind.map_or_else(|| "0".to_owned(), due_sk);
-        let items = self
-            .query(&format!("D#{portfolio}"), Some((&start, &end)), limit)
-            .await?;
-        Ok(items.iter().filter_map(due_of).collect())
-    }
-
-    /// When the next entry is due, if there is any.
-    ///
-    /// # Errors
-    /// [`AwsError`] when the table cannot be read.
-    pub async fn next_due(&self, portfolio: &str) -> Result<Option<Timestamp>, AwsError> {
-        let items = self.query(&format!("D#{portfolio}"), None, 1).await?;
-        Ok(items.iter().filter_map(due_of).map(|d| d.at).next())
-    }
-
-    /// Removes an entry that has been looked at.
-    ///
-    /// # Errors
-    /// [`AwsError`] when the table did not answer.
-    pub async fn drop_due(&self, portfolio: &str, due: &Due) -> Result<(), AwsError> {
-        self.delete(due_key(portfolio, due)).await
-    }
-
+    /// A page of a partition, from `between` on, read consistently.
     async fn query(
         &self,
         pk: &str,
@@ -391,10 +227,9 @@ impl Pacing {
             .limit(limit)
             .consistent_read(true);
         call = match between {
-            // BETWEEN takes both ends; an entry is its own start only when it was looked at already.
             Some((start, end)) => call
                 .key_condition_expression("pk = :pk AND sk BETWEEN :start AND :end")
-                .expression_attribute_values(":start", s(format!("{start}~")))
+                .expression_attribute_values(":start", s(start))
                 .expression_attribute_values(":end", s(end)),
             None => call.key_condition_expression("pk = :pk"),
         };
@@ -431,11 +266,19 @@ impl Pacing {
 /// Whether intake should send a wake: nobody holds the lease, its holder is about to stop, or it fell silent.
 pub fn needs_wake(lease: Option<&Lease>, now: Timestamp) -> bool {
     const SILENT_MS: i64 = 3_000;
-    lease.is_none_or(|l| match l.phase {
+    lease.is_none_or(|l| match l.view.phase {
         Phase::Free | Phase::Idle => true,
         // Skew between two wall clocks is far below an hour; a beat from further ahead means the calendar was turned.
         Phase::Run => !(-HOUR..SILENT_MS).contains(&now.millis_since(l.heartbeat_at)),
     })
+}
+
+const fn word(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Run => "RUN",
+        Phase::Idle => "IDLE",
+        Phase::Free => "FREE",
+    }
 }
 
 fn lease_key(portfolio: &str) -> Item {
@@ -449,38 +292,70 @@ fn lease_of(item: &Item) -> Lease {
             .unwrap_or(0)
     };
     Lease {
-        epoch: count("epoch"),
-        heartbeat: count("hb"),
+        view: LeaseView {
+            epoch: count("epoch"),
+            heartbeat: count("hb"),
+            phase: match item.text("phase") {
+                Some("FREE") => Phase::Free,
+                Some("IDLE") => Phase::Idle,
+                Some(_) | None => Phase::Run,
+            },
+        },
         heartbeat_at: item.time("heartbeat_at").unwrap_or_default(),
-        phase: Phase::from_word(item.text("phase").unwrap_or_default()),
     }
 }
 
-fn cursor_sk(lane: Purpose, shard: u8) -> String {
-    format!("{}#{shard}", lane.letter())
+fn legacy_key(portfolio: &str) -> Item {
+    key(format!("L#{portfolio}"), "left")
 }
 
-fn claim_sk(epoch: u64, block: u64) -> String {
-    format!("{epoch:010}#{block:08}")
+fn cursors_key(number: &str) -> Item {
+    key(format!("K#{number}"), "K")
 }
 
-fn due_key(portfolio: &str, due: &Due) -> Item {
-    key(format!("D#{portfolio}"), due_sk(due))
+fn left_item(left: &Left) -> AttributeValue {
+    let debts = left.pairs.listed.iter();
+    let open = left.open.iter().flat_map(|slot| slot.to_be_bytes());
+    AttributeValue::M(Item::from([
+        ("number".to_owned(), s(left.number.as_str())),
+        ("tail".to_owned(), b(left.tail.to_bytes())),
+        ("everybody".to_owned(), n(left.pairs.everybody)),
+        (
+            "pairs".to_owned(),
+            AttributeValue::M(debts.map(|(who, debt)| (who.clone(), n(debt))).collect()),
+        ),
+        ("open".to_owned(), b(open.collect())),
+    ]))
 }
 
-fn due_sk(due: &Due) -> String {
-    format!("{:013}#{}", due.at.millis().max(0), due.reference)
+fn legacy_of(item: &Item) -> Option<Legacy> {
+    let numbers = item.get("numbers")?.as_l().ok()?;
+    Some(Legacy {
+        epoch: u64::try_from(item.number("epoch")?).ok()?,
+        numbers: numbers
+            .iter()
+            .filter_map(|value| left_of(value.as_m().ok()?))
+            .collect(),
+    })
 }
 
-fn due_of(item: &Item) -> Option<Due> {
-    let (at, reference) = item.text("sk")?.split_once('#')?;
-    Some(Due {
-        at: Timestamp::from_millis(at.parse().ok()?),
-        reference: RecordRef::parse(reference)?,
-        kind: DueKind::from_word(item.text("kind")?)?,
-        attempt: item
-            .number("attempt")
-            .and_then(|a| u32::try_from(a).ok())
-            .unwrap_or(1),
+fn left_of(item: &Item) -> Option<Left> {
+    let count = |value: i64| u32::try_from(value).ok();
+    let debts = item.get("pairs")?.as_m().ok()?;
+    let listed = debts.keys().filter_map(|who| {
+        let debt = count(debts.number(who)?)?;
+        Some((who.clone(), debt))
+    });
+    let slots = item.bytes("open")?.chunks_exact(2);
+    Some(Left {
+        number: item.text("number")?.to_owned(),
+        tail: Tail::from_bytes(item.bytes("tail")?)?,
+        pairs: PairTail {
+            everybody: count(item.number("everybody")?)?,
+            listed: listed.collect(),
+        },
+        open: slots
+            .filter_map(|slot| Some(u16::from_be_bytes(slot.try_into().ok()?)))
+            .collect(),
     })
 }

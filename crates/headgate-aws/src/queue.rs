@@ -1,7 +1,10 @@
-//! SQS: sending to a queue, and reading one the way an app does.
+//! SQS: sending to a queue, and reading one the way an app or an operator does.
+
+use std::collections::BTreeMap;
 
 use aws_sdk_sqs::types::{
-    DeleteMessageBatchRequestEntry, MessageAttributeValue, QueueAttributeName,
+    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message,
+    MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName,
     SendMessageBatchRequestEntry,
 };
 
@@ -109,7 +112,41 @@ const LONGEST_POLL_SECONDS: i32 = 4;
 pub struct Received {
     /// What the producer wrote.
     pub body: String,
+    /// SQS's id of the message; stays the same however often it is received.
+    pub id: String,
+    /// How often it was received, this time included; 0 unless it was asked for.
+    pub receives: u32,
+    /// When SQS took it, in epoch milliseconds; 0 unless it was asked for.
+    pub sent_at: i64,
+    /// Its attributes of type String; empty unless they were asked for.
+    pub attributes: BTreeMap<String, String>,
     receipt: String,
+}
+
+impl Received {
+    /// What deletes or defers the message.
+    pub fn receipt(&self) -> &str {
+        &self.receipt
+    }
+
+    fn of(message: Message) -> Option<Self> {
+        let system = message.attributes.unwrap_or_default();
+        let number = |name: &MessageSystemAttributeName| system.get(name)?.parse::<i64>().ok();
+        let receives = number(&MessageSystemAttributeName::ApproximateReceiveCount);
+        Some(Self {
+            body: message.body?,
+            id: message.message_id?,
+            receives: receives.and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
+            sent_at: number(&MessageSystemAttributeName::SentTimestamp).unwrap_or(0),
+            attributes: message
+                .message_attributes
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value.string_value?)))
+                .collect(),
+            receipt: message.receipt_handle?,
+        })
+    }
 }
 
 /// How full a queue is, as far as SQS knows.
@@ -155,14 +192,64 @@ impl Reader {
             .await
             .map_err(|e| AwsError::of("ReceiveMessage", &e))?;
         let messages = answer.messages.unwrap_or_default().into_iter();
-        Ok(messages
-            .filter_map(|m| {
-                Some(Received {
-                    body: m.body?,
-                    receipt: m.receipt_handle?,
+        Ok(messages.filter_map(Received::of).collect())
+    }
+
+    /// Takes up to ten messages with everything SQS knows of them, and hides them from others for so long.
+    ///
+    /// # Errors
+    /// [`AwsError`] when SQS did not answer.
+    pub async fn take(
+        &self,
+        wait_seconds: i32,
+        hide_seconds: i32,
+    ) -> Result<Vec<Received>, AwsError> {
+        let answer = self
+            .client
+            .receive_message()
+            .queue_url(&self.url)
+            .max_number_of_messages(i32::try_from(PER_CALL).unwrap_or(1))
+            .wait_time_seconds(wait_seconds.clamp(0, LONGEST_POLL_SECONDS))
+            .visibility_timeout(hide_seconds)
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .message_attribute_names("All")
+            .send()
+            .await
+            .map_err(|e| AwsError::of("ReceiveMessage", &e))?;
+        let messages = answer.messages.unwrap_or_default().into_iter();
+        Ok(messages.filter_map(Received::of).collect())
+    }
+
+    /// Puts messages back: others see them at once.
+    ///
+    /// # Errors
+    /// [`AwsError`] when SQS did not answer; they come back when they are no longer hidden. One that is
+    /// visible again already is no error.
+    pub async fn release(&self, messages: &[Received]) -> Result<(), AwsError> {
+        for chunk in messages.chunks(PER_CALL) {
+            let entries = chunk
+                .iter()
+                .enumerate()
+                .map(|(i, m)| {
+                    ChangeMessageVisibilityBatchRequestEntry::builder()
+                        .id(i.to_string())
+                        .receipt_handle(&m.receipt)
+                        .visibility_timeout(0)
+                        .build()
                 })
-            })
-            .collect())
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|_build| {
+                    AwsError::new("ChangeMessageVisibilityBatch", "request not built")
+                })?;
+            self.client
+                .change_message_visibility_batch()
+                .queue_url(&self.url)
+                .set_entries(Some(entries))
+                .send()
+                .await
+                .map_err(|e| AwsError::of("ChangeMessageVisibilityBatch", &e))?;
+        }
+        Ok(())
     }
 
     /// Deletes messages that were dealt with.

@@ -3,6 +3,8 @@
 //! A row is found by pseudonym only. The number itself is a vault field; the consent state is in
 //! clear, because it names nobody.
 
+mod health;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use headgate_domain::consent::{Consent, State, Subject};
 use headgate_domain::identity::{
@@ -753,6 +755,7 @@ fn state_of(item: &Item) -> Option<Subject> {
     subject.consents = PURPOSES.map(|purpose| consent_of(item, purpose));
     subject.last_inbound_at = item.time("last_inbound_at");
     subject.meta_stop = item.flag("meta_stop");
+    subject.health = health::health_of(item);
     Some(subject)
 }
 

@@ -1,11 +1,21 @@
 //! The configuration people edit: `config/headgate.toml`, validated with the place of each error.
 //!
 //! Owns what a deployment is about: the controller, its numbers, its templates, who may attest a
-//! consent. Holds no secret and no personal data, so it may be stored and shown in clear.
+//! consent, and which limits of its own it sets. Holds no secret and no personal data, so it may be
+//! stored and shown in clear. What the law and Meta limit is not in here: `profiles` and `live`.
+
+mod check;
+mod limits;
+mod template;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::limits::{Abuse, Cap, DailyLimit, Portfolio, Producer, QuietHours, Unlimited};
+pub use self::template::{Button, ButtonKind, Category, Header, Template, TemplateStatus};
 use crate::lane::Purpose;
+use crate::region::Country;
 
 /// A deployment's configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,9 +25,24 @@ pub struct Config {
     pub controller: Controller,
     /// The phone numbers messages are sent from.
     pub numbers: Vec<Number>,
+    /// What is known of the portfolios the numbers belong to; by their ids.
+    #[serde(default)]
+    pub portfolios: BTreeMap<String, Portfolio>,
     /// The message templates that Meta approved, or is asked to.
     #[serde(default)]
     pub templates: Vec<Template>,
+    /// Who may put what on the lanes; empty: whoever the queue policies let in (R-604).
+    #[serde(default)]
+    pub producers: Vec<Producer>,
+    /// Ceilings against a producer that floods people, or is made to (R-208).
+    #[serde(default)]
+    pub abuse: Abuse,
+    /// How often a person may be written to; replaces the project's own caps of the same purpose and country.
+    #[serde(default)]
+    pub caps: Vec<Cap>,
+    /// Hours in which nothing is sent, beyond those of the policy profiles.
+    #[serde(default)]
+    pub quiet_hours: Vec<QuietHours>,
     /// Who may attest consents.
     #[serde(default)]
     pub consents: Consents,
@@ -37,6 +62,9 @@ pub struct Controller {
     /// The business's own privacy policy.
     #[serde(default)]
     pub privacy_policy_url: Option<String>,
+    /// Where the business is established, ISO 3166 alpha-2: some laws follow the controller.
+    #[serde(default)]
+    pub countries: Vec<Country>,
 }
 
 /// A business phone number.
@@ -51,9 +79,9 @@ pub struct Number {
     pub display: String,
     /// The business portfolio the number belongs to; one pacer per portfolio.
     pub portfolio: String,
-    /// Messages per second Meta allows, inbound included: 20, 80 or 1000.
-    #[serde(default = "eighty")]
-    pub per_second: u32,
+    /// Messages per second Meta allows, inbound included: 20, 80 or 1000. Without a value it is learnt from Meta.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<u32>,
     /// How much of the limit is used, in thousandths; what is left absorbs what the network pushes
     /// together. Without a value, 985, and 995 from 1,000 a second on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,12 +89,20 @@ pub struct Number {
     /// Principals (SQS `SenderId`s) that may send from this number; empty: every producer the queue policies let in.
     #[serde(default)]
     pub producers: Vec<String>,
+    /// The lanes that may use the number; empty: all (R-604).
+    #[serde(default)]
+    pub lanes: Vec<Purpose>,
 }
 
 impl Number {
     /// Whether this producer may send from the number.
     pub fn may_send(&self, producer: &str) -> bool {
         self.producers.is_empty() || self.producers.iter().any(|p| is_same(p, producer))
+    }
+
+    /// Whether a lane may use the number.
+    pub fn carries(&self, lane: Purpose) -> bool {
+        self.lanes.is_empty() || self.lanes.contains(&lane)
     }
 }
 
@@ -78,71 +114,6 @@ pub fn principal(sender_id: &str) -> &str {
 
 fn is_same(granted: &str, producer: &str) -> bool {
     !principal(producer).is_empty() && principal(granted) == principal(producer)
-}
-
-const fn eighty() -> u32 {
-    80
-}
-
-/// Meta's category of a template.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Category {
-    /// One-time codes.
-    Authentication,
-    /// About something the person already has with the business.
-    Utility,
-    /// Everything else.
-    Marketing,
-}
-
-impl Category {
-    /// Whether a template of this category may travel in a lane.
-    ///
-    /// A utility template inside the service window is an answer; nothing else crosses over.
-    pub const fn is_allowed_for(self, purpose: Purpose) -> bool {
-        matches!(
-            (self, purpose),
-            (Self::Authentication, Purpose::Authentication)
-                | (Self::Utility, Purpose::Utility | Purpose::Service)
-                | (Self::Marketing, Purpose::Marketing)
-        )
-    }
-}
-
-/// Where a template stands at Meta.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TemplateStatus {
-    /// May be sent.
-    Approved,
-    /// Not yet, or not, approved: the default, because an unknown state must not send.
-    #[default]
-    Pending,
-    /// Paused for bad feedback.
-    Paused,
-    /// Disabled for good.
-    Disabled,
-    /// Parked by our own review.
-    Parked,
-}
-
-/// A message template.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Template {
-    /// Meta's name.
-    pub name: String,
-    /// Meta's language code, such as `en_US`.
-    pub language: String,
-    /// Meta's category.
-    pub category: Category,
-    /// How many parameters the body takes.
-    #[serde(default)]
-    pub body_parameters: usize,
-    /// Where it stands.
-    #[serde(default)]
-    pub status: TemplateStatus,
 }
 
 /// Who may attest consents.
@@ -222,6 +193,19 @@ impl Config {
             .find(|t| t.name == name && t.language == language)
     }
 
+    /// Whether a producer may use a lane with a number: named for both, or nobody is named at all (R-604).
+    pub fn may_produce(&self, producer: &str, lane: Purpose, number: &Number) -> bool {
+        let granted = |p: &Producer| is_same(&p.principal, producer) && p.may_use(lane, number);
+        number.may_send(producer)
+            && number.carries(lane)
+            && (self.producers.is_empty() || self.producers.iter().any(granted))
+    }
+
+    /// How many people a day a portfolio may reach, where the configuration says so; it wins over what is learnt.
+    pub fn daily_limit(&self, portfolio: &str) -> Option<DailyLimit> {
+        self.portfolios.get(portfolio)?.daily_limit
+    }
+
     /// The portfolios, each once, in the order of their first number.
     pub fn portfolios(&self) -> Vec<&str> {
         let mut seen: Vec<&str> = Vec::new();
@@ -232,131 +216,7 @@ impl Config {
         }
         seen
     }
-
-    fn validated(self) -> Result<Self, InvalidConfig> {
-        let place = |text: String| Err(InvalidConfig(text));
-        if self.controller.name.trim().is_empty() {
-            return place("controller.name is empty: Meta's opt-in policy requires the business name in every notice".into());
-        }
-        if self.numbers.is_empty() {
-            return place("numbers is empty: add at least one [[numbers]] with id, alias, display and portfolio".into());
-        }
-        for (i, n) in self.numbers.iter().enumerate() {
-            if !crate::record::is_number_id(&n.id) {
-                return place(format!(
-                    "numbers[{i}].id: expected Meta's phone number id, digits only"
-                ));
-            }
-            if self
-                .numbers
-                .iter()
-                .take(i)
-                .any(|m| m.id == n.id || m.alias == n.alias)
-            {
-                return place(format!("numbers[{i}]: id and alias must be unique"));
-            }
-            if !n.pace_permille.is_none_or(|p| (500..=1000).contains(&p)) {
-                return place(format!(
-                    "numbers[{i}].pace_permille: expected 500 to 1000 thousandths of the limit"
-                ));
-            }
-            if !matches!(n.per_second, 1..=1000) {
-                return place(format!(
-                    "numbers[{i}].per_second: expected 1 to 1000 (Meta grants 20, 80 or 1000)"
-                ));
-            }
-            if n.portfolio.is_empty() || n.portfolio.contains('#') {
-                return place(format!(
-                    "numbers[{i}].portfolio: expected Meta's business portfolio id"
-                ));
-            }
-        }
-        for (i, t) in self.templates.iter().enumerate() {
-            if self
-                .templates
-                .iter()
-                .take(i)
-                .any(|u| u.name == t.name && u.language == t.language)
-            {
-                return place(format!("templates[{i}]: name and language appear twice"));
-            }
-        }
-        Ok(self)
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
-    use super::*;
-
-    const GOOD: &str = r#"
-        [controller]
-        name = "Maple Outfitters"
-        privacy_contact = "privacy@maple.example"
-        [[numbers]]
-        id = "106540352242922"
-        alias = "main"
-        display = "+16135550100"
-        portfolio = "portfolio-1"
-    "#;
-
-    #[test]
-    fn a_configuration_survives_its_stored_form() {
-        let config = Config::from_toml(GOOD).unwrap();
-        assert_eq!(Config::from_json(&config.to_json()), Ok(config.clone()));
-        assert_eq!(config.number("main").map(|n| n.per_second), Some(80));
-        assert!(
-            !config.consents.may_attest("anyone"),
-            "nobody attests unless named"
-        );
-    }
-
-    #[test]
-    fn a_role_is_the_same_producer_in_every_session_and_another_role_in_none() {
-        let granted = GOOD.to_owned()
-            + "producers = [\"AROASHOP\"]\n[consents]\nattesters = [\"AROASHOP:x\", \"\"]";
-        let config = Config::from_toml(&granted).unwrap();
-        let number = config.number("main").unwrap();
-        for session in ["AROASHOP", "AROASHOP:", "AROASHOP:function-7"] {
-            assert!(number.may_send(session), "{session}");
-            assert!(config.consents.may_attest(session), "{session}");
-        }
-        for other in ["", ":AROASHOP", "AROASHOPPER:x", "AROAOTHER:AROASHOP", "*"] {
-            assert!(!number.may_send(other), "{other}");
-            assert!(!config.consents.may_attest(other), "{other}");
-        }
-        let open = Config::from_toml(GOOD).unwrap();
-        assert!(open.number("main").unwrap().may_send("AROAOTHER:x"));
-    }
-
-    #[test]
-    fn an_error_names_its_place() {
-        let twice = format!(
-            "{GOOD}\n[[numbers]]\nid = \"1\"\nalias = \"main\"\ndisplay = \"+16135550101\"\nportfolio = \"p\""
-        );
-        let error = Config::from_toml(&twice).unwrap_err().to_string();
-        assert!(error.contains("numbers[1]"), "{error}");
-        let typo = GOOD.replace("alias", "allias");
-        assert!(
-            Config::from_toml(&typo)
-                .unwrap_err()
-                .to_string()
-                .contains("allias")
-        );
-    }
-
-    #[test]
-    fn a_template_without_a_status_is_not_approved() {
-        let text = format!(
-            "{GOOD}\n[[templates]]\nname = \"x\"\nlanguage = \"en_US\"\ncategory = \"utility\""
-        );
-        assert_eq!(
-            Config::from_toml(&text)
-                .unwrap()
-                .template("x", "en_US")
-                .map(|t| t.status),
-            Some(TemplateStatus::Pending)
-        );
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use crate::health::Health;
 use crate::identity::{Bsuid, Phone, SubjectId};
 use crate::lane::{PURPOSES, Purpose};
 use crate::outbound::{MAX_BYTES, Recipient};
@@ -384,6 +385,8 @@ pub struct Subject {
     pub meta_stop: bool,
     /// The app's own key of the person.
     pub reference: Option<String>,
+    /// Whether messages have lately reached the person.
+    pub health: Health,
 }
 
 impl Subject {
@@ -397,6 +400,13 @@ impl Subject {
             last_inbound_at: None,
             meta_stop: false,
             reference: None,
+            health: Health {
+                undeliverable: 0,
+                failures: 0,
+                held_back: 0,
+                failed_at: None,
+                held_back_at: None,
+            },
         }
     }
 

@@ -4,21 +4,34 @@
 //! no randomness, no environment and no AWS (invariant I1): `now` is a parameter, bytes that must
 //! be random are parameters, and what was stored is handed in.
 
+pub mod budget;
+pub mod ceilings;
 pub mod config;
 pub mod consent;
+pub mod control_message;
 pub mod disposition;
 pub mod event;
+pub mod health;
+pub mod holder;
 pub mod identity;
 pub mod lane;
 pub mod ledger;
 pub mod link;
+pub mod live;
 pub mod optin_code;
 pub mod optout;
 pub mod outbound;
 pub mod pacing;
+pub mod pair;
 pub mod policy;
+pub mod profiles;
+pub mod recent;
 pub mod record;
 pub mod refusal;
+pub mod region;
 pub mod retention;
+pub mod risk;
 pub mod sealing;
+pub mod system;
 pub mod time;
+pub mod turns;

@@ -4,7 +4,11 @@
 //! reason and never quotes a value, so it may be published and logged. Does not decide whether the
 //! message may be sent: that is `policy`.
 
+mod parameters;
+
 use serde_json::{Map, Value};
+
+pub use self::parameters::{ButtonParameter, Parameter, Parameters, Value as ParameterValue};
 
 use crate::identity::{Bsuid, Phone, SubjectId};
 use crate::lane::Purpose;
@@ -59,6 +63,11 @@ pub enum Basis {
         /// The app's reference of the contract; ciphertext at rest.
         reference: String,
     },
+    /// Headgate itself writes, because of something the person did; no app can give this basis.
+    System {
+        /// Which of the closed list of such messages it is.
+        kind: crate::system::Kind,
+    },
 }
 
 impl Basis {
@@ -68,6 +77,7 @@ impl Basis {
             Self::Consent => "consent",
             Self::UserAction { .. } => "user_action",
             Self::Contract { .. } => "contract",
+            Self::System { .. } => "system",
         }
     }
 }
@@ -81,8 +91,8 @@ pub enum Kind {
         name: String,
         /// Language code.
         language: String,
-        /// How many parameters the body is given.
-        body_parameters: usize,
+        /// What it is given.
+        parameters: Parameters,
     },
     /// Anything Meta only delivers inside the customer service window.
     FreeForm,
@@ -559,23 +569,10 @@ fn template(message: &Map<String, Value>) -> Result<Kind, Refusal> {
             "message.template.language.code",
             "is missing",
         ))?;
-    let body_parameters = template
-        .get("components")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter(|c| {
-            c.get("type")
-                .and_then(Value::as_str)
-                .is_some_and(|t| t.eq_ignore_ascii_case("body"))
-        })
-        .filter_map(|c| c.get("parameters").and_then(Value::as_array))
-        .map(Vec::len)
-        .sum();
     Ok(Kind::Template {
         name,
         language: language.to_owned(),
-        body_parameters,
+        parameters: Parameters::read(template.get("components")),
     })
 }
 
@@ -741,6 +738,7 @@ pub fn basis_json(basis: &Basis) -> Value {
         Basis::Contract { reference } => {
             serde_json::json!({"kind": "contract", "reference": reference})
         }
+        Basis::System { kind } => serde_json::json!({"kind": "system", "system": kind.word()}),
     }
 }
 
@@ -759,6 +757,11 @@ pub fn basis_from_json(value: &Value) -> Basis {
                 .unwrap_or_default()
                 .to_owned(),
         },
+        Some("system") => value
+            .get("system")
+            .and_then(Value::as_str)
+            .and_then(crate::system::Kind::from_word)
+            .map_or(Basis::Consent, |kind| Basis::System { kind }),
         Some(_) | None => Basis::Consent,
     }
 }

@@ -47,7 +47,7 @@ fn the_documented_example_is_accepted() {
         Kind::Template {
             name: "order_shipped".into(),
             language: "en_US".into(),
-            body_parameters: 0
+            parameters: Parameters::default()
         }
     );
     assert_eq!(message.campaign.as_deref(), Some("autumn"));

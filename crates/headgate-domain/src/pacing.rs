@@ -1,77 +1,135 @@
 //! Pacing: when may the next message leave a number? (R-204, sending.md)
 //!
-//! The times are nanoseconds on the holder's own monotonic clock, so no clock skew exists. The ring
-//! holds the instants of the last R sends; a send waits until a full second after the send R before
-//! it, which keeps every one-second window at or below R whatever the lateness.
+//! Owns the rule that keeps a number at or below its throughput and close to it. Times are
+//! nanoseconds on the holder's own monotonic clock, so no clock skew exists; what passes from one
+//! holder to the next is ages ([`Tail`]), never instants.
+//!
+//! Promises, at every send: no more than the limit in force (less the inbound estimate) were sent in
+//! the second that ends with it. So no window of a second holds more than the limit in force at its
+//! last send, whatever the lateness, the changes and the hand-overs. Promises too that a waiting
+//! message leaves within one slot when the window is open.
+//!
+//! Does not know what is sent, does not read a clock, and does not say who holds the number.
+
+mod aimd;
+mod tail;
+
+#[cfg(test)]
+mod proof;
+#[cfg(test)]
+mod tests;
+
+pub use tail::Tail;
 
 use std::collections::VecDeque;
 
+use aimd::Aimd;
+
 const SECOND_NS: u64 = 1_000_000_000;
-/// Slack on top of the second: what a timer and the network may take away again.
+/// Slack on top of the second: what a timer and the network may take away again, and what two clocks
+/// that run 100 millionths too fast or too slow differ by in a second.
 const MARGIN_NS: u64 = 200_000;
-/// The pace is cut to 97 % by a throttle answer, at most twice a second, and never below a half.
-const CUT_PERMILLE: u64 = 970;
-const CUT_EVERY_NS: u64 = SECOND_NS / 2;
-const FLOOR_PERMILLE: u64 = 500;
-/// What comes back of the pace in every second without one: 1 % of the limit.
-const RECOVERY_PERMILLE_PER_SECOND: u64 = 10;
+/// How long a send counts.
+const SPAN_NS: u64 = SECOND_NS.saturating_add(MARGIN_NS);
 /// Idle time is not saved up: at most this much of the schedule is caught up.
 const CATCH_UP_NS: u64 = SECOND_NS / 10;
+/// One message a second: no slow-down goes below it, or a number would fall silent.
+const LEAST_MILLI: u64 = 1_000;
 
 /// The pace of one phone number.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pace {
-    limit: usize,
-    slot_ns: u64,
-    next_slot: u64,
+    per_second: u32,
+    guard_permille: u16,
+    /// Inbound messages count against the limit: how many arrive, in thousandths per second.
+    inbound_milli: u64,
+    /// What the risk score leaves of the pace.
+    share_permille: u16,
+    aimd: Aimd,
+    /// The instants of the sends that still count, oldest first; never dropped by number, so that a
+    /// limit may fall and rise again at any moment.
     ring: VecDeque<u64>,
+    next_slot: u64,
+    /// The distance of slots that `next_slot` was set with.
+    slot_ns: u64,
     rest_until: u64,
-    /// How much of the pace is used, since Meta last found it too fast (inbound counts there too).
-    share_permille: u64,
-    last_cut: Option<u64>,
+    /// The latest instant this pace was told.
+    seen: u64,
 }
 
 impl Pace {
     /// A pace for a limit of `per_second` messages, inbound included, starting at `now`.
     ///
     /// Unless told otherwise, the schedule runs at 98.5 % of the limit at 80/s and 99.5 % at 1,000/s:
-    /// what is left absorbs the spread of arrivals at Meta's end (performance.md 2.3). Somebody else may have sent until
-    /// this very moment, so the last second counts as used: the pace starts even, never with a burst.
+    /// what is left absorbs the spread of arrivals at Meta's end (performance.md 2.3). Somebody else
+    /// may have sent until this very moment, so the last second counts as used evenly: the pace starts
+    /// even, never with a burst. Use [`Pace::resume`] or [`Pace::fresh`] when more is known.
     pub fn new(per_second: u32, guard_permille: Option<u16>, now: u64) -> Self {
-        let guard = guard_permille.unwrap_or(if per_second >= 1_000 { 995 } else { 985 });
-        let per_thousand_seconds =
-            u64::from(per_second.max(1)).saturating_mul(u64::from(guard.max(1)));
-        // The ring holds the guarded limit, rounded up: at 80/s one place of the window stays free
-        // for what the network pushes together.
-        let limit = usize::try_from(per_thousand_seconds.div_ceil(1_000)).unwrap_or(1);
-        let slot_ns = SECOND_NS
-            .saturating_mul(1_000)
-            .checked_div(per_thousand_seconds)
-            .unwrap_or(SECOND_NS);
-        let ring = (1..=u64::try_from(limit).unwrap_or(u64::MAX))
+        let mut pace = Self::fresh(per_second, guard_permille, now);
+        let places = u64::try_from(pace.window()).unwrap_or(u64::MAX);
+        pace.ring = (1..=places)
             .rev()
-            .map(|ago| now.saturating_sub(ago.saturating_mul(slot_ns)))
+            .map(|ago| now.saturating_sub(ago.saturating_mul(pace.slot_ns)))
             .collect();
-        Self {
-            limit,
-            slot_ns,
-            next_slot: now,
-            ring,
-            rest_until: 0,
+        pace
+    }
+
+    /// A pace for a holder who knows that nothing has left for a second or longer: the number was
+    /// taken over from a holder who is fenced, or is used for the first time.
+    pub fn fresh(per_second: u32, guard_permille: Option<u16>, now: u64) -> Self {
+        let mut pace = Self {
+            per_second: per_second.max(1),
+            guard_permille: guard(per_second, guard_permille),
+            inbound_milli: 0,
             share_permille: 1_000,
-            last_cut: None,
+            aimd: Aimd::new(now),
+            ring: VecDeque::new(),
+            next_slot: now,
+            slot_ns: 0,
+            rest_until: 0,
+            seen: now,
+        };
+        pace.slot_ns = pace.slot();
+        pace
+    }
+
+    /// A pace for the successor of a holder who let go with `tail`.
+    ///
+    /// An age at the release is taken as the age at `now`, which must be read *after* the answer that
+    /// brought the tail: every send then counts as no older than it is, without a common clock.
+    pub fn resume(per_second: u32, guard_permille: Option<u16>, tail: &Tail, now: u64) -> Self {
+        let mut pace = Self::fresh(per_second, guard_permille, now);
+        pace.aimd = Aimd::resume(tail.share_permille(), now);
+        pace.ring = tail.ages_ns().map(|age| now.saturating_sub(age)).collect();
+        pace.rest_until = match tail.rest_ns() {
+            0 => 0,
+            rest => now.saturating_add(rest),
+        };
+        pace.slot_ns = pace.slot();
+        if let Some(last) = pace.ring.back() {
+            pace.next_slot = last.saturating_add(pace.slot_ns);
         }
+        pace
+    }
+
+    /// What a holder writes when it lets go, after its last byte has left: the ages of the sends that
+    /// still count, the share of the pace that Meta's answers left, the rest of a pause.
+    pub fn tail(&self, now: u64) -> Tail {
+        Tail::new(
+            self.ring.iter().map(|sent| now.saturating_sub(*sent)),
+            self.aimd.share(now),
+            self.rest_until.saturating_sub(now),
+        )
     }
 
     /// The earliest instant at which the next message may leave.
     pub fn due(&self) -> u64 {
-        let window = if self.ring.len() >= self.limit {
-            self.ring.front().map_or(0, |oldest| {
-                oldest.saturating_add(SECOND_NS).saturating_add(MARGIN_NS)
-            })
-        } else {
-            0
-        };
+        let window = self
+            .ring
+            .len()
+            .checked_sub(self.window())
+            .and_then(|i| self.ring.get(i))
+            .map_or(0, |sent| sent.saturating_add(SPAN_NS));
         self.next_slot.max(window).max(self.rest_until)
     }
 
@@ -81,155 +139,126 @@ impl Pace {
         if now < self.due() {
             return false;
         }
-        if self.ring.len() >= self.limit {
+        self.seen = self.seen.max(now);
+        while self
+            .ring
+            .front()
+            .is_some_and(|sent| now.saturating_sub(*sent) >= SPAN_NS)
+        {
             self.ring.pop_front();
         }
         self.ring.push_back(now);
         // A fixed schedule: late slots are caught up, as far as the ring allows.
-        let earliest = now.saturating_sub(CATCH_UP_NS);
-        self.next_slot = self.next_slot.max(earliest).saturating_add(self.slot(now));
+        let place = self.next_slot.max(now.saturating_sub(CATCH_UP_NS));
+        self.slot_ns = self.slot();
+        self.next_slot = place.saturating_add(self.slot_ns);
         true
     }
 
-    /// The distance of two slots at the present share of the pace.
-    fn slot(&self, now: u64) -> u64 {
-        let share = self.share(now);
-        self.slot_ns
-            .saturating_mul(1_000)
-            .checked_div(share)
-            .unwrap_or(self.slot_ns)
+    /// The limit changes while the number runs; sound at once, upwards and downwards.
+    pub fn set_limit(&mut self, per_second: u32, guard_permille: Option<u16>, now: u64) {
+        self.seen = self.seen.max(now);
+        self.per_second = per_second.max(1);
+        self.guard_permille = guard(per_second, guard_permille);
+        self.reslot();
     }
 
-    fn share(&self, now: u64) -> u64 {
-        let recovered = self.last_cut.map_or(1_000, |cut| {
-            now.saturating_sub(cut)
-                .saturating_mul(RECOVERY_PERMILLE_PER_SECOND)
-                / SECOND_NS
-        });
-        self.share_permille.saturating_add(recovered).min(1_000)
+    /// How many messages arrive, in thousandths per second: they count against the same limit, so
+    /// the pace and the window shrink by as much.
+    pub fn set_inbound(&mut self, per_second_milli: u64) {
+        self.inbound_milli = per_second_milli;
+        self.reslot();
     }
 
-    /// Meta said the number is over its throughput (130429): slow down a little, recover slowly.
+    /// What the risk score leaves of the pace; 1,000 is all of it.
+    pub fn set_share(&mut self, permille: u16) {
+        self.share_permille = permille.min(1_000);
+        self.reslot();
+    }
+
+    /// Meta said the number is over its throughput (130429): 97 % of the pace, at most twice a second;
+    /// 1 % of the limit comes back every second.
     pub fn throttled(&mut self, now: u64) {
-        if self
-            .last_cut
-            .is_some_and(|cut| now.saturating_sub(cut) < CUT_EVERY_NS)
-        {
-            return;
-        }
-        let cut = self.share(now).saturating_mul(CUT_PERMILLE) / 1_000;
-        self.share_permille = cut.max(FLOOR_PERMILLE);
-        self.last_cut = Some(now);
+        self.seen = self.seen.max(now);
+        self.aimd.throttled(now);
+        self.reslot();
     }
 
-    /// Pauses the number until an instant, as 131057 asks.
+    /// An answer came, with or without 130429. Includes [`Pace::throttled`]; three seconds in a row
+    /// with more than 5 % of such answers halve the pace.
+    pub fn answered(&mut self, now: u64, throttled: bool) {
+        self.seen = self.seen.max(now);
+        self.aimd.answered(now, throttled);
+        self.reslot();
+    }
+
+    /// Pauses the number until an instant, as 131057 asks; an earlier one does not shorten a pause.
     pub fn pause_until(&mut self, instant: u64) {
         self.rest_until = self.rest_until.max(instant);
     }
+
+    /// The end of the latest pause; in the past, or zero, when the number is not paused.
+    pub fn paused_until(&self) -> u64 {
+        self.rest_until
+    }
+
+    /// The limit in force, inbound included.
+    pub fn per_second(&self) -> u32 {
+        self.per_second
+    }
+
+    /// Thousandths of a message per second that the schedule runs at now.
+    pub fn rate_milli(&self) -> u64 {
+        let full = self.full_milli();
+        let share = u64::from(self.share_permille);
+        full.saturating_sub(self.inbound_milli)
+            .min(full.saturating_mul(self.aimd.share(self.seen)) / 1_000)
+            .saturating_mul(share)
+            .checked_div(1_000)
+            .unwrap_or(0)
+            .max(LEAST_MILLI.min(full))
+    }
+
+    fn full_milli(&self) -> u64 {
+        u64::from(self.per_second).saturating_mul(u64::from(self.guard_permille))
+    }
+
+    /// How many sends a second may hold: the guarded limit, and a quarter of what the guard leaves
+    /// free, without which late slots could never be caught up; less what arrives in a second.
+    ///
+    /// At 80/s that is 79: one place stays free for what the network pushes together.
+    fn window(&self) -> usize {
+        let guarded = self.full_milli().div_ceil(1_000);
+        let free = u64::from(self.per_second).saturating_sub(guarded);
+        let places = guarded
+            .saturating_add(free / 4)
+            .saturating_sub(self.inbound_milli.div_ceil(1_000))
+            .max(1);
+        usize::try_from(places).unwrap_or(usize::MAX)
+    }
+
+    /// The distance of two slots at the present rate.
+    fn slot(&self) -> u64 {
+        SECOND_NS
+            .saturating_mul(1_000)
+            .checked_div(self.rate_milli())
+            .unwrap_or(SECOND_NS)
+    }
+
+    /// The next slot keeps its place in the schedule: as far behind the last one as the rate now says.
+    fn reslot(&mut self) {
+        let slot = self.slot();
+        self.next_slot = self
+            .next_slot
+            .saturating_sub(self.slot_ns)
+            .saturating_add(slot);
+        self.slot_ns = slot;
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        clippy::arithmetic_side_effects,
-        reason = "tests may fail loudly"
-    )]
-    use super::*;
-    use proptest::prelude::*;
-
-    /// The clock of a term starts late enough to have a past.
-    const START: u64 = 10 * SECOND_NS;
-
-    fn worst_window(sends: &[u64]) -> usize {
-        (0..sends.len())
-            .map(|i| {
-                sends[i..]
-                    .iter()
-                    .take_while(|t| **t - sends[i] < SECOND_NS)
-                    .count()
-            })
-            .max()
-            .unwrap_or(0)
-    }
-
-    proptest! {
-        #[test]
-        fn no_one_second_window_exceeds_the_limit_for_any_lateness(
-            limit in 1_u32..100,
-            late in proptest::collection::vec(prop_oneof![9 => 0_u64..3_000_000, 1 => 0_u64..2_500_000_000], 1..400),
-        ) {
-            let mut pace = Pace::new(limit, None, START);
-            let mut now = START;
-            let mut sends = Vec::new();
-            for lateness in late {
-                now = pace.due().max(now) + lateness;
-                prop_assert!(pace.take(now));
-                sends.push(now);
-            }
-            prop_assert!(worst_window(&sends) <= usize::try_from(limit).unwrap());
-        }
-    }
-
-    #[test]
-    fn a_full_backlog_uses_at_least_ninety_eight_percent() {
-        let mut pace = Pace::new(80, None, START);
-        let mut now = START;
-        for i in 0..8_000_u64 {
-            now = pace.due().max(now) + (i % 3) * 700_000;
-            assert!(pace.take(now));
-        }
-        let rate =
-            8_000.0 / (f64::from(u32::try_from((now - START) / 1_000_000).unwrap()) / 1_000.0);
-        assert!(rate > 80.0 * 0.98, "{rate}");
-    }
-
-    #[test]
-    fn a_successor_does_not_burst_on_top_of_what_its_predecessor_sent() {
-        let mut before = Pace::new(80, None, START);
-        let mut sends = Vec::new();
-        let mut now = START;
-        while now < START + 3 * SECOND_NS {
-            now = before.due().max(now);
-            assert!(before.take(now));
-            sends.push(now);
-        }
-        // It is ready at once, and its first slots come late: still no window is overfull.
-        let mut after = Pace::new(80, None, now);
-        for _ in 0..200 {
-            now = after
-                .due()
-                .max(now + 60_000_000 * u64::from(sends.len() % 50 == 0));
-            assert!(after.take(now));
-            sends.push(now);
-        }
-        assert!(worst_window(&sends) <= 80, "{}", worst_window(&sends));
-    }
-
-    #[test]
-    fn a_slot_is_not_taken_early_and_idle_time_is_not_saved_up() {
-        let mut pace = Pace::new(80, None, START);
-        assert!(!pace.take(START - 1));
-        assert!(pace.take(START));
-        let later = START + 60 * SECOND_NS;
-        let burst = (0..100).filter(|_| pace.take(later)).count();
-        assert!(burst <= 9, "{burst}");
-    }
-
-    #[test]
-    fn a_throttle_answer_slows_the_pace_by_three_percent_and_a_second_brings_one_back() {
-        let mut pace = Pace::new(80, None, 0);
-        let full = pace.slot(0);
-        pace.throttled(0);
-        pace.throttled(1);
-        assert_eq!(pace.share(1), 970, "at most twice a second");
-        assert!(pace.slot(1) > full);
-        assert_eq!(pace.share(SECOND_NS), 980);
-        assert_eq!(pace.share(9 * SECOND_NS), 1_000);
-        for i in 0..100 {
-            pace.throttled(9 * SECOND_NS + i * CUT_EVERY_NS);
-        }
-        assert!(pace.share(9 * SECOND_NS) >= FLOOR_PERMILLE);
-    }
+/// The guard that applies: never nothing, never more than the limit.
+fn guard(per_second: u32, permille: Option<u16>) -> u16 {
+    permille
+        .unwrap_or(if per_second >= 1_000 { 995 } else { 985 })
+        .clamp(1, 1_000)
 }

@@ -1,15 +1,48 @@
-//! Policy: may this message go to this person now?
+//! Policy: may this message go to this person now?
 //!
 //! `authorize` is the one place that says yes. It is asked when a message is accepted and again
 //! when it is claimed, with what is known at that moment, so an opt-out takes effect on everything
 //! not yet on the wire (invariant I8). A yes is a [`SendPermit`], which nothing else can make.
+//! It does not count people against the portfolio's limit, nor messages against a ceiling: the
+//! sender's budget and intake's ceilings do, which alone know what was counted.
+//!
+//! # The rules, in order
+//! The first rule that refuses wins. Only a message that no rule refuses can be told to wait; then the
+//! longest wait counts, and its code is given.
+//!
+//! | # | Rule | Code |
+//! |---|---|---|
+//! | 1 | it has not expired | `expired` |
+//! | 2 | its template is known, in use, of the lane's category, and gets what it takes (R-202) | `template_unknown`, `template_unapproved`, `template_paused`, `template_disabled`, `template_parked`, `purpose_mismatch`, `template_parameters` |
+//! | 3 | a code is a template message, a message of our own an answer | `purpose_mismatch` |
+//! | 4 | the person has not opted out, here or with Meta's switch; our own answers excepted | `suppressed`, `meta_stopped` |
+//! | 5 | Meta delivers the purpose to the person's country | `region_blocked` |
+//! | 6 | the person agreed, asked for the code, or has just written | `no_consent`, `consent_unconfirmed`, `no_user_action`, `window_closed` |
+//! | 7 | a free-form message has an open window | `window_closed` |
+//! | 8 | messages reach the person | `recipient_unreachable` |
+//! | 9 | no hour of the day is night everywhere the person may be | `quiet_hours` |
+//! | 10 | nothing is paused: account, portfolio, number, its marketing, producer | `account_paused`, `number_paused`, `producer_paused` |
+//! | 11 | Meta does not hold marketing back from the person, and no cap is reached | `frequency_cap` |
+//! | 12 | it is day where the person is | `quiet_hours` |
+//!
+//! Rules 1 to 9 refuse; 10 to 12 tell the message to wait. A pause without an end refuses at intake,
+//! where the app can be told, and waits at the claim: nothing that was accepted is thrown away by a pause.
 
-use crate::config::{Config, TemplateStatus};
+mod contract;
+mod wait;
+
+use crate::config::{Config, Number};
 use crate::consent::{State, Subject};
 use crate::lane::Purpose;
+use crate::live::Live;
 use crate::outbound::{Basis, Kind};
+use crate::profiles::Profiles;
+use crate::recent::Recent;
 use crate::refusal::{Code, Refusal};
+use crate::region::Country;
 use crate::time::{HOUR, MINUTE, Timestamp};
+
+pub use self::wait::{ENDLESS_PAUSE_MS, longest_cap_hours};
 
 /// The customer service window: 24 hours from the person's last message (whatsapp-cloud-api.md 3).
 pub const SERVICE_WINDOW_MS: i64 = 24 * HOUR;
@@ -18,9 +51,24 @@ pub const USER_ACTION_MS: i64 = 15 * MINUTE;
 /// How far a producer's clock may run ahead of ours.
 const CLOCK_SKEW_MS: i64 = 5 * MINUTE;
 
+/// When a message is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// When it is accepted: a no can still be told to the app.
+    Intake,
+    /// When it is about to be sent.
+    Claim,
+}
+
 /// What is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
+    /// When it is asked.
+    pub at: Moment,
+    /// The number it is sent from.
+    pub number: &'a Number,
+    /// Where the person is, as far as the address of the message tells ([`Country::of`]).
+    pub to: Option<Country>,
     /// What the message is for.
     pub purpose: Purpose,
     /// Why it may be sent.
@@ -40,10 +88,52 @@ pub struct Request<'a> {
 pub struct Facts<'a> {
     /// The configuration in force.
     pub config: &'a Config,
+    /// What has changed since: pauses, and templates as Meta has them.
+    pub live: &'a Live,
     /// The person.
     pub subject: &'a Subject,
     /// Purposes that a suppression entry of any of the person's identifiers covers.
     pub suppressed: &'a [Purpose],
+    /// What the person was sent lately.
+    pub recent: &'a Recent,
+    /// Who wants it sent: the principal of the producer.
+    pub producer: &'a str,
+}
+
+/// Why a message may not be sent now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum No {
+    /// It may not be sent.
+    Refused(Refusal),
+    /// It may be sent later, if nothing changes: it is judged again then.
+    NotYet {
+        /// When to ask again.
+        until: Timestamp,
+        /// Why it waits.
+        code: Code,
+    },
+}
+
+impl No {
+    /// The code, whichever it is.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Refused(refusal) => refusal.code,
+            Self::NotYet { code, .. } => *code,
+        }
+    }
+}
+
+impl From<Refusal> for No {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Code> for No {
+    fn from(code: Code) -> Self {
+        Self::Refused(code.into())
+    }
 }
 
 /// Proof that policy said yes; needed to call Meta, and made only by [`authorize`].
@@ -68,16 +158,36 @@ impl SendPermit {
 /// Decides whether a message may be sent now; the first rule that says no wins.
 ///
 /// # Errors
-/// The [`Refusal`], with a code from the closed list.
+/// [`No`]: refused, or not yet, with a code from the closed list.
 pub fn authorize(
     request: &Request<'_>,
     facts: &Facts<'_>,
     now: Timestamp,
-) -> Result<SendPermit, Refusal> {
+) -> Result<SendPermit, No> {
+    let consent_event = refuse(request, facts, now)?;
+    wait::for_its_time(request, facts, now)?;
+    Ok(SendPermit {
+        consent_event,
+        _made_by_authorize: (),
+    })
+}
+
+/// The ledger event a message rests on that was told to wait, for its record; what it rests on when it
+/// is sent is judged then.
+pub fn rests_on(request: &Request<'_>, facts: &Facts<'_>, now: Timestamp) -> Option<String> {
+    refuse(request, facts, now).ok().flatten()
+}
+
+/// Rules 1 to 8: the ledger event a yes would rest on.
+fn refuse(
+    request: &Request<'_>,
+    facts: &Facts<'_>,
+    now: Timestamp,
+) -> Result<Option<String>, Refusal> {
     if request.expires_at <= now {
         return Err(Code::Expired.into());
     }
-    template(request, facts.config)?;
+    contract::keeps(request, facts)?;
     // The action is what the app says it is, so it opens the way for a code and for nothing else.
     if request.purpose == Purpose::Authentication && !matches!(request.kind, Kind::Template { .. })
     {
@@ -87,11 +197,24 @@ pub fn authorize(
             "must be template on the authentication lane",
         ));
     }
-    if facts.suppressed.contains(&request.purpose) || has_refused_utility(request, facts) {
+    if is_system(request)
+        && !matches!(
+            (request.purpose, request.kind),
+            (Purpose::Service, Kind::FreeForm)
+        )
+    {
+        return Err(Code::PurposeMismatch.into());
+    }
+    let said_no =
+        facts.suppressed.contains(&request.purpose) || has_refused_utility(request, facts);
+    if said_no && !is_system(request) {
         return Err(Code::Suppressed.into());
     }
     if request.purpose == Purpose::Marketing && facts.subject.meta_stop {
         return Err(Code::MetaStopped.into());
+    }
+    if Profiles::compiled_in().is_blocked(request.purpose, request.to) {
+        return Err(Code::RegionBlocked.into());
     }
     let window_open = facts
         .subject
@@ -107,10 +230,14 @@ pub fn authorize(
     if matches!(request.kind, Kind::FreeForm) && !window_open {
         return Err(Code::WindowClosed.into());
     }
-    Ok(SendPermit {
-        consent_event,
-        _made_by_authorize: (),
-    })
+    let unreachable = facts
+        .subject
+        .health
+        .unreachable_until(request.purpose, facts.subject.last_inbound_at);
+    if unreachable.is_some_and(|until| wait::earliest(request, now) < until) {
+        return Err(Code::RecipientUnreachable.into());
+    }
+    Ok(consent_event)
 }
 
 fn user_action(request: &Request<'_>) -> Result<Option<String>, Refusal> {
@@ -126,8 +253,16 @@ fn user_action(request: &Request<'_>) -> Result<Option<String>, Refusal> {
                 Err(Code::NoUserAction.into())
             }
         }
-        Basis::Consent | Basis::Contract { .. } => Err(Code::NoUserAction.into()),
+        Basis::Consent | Basis::Contract { .. } | Basis::System { .. } => {
+            Err(Code::NoUserAction.into())
+        }
     }
+}
+
+/// Headgate's own answers to what a person just did (decisions.md, "The system lane"): the only messages
+/// that reach a person who has opted out, and only in the conversation the person opened.
+const fn is_system(request: &Request<'_>) -> bool {
+    matches!(request.basis, Basis::System { .. })
 }
 
 /// A template in an open window is a utility message by another lane: a no to those counts there too.
@@ -167,38 +302,5 @@ fn consent(request: &Request<'_>, subject: &Subject) -> Result<Option<String>, R
     }
 }
 
-fn template(request: &Request<'_>, config: &Config) -> Result<(), Refusal> {
-    let Kind::Template {
-        name,
-        language,
-        body_parameters,
-    } = request.kind
-    else {
-        return Ok(());
-    };
-    let template = config
-        .template(name, language)
-        .ok_or(Code::TemplateUnknown)?;
-    match template.status {
-        TemplateStatus::Approved => {}
-        TemplateStatus::Pending => return Err(Code::TemplateUnapproved.into()),
-        TemplateStatus::Paused => return Err(Code::TemplatePaused.into()),
-        TemplateStatus::Disabled => return Err(Code::TemplateDisabled.into()),
-        TemplateStatus::Parked => return Err(Code::TemplateParked.into()),
-    }
-    if !template.category.is_allowed_for(request.purpose) {
-        return Err(Code::PurposeMismatch.into());
-    }
-    if template.body_parameters != *body_parameters {
-        return Err(Refusal::at(
-            Code::TemplateParameters,
-            "message.template.components",
-            "the body's number of parameters differs from the template's",
-        ));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
-#[path = "policy_tests.rs"]
 mod tests;

@@ -7,8 +7,45 @@ use std::fmt;
 
 use crate::lane::Purpose;
 
-/// How many outbox shards a lane has; 1 until a number sends 1,000 per second.
-pub const SHARDS: u8 = 1;
+/// The most outbox shards a lane has; a record reference spells the shard as one digit.
+pub const MAX_SHARDS: u8 = 8;
+/// From this rate on one partition of the table is not enough for a lane.
+const MANY_PER_SECOND: u32 = 200;
+
+/// How many outbox shards of a lane are written: marketing always has several, so that campaigns can be
+/// told apart before they are read; the others only where one partition would be too hot.
+pub const fn shards(lane: Purpose, per_second: u32) -> u8 {
+    match lane {
+        Purpose::Marketing => MAX_SHARDS,
+        Purpose::Authentication | Purpose::Service | Purpose::Utility => {
+            if per_second > MANY_PER_SECOND {
+                MAX_SHARDS
+            } else {
+                1
+            }
+        }
+    }
+}
+
+/// The outbox shard a new record goes to: that of its campaign, so that a large campaign does not hide
+/// a small one, or any one where a single campaign would be too hot for a partition.
+pub fn shard(lane: Purpose, per_second: u32, campaign: Option<&str>, random: u8) -> u8 {
+    let shards = shards(lane, per_second);
+    let place = if per_second > MANY_PER_SECOND {
+        random
+    } else {
+        // FNV-1a: spreads short names well, and is the same in every process.
+        let hash = campaign
+            .unwrap_or_default()
+            .bytes()
+            .fold(0x811c_9dc5_u32, |h, b| {
+                (h ^ u32::from(b)).wrapping_mul(0x0100_0193)
+            });
+        let [a, b, c, d] = hash.to_le_bytes();
+        a ^ b ^ c ^ d
+    };
+    place.checked_rem(shards).unwrap_or(0)
+}
 
 /// The address of a message record; spells the item's key, so no index is needed to find it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -131,7 +168,7 @@ pub fn ulid_floor(at: crate::time::Timestamp) -> String {
 }
 
 /// Where a message record stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum State {
     /// In the outbox, to be sent when its turn comes.
     Queued,
@@ -285,6 +322,21 @@ mod tests {
         assert!(ulid_floor(Timestamp::from_millis(1_000)) < early);
         // The time part of the specification's own example: 01ARYZ6S41 is 1469918176385.
         assert!(ulid(Timestamp::from_millis(1_469_918_176_385), [0; 10]).starts_with("01ARYZ6S41"));
+    }
+
+    #[test]
+    fn a_shard_exists_and_is_the_campaigns_own_unless_the_number_is_fast() {
+        for lane in crate::lane::PURPOSES {
+            for (rate, random) in [(20, 3), (80, 200), (1_000, 255)] {
+                let one = shard(lane, rate, Some("autumn"), random);
+                assert!(one < shards(lane, rate) && one < MAX_SHARDS);
+                assert!(rate > 200 || one == shard(lane, rate, Some("autumn"), 0));
+            }
+        }
+        let used: std::collections::BTreeSet<u8> = (0..64)
+            .map(|n| shard(Purpose::Marketing, 80, Some(&format!("campaign-{n}")), 0))
+            .collect();
+        assert_eq!(used.len(), usize::from(MAX_SHARDS));
     }
 
     #[test]

@@ -77,9 +77,9 @@ codes! {
     /// Content looks risky.
     ContentRisk = "content_risk", "The content contains vocabulary of a prohibited category.", "Change the content, or have it reviewed.";
     /// At night.
-    QuietHours = "quiet_hours", "It is a quiet hour where the person lives.", "Send later, or set not_before.";
+    QuietHours = "quiet_hours", "It is a quiet hour where the person lives.", "Send by day there, or give expires_at enough time: a message that may wait is sent when the quiet hours end.";
     /// Too often.
-    FrequencyCap = "frequency_cap", "The person has received as many messages of this purpose as the policy allows.", "Send later.";
+    FrequencyCap = "frequency_cap", "The person has received as many messages of this purpose as the policy, or Meta, allows.", "Send later, or give expires_at enough time: a message that may wait is sent when there is room.";
     /// Abuse ceiling.
     AbuseCeiling = "abuse_ceiling", "The ceiling that protects people from being flooded with codes is reached.", "Wait an hour; if the volume is right, raise the ceiling in the configuration.";
     /// Country not on the list.
@@ -87,13 +87,15 @@ codes! {
     /// Region not allowed by profile.
     RegionNotAllowed = "region_not_allowed", "The person's policy profile does not allow processing in this deployment's region.", "Serve the person from a deployment in an allowed region.";
     /// Region blocked by Meta.
-    RegionBlocked = "region_blocked", "Meta does not deliver this purpose to the recipient's country.", "Use another channel for this person.";
+    RegionBlocked = "region_blocked", "Meta does not deliver this purpose to the recipient's country, such as marketing to the United States.", "Use another channel for this person.";
     /// Do-Not-Call not checked.
     DncUnchecked = "dnc_unchecked", "The person's profile requires a Do-Not-Call check that is not on record.", "Run the check, or record a consent.";
     /// Number paused.
     NumberPaused = "number_paused", "Sending from this phone number is paused.", "See number.* events for the reason.";
     /// Account paused.
     AccountPaused = "account_paused", "Sending for this WhatsApp Business account is paused.", "See account.* events for the reason.";
+    /// Producer paused.
+    ProducerPaused = "producer_paused", "Messages of this producer are paused.", "Ask whoever runs this deployment: headgate producer resume lifts it.";
     /// Cannot be reached.
     RecipientUnreachable = "recipient_unreachable", "Earlier messages to this person could not be delivered.", "Check the number with the person by another channel.";
     /// Recycled number.

@@ -1,27 +1,35 @@
-//! The connection to the Graph API.
+//! The client of the Graph API.
 //!
-//! Owns one `reqwest` client, the address with its proof and the bearer token. A second message to
-//! a person is worse than a late one, so everything that would repeat a request is off.
+//! Owns the bearer token, one to four connections, and the time a send may take. Each send goes
+//! over the connection with the least under way; what comes of it is an [`Outcome`], always.
 
-use std::error::Error as _;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use headgate_domain::policy::SendPermit;
-use headgate_domain::record::is_number_id;
 use headgate_redact::{LogSafe, Secret};
-use http::HeaderValue;
-use http::header::AUTHORIZATION;
-use reqwest::Url;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method};
+use reqwest::{Request, Response, Url};
 use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
 
+use crate::address::{self, Addresses};
 use crate::answer;
-use crate::outcome::{NotAccepted, Outcome};
+use crate::connection::Connection;
+use crate::outcome::{NotAccepted, Outcome, Unreachable};
+use crate::unanswered;
 
 /// The version Meta's own `WhatsApp` examples use; it lives until 2028-07-29
 /// (developers.facebook.com/docs/graph-api/changelog, read 2026-09).
 pub const VERSION: &str = "v25.0";
+
+/// As many as the busiest number needs: Meta allows 100 requests at once on each, and answers in
+/// less than 800 ms.
+pub const MOST_CONNECTIONS: usize = 4;
+
+/// Over HTTP/1.1, which only a simulator speaks, every request under way has a connection of its own.
+const PLAIN_CONNECTIONS: usize = 4;
 
 /// Real answers are below 1 KB; more is not one.
 const LARGEST_ANSWER: usize = 64 * 1024;
@@ -29,19 +37,22 @@ const LARGEST_ANSWER: usize = 64 * 1024;
 /// "Invalid id", which Meta would answer too.
 const INVALID_ID: u32 = 33;
 
-/// How long things may take.
-#[derive(Clone, Copy)]
-pub(crate) struct Timeouts {
+/// How long things may take, all of them from the start of the send but the first.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
     /// Until there is a connection: after this nothing was sent.
-    pub(crate) connect: Duration,
-    /// Until the answer is read: after this anything may have happened.
-    pub(crate) total: Duration,
+    pub connect: Duration,
+    /// Until the answer begins: after this anything may have happened.
+    pub first_byte: Duration,
+    /// Until the answer is read.
+    pub whole: Duration,
 }
 
-/// A slow Meta answers in 800 ms (p99); what takes 10 s is better resolved by the notification.
+/// A slow Meta answers in 800 ms (p99); what takes 8 s is better resolved by the notification.
 const TIMEOUTS: Timeouts = Timeouts {
     connect: Duration::from_secs(2),
-    total: Duration::from_secs(10),
+    first_byte: Duration::from_secs(8),
+    whole: Duration::from_secs(10),
 };
 
 /// The client cannot be made from these settings (I5).
@@ -56,26 +67,27 @@ pub enum InvalidClient {
     /// Not a proof.
     #[error("the appsecret_proof is not 64 hexadecimal digits")]
     Proof,
+    /// Too many or none.
+    #[error("there must be one to four connections")]
+    Connections,
     /// The TLS library refused.
     #[error("the TLS client could not be set up")]
     Tls,
 }
 
-/// A warm-up is worth waiting for only this long.
-const WARM_UP: Duration = Duration::from_millis(800);
-
 /// Consists of texts of ours alone.
 impl LogSafe for InvalidClient {}
 
-/// One connection to the Graph API with one token.
+/// The Graph API with one token, over one connection or up to four.
 ///
 /// # Security
 /// `Debug` shows neither the token nor the proof.
 pub struct GraphClient {
-    http: reqwest::Client,
-    base: Url,
-    bearer: HeaderValue,
-    proof: Secret<String>,
+    connections: Vec<Connection>,
+    addresses: Addresses,
+    headers: HeaderMap,
+    tls: rustls::ClientConfig,
+    timeouts: Timeouts,
 }
 
 impl fmt::Debug for GraphClient {
@@ -85,7 +97,8 @@ impl fmt::Debug for GraphClient {
 }
 
 impl GraphClient {
-    /// A client for `base_url` (`https://graph.facebook.com`, or a simulator on this machine).
+    /// A client for `base_url` (`https://graph.facebook.com`, or a simulator on this machine)
+    /// with one connection.
     ///
     /// `appsecret_proof` is HMAC-SHA256(app secret, access token) in hexadecimal; with it
     /// required in the app's settings, a stolen token alone is useless.
@@ -97,132 +110,154 @@ impl GraphClient {
         access_token: &Secret<String>,
         appsecret_proof: Secret<String>,
     ) -> Result<Self, InvalidClient> {
-        Self::with_timeouts(base_url, access_token, appsecret_proof, TIMEOUTS)
+        let base = address::parse(base_url)?;
+        let tls = address::tls(address::public_roots())?;
+        Self::over(tls, base, access_token, appsecret_proof)
     }
 
-    pub(crate) fn with_timeouts(
+    /// A client for a simulator on this machine that has the given certificate, for tests and
+    /// measurements. Any other host is refused: whom to trust with a token is not a setting.
+    ///
+    /// # Errors
+    /// [`InvalidClient`].
+    pub fn trusting(
         base_url: &str,
         access_token: &Secret<String>,
         appsecret_proof: Secret<String>,
-        timeouts: Timeouts,
+        root_der: &[u8],
     ) -> Result<Self, InvalidClient> {
-        let base = parse_base(base_url)?;
-        let proof = appsecret_proof.expose();
-        if proof.len() != 64 || !proof.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(InvalidClient::Proof);
-        }
-        let builder = reqwest::Client::builder()
-            .retry(reqwest::retry::never())
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .connect_timeout(timeouts.connect)
-            .timeout(timeouts.total)
-            // A function may have been frozen: notice a dead connection before using it.
-            .pool_idle_timeout(Duration::from_secs(30))
-            .http2_keep_alive_interval(Duration::from_secs(10))
-            .http2_keep_alive_timeout(Duration::from_secs(3));
-        let builder = if base.scheme() == "https" {
-            builder.https_only(true).tls_backend_preconfigured(tls()?)
-        } else {
-            builder.http1_only().tls_backend_preconfigured(tls()?)
+        let base = address::parse_loopback(base_url)?;
+        let tls = address::tls(address::only_root(root_der)?)?;
+        Self::over(tls, base, access_token, appsecret_proof)
+    }
+
+    fn over(
+        tls: rustls::ClientConfig,
+        base: Url,
+        access_token: &Secret<String>,
+        appsecret_proof: Secret<String>,
+    ) -> Result<Self, InvalidClient> {
+        let mut headers = HeaderMap::with_capacity(2);
+        headers.insert(AUTHORIZATION, bearer(access_token)?);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let client = Self {
+            connections: Vec::new(),
+            addresses: Addresses::new(base, appsecret_proof)?,
+            headers,
+            tls,
+            timeouts: TIMEOUTS,
         };
-        Ok(Self {
-            http: builder.build().map_err(|_foreign| InvalidClient::Tls)?,
-            base,
-            bearer: bearer(access_token)?,
-            proof: appsecret_proof,
-        })
+        client.with_connections(1)
+    }
+
+    /// The same client over this many connections, one to [`MOST_CONNECTIONS`].
+    ///
+    /// # Errors
+    /// [`InvalidClient::Connections`].
+    pub fn with_connections(mut self, connections: usize) -> Result<Self, InvalidClient> {
+        if connections == 0 || connections > MOST_CONNECTIONS {
+            return Err(InvalidClient::Connections);
+        }
+        let plain = self.is_plain();
+        self.connections = (0..connections)
+            .map(|_| Connection::new(self.tls.clone(), plain, self.timeouts))
+            .collect::<Result<_, _>>()?;
+        Ok(self)
+    }
+
+    /// The same client with other patience.
+    ///
+    /// # Errors
+    /// [`InvalidClient::Tls`].
+    pub fn with_timeouts(mut self, timeouts: Timeouts) -> Result<Self, InvalidClient> {
+        self.timeouts = timeouts;
+        let connections = self.connections.len();
+        self.with_connections(connections)
     }
 
     /// Sends one message, or marks one as read, from the number with the given id. The permit is
     /// used up: one permit, one message.
     pub async fn send(&self, _permit: SendPermit, number: &str, body: &Value) -> Outcome {
-        let Some(url) = self.messages_url(number) else {
-            return Outcome::Failed { code: INVALID_ID };
+        let now = Instant::now();
+        let Some(url) = self.addresses.messages(number) else {
+            return Outcome::failed(INVALID_ID);
         };
-        let request = self
-            .http
-            .post(url)
-            .header(AUTHORIZATION, self.bearer.clone())
-            .json(body);
-        match request.send().await {
-            Ok(response) => read_answer(response).await,
-            Err(error) => unanswered(&error),
-        }
+        let unsent = Outcome::NotAccepted(NotAccepted::Unreachable(Unreachable::Connect));
+        let Ok(body) = serde_json::to_vec(body) else {
+            return unsent;
+        };
+        let mut request = Request::new(Method::POST, url);
+        *request.headers_mut() = self.headers.clone();
+        *request.body_mut() = Some(body.into());
+        let Some((connection, _under_way)) = Connection::idlest(&self.connections) else {
+            return unsent;
+        };
+        let by = |patience| now.checked_add(patience).unwrap_or(now);
+        let answer = timeout_at(
+            by(self.timeouts.first_byte),
+            connection.http.execute(request),
+        );
+        let response = match answer.await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return unanswered::read(&error),
+            Err(_elapsed) => return Outcome::ambiguous("timeout_first_byte"),
+        };
+        timeout_at(by(self.timeouts.whole), read_answer(response))
+            .await
+            .unwrap_or(Outcome::ambiguous("timeout_whole"))
     }
 
-    /// Opens connections before the first slot, so that the first messages leave as evenly as the
-    /// rest. Sends nothing of ours, no token either; whether it worked shows at the first send.
-    pub async fn warm(&self, connections: usize) {
-        let knock = || async {
-            let answer = self
-                .http
-                .head(self.base.clone())
-                .timeout(WARM_UP)
-                .send()
-                .await;
-            drop(answer);
+    /// Connects before the first slot, so that the first messages leave as evenly as the rest.
+    /// Sends nothing of ours, no token either; whether it worked shows at the first send.
+    pub async fn warm(&self) {
+        let base = self.addresses.base();
+        let each = if self.is_plain() {
+            PLAIN_CONNECTIONS
+        } else {
+            1
         };
-        futures_util::future::join_all((0..connections).map(|_| knock())).await;
+        let knocks = self
+            .connections
+            .iter()
+            .flat_map(|connection| (0..each).map(move |_| connection.warm(base)));
+        futures_util::future::join_all(knocks).await;
     }
 
-    fn messages_url(&self, number: &str) -> Option<Url> {
-        // The number becomes a path segment; nothing but digits may.
-        if !is_number_id(number) {
-            return None;
-        }
-        let mut url = self
-            .base
-            .join(&format!("{VERSION}/{number}/messages"))
-            .ok()?;
-        url.query_pairs_mut()
-            .append_pair("appsecret_proof", self.proof.expose());
-        Some(url)
+    fn is_plain(&self) -> bool {
+        self.addresses.base().scheme() == "http"
     }
 }
 
 /// Reads at most [`LARGEST_ANSWER`] bytes.
-async fn read_answer(mut response: reqwest::Response) -> Outcome {
+async fn read_answer(mut response: Response) -> Outcome {
     let status = response.status();
-    let mut body = Vec::new();
+    let mut first = None;
+    let mut more = Vec::new();
     loop {
+        let so_far = first
+            .as_ref()
+            .map_or(0, |first: &bytes::Bytes| first.len())
+            .saturating_add(more.len());
         match response.chunk().await {
-            Ok(Some(chunk)) if body.len().saturating_add(chunk.len()) > LARGEST_ANSWER => {
+            Ok(Some(chunk)) if so_far.saturating_add(chunk.len()) > LARGEST_ANSWER => {
                 return Outcome::ambiguous("oversized_answer");
             }
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return answer::read(status, &body),
+            Ok(Some(chunk)) => match &first {
+                None => first = Some(chunk),
+                Some(_) => more.extend_from_slice(&chunk),
+            },
+            Ok(None) => break,
             Err(_shows_the_url) => return Outcome::ambiguous("answer_cut_off"),
         }
     }
-}
-
-/// What it means that there was no answer. Only what is known not to have been read by Meta is
-/// called that; after the first byte everything else is ambiguous (I6).
-fn unanswered(error: &reqwest::Error) -> Outcome {
-    if error.is_connect() || error.is_builder() || refused_by_protocol(error) {
-        Outcome::NotAccepted(NotAccepted::Unreachable)
-    } else if error.is_timeout() {
-        Outcome::ambiguous("timeout")
-    } else {
-        Outcome::ambiguous("connection_lost")
+    // Nearly every answer is one piece, and is read where it lies.
+    let first = first.unwrap_or_default();
+    if more.is_empty() {
+        return answer::read(status, &first);
     }
-}
-
-/// HTTP/2 says of two errors that the request was not processed: a stream refused, and one above
-/// the last id of an orderly goodbye (RFC 9113, 8.7).
-fn refused_by_protocol(error: &reqwest::Error) -> bool {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if let Some(h2) = cause.downcast_ref::<h2::Error>() {
-            let refused = h2.is_reset() && h2.reason() == Some(h2::Reason::REFUSED_STREAM);
-            let goodbye = h2.is_go_away() && h2.reason() == Some(h2::Reason::NO_ERROR);
-            return h2.is_remote() && (refused || goodbye);
-        }
-        source = cause.source();
-    }
-    false
+    let mut whole = first.to_vec();
+    whole.append(&mut more);
+    answer::read(status, &whole)
 }
 
 fn bearer(token: &Secret<String>) -> Result<HeaderValue, InvalidClient> {
@@ -235,37 +270,4 @@ fn bearer(token: &Secret<String>) -> Result<HeaderValue, InvalidClient> {
         HeaderValue::from_str(header.expose()).map_err(|_foreign| InvalidClient::Token)?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-/// Plain http is for a simulator on this machine; anywhere else it would show the token.
-fn parse_base(text: &str) -> Result<Url, InvalidClient> {
-    let url = Url::parse(text).map_err(|_quotes_input| InvalidClient::Address)?;
-    let here = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
-    let safe = url.scheme() == "https" || (url.scheme() == "http" && here);
-    let plain = url.path() == "/"
-        && url.query().is_none()
-        && url.fragment().is_none()
-        && url.username().is_empty()
-        && url.password().is_none();
-    (safe && plain && url.has_host())
-        .then_some(url)
-        .ok_or(InvalidClient::Address)
-}
-
-/// TLS by ring with Mozilla's roots compiled in, so that no file of the machine decides whom we
-/// trust with the token.
-fn tls() -> Result<rustls::ClientConfig, InvalidClient> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let roots = webpki_roots::TLS_SERVER_ROOTS
-        .iter()
-        .cloned()
-        .collect::<rustls::RootCertStore>();
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|_foreign| InvalidClient::Tls)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    // A preconfigured client is not given these by reqwest.
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
 }

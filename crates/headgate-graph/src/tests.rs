@@ -1,94 +1,21 @@
-//! Every outcome, once by a table of answers and once over a socket.
+//! Every reading of an answer, and the settings that make no client.
 #![allow(
     clippy::unwrap_used,
-    clippy::disallowed_methods,
     clippy::expect_used,
     reason = "tests may fail loudly"
 )]
 
 use std::time::Duration;
 
-use axum::Router;
-use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{any, post};
-use headgate_domain::config::Config;
-use headgate_domain::consent::Subject;
 use headgate_domain::disposition::Disposition;
-use headgate_domain::identity::{SubjectId, Wamid};
-use headgate_domain::lane::Purpose;
-use headgate_domain::outbound::{Basis, Kind};
-use headgate_domain::policy::{Facts, Request, SendPermit, authorize};
-use headgate_domain::time::Timestamp;
 use headgate_redact::Secret;
+use http::StatusCode;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
-use crate::client::Timeouts;
-use crate::{GraphClient, InvalidClient, NotAccepted, Outcome, VERSION, answer};
+use crate::codes::{Class, TABLE};
+use crate::{GraphClient, InvalidClient, NotAccepted, Outcome, Rest, Scope, answer};
 
-const NUMBER: &str = "200000000000001";
 const TOKEN: &str = "not-a-real-token";
-const TIMEOUTS: Timeouts = Timeouts {
-    connect: Duration::from_millis(200),
-    total: Duration::from_millis(300),
-};
-
-/// The way every caller must go to be allowed to send: through policy.
-fn permit() -> SendPermit {
-    let now = Timestamp::from_seconds(1_795_000_000);
-    let config = Config::from_toml(
-        "[controller]\nname = \"Maple Outfitters\"\nprivacy_contact = \"privacy@maple.example\"\n\
-         [[numbers]]\nid = \"200000000000001\"\nalias = \"main\"\ndisplay = \"+16135550199\"\nportfolio = \"p\"\n",
-    )
-    .unwrap();
-    let mut subject = Subject::unknown(SubjectId::from_random([7; 16]));
-    subject.last_inbound_at = Some(now);
-    let request = Request {
-        purpose: Purpose::Service,
-        basis: &Basis::Consent,
-        kind: &Kind::FreeForm,
-        expires_at: now.plus_millis(60_000),
-        accepted_at: now,
-        not_before: None,
-    };
-    let facts = Facts {
-        config: &config,
-        subject: &subject,
-        suppressed: &[],
-    };
-    authorize(&request, &facts, now).unwrap()
-}
-
-fn client(base: &str) -> GraphClient {
-    let token = Secret::new(TOKEN.to_owned());
-    let proof = Secret::new("ab".repeat(32));
-    GraphClient::with_timeouts(base, &token, proof, TIMEOUTS).unwrap()
-}
-
-async fn serve(router: Router) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    format!("http://{address}")
-}
-
-async fn send_to(base: &str) -> Outcome {
-    let body = json!({ "messaging_product": "whatsapp", "to": "+16135550100" });
-    client(base).send(permit(), NUMBER, &body).await
-}
-
-async fn answered_with<R: IntoResponse + Clone + Send + Sync + 'static>(response: R) -> Outcome {
-    let base = serve(Router::new().fallback(any(move || async move { response.clone() }))).await;
-    send_to(&base).await
-}
-
-fn accepted(held: bool) -> Outcome {
-    Outcome::Accepted {
-        wamid: Wamid::parse("wamid.A").unwrap(),
-        held,
-    }
-}
 
 fn error(status: u16, error: &Value) -> Outcome {
     let body = json!({ "error": error }).to_string();
@@ -102,111 +29,73 @@ fn code(status: u16, code: u32) -> Outcome {
     )
 }
 
-const fn ambiguous(why: &'static str) -> Outcome {
-    Outcome::Ambiguous { why, pause: None }
-}
-
-#[tokio::test]
-async fn a_message_is_posted_with_token_and_proof_and_its_id_comes_back() {
-    async fn check(uri: Uri, headers: HeaderMap, axum::Json(body): axum::Json<Value>) -> Response {
-        assert_eq!(
-            uri.query().unwrap(),
-            format!("appsecret_proof={}", "ab".repeat(32))
-        );
-        assert_eq!(headers["authorization"], "Bearer not-a-real-token");
-        assert_eq!(body["to"], "+16135550100");
-        let answer = json!({ "messaging_product": "whatsapp", "contacts": [{ "wa_id": "16135550100" }],
-            "messages": [{ "id": "wamid.A", "message_status": "accepted" }] });
-        axum::Json(answer).into_response()
+fn ambiguous(why: &'static str, code: u32) -> Outcome {
+    Outcome::Ambiguous {
+        why,
+        code: Some(code),
+        known: true,
+        pause: None,
     }
-    let path = format!("/{VERSION}/{NUMBER}/messages");
-    let base = serve(Router::new().route(&path, post(check))).await;
-    assert_eq!(send_to(&base).await, accepted(false));
 }
 
-#[tokio::test]
-async fn held_and_done_are_told_apart_from_accepted() {
-    let held = json!({ "messages": [{ "id": "wamid.A", "message_status": "held_for_quality_assessment" }] });
-    assert_eq!(answered_with(axum::Json(held)).await, accepted(true));
-    assert_eq!(
-        answered_with(axum::Json(json!({ "success": true }))).await,
-        Outcome::Done
-    );
+/// Every code of the table, and of a run its ends.
+fn codes() -> impl Iterator<Item = (u32, Class)> {
+    TABLE
+        .iter()
+        .flat_map(|row| [row.first, row.last].map(|code| (code, row.meaning.class)))
 }
 
-#[tokio::test]
-async fn a_yes_that_cannot_be_read_is_ambiguous() {
+#[test]
+fn a_yes_that_cannot_be_read_is_ambiguous() {
     for (body, why) in [
-        ("<html>".to_owned(), "unreadable_answer"),
-        (String::new(), "unreadable_answer"),
-        ("{}".to_owned(), "answer_without_id"),
-        (
-            json!({ "error": { "code": 131_026 } }).to_string(),
-            "answer_without_id",
-        ),
-        (json!({ "messages": [] }).to_string(), "answer_without_id"),
-        (
-            json!({ "messages": [{ "id": "7" }] }).to_string(),
-            "answer_without_id",
-        ),
-        (json!({ "messages": [{}] }).to_string(), "unreadable_answer"),
-        (json!({ "success": false }).to_string(), "answer_without_id"),
-        ("x".repeat(64 * 1024 + 1), "oversized_answer"),
+        (json!({ "error": { "code": 131_026 } }), "answer_without_id"),
+        (json!({ "messages": [] }), "answer_without_id"),
+        (json!({ "messages": [{ "id": "7" }] }), "answer_without_id"),
+        (json!({ "messages": [{}] }), "unreadable_answer"),
+        (json!({ "success": false }), "answer_without_id"),
     ] {
-        assert_eq!(answered_with(body).await, ambiguous(why));
+        let outcome = answer::read(StatusCode::OK, body.to_string().as_bytes());
+        assert_eq!(outcome, Outcome::ambiguous(why));
     }
 }
 
-#[tokio::test]
-async fn server_errors_timeouts_and_lost_connections_are_ambiguous() {
-    let outcome = answered_with((StatusCode::BAD_GATEWAY, "<html>")).await;
-    assert_eq!(outcome, ambiguous("server_error"));
-    let base = serve(Router::new().fallback(any(std::future::pending::<()>))).await;
-    assert_eq!(send_to(&base).await, ambiguous("timeout"));
-
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        let (stream, _peer) = listener.accept().await.unwrap();
-        stream.readable().await.unwrap();
-        drop(stream);
-    });
-    assert_eq!(send_to(&base).await, ambiguous("connection_lost"));
-}
-
-#[tokio::test]
-async fn no_connection_means_not_accepted() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
-    let outcome = send_to(&base).await;
-    assert_eq!(outcome, Outcome::NotAccepted(NotAccepted::Unreachable));
-
-    // Something that does not speak TLS: the handshake fails before the first byte of HTTP.
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("https://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { drop(listener.accept().await.unwrap()) });
-    let outcome = send_to(&base).await;
-    assert_eq!(outcome, Outcome::NotAccepted(NotAccepted::Unreachable));
-}
-
-#[tokio::test]
-async fn a_redirect_is_not_followed() {
-    let base = serve(Router::new().fallback(any(|uri: Uri| async move {
-        assert!(!uri.path().starts_with("/elsewhere"));
-        Redirect::temporary("/elsewhere")
-    })))
-    .await;
-    assert_eq!(send_to(&base).await, ambiguous("redirect"));
-}
-
-#[tokio::test]
-async fn a_number_that_is_none_reaches_no_server() {
-    for number in ["", "../me", "1/2", "1?x=1"] {
-        let outcome = client("https://graph.facebook.com")
-            .send(permit(), number, &json!({}))
-            .await;
-        assert_eq!(outcome, Outcome::Failed { code: 33 });
+#[test]
+fn every_known_code_leads_where_its_class_leads_and_never_to_a_second_message() {
+    for (number, class) in codes() {
+        for status in [400, 401, 403, 404, 500, 503] {
+            let outcome = code(status, number);
+            assert_eq!(outcome.unknown_code(), None, "{number}");
+            let repeats = outcome.disposition().is_some_and(Disposition::may_repeat);
+            let rejected_unprocessed = matches!(
+                class,
+                Class::Throttled | Class::Pair | Class::AppLimit | Class::Credential
+            );
+            assert_eq!(repeats, rejected_unprocessed, "{number} with {status}");
+            match class {
+                Class::Throttled | Class::Pair | Class::AppLimit => {
+                    let Outcome::NotAccepted(why) = outcome else {
+                        unreachable!("{number} is {outcome:?}");
+                    };
+                    assert_eq!(why.code(), Some(number));
+                }
+                Class::Credential => assert_eq!(outcome, Outcome::Credential { code: number }),
+                Class::Trouble => assert_eq!(outcome, ambiguous("trouble_at_meta", number)),
+                Class::Maintenance => assert_eq!(
+                    outcome,
+                    Outcome::Ambiguous {
+                        why: "maintenance",
+                        code: Some(number),
+                        known: true,
+                        pause: Some(Duration::from_mins(1)),
+                    }
+                ),
+                // Some documented refusals come with a 500; only a 4xx is a clear no.
+                Class::Refused if status >= 500 => {
+                    assert_eq!(outcome, ambiguous("server_error", number));
+                }
+                Class::Refused => assert_eq!(outcome, Outcome::failed(number)),
+            }
+        }
     }
 }
 
@@ -221,93 +110,129 @@ fn limits_send_the_message_back_to_its_lane() {
     ] {
         let outcome = code(400, number);
         assert_eq!(outcome, Outcome::NotAccepted(expected));
-        assert_eq!(expected.code(), Some(number));
         assert_eq!(outcome.disposition(), Some(Disposition::Retry));
     }
 }
 
 #[test]
-fn credentials_stop_the_number_and_do_not_fail_the_message() {
-    for (status, number) in [
-        (401, 0),
-        (500, 3),
-        (403, 10),
-        (401, 102),
-        (401, 104),
-        (401, 190),
-        (403, 200),
-        (403, 299),
-        (403, 131_005),
+fn a_refusal_says_whom_it_concerns_and_what_should_rest() {
+    let day = Duration::from_hours(24);
+    for (number, scope, rest) in [
+        (131_047, Scope::Message, None),
+        (131_026, Scope::Recipient, Some(Rest::PersonUnreachable)),
+        (
+            131_049,
+            Scope::Recipient,
+            Some(Rest::PersonMarketing { at_least: day }),
+        ),
+        (
+            131_050,
+            Scope::Recipient,
+            Some(Rest::PersonStoppedMarketing),
+        ),
+        (130_497, Scope::Recipient, Some(Rest::Country)),
+        (137_000, Scope::Recipient, Some(Rest::IdentityChanged)),
+        (132_001, Scope::Template, Some(Rest::TemplateMissing)),
+        (132_015, Scope::Template, Some(Rest::TemplatePaused)),
+        (132_016, Scope::Template, Some(Rest::TemplateDisabled)),
+        (133_010, Scope::Number, Some(Rest::Number)),
+        (368, Scope::Account, Some(Rest::Account)),
+        (131_031, Scope::Account, Some(Rest::Account)),
+        (131_042, Scope::Account, Some(Rest::AccountBilling)),
     ] {
-        let outcome = code(status, number);
-        assert_eq!(outcome, Outcome::Credential { code: number });
-        assert_eq!(outcome.disposition(), Some(Disposition::Retry));
+        let expected = Outcome::Failed {
+            code: number,
+            scope,
+            rest,
+            known: true,
+        };
+        assert_eq!(code(400, number), expected);
+        assert_eq!(expected.disposition(), Some(Disposition::Discard));
     }
+    let Outcome::Failed {
+        scope: Scope::Number,
+        rest: Some(Rest::NumberMarketing { at_least }),
+        ..
+    } = code(400, 131_048)
+    else {
+        unreachable!("131048 rests the number's marketing");
+    };
+    assert!(at_least >= Duration::from_hours(1));
 }
 
 #[test]
-fn trouble_at_meta_is_ambiguous_whatever_the_status() {
-    for number in [1, 2, 131_000, 131_016, 133_004] {
-        for status in [400, 500, 503] {
-            let outcome = code(status, number);
-            assert_eq!(outcome, ambiguous("trouble_at_meta"));
-            assert_eq!(outcome.disposition(), Some(Disposition::Reconcile));
-        }
-    }
-    let pause = Some(Duration::from_mins(1));
-    assert_eq!(
-        code(500, 131_057),
-        Outcome::Ambiguous {
-            why: "maintenance",
-            pause
-        }
-    );
-}
-
-#[test]
-fn a_documented_no_is_final_only_as_a_4xx() {
-    for number in [
-        33, 100, 131_026, 131_047, 131_049, 131_050, 132_001, 132_015, 368,
-    ] {
-        let outcome = code(400, number);
-        assert_eq!(outcome, Outcome::Failed { code: number });
-        assert_eq!(outcome.disposition(), Some(Disposition::Discard));
-        assert_eq!(code(500, number), ambiguous("server_error"));
-    }
-}
-
-#[test]
-fn an_unknown_code_is_final_unless_meta_calls_it_transient() {
-    assert_eq!(code(400, 999_999), Outcome::Failed { code: 999_999 });
+fn an_unknown_code_is_final_unless_meta_calls_it_transient_and_is_told_apart() {
+    let unheard_of = Outcome::Failed {
+        code: 999_999,
+        scope: Scope::Message,
+        rest: None,
+        known: false,
+    };
+    assert_eq!(code(400, 999_999), unheard_of);
     let transient = json!({ "code": 999_999, "is_transient": true });
-    assert_eq!(error(400, &transient), ambiguous("unknown_transient"));
+    for (outcome, why) in [
+        (error(400, &transient), "unknown_transient"),
+        (error(500, &transient), "server_error"),
+        (code(500, 999_999), "server_error"),
+    ] {
+        assert_eq!(outcome.unknown_code(), Some(999_999));
+        assert_eq!(outcome.disposition(), Some(Disposition::Reconcile));
+        let Outcome::Ambiguous { why: word, .. } = outcome else {
+            unreachable!("{outcome:?}");
+        };
+        assert_eq!(word, why);
+    }
+    assert_eq!(unheard_of.unknown_code(), Some(999_999));
+}
+
+#[test]
+fn an_error_is_read_whatever_its_form_or_not_at_all() {
     let text = json!({ "code": "131026", "error_data": "a plain string" });
-    assert_eq!(error(400, &text), Outcome::Failed { code: 131_026 });
+    assert_eq!(error(400, &text), Outcome::failed(131_026));
     for odd in [
         json!({ "code": -1 }),
         json!({ "code": null }),
         json!({ "code": [] }),
     ] {
-        assert_eq!(error(400, &odd), ambiguous("error_without_code"));
+        assert_eq!(error(400, &odd), Outcome::ambiguous("error_without_code"));
     }
     let html = answer::read(StatusCode::FORBIDDEN, b"<html>");
-    assert_eq!(html, ambiguous("unreadable_error"));
+    assert_eq!(html, Outcome::ambiguous("unreadable_error"));
+    // A redirect was read by whoever redirects, whatever it says.
+    let redirect = error(302, &json!({ "code": 131_026 }));
+    assert_eq!(redirect, Outcome::ambiguous("redirect"));
+}
+
+#[test]
+fn an_invalid_parameter_that_every_message_shares_does_not_count_against_the_message() {
+    let said = |message: &str| error(400, &json!({ "message": message, "code": 100 }));
+    for message in [
+        "API calls from the server require an appsecret_proof argument",
+        "Invalid appsecret_proof provided in the API argument",
+    ] {
+        assert_eq!(said(message), Outcome::Credential { code: 100 });
+    }
+    assert_eq!(said("(#100) Invalid parameter"), Outcome::failed(100));
+    let no_such_number =
+        json!({ "message": "Unsupported post request.", "code": 100, "error_subcode": 33 });
+    let Outcome::Failed { scope, rest, .. } = error(400, &no_such_number) else {
+        unreachable!("100 is a no");
+    };
+    assert_eq!((scope, rest), (Scope::Number, Some(Rest::Number)));
+}
+
+fn make(base: &str, token: &str, proof: &str) -> Result<GraphClient, InvalidClient> {
+    let token = Secret::new(token.to_owned());
+    GraphClient::new(base, &token, Secret::new(proof.to_owned()))
 }
 
 #[test]
 fn settings_that_would_show_the_token_make_no_client() {
-    let make = |base: &str, token: &str, proof: &str| {
-        GraphClient::new(
-            base,
-            &Secret::new(token.to_owned()),
-            Secret::new(proof.to_owned()),
-        )
-        .map(|_client| ())
-    };
+    let refused = |base: &str, token: &str, proof: &str| make(base, token, proof).map(drop);
     let proof = "ab".repeat(32);
     let good = "https://graph.facebook.com";
-    assert_eq!(make(good, TOKEN, &proof), Ok(()));
-    assert_eq!(make("http://127.0.0.1:4000", TOKEN, &proof), Ok(()));
+    assert_eq!(refused(good, TOKEN, &proof), Ok(()));
+    assert_eq!(refused("http://127.0.0.1:4000", TOKEN, &proof), Ok(()));
     for base in [
         "http://graph.facebook.com",
         "ftp://x",
@@ -316,17 +241,65 @@ fn settings_that_would_show_the_token_make_no_client() {
         "https://b.example/x",
         "http://127.0.0.1.example",
     ] {
-        assert_eq!(
-            make(base, TOKEN, &proof),
-            Err(InvalidClient::Address),
-            "{base}"
-        );
+        let outcome = refused(base, TOKEN, &proof);
+        assert_eq!(outcome, Err(InvalidClient::Address), "{base}");
     }
     for token in ["", " ", "a b", "a\r\nb"] {
-        assert_eq!(make(good, token, &proof), Err(InvalidClient::Token));
+        assert_eq!(refused(good, token, &proof), Err(InvalidClient::Token));
     }
     for bad in ["", "ab", &"zz".repeat(32)] {
-        assert_eq!(make(good, TOKEN, bad), Err(InvalidClient::Proof));
+        assert_eq!(refused(good, TOKEN, bad), Err(InvalidClient::Proof));
     }
-    assert_eq!(format!("{:?}", client(good)), "GraphClient(…)");
+    let client = make(good, TOKEN, &proof).unwrap();
+    assert_eq!(format!("{client:?}"), "GraphClient(…)");
+}
+
+#[test]
+fn a_trust_anchor_of_ones_own_is_for_this_machine_only() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let trusting = |base: &str, der: &[u8]| {
+        let token = Secret::new(TOKEN.to_owned());
+        let proof = Secret::new("ab".repeat(32));
+        GraphClient::trusting(base, &token, proof, der).map(drop)
+    };
+    for base in [
+        "https://127.0.0.1:4000",
+        "https://localhost",
+        "https://[::1]:4000",
+    ] {
+        assert_eq!(trusting(base, made.cert.der()), Ok(()), "{base}");
+    }
+    for base in [
+        "https://graph.facebook.com",
+        "https://localhost.example",
+        "https://127.0.0.1.example",
+        "https://127.0.0.2",
+        "https://10.0.0.1",
+        "http://127.0.0.1:4000",
+        "https://localhost@graph.facebook.com",
+    ] {
+        let outcome = trusting(base, made.cert.der());
+        assert_eq!(outcome, Err(InvalidClient::Address), "{base}");
+    }
+    assert_eq!(
+        trusting("https://localhost", b"no certificate"),
+        Err(InvalidClient::Tls)
+    );
+}
+
+#[test]
+fn there_are_one_to_four_connections() {
+    let client = || make("https://graph.facebook.com", TOKEN, &"ab".repeat(32)).unwrap();
+    for connections in 0..8 {
+        let made = client().with_connections(connections).map(drop);
+        let good = (1..=4).contains(&connections);
+        assert_eq!(
+            made,
+            if good {
+                Ok(())
+            } else {
+                Err(InvalidClient::Connections)
+            }
+        );
+    }
 }

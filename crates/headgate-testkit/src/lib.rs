@@ -21,12 +21,14 @@
 
 pub mod events;
 mod function;
+mod process;
 pub mod refusals;
 mod runtime_api;
 mod settings;
 mod stage;
 
 pub use function::{Function, Running};
+pub use process::{End, environment};
 pub use runtime_api::RuntimeApi;
 pub use settings::settings_of;
-pub use stage::{APP_SECRET, GRAPH_TOKEN, Stage, VERIFY_TOKEN, stage};
+pub use stage::{APP_SECRET, GRAPH_TOKEN, Stage, VERIFY_TOKEN, stage, stage_with};

@@ -4,12 +4,14 @@
 //! everybody may attest, because there are no producer roles on one machine.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use headgate_aws::controls::Controls;
 use headgate_aws::keyring::Keyring;
 use headgate_aws::{Aws, AwsSettings};
 use headgate_domain::config::Config;
-use headgate_lambda::clock::system_clock;
+use headgate_domain::time::Timestamp;
+use headgate_lambda::clock::{Clock, system_clock};
 use local_cloud::{Calendar, LocalCloud, Options};
 use serde_json::json;
 
@@ -36,22 +38,20 @@ pub struct Stage {
 
 /// A deployment that is ready: secrets, configuration in force, keys minted.
 pub async fn stage() -> Stage {
+    stage_with(include_str!("../../../config/headgate.toml")).await
+}
+
+/// The same under a configuration of its own, as TOML.
+pub async fn stage_with(config: &str) -> Stage {
     let stage = Stage::empty().await;
     stage.put_secrets().await;
-    let environment = stage.environment("IntakeFunction");
-    let setting = |name: &str| environment.get(name).expect("the template sets it");
-    let aws_settings = AwsSettings::new(|name| environment.get(name).cloned());
-    let aws = Aws::new(&aws_settings.unwrap()).unwrap();
-    let mut config = Config::from_toml(include_str!("../../../config/headgate.toml")).unwrap();
+    let aws = stage.aws();
+    let mut config = Config::from_toml(config).unwrap();
     config.consents.attesters = vec!["*".to_owned()];
-    let controls = Controls::new(&aws, setting("HEADGATE_TABLE_CONTROLS"));
+    let environment = stage.environment("IntakeFunction");
+    let controls = Controls::new(&aws, environment.get("HEADGATE_TABLE_CONTROLS").unwrap());
     controls.put_config(&config, 1).await.unwrap();
-    let keyring = Keyring::new(
-        &aws,
-        setting("HEADGATE_TABLE_KEYS"),
-        setting("HEADGATE_KMS_KEY_DATA"),
-        setting("HEADGATE_DEPLOYMENT"),
-    );
+    let keyring = stage.keyring();
     let now = system_clock()();
     keyring.mint_vault(now).await.unwrap();
     for ahead in 0..DAYS {
@@ -67,7 +67,12 @@ impl Stage {
         let options = Options {
             template: include_str!("../../../template.yaml").to_owned(),
             nested: [("infra/data.yaml".to_owned(), nested.to_owned())].into(),
-            parameters: [("Deployment".to_owned(), DEPLOYMENT.to_owned())].into(),
+            // Without its handler connected, no function is started by anything.
+            parameters: [
+                ("Deployment".to_owned(), DEPLOYMENT.to_owned()),
+                ("EnableEventSources".to_owned(), "true".to_owned()),
+            ]
+            .into(),
             data_dir: None,
             first_port: None,
             calendar: Calendar::system(),
@@ -88,9 +93,34 @@ impl Stage {
         environment
     }
 
+    /// A connection to the services.
+    pub fn aws(&self) -> Aws {
+        let environment = self.environment("IntakeFunction");
+        let settings = AwsSettings::new(|name| environment.get(name).cloned());
+        Aws::new(&settings.unwrap()).unwrap()
+    }
+
+    /// The field keys.
+    pub fn keyring(&self) -> Keyring {
+        let environment = self.environment("IntakeFunction");
+        let setting = |name: &str| environment.get(name).expect("the template sets it");
+        Keyring::new(
+            &self.aws(),
+            setting("HEADGATE_TABLE_KEYS"),
+            setting("HEADGATE_KMS_KEY_DATA"),
+            setting("HEADGATE_DEPLOYMENT"),
+        )
+    }
+
     /// The services, for who wants to see what came of an event.
     pub const fn cloud(&self) -> &LocalCloud {
         &self.cloud
+    }
+
+    /// The time of the calendar, which a test may turn.
+    pub fn clock(&self) -> Clock {
+        let calendar = self.cloud.calendar();
+        Arc::new(move || Timestamp::from_millis(calendar.now_ms()))
     }
 
     /// The tables and queues with this text in an item or message.

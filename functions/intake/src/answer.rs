@@ -3,7 +3,9 @@
 //! Every event names the SQS message or the record it answers, so a redelivery repeats it under
 //! the same id. Holds no decision.
 
+use headgate_aws::messages::Record;
 use headgate_domain::consent::{Action, ConsentRecord};
+use headgate_domain::control_message::NotCancelled;
 use headgate_domain::event::{Event, refusal_data};
 use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::Purpose;
@@ -67,6 +69,60 @@ pub(crate) fn refused(
         event = event.with("command", command);
     }
     about.on(event)
+}
+
+/// A message the app took back will not be sent; `reason` is why it was cancelled, by whoever came first.
+pub(crate) fn cancelled(
+    at: Timestamp,
+    about: About,
+    stored: &Record,
+    reason: Option<&str>,
+) -> Event {
+    let mut event = Event::of_message("message.cancelled", at, &stored.reference)
+        .with("purpose", stored.purpose.word());
+    if let Some(campaign) = &stored.campaign {
+        event = event.with("campaign", campaign.as_str());
+    }
+    if let Some(reason) = reason {
+        event = event.with("reason", reason);
+    }
+    about.on(event)
+}
+
+/// A message could not be taken back.
+pub(crate) fn not_cancelled(
+    at: Timestamp,
+    about: About,
+    stored: Option<&Record>,
+    why: NotCancelled,
+    source: &str,
+) -> Event {
+    let mut event = Event::new("message.not_cancelled", at, &[source, why.word()])
+        .with("code", why.word())
+        .with("message", why.sentence())
+        .with("remedy", why.remedy());
+    event.message_id = stored.map(|record| record.reference.message_id());
+    about.on(event)
+}
+
+/// A control message cannot be read.
+pub(crate) fn control_refused(
+    at: Timestamp,
+    about: About,
+    refusal: &Refusal,
+    source: &str,
+) -> Event {
+    let mut event = Event::new("message.not_cancelled", at, &[source, refusal.code.word()]);
+    event.data = refusal_data(refusal);
+    about.on(event
+        .with(
+            "message",
+            "The control message does not follow headgate.control/1.",
+        )
+        .with(
+            "remedy",
+            "Correct the named field; schemas/control.v1.json describes every field.",
+        ))
 }
 
 /// A consent is in force, or a withdrawal is.

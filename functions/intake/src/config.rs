@@ -2,6 +2,7 @@
 
 use headgate_aws::{AwsError, AwsSettings};
 use headgate_domain::lane::Purpose;
+use headgate_domain::system::InvalidTexts;
 use headgate_lambda::settings::{MissingSetting, Settings};
 use headgate_redact::LogSafe;
 
@@ -16,7 +17,7 @@ pub(crate) struct Config {
     pub(crate) keys: String,
     pub(crate) controls: String,
     pub(crate) wake_url: String,
-    pub(crate) origins: Origins,
+    pub(crate) queues: Queues,
     pub(crate) bus: String,
     pub(crate) data_key: String,
     pub(crate) identity_mac: String,
@@ -36,6 +37,9 @@ pub enum StartError {
     /// AWS did not give what intake needs.
     #[error(transparent)]
     Aws(#[from] AwsError),
+    /// A text is missing.
+    #[error(transparent)]
+    Texts(#[from] InvalidTexts),
 }
 
 /// Consists of texts of ours and of AWS's error names.
@@ -54,25 +58,7 @@ impl Config {
             keys: name("HEADGATE_TABLE_KEYS")?,
             controls: name("HEADGATE_TABLE_CONTROLS")?,
             wake_url: name("HEADGATE_QUEUE_WAKE_URL")?,
-            origins: Origins(vec![
-                (
-                    name("HEADGATE_QUEUE_AUTHENTICATION_ARN")?,
-                    Origin::Lane(Purpose::Authentication),
-                ),
-                (
-                    name("HEADGATE_QUEUE_SERVICE_ARN")?,
-                    Origin::Lane(Purpose::Service),
-                ),
-                (
-                    name("HEADGATE_QUEUE_UTILITY_ARN")?,
-                    Origin::Lane(Purpose::Utility),
-                ),
-                (
-                    name("HEADGATE_QUEUE_MARKETING_ARN")?,
-                    Origin::Lane(Purpose::Marketing),
-                ),
-                (name("HEADGATE_QUEUE_CONSENTS_ARN")?, Origin::Consents),
-            ]),
+            queues: Queues::new(settings)?,
             bus: name("HEADGATE_BUS_NAME")?,
             data_key: name("HEADGATE_KMS_KEY_DATA")?,
             identity_mac: name("HEADGATE_KMS_MAC_IDENTITY")?,
@@ -94,18 +80,100 @@ pub(crate) enum Origin {
     Lane(Purpose),
     /// Consent records.
     Consents,
+    /// What Headgate itself writes to people.
+    System,
+}
+
+impl Origin {
+    /// The queue as one word.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Lane(lane) => lane.word(),
+            Self::Consents => "consents",
+            Self::System => "system",
+        }
+    }
+}
+
+/// A queue that intake reads.
+pub(crate) struct Source {
+    /// What it carries.
+    pub(crate) origin: Origin,
+    arn: String,
+    /// Where its messages are deferred.
+    pub(crate) url: String,
+    /// Where its poison is put.
+    pub(crate) dead_letters: String,
 }
 
 /// The queues intake reads, by ARN.
-pub(crate) struct Origins(Vec<(String, Origin)>);
+pub(crate) struct Queues(Vec<Source>);
 
-impl Origins {
-    /// What the queue of an ARN carries; `None` for a queue that is not ours.
-    pub(crate) fn of(&self, arn: &str) -> Option<Origin> {
-        self.0
-            .iter()
-            .find(|(known, _)| known == arn)
-            .map(|(_, origin)| *origin)
+impl Queues {
+    fn new(settings: &Settings) -> Result<Self, MissingSetting> {
+        let source = |origin, [arn, url, dead_letters]: [&'static str; 3]| {
+            Ok::<Source, MissingSetting>(Source {
+                origin,
+                arn: settings.name(arn)?.to_owned(),
+                url: settings.name(url)?.to_owned(),
+                dead_letters: settings.name(dead_letters)?.to_owned(),
+            })
+        };
+        Ok(Self(vec![
+            source(
+                Origin::Lane(Purpose::Authentication),
+                [
+                    "HEADGATE_QUEUE_AUTHENTICATION_ARN",
+                    "HEADGATE_QUEUE_AUTHENTICATION_URL",
+                    "HEADGATE_QUEUE_AUTHENTICATION_DLQ_URL",
+                ],
+            )?,
+            source(
+                Origin::Lane(Purpose::Service),
+                [
+                    "HEADGATE_QUEUE_SERVICE_ARN",
+                    "HEADGATE_QUEUE_SERVICE_URL",
+                    "HEADGATE_QUEUE_SERVICE_DLQ_URL",
+                ],
+            )?,
+            source(
+                Origin::Lane(Purpose::Utility),
+                [
+                    "HEADGATE_QUEUE_UTILITY_ARN",
+                    "HEADGATE_QUEUE_UTILITY_URL",
+                    "HEADGATE_QUEUE_UTILITY_DLQ_URL",
+                ],
+            )?,
+            source(
+                Origin::Lane(Purpose::Marketing),
+                [
+                    "HEADGATE_QUEUE_MARKETING_ARN",
+                    "HEADGATE_QUEUE_MARKETING_URL",
+                    "HEADGATE_QUEUE_MARKETING_DLQ_URL",
+                ],
+            )?,
+            source(
+                Origin::Consents,
+                [
+                    "HEADGATE_QUEUE_CONSENTS_ARN",
+                    "HEADGATE_QUEUE_CONSENTS_URL",
+                    "HEADGATE_QUEUE_CONSENTS_DLQ_URL",
+                ],
+            )?,
+            source(
+                Origin::System,
+                [
+                    "HEADGATE_QUEUE_SYSTEM_ARN",
+                    "HEADGATE_QUEUE_SYSTEM_URL",
+                    "HEADGATE_QUEUE_SYSTEM_DLQ_URL",
+                ],
+            )?,
+        ]))
+    }
+
+    /// The queue of an ARN; `None` for one that is not ours.
+    pub(crate) fn of(&self, arn: &str) -> Option<&Source> {
+        self.0.iter().find(|source| source.arn == arn)
     }
 }
 
@@ -121,7 +189,7 @@ mod tests {
     use super::*;
 
     /// In the order in which a missing one is reported.
-    const NAMES: [&str; 20] = [
+    const NAMES: [&str; 33] = [
         "HEADGATE_DEPLOYMENT",
         "HEADGATE_TABLE_SUBJECTS",
         "HEADGATE_TABLE_SUPPRESSION",
@@ -132,10 +200,23 @@ mod tests {
         "HEADGATE_TABLE_CONTROLS",
         "HEADGATE_QUEUE_WAKE_URL",
         "HEADGATE_QUEUE_AUTHENTICATION_ARN",
+        "HEADGATE_QUEUE_AUTHENTICATION_URL",
+        "HEADGATE_QUEUE_AUTHENTICATION_DLQ_URL",
         "HEADGATE_QUEUE_SERVICE_ARN",
+        "HEADGATE_QUEUE_SERVICE_URL",
+        "HEADGATE_QUEUE_SERVICE_DLQ_URL",
         "HEADGATE_QUEUE_UTILITY_ARN",
+        "HEADGATE_QUEUE_UTILITY_URL",
+        "HEADGATE_QUEUE_UTILITY_DLQ_URL",
         "HEADGATE_QUEUE_MARKETING_ARN",
+        "HEADGATE_QUEUE_MARKETING_URL",
+        "HEADGATE_QUEUE_MARKETING_DLQ_URL",
         "HEADGATE_QUEUE_CONSENTS_ARN",
+        "HEADGATE_QUEUE_CONSENTS_URL",
+        "HEADGATE_QUEUE_CONSENTS_DLQ_URL",
+        "HEADGATE_QUEUE_SYSTEM_ARN",
+        "HEADGATE_QUEUE_SYSTEM_URL",
+        "HEADGATE_QUEUE_SYSTEM_DLQ_URL",
         "HEADGATE_BUS_NAME",
         "HEADGATE_KMS_KEY_DATA",
         "HEADGATE_KMS_MAC_IDENTITY",
@@ -173,18 +254,22 @@ mod tests {
     #[test]
     fn the_queue_says_the_lane_and_a_foreign_queue_says_nothing() {
         let config = Config::new(&Settings::from_map(complete())).unwrap();
-        assert_eq!(
-            config.origins.of("the HEADGATE_QUEUE_UTILITY_ARN"),
-            Some(Origin::Lane(Purpose::Utility))
-        );
-        assert_eq!(
-            config.origins.of("the HEADGATE_QUEUE_CONSENTS_ARN"),
-            Some(Origin::Consents)
-        );
-        assert_eq!(
-            config.origins.of("arn:aws:sqs:ca-central-1:1:utility"),
-            None
-        );
-        assert_eq!(config.origins.of(""), None);
+        let origin = |arn: &str| config.queues.of(arn).map(|source| source.origin);
+        for (word, expected) in [
+            ("UTILITY", Origin::Lane(Purpose::Utility)),
+            ("CONSENTS", Origin::Consents),
+            ("SYSTEM", Origin::System),
+        ] {
+            let arn = format!("the HEADGATE_QUEUE_{word}_ARN");
+            assert_eq!(origin(&arn), Some(expected));
+            let source = config.queues.of(&arn).unwrap();
+            assert_eq!(source.url, format!("the HEADGATE_QUEUE_{word}_URL"));
+            assert_eq!(
+                source.dead_letters,
+                format!("the HEADGATE_QUEUE_{word}_DLQ_URL")
+            );
+        }
+        assert_eq!(origin("arn:aws:sqs:ca-central-1:1:utility"), None);
+        assert_eq!(origin(""), None);
     }
 }

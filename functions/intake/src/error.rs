@@ -2,6 +2,7 @@
 
 use headgate_aws::AwsError;
 use headgate_aws::keyring::KeyringError;
+use headgate_aws::poison::PoisonError;
 use headgate_domain::refusal::{Code, Refusal};
 use headgate_redact::LogSafe;
 
@@ -9,7 +10,7 @@ use headgate_redact::LogSafe;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum IntakeError {
     /// The queue is none that intake was told about, so nobody knows what its records mean.
-    #[error("the record comes from a queue that is neither a lane nor the consents queue")]
+    #[error("the record comes from a queue that intake does not read")]
     UnknownQueue,
     /// A key or a sealed value.
     #[error(transparent)]
@@ -23,6 +24,18 @@ pub(crate) enum IntakeError {
     /// The idempotency item holds something else than a record reference.
     #[error("the idempotency item is damaged")]
     Damaged,
+    /// Another delivery has the record of this id in hand.
+    #[error("the record is being written")]
+    RecordInMotion,
+    /// The handling of the record panicked.
+    #[error("handling the record panicked")]
+    Panicked,
+    /// The queue that only our own functions write to holds something else.
+    #[error("the record is not a system message")]
+    NotSystem,
+    /// A letter that was put back from a dead-letter queue does not prove where it comes from.
+    #[error("the letter was not opened")]
+    Letter,
     /// The person's row is being written or erased at this moment.
     #[error("the subject is being changed")]
     SubjectInMotion,
@@ -30,6 +43,15 @@ pub(crate) enum IntakeError {
 
 /// Consists of texts of ours and of AWS's error names.
 impl LogSafe for IntakeError {}
+
+impl From<PoisonError> for IntakeError {
+    fn from(error: PoisonError) -> Self {
+        match error {
+            PoisonError::Keys(error) => Self::Keys(error),
+            PoisonError::Aws(error) => Self::Aws(error),
+        }
+    }
+}
 
 /// What ends the handling of a record early.
 #[derive(Debug)]

@@ -15,7 +15,6 @@ use headgate_domain::outbound::{OutboundMessage, Recipient};
 use headgate_lambda::batch::SqsEvent;
 
 use crate::Intake;
-use crate::config::Origin;
 use crate::person::{identifier, stored};
 
 /// What is known of the people of a batch.
@@ -39,12 +38,10 @@ impl Intake {
     /// Reads what is known of the recipients of a batch; nothing when it cannot be read.
     pub(crate) async fn foresee(&self, event: &SqsEvent) -> Foreseen {
         let now = (self.clock)();
-        let of_lanes = event.records.iter().filter(|record| {
-            matches!(
-                self.origins.of(&record.event_source_arn),
-                Some(Origin::Lane(_))
-            )
-        });
+        let of_lanes = event
+            .records
+            .iter()
+            .filter(|record| self.is_of_a_lane(record));
         let messages = of_lanes.filter_map(|record| OutboundMessage::parse(&record.body, now).ok());
         let recipients: Vec<Recipient> = messages.map(|message| message.to).collect();
         if recipients.is_empty() {

@@ -1,27 +1,37 @@
 //! Intake: what apps put on a lane queue is authorized and goes into the outbox; what they put on
-//! the consents queue goes into the ledger.
+//! the consents queue goes into the ledger; what our own functions put on the system queue goes the
+//! way of a lane.
 //!
 //! Owns the batch: ten records beside each other, then one look at each pacer's lease, then the
 //! events. Promises: the lane is the queue's, never the body's; a refusal is an event and
-//! the record is done; whatever we could not do comes again, and doing it again leaves one trace;
-//! the message is written before the lease is read, so no wake is lost. It calls nobody but AWS
-//! and decides nothing that `headgate_domain::policy` decides.
+//! the record is done; whatever we could not do comes again, later each time, and doing it again
+//! leaves one trace; what can never be done is set aside, sealed; the message is written before the
+//! lease is read, so no wake is lost. It calls nobody but AWS and decides nothing that
+//! `headgate_domain::policy` decides.
 
+mod again;
 mod answer;
 mod canonical;
 mod config;
 mod consents;
+mod control;
 mod error;
 mod foresight;
+mod grants;
 mod outbound;
 mod person;
+mod placing;
+mod poison;
 mod references;
+mod system;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use headgate_aws::Aws;
 use headgate_aws::bus::Bus;
+use headgate_aws::cancel::Cancellations;
+use headgate_aws::ceilings::Ceilings;
 use headgate_aws::consents::Consents;
 use headgate_aws::controls::Controls;
 use headgate_aws::keyring::Keyring;
@@ -32,8 +42,10 @@ use headgate_aws::peppers::pepper;
 use headgate_aws::queue::Queue;
 use headgate_aws::subjects::Subjects;
 use headgate_aws::suppression::Suppression;
+use headgate_aws::visibility::Visibility;
 use headgate_domain::event::Event;
 use headgate_domain::identity::Pepper;
+use headgate_domain::system::Texts;
 use headgate_lambda::batch::{self, BatchItemFailure, BatchResponse, SqsEvent, SqsRecord};
 use headgate_lambda::clock::Clock;
 use headgate_lambda::log::{Field, Level, log};
@@ -41,26 +53,31 @@ use headgate_lambda::runtime::survive;
 use headgate_lambda::settings::Settings;
 
 pub use config::StartError;
-use config::{Config, Origin, Origins};
+use config::{Config, Origin, Queues};
 use error::IntakeError;
 use foresight::Foreseen;
-use outbound::Arrival;
+use outbound::{Arrival, Via};
 
 /// A batch of a lane holds ten records; none of them waits for another.
 const CONCURRENCY: usize = 10;
 
 /// Intake, connected and with its peppers.
 pub struct Intake {
+    aws: Aws,
     clock: Clock,
     deployment: String,
     privacy_url: String,
-    origins: Origins,
+    queues: Queues,
     controls: Controls,
     consents: Consents,
     messages: Messages,
     pacing: Pacing,
+    ceilings: Ceilings,
+    cancellations: Cancellations,
+    visibility: Visibility,
     bus: Bus,
     wake: Queue,
+    texts: Texts,
     message_ref: Pepper,
     links: Pepper,
 }
@@ -106,11 +123,16 @@ impl Intake {
             consents: Consents::new(subjects, entries, ledger, Arc::new(suppression)),
             messages: Messages::new(&aws, &config.messages),
             pacing: Pacing::new(&aws, &config.pacing),
+            ceilings: Ceilings::new(&aws, &config.pacing, &config.messages),
+            cancellations: Cancellations::new(&aws, &config.messages),
+            visibility: Visibility::new(&aws),
+            texts: Texts::read()?,
             bus: Bus::new(&aws, &config.bus),
             wake: Queue::new(&aws, &config.wake_url),
             deployment: config.deployment,
             privacy_url: config.privacy_url,
-            origins: config.origins,
+            queues: config.queues,
+            aws,
             message_ref,
             links,
         })
@@ -123,10 +145,11 @@ impl Intake {
             .await
             .unwrap_or_default();
         let foreseen = &foreseen;
+        let handles = self.handles(&event);
         let answers = Mutex::new(Answers::new());
         let done = &answers;
         let mut response = batch::run(event, CONCURRENCY, |record| async move {
-            let answer = self.answer(&record, foreseen).await?;
+            let answer = self.dealt_with(&record, foreseen).await?;
             done.lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push((record.message_id, answer));
@@ -151,23 +174,45 @@ impl Intake {
             .extend(again.into_iter().map(|id| BatchItemFailure {
                 item_identifier: id.to_owned(),
             }));
+        self.defer(&response, &handles).await;
         response
+    }
+
+    /// What came of a record; poison is done once it is set aside.
+    async fn dealt_with(
+        &self,
+        record: &SqsRecord,
+        foreseen: &Foreseen,
+    ) -> Result<Answer, IntakeError> {
+        let attempt = survive(Box::pin(self.answer(record, foreseen)));
+        match attempt.await.unwrap_or(Err(IntakeError::Panicked)) {
+            Ok(answer) => Ok(answer),
+            Err(error) => {
+                self.quarantine(record, error).await?;
+                Ok(Answer::default())
+            }
+        }
     }
 
     async fn answer(&self, record: &SqsRecord, foreseen: &Foreseen) -> Result<Answer, IntakeError> {
         let now = (self.clock)();
-        match self.origins.of(&record.event_source_arn) {
-            Some(Origin::Lane(lane)) => {
+        let source = self.source(record).ok_or(IntakeError::UnknownQueue)?;
+        let unsealed = self.unsealed(record, source, now).await?;
+        let Some(record) = unsealed.as_deref() else {
+            return Ok(Answer::default());
+        };
+        match source.origin {
+            Origin::Lane(lane) => {
                 self.outbound(Arrival {
-                    lane,
+                    via: Via::Lane(lane),
                     record,
                     foreseen,
                     now,
                 })
                 .await
             }
-            Some(Origin::Consents) => self.consent(record, now).await,
-            None => Err(IntakeError::UnknownQueue),
+            Origin::Consents => self.consent(record, now).await,
+            Origin::System => self.system(record, foreseen, now).await,
         }
     }
 

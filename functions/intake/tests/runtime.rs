@@ -22,7 +22,10 @@ async fn a_good_message_is_placed_a_malformed_one_is_refused_and_neither_comes_a
         "message": { "type": "template", "template": {
             "name": "login_code",
             "language": { "code": "en_US" },
-            "components": [{ "type": "body", "parameters": [{ "type": "text", "text": "123456" }] }],
+            "components": [
+                { "type": "body", "parameters": [{ "type": "text", "text": "123456" }] },
+                { "type": "button", "sub_type": "url", "index": "0", "parameters": [{ "type": "text", "text": "123456" }] },
+            ],
         } },
     });
     let bodies = [good.to_string(), "not JSON".to_owned()];

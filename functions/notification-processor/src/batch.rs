@@ -9,24 +9,20 @@ use std::collections::{BTreeMap, HashSet};
 
 use futures_util::stream::{self, StreamExt as _};
 use headgate_domain::config::Config;
-use headgate_domain::event::Event;
 use headgate_domain::identity::{Pseudonym, SubjectId};
 use headgate_domain::time::Timestamp;
 use headgate_lambda::batch::{BatchItemFailure, BatchResponse, SqsEvent};
 use headgate_lambda::log::{Field, Level, log};
 use headgate_lambda::runtime::survive;
 
+use crate::calls::calls;
 use crate::config::Ports;
 use crate::outcome::{Effects, Failure, hopeless};
 use crate::updates::{Step, Unit, read};
-use crate::{inbound, preferences, statuses};
+use crate::{controls, health, inbound, preferences, scores, statuses};
 
 /// Units of work at a time: enough to hide DynamoDB's latency, few enough for its connections.
 const CONCURRENCY: usize = 16;
-/// `PutEvents` takes ten entries a call.
-const EVENTS_PER_CALL: usize = 10;
-/// And 256 KB in all (EventBridge quotas); one event has at most 200.
-const BYTES_PER_CALL: usize = 220_000;
 /// Calls of `PutEvents` at a time.
 const PUBLISHES: usize = 4;
 
@@ -78,6 +74,8 @@ impl Batch<'_> {
             }
             self.note(record, failure);
         }
+        self.control().await;
+        self.score(config).await;
         self.tell_moves().await;
         self.publish().await;
         self.finish().await;
@@ -87,6 +85,48 @@ impl Batch<'_> {
     fn note(&mut self, record: usize, failure: Option<Failure>) {
         if let Some(failure) = failure {
             self.failures.entry(record).or_insert(failure);
+        }
+    }
+
+    /// Halts what codes have stopped, and forgets what bad was known of people who were reached.
+    async fn control(&mut self) {
+        for record in 0..self.effects.len() {
+            let Some(effects) = self.effects.get_mut(record) else {
+                continue;
+            };
+            let stopped = std::mem::take(&mut effects.stopped);
+            let halted = controls::halt(self.ports, &stopped, self.now).await;
+            self.note(record, halted.err());
+        }
+        let reached = self
+            .effects
+            .iter_mut()
+            .enumerate()
+            .flat_map(|(record, effects)| {
+                let reached = std::mem::take(&mut effects.reached);
+                reached.into_iter().map(move |reached| (record, reached))
+            });
+        for (record, failure) in health::reached(self.ports, reached.collect()).await {
+            self.note(record, Some(failure));
+        }
+    }
+
+    /// Counts, once a number and batch, and judges each number; a step is told with the first record.
+    async fn score(&mut self, config: &Config) {
+        let mut all = Effects::default();
+        for effects in &mut self.effects {
+            all.append(Effects {
+                inbound: std::mem::take(&mut effects.inbound),
+                counts: std::mem::take(&mut effects.counts),
+                ..Effects::default()
+            });
+        }
+        scores::count_inbound(self.ports, &all.inbound).await;
+        for (number, counts) in &all.counts {
+            let event = scores::judge(self.ports, config, number, counts, self.now).await;
+            if let Some(first) = self.effects.first_mut() {
+                first.events.extend(event);
+            }
         }
     }
 
@@ -259,6 +299,7 @@ async fn take(
                 Step::Preference(preference) => {
                     Box::pin(preferences::note(ports, preference, now)).await
                 }
+                Step::Notice(notice) => Box::pin(controls::apply(ports, config, notice, now)).await,
             }
         })
         .await;
@@ -297,29 +338,6 @@ fn finished(effects: &[Effects], failures: &BTreeMap<usize, Failure>) -> Vec<(us
         .collect()
 }
 
-/// Fills calls with events, and says which records each call is for.
-fn calls(events: impl Iterator<Item = (usize, Event)>) -> Vec<(Vec<usize>, Vec<Event>)> {
-    let mut calls: Vec<(Vec<usize>, Vec<Event>)> = Vec::new();
-    let mut bytes = 0_usize;
-    for (record, event) in events {
-        let size = event.to_json().len();
-        let fits = calls
-            .last()
-            .is_some_and(|(_records, events)| events.len() < EVENTS_PER_CALL)
-            && bytes.saturating_add(size) <= BYTES_PER_CALL;
-        if !fits {
-            calls.push((Vec::new(), Vec::new()));
-            bytes = 0;
-        }
-        bytes = bytes.saturating_add(size);
-        if let Some((records, events)) = calls.last_mut() {
-            records.push(record);
-            events.push(event);
-        }
-    }
-    calls
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
@@ -343,24 +361,5 @@ mod tests {
         assert_eq!(left(&[]).len(), 3);
         assert_eq!(left(&[0]), [(1, name('b').unwrap())]);
         assert_eq!(left(&[1]), []);
-    }
-
-    #[test]
-    fn calls_are_filled_by_count_and_by_size() {
-        let event =
-            |size: usize| Event::new("x", Timestamp::default(), &[]).with("text", "x".repeat(size));
-        let filled = |sizes: &[usize]| {
-            let events = sizes
-                .iter()
-                .enumerate()
-                .map(|(record, size)| (record, event(*size)));
-            calls(events)
-                .into_iter()
-                .map(|(records, _events)| records.len())
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(filled(&[1; 25]), [10, 10, 5]);
-        assert_eq!(filled(&[150_000, 150_000, 10]), [1, 2]);
-        assert_eq!(filled(&[]), [0_usize; 0]);
     }
 }

@@ -21,6 +21,7 @@ use headgate_lambda::settings::{MissingSetting, Settings};
 use headgate_redact::LogSafe;
 
 use crate::quarantine::Quarantine;
+use crate::scores::Scores;
 
 /// Why the function does not start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +83,7 @@ pub(crate) struct Ports {
     pub(crate) controls: Controls,
     pub(crate) bus: Bus,
     pub(crate) quarantine: Quarantine,
+    pub(crate) scores: Scores,
     message_ref: Pepper,
     deployment: String,
 }
@@ -107,6 +109,7 @@ impl Ports {
             controls: Controls::new(&aws, names.controls),
             bus: Bus::new(&aws, names.bus),
             quarantine: Quarantine::new(Queue::new(&aws, names.quarantine), keyring.clone()),
+            scores: Scores::default(),
             keyring,
             message_ref,
             deployment: names.deployment.to_owned(),

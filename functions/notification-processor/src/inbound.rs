@@ -23,6 +23,7 @@ use crate::content::shown;
 use crate::hearing::Heard;
 use crate::outcome::{Effects, Failure, Poison};
 use crate::people;
+use crate::preferences::STOPPED;
 
 /// Everything an inbound message causes.
 pub(crate) async fn receive(
@@ -61,6 +62,17 @@ pub(crate) async fn receive(
         now,
     };
     effects.events = heard.consent().await?;
+    if let Some(number) = inbound
+        .number
+        .as_ref()
+        .filter(|_id| is_ours(config, inbound))
+    {
+        effects.inbound.insert(number.clone(), 1);
+        let is_stop = |event: &Event| event.kind == "subject.opted_out";
+        if effects.events.iter().any(is_stop) {
+            effects.count(number, &STOPPED);
+        }
+    }
     effects.events.push(told(&heard, config));
     effects.done.push(name);
     Ok(effects)
@@ -70,8 +82,15 @@ pub(crate) async fn receive(
 /// is heard, for a no counts from anywhere, but says nothing about the numbers we send from. A notice
 /// of Meta's about a changed number is no message of the person.
 fn opens_the_window(config: &Config, inbound: &Inbound) -> bool {
-    let is_ours = |id: &String| config.numbers.iter().any(|number| number.id == *id);
-    inbound.kind != "system" && inbound.number.as_ref().is_some_and(is_ours)
+    inbound.kind != "system" && is_ours(config, inbound)
+}
+
+/// Whether it came to a number of the configuration.
+fn is_ours(config: &Config, inbound: &Inbound) -> bool {
+    inbound
+        .number
+        .as_ref()
+        .is_some_and(|id| config.numbers.iter().any(|number| number.id == *id))
 }
 
 /// What is stored of a message.

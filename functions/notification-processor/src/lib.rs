@@ -8,9 +8,13 @@
 //! sends nothing to a person, and no rule is made here.
 
 mod batch;
+mod calls;
+mod changes;
 mod config;
 mod content;
+mod controls;
 mod failed;
+mod health;
 mod hearing;
 mod inbound;
 mod notices;
@@ -19,6 +23,7 @@ mod people;
 mod preferences;
 pub mod quarantine;
 mod says;
+mod scores;
 mod statuses;
 mod updates;
 

@@ -1,8 +1,8 @@
 //! Notices about numbers, templates and accounts, passed on in words of a closed list.
 //!
 //! Owns which of Meta's fields an app hears of. The value is not passed through: it may hold what
-//! nobody expects. Of a template's status the parts are taken that cannot name a person. Acting on
-//! a notice (pausing, parking) is not done here.
+//! nobody expects. Of a template's status the parts are taken that cannot name a person. What a notice
+//! changes is `changes`'s.
 
 use headgate_domain::event::Event;
 use headgate_domain::time::Timestamp;

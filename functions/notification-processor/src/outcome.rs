@@ -4,13 +4,19 @@
 //! back to the queue, and all that was done so far may be done again. [`Poison`] will never
 //! succeed: it is set aside, and the rest of the notification goes on.
 
+use std::collections::BTreeMap;
+
 use headgate_aws::AwsError;
 use headgate_aws::keyring::KeyringError;
 use headgate_domain::event::Event;
-use headgate_domain::identity::Pseudonym;
+use headgate_domain::identity::{Pseudonym, SubjectId};
+use headgate_domain::lane::Purpose;
+use headgate_domain::risk::Counts;
+use headgate_domain::time::Timestamp;
 use headgate_lambda::runtime::Panicked;
 use headgate_redact::{LogSafe, Personal};
 
+use crate::controls::Stopped;
 use crate::statuses::Move;
 use crate::updates::Step;
 
@@ -59,6 +65,14 @@ pub(crate) struct Effects {
     pub(crate) done: Vec<Pseudonym>,
     /// What was set aside.
     pub(crate) poison: Vec<Poison>,
+    /// Messages that came in, by number.
+    pub(crate) inbound: BTreeMap<String, u64>,
+    /// What became of messages, by number.
+    pub(crate) counts: BTreeMap<String, Counts>,
+    /// What codes of failed messages stop, and when the last of them was.
+    pub(crate) stopped: BTreeMap<(Stopped, &'static str), Timestamp>,
+    /// Who was reached, with what, when.
+    pub(crate) reached: Vec<(SubjectId, Purpose, Timestamp)>,
     /// What was recognised as known already, or as not ours.
     pub(crate) ignored: usize,
 }
@@ -69,7 +83,25 @@ impl Effects {
         self.moves.extend(other.moves);
         self.done.extend(other.done);
         self.poison.extend(other.poison);
+        for (number, messages) in other.inbound {
+            let sum = self.inbound.entry(number).or_default();
+            *sum = sum.saturating_add(messages);
+        }
+        for (number, counts) in other.counts {
+            self.count(&number, &counts);
+        }
+        for (stopped, at) in other.stopped {
+            let last = self.stopped.entry(stopped).or_insert(at);
+            *last = at.max(*last);
+        }
+        self.reached.extend(other.reached);
         self.ignored = self.ignored.saturating_add(other.ignored);
+    }
+
+    /// Adds to the counters of a number.
+    pub(crate) fn count(&mut self, number: &str, more: &Counts) {
+        let counts = self.counts.entry(number.to_owned()).or_default();
+        *counts = counts.plus(more);
     }
 }
 
@@ -85,6 +117,7 @@ pub(crate) fn hopeless(step: &Step, failure: &Failure, again: bool) -> Option<Po
         Step::Inbound(message, index) => (&message.raw, Some(*index)),
         Step::Status(status) => (&status.raw, None),
         Step::Preference(preference) => (&preference.raw, None),
+        Step::Notice(notice) => (&notice.value, None),
     };
     Some(Poison {
         reason: "not_handled",

@@ -5,6 +5,7 @@
 
 use headgate_domain::consent::Action;
 use headgate_domain::lane::Purpose;
+use headgate_domain::risk::Counts;
 use headgate_domain::time::Timestamp;
 use headgate_webhook::notification::{Choice, Preference};
 use serde_json::json;
@@ -13,6 +14,9 @@ use crate::config::Ports;
 use crate::outcome::{Effects, Failure};
 use crate::people;
 use crate::says::{Said, say};
+
+/// What a stop adds to the counters of the number.
+pub(crate) const STOPPED: Counts = Counts::from_values([0, 0, 0, 0, 0, 1, 0, 0]);
 
 /// Notes the choice.
 pub(crate) async fn note(
@@ -41,9 +45,11 @@ pub(crate) async fn note(
                 evidence: json!({ "field": "user_preferences", "number": preference.number }),
                 source: &source,
             };
-            effects
-                .events
-                .extend(say(ports, &said, Purpose::Marketing, now).await?);
+            let told = say(ports, &said, Purpose::Marketing, now).await?;
+            if let (Some(number), Some(_stopped)) = (&preference.number, &told) {
+                effects.count(number, &STOPPED);
+            }
+            effects.events.extend(told);
         }
         Choice::Resume => {
             for identifier in &identifiers {

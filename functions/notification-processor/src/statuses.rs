@@ -19,9 +19,11 @@ use headgate_webhook::notification::Status;
 use serde_json::json;
 
 use crate::config::Ports;
+use crate::controls::stopped_by;
 use crate::failed::sentence;
 use crate::outcome::{Effects, Failure};
 use crate::says::{Said, say};
+use crate::{health, scores};
 
 /// Meta's code for "the person stopped marketing messages of this business".
 const MARKETING_STOPPED: u32 = 131_050;
@@ -47,6 +49,12 @@ pub(crate) fn reference(status: &Status) -> Option<RecordRef> {
     Some(reference)
 }
 
+/// The attempt a status is about.
+fn attempt(status: &Status) -> Option<u32> {
+    let (_reference, attempt) = RecordRef::from_opaque(status.opaque.as_deref()?)?;
+    Some(attempt)
+}
+
 /// Moves the record of a status.
 pub(crate) async fn settle(
     ports: &Ports,
@@ -61,8 +69,11 @@ pub(crate) async fn settle(
         effects.ignored = 1;
         return Ok(effects);
     };
+    let code = status.errors.first().copied();
     let settlement = Settlement {
-        code: status.errors.first().copied(),
+        code,
+        // A failure is that of an attempt, and moves no record that has gone on to another.
+        attempt: (state == State::Failed).then(|| attempt(status)).flatten(),
         wamid_pseudonym: Some(ports.pseudonym(&status.wamid).as_str().to_owned()),
         ..Settlement::default()
     };
@@ -72,16 +83,17 @@ pub(crate) async fn settle(
         // That attempt has an outcome of its own; what the person said with their switch stands.
         let stop = stop_behind(ports, &record, status, now).await?;
         effects.events.extend(stop);
+        health::failed(ports, &record.subject, code, status.at).await?;
         effects.ignored = 1;
         return Ok(effects);
     }
-    let (record, moved) = match ports
+    let (record, first, moved) = match ports
         .messages
         .settle_or_see(&reference, state, &settlement, now)
         .await?
     {
-        Settled::Moved(record) => (record, true),
-        Settled::Stood(record) => (record, again),
+        Settled::Moved(record) => (record, true, true),
+        Settled::Stood(record) => (record, false, again),
         Settled::Absent => {
             effects.ignored = 1;
             return Ok(effects);
@@ -95,12 +107,36 @@ pub(crate) async fn settle(
         effects.ignored = 1;
         return Ok(effects);
     }
+    if first {
+        effects.count(&record.reference.number, &scores::counted(state, code));
+    }
+    match state {
+        State::Failed => {
+            health::failed(ports, &record.subject, code, status.at).await?;
+            let stopped = code.and_then(|code| stopped_by(code, &record.reference.number));
+            effects
+                .stopped
+                .extend(stopped.map(|stopped| (stopped, status.at)));
+        }
+        State::Delivered | State::Read | State::Played => {
+            let reached = (record.subject.clone(), record.purpose, status.at);
+            effects.reached.push(reached);
+        }
+        State::Queued
+        | State::Scheduled
+        | State::Accepted
+        | State::Held
+        | State::Ambiguous
+        | State::Sent
+        | State::Unknown
+        | State::Cancelled => {}
+    }
     if is_told(config, record.purpose, state) {
         effects.moves.push(Move {
             record,
             state,
             at: status.at,
-            code: status.errors.first().copied(),
+            code,
         });
     }
     Ok(effects)

@@ -1,20 +1,23 @@
 //! Cutting notifications into work that may run side by side.
 //!
 //! Updates about one message, or from one person, keep the order of the notification; everything
-//! else has none. Notices and what cannot be read need no work and become effects right away.
+//! else has none. What cannot be read needs no work and becomes an effect right away.
 
 use std::collections::HashMap;
 
 use headgate_domain::time::Timestamp;
 use headgate_lambda::batch::SqsRecord;
 use headgate_redact::Personal;
-use headgate_webhook::notification::{self, Inbound, Preference, Status, Update};
+use headgate_webhook::notification::{self, Inbound, Other, Preference, Status, Update};
 use headgate_webhook::queue_body::{COMPRESSED, ENCODING_ATTRIBUTE, decode};
 
 use crate::notices;
 use crate::outcome::{Effects, Poison};
 use crate::people::identifiers;
 use crate::statuses;
+
+/// What keeps notices in order; no message and no person is called so.
+const NOTICES: &str = "notices";
 
 /// An update that needs work.
 pub(crate) enum Step {
@@ -24,6 +27,8 @@ pub(crate) enum Step {
     Inbound(Inbound, usize),
     /// A person's choice in WhatsApp itself.
     Preference(Preference),
+    /// Something about numbers, templates or the account.
+    Notice(Other),
 }
 
 /// Steps to be taken one after the other.
@@ -124,10 +129,12 @@ fn sort(
             Some((key, Step::Preference(preference)))
         }
         Update::Other(notice) => {
-            match notices::event(&notice, now) {
-                Some(event) => effects.events.push(event),
-                None => effects.ignored = effects.ignored.saturating_add(1),
+            if let Some(event) = notices::event(&notice, now) {
+                effects.events.push(event);
+                // One after the other, as Meta wrote them.
+                return Some((NOTICES.to_owned(), Step::Notice(notice)));
             }
+            effects.ignored = effects.ignored.saturating_add(1);
             None
         }
         Update::Unreadable { index, why, raw } => {

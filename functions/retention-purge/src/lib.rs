@@ -20,7 +20,7 @@ use headgate_aws::keyring::{Keyring, KeyringError};
 use headgate_aws::messages::Messages;
 use headgate_aws::{Aws, AwsError, AwsSettings};
 use headgate_domain::lane::PURPOSES;
-use headgate_domain::record::SHARDS;
+use headgate_domain::record::MAX_SHARDS;
 use headgate_domain::retention;
 use headgate_domain::time::{Day, Timestamp};
 use headgate_lambda::clock::Clock;
@@ -266,7 +266,7 @@ impl RetentionPurge {
         };
         for number in &config.numbers {
             for lane in PURPOSES {
-                for shard in 0..SHARDS {
+                for shard in 0..MAX_SHARDS {
                     loop {
                         let rows = self
                             .messages

@@ -8,15 +8,18 @@ use std::time::{Duration, Instant};
 use headgate_aws::AwsError;
 use headgate_aws::keyring::KeyringError;
 use headgate_aws::messages::{Settlement, body_place_key};
-use headgate_aws::pacing::Claim;
+use headgate_aws::pacing::{Claim, Due, DueKind};
 use headgate_domain::config::Config;
 use headgate_domain::consent::Subject;
-use headgate_domain::identity::SubjectId;
+use headgate_domain::identity::{Bsuid, Phone, SubjectId};
 use headgate_domain::lane::Purpose;
+use headgate_domain::live::Live;
 use headgate_domain::outbound::{Payload, basis_from_json, kind_of};
-use headgate_domain::policy::{Facts, Request, SendPermit, authorize};
+use headgate_domain::policy::{Facts, Moment, No as Policy, Request, SendPermit, authorize};
+use headgate_domain::recent::Recent;
 use headgate_domain::record::State;
-use headgate_domain::refusal::Refusal;
+use headgate_domain::refusal::{Code, Refusal};
+use headgate_domain::region::Country;
 use headgate_domain::sealing::Place;
 use headgate_domain::time::Timestamp;
 
@@ -30,6 +33,8 @@ const SEND_BY: Duration = Duration::from_secs(2);
 /// Why a record did not get a permit.
 enum No {
     Refused(Refusal),
+    /// Not before this time: it waits on, by the due list.
+    NotYet(Timestamp),
     /// Erased, or past its retention period: there is nothing left to send.
     Unreadable,
 }
@@ -47,6 +52,7 @@ pub(crate) async fn claim(
 ) -> Result<Vec<Claimed>, AwsError> {
     let now = parts.now();
     let config = parts.controls.config().await?;
+    let live = parts.controls.live().await?;
     let waiting = still_waiting(parts, waiting).await?;
     let waiting = waiting.as_slice();
     let opened = open(parts, waiting, now).await?;
@@ -70,7 +76,7 @@ pub(crate) async fn claim(
     let mut permitted = Vec::with_capacity(waiting.len());
     let mut refused = Vec::new();
     for (waiting, payload) in waiting.iter().zip(opened) {
-        match judge(&config, waiting, payload, &states, &suppressed, now) {
+        match judge((&config, &live), waiting, payload, &states, &suppressed, now) {
             Ok((payload, permit)) => {
                 let mut record = waiting.record.clone();
                 record.attempt = record.attempt.saturating_add(1);
@@ -81,6 +87,10 @@ pub(crate) async fn claim(
     }
     for (waiting, no) in refused {
         let settlement = match &no {
+            No::NotYet(until) => {
+                wait_until(parts, &config, waiting, *until).await?;
+                continue;
+            }
             No::Refused(refusal) => Settlement {
                 reason: Some(refusal.code.word()),
                 ..Settlement::default()
@@ -163,8 +173,42 @@ async fn still_waiting(parts: &Parts, waiting: &[Waiting]) -> Result<Vec<Waiting
     Ok(waiting.iter().filter(waits).cloned().collect())
 }
 
-fn judge(
+/// Leaves a message where it is and has it looked at again at a later time.
+async fn wait_until(
+    parts: &Parts,
     config: &Config,
+    waiting: &Waiting,
+    until: Timestamp,
+) -> Result<(), AwsError> {
+    let Some(number) = config.number(&waiting.record.reference.number) else {
+        return Ok(());
+    };
+    let later = Due {
+        at: until,
+        reference: waiting.record.reference.clone(),
+        kind: DueKind::Scheduled,
+        attempt: waiting.record.attempt,
+    };
+    parts.pacing.put_due(&number.portfolio, &later).await?;
+    match &waiting.due {
+        Some(due) if due.at != until => parts.pacing.drop_due(&number.portfolio, due).await,
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Where the address of a message says that the person is.
+fn country(payload: &Payload) -> Option<Country> {
+    let phone = payload.phone.as_deref().and_then(|p| Phone::parse(p).ok());
+    let bsuid = payload.bsuid.as_deref().and_then(|b| Bsuid::parse(b).ok());
+    match (phone, bsuid) {
+        (Some(phone), _) => Country::of_phone(&phone),
+        (None, Some(bsuid)) => Country::of_bsuid(&bsuid),
+        (None, None) => None,
+    }
+}
+
+fn judge(
+    (config, live): (&Config, &Live),
     waiting: &Waiting,
     payload: Option<Payload>,
     states: &HashMap<&SubjectId, &Subject>,
@@ -182,7 +226,13 @@ fn judge(
         .collect();
     let basis = basis_from_json(&payload.basis);
     let kind = kind_of(&payload.message);
+    let number = config
+        .number(&record.reference.number)
+        .ok_or_else(|| No::Refused(Code::UnknownSender.into()))?;
     let request = Request {
+        at: Moment::Claim,
+        number,
+        to: country(&payload),
         purpose: record.purpose,
         basis: &basis,
         kind: &kind,
@@ -192,12 +242,17 @@ fn judge(
     };
     let facts = Facts {
         config,
+        live,
         subject,
         suppressed: &covered,
+        recent: &Recent::default(),
+        producer: &record.producer,
     };
-    authorize(&request, &facts, now)
-        .map(|permit| (payload, permit))
-        .map_err(No::Refused)
+    match authorize(&request, &facts, now) {
+        Ok(permit) => Ok((payload, permit)),
+        Err(Policy::Refused(refusal)) => Err(No::Refused(refusal)),
+        Err(Policy::NotYet { until, .. }) => Err(No::NotYet(until)),
+    }
 }
 
 /// Opens the payloads of a block; `None` for one that no longer can be.

@@ -123,7 +123,7 @@ impl<'a> NumberPacer<'a> {
             parts,
             term,
             index,
-            pace: Pace::new(number.per_second, number.pace_permille, term.ns(now)),
+            pace: Pace::new(number.per_second.unwrap_or(headgate_domain::live::DEFAULT_PER_SECOND), number.pace_permille, term.ns(now)),
             number,
             lanes,
             work: FuturesUnordered::new(),

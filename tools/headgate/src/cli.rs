@@ -12,6 +12,9 @@ use headgate_domain::lane::Purpose;
 
 use crate::{commands, demo, dev, text};
 
+mod operate;
+pub use operate::*;
+
 /// A WhatsApp gateway: run it on this machine, prove it, and talk to it as an app does.
 ///
 /// Without a command: the demo, then how to go on.
@@ -40,10 +43,18 @@ pub enum Command {
     OptIn(OptInArgs),
     /// Record that a person said no.
     OptOut(OptOutArgs),
+    /// Cancel messages that have not left yet.
+    Cancel(CancelArgs),
     /// Show what apps are told: one line for each event of the app-events queue.
     Events(EventsArgs),
     /// Show how full the queues are, and where the calendar of a local run stands.
     Status(ClientArgs),
+    /// Hold back a producer, let it go on, or show who is held back.
+    Producer(ProducerArgs),
+    /// Show what is in force for each number, hold one back, or let it go on.
+    Number(NumberArgs),
+    /// See, put back or throw away what could not be dealt with.
+    Dlq(DlqArgs),
     /// Turn the calendar of a running `headgate dev`.
     Clock(ClockArgs),
 }
@@ -338,6 +349,10 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Send(args)) => commands::send::run(&args).await,
         Some(Command::OptIn(args)) => commands::consent::opt_in(&args).await,
         Some(Command::OptOut(args)) => commands::consent::opt_out(&args).await,
+        Some(Command::Cancel(args)) => commands::cancel::run(&args).await,
+        Some(Command::Producer(args)) => commands::producer::run(&args).await,
+        Some(Command::Number(args)) => commands::number::run(&args).await,
+        Some(Command::Dlq(args)) => commands::dlq::run(&args).await,
         Some(Command::Events(args)) => commands::events::run(&args).await,
         Some(Command::Status(args)) => commands::status::run(&args).await,
         Some(Command::Clock(ClockArgs {

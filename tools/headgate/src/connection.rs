@@ -1,11 +1,13 @@
 //! How a client command finds a gateway: by the env file of `headgate dev`, or by the AWS environment.
 //!
-//! Knows names of queues and nothing else, as an app would.
+//! Knows names of queues, as an app would; of tables and keys only for the commands of an operator.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
+use headgate_aws::controls::Controls;
+use headgate_aws::keyring::Keyring;
 use headgate_aws::queue::{Queue, Reader};
 use headgate_aws::{Aws, AwsSettings};
 use headgate_domain::lane::Purpose;
@@ -97,6 +99,34 @@ impl Connection {
     /// As for [`Self::queue_url`].
     pub fn reader(&self, name: &str) -> Result<Reader> {
         Ok(Reader::new(&self.aws, self.queue_url(name)?))
+    }
+
+    /// The controls: the configuration in force, and what is paused.
+    ///
+    /// # Errors
+    /// A sentence that names the variable to set.
+    pub fn controls(&self) -> Result<Controls> {
+        let table = self.resource("HEADGATE_TABLE_CONTROLS", "ControlsTableName")?;
+        Ok(Controls::new(&self.aws, table))
+    }
+
+    /// The keys that open poison; nothing else opens for an operator.
+    ///
+    /// # Errors
+    /// A sentence that names the variable to set.
+    pub fn keyring(&self) -> Result<Keyring> {
+        let table = self.resource("HEADGATE_TABLE_KEYS", "KeysTableName")?;
+        let key = self.resource("HEADGATE_KMS_KEY_DATA", "DataKeyArn")?;
+        let deployment = self
+            .find("HEADGATE_DEPLOYMENT")
+            .context("HEADGATE_DEPLOYMENT is not set: it must hold the deployment's name")?;
+        Ok(Keyring::new(&self.aws, table, key, deployment))
+    }
+
+    fn resource(&self, variable: &str, output: &str) -> Result<&str> {
+        self.find(variable).with_context(|| {
+            format!("{variable} is not set: it must hold the stack's output {output}")
+        })
     }
 
     /// The control address of a local run.

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use crate::cli::DevArgs;
+use crate::cli::{DevArgs, QueueArg};
 use crate::control::{Control, Progress, Turn};
 use crate::env_file;
 use crate::simulated_meta::category;
@@ -128,18 +128,31 @@ fn stored_offset(folder: &Path) -> Option<i64> {
 fn environment(stage: &Stage, control_url: &str) -> Result<Vec<(String, String)>> {
     let mut values: Vec<(String, String)> = stage.cloud.aws_environment().into_iter().collect();
     let mut add = |key: &str, value: String| values.push((key.to_owned(), value));
-    for (variable, queue) in [
-        ("AUTHENTICATION", "Authentication"),
-        ("SERVICE", "Service"),
-        ("UTILITY", "Utility"),
-        ("MARKETING", "Marketing"),
-        ("CONSENTS", "Consents"),
-        ("APP_EVENTS", "AppEvents"),
-    ] {
+    for queue in QueueArg::ALL {
+        let (variable, logical) = (queue.variable(), queue.logical());
+        // A wake is put there by nobody outside, not even again.
+        if queue != QueueArg::Wake {
+            add(
+                &format!("HEADGATE_QUEUE_{variable}_URL"),
+                stage.queue_url(logical)?,
+            );
+        }
         add(
-            &format!("HEADGATE_QUEUE_{variable}_URL"),
-            stage.queue_url(queue)?,
+            &format!("HEADGATE_QUEUE_{variable}_DLQ_URL"),
+            stage.queue_url(&format!("{logical}DeadLetter"))?,
         );
+    }
+    let intake = stage.cloud.function_environment("IntakeFunction")?;
+    for name in [
+        "HEADGATE_DEPLOYMENT",
+        "HEADGATE_TABLE_CONTROLS",
+        "HEADGATE_TABLE_KEYS",
+        "HEADGATE_KMS_KEY_DATA",
+    ] {
+        let value = intake
+            .get(name)
+            .with_context(|| format!("the template gives IntakeFunction no {name}"))?;
+        add(name, value.clone());
     }
     add("HEADGATE_WEBHOOK_URL", stage.webhook_url()?);
     add("HEADGATE_PRIVACY_URL", stage.privacy_url()?);

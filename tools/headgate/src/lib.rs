@@ -4,11 +4,13 @@
 //!  demo ─┐
 //!        ├─► stage: local cloud + the six functions + a simulated Meta, all in this process
 //!  dev ──┘
-//!  send, opt-in, opt-out, events, status, clock ──► SQS, by an env file or the AWS environment
+//!  send, cancel, opt-in, opt-out, events, status, clock ──► SQS, by an env file or the AWS environment
+//!  producer, number, dlq ──► SQS and the controls, with the rights of an operator
 //! ```
 //!
 //! A host tool, never deployed. Promises that the clients use nothing an app could not use: queues,
-//! their URLs, and for the calendar of a local run its loopback control address.
+//! their URLs, and for the calendar of a local run its loopback control address. The commands of an
+//! operator use what the template's `OperatorPolicy` grants, and no more.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,

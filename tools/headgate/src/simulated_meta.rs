@@ -19,7 +19,9 @@ pub(crate) async fn simulate(
     let numbers = config.numbers.iter().map(|n| meta_simulator::Number {
         id: n.id.clone(),
         display_phone: n.display.clone(),
-        per_second: n.per_second,
+        per_second: n
+            .per_second
+            .unwrap_or(headgate_domain::live::DEFAULT_PER_SECOND),
     });
     let approved = config
         .templates
@@ -29,7 +31,7 @@ pub(crate) async fn simulate(
         name: t.name.clone(),
         language: t.language.clone(),
         category: category(t.category).to_uppercase(),
-        body_parameters: t.body_parameters,
+        body_parameters: t.body_count(),
     });
     let calendar = calendar.clone();
     Simulator::start(meta_simulator::Options {

@@ -1,4 +1,4 @@
-//! Small texts of the command line: spans of time, random ids.
+//! Small texts of the command line: spans of time, words, random ids.
 
 use std::time::Duration;
 
@@ -26,6 +26,21 @@ pub fn parse_span(text: &str) -> Result<Duration, String> {
         .checked_mul(seconds)
         .map(Duration::from_secs)
         .ok_or_else(wrong)
+}
+
+/// Reads a word that may be shown to everybody: it can hold no number of a person, and no sentence.
+///
+/// # Errors
+/// A sentence with what is allowed.
+pub fn parse_word(text: &str) -> Result<String, String> {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    if text.is_empty() || text.len() > 40 || digits > 4 || !text.bytes().all(allowed) {
+        return Err(
+            "write one word of lower-case letters and underscores, such as abuse".to_owned(),
+        );
+    }
+    Ok(text.to_owned())
 }
 
 /// A prefix and 16 random hexadecimal digits.
@@ -61,6 +76,17 @@ mod tests {
         assert_eq!(parse_span("45s"), Ok(Duration::from_secs(45)));
         for wrong in ["", "d", "91", "-1d", "1w", "9999999999999999999d"] {
             assert!(parse_span(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_reason_is_one_word_that_names_nobody() {
+        assert_eq!(
+            parse_word("too_many_codes"),
+            Ok("too_many_codes".to_owned())
+        );
+        for wrong in ["", "Abuse", "by alice", "x@example.org", "16135550123", "é"] {
+            assert!(parse_word(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -8,13 +8,13 @@
     reason = "tests may fail loudly"
 )]
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use serde_json::Value;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_headgate");
+mod dev;
+
+use dev::{BINARY, Dev};
 
 #[test]
 fn the_demo_keeps_every_promise_that_no_clock_decides() {
@@ -41,87 +41,10 @@ fn the_demo_keeps_every_promise_that_no_clock_decides() {
     }
 }
 
-/// `headgate dev` on a data directory; killed when dropped.
-struct Dev {
-    child: Child,
-    env_file: PathBuf,
-}
-
-impl Dev {
-    fn start(folder: &Path, name: &str) -> Self {
-        let env_file = folder.join(name);
-        let child = Command::new(BINARY)
-            .args(["dev", "--env-file"])
-            .arg(&env_file)
-            .arg("--data-dir")
-            .arg(folder.join("data"))
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let begun = Instant::now();
-        while !env_file.exists() {
-            assert!(
-                begun.elapsed() < Duration::from_mins(1),
-                "it did not come up"
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Self { child, env_file }
-    }
-
-    fn run(&self, args: &[&str]) -> String {
-        let output = Command::new(BINARY)
-            .args(args)
-            .arg("--env-file")
-            .arg(&self.env_file)
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{args:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    /// Reads events until one has the type.
-    fn until(&self, kind: &str) -> Value {
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(30) {
-            for line in self.run(&["events", "--json"]).lines() {
-                let event: Value = serde_json::from_str(line).unwrap();
-                if event["type"] == kind {
-                    return event;
-                }
-            }
-        }
-        panic!("no {kind} came");
-    }
-
-    fn send(&self) {
-        self.run(&[
-            "send",
-            "--to-phone",
-            "+16135550123",
-            "--purpose",
-            "utility",
-            "--template",
-            "order_shipped",
-        ]);
-    }
-}
-
-impl Drop for Dev {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
 #[test]
 fn what_was_agreed_to_survives_a_kill_and_the_refusal_before_it_names_the_command() {
     let folder = tempfile::tempdir().unwrap();
-    let first = Dev::start(folder.path(), "first.env");
+    let first = Dev::on_disk(folder.path(), "first.env");
     first.send();
     let refused = first.until("message.refused");
     assert_eq!(refused["data"]["code"], "no_consent");
@@ -138,7 +61,7 @@ fn what_was_agreed_to_survives_a_kill_and_the_refusal_before_it_names_the_comman
     // Not a signal it could answer: kill -9.
     drop(first);
 
-    let mut second = Dev::start(folder.path(), "second.env");
+    let mut second = Dev::on_disk(folder.path(), "second.env");
     second.send();
     second.until("message.delivered");
     let pid = second.child.id().to_string();

@@ -19,6 +19,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+/// Above anything a service takes: the services have limits of their own.
+pub(crate) const SERVICE_BODY_MAX: usize = 16 * 1024 * 1024;
+
 /// Listens on the loopback address only.
 pub(crate) async fn listen(port: Option<u16>) -> Result<TcpListener> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));

@@ -47,10 +47,13 @@ mod environment;
 mod events;
 mod files;
 mod functions;
+mod gate;
 mod host;
 mod ids;
 mod kms;
 mod mapping;
+mod meter;
+mod metered;
 mod options;
 mod plan;
 mod schedule;
@@ -60,6 +63,7 @@ mod stack;
 mod start;
 mod tables;
 mod template;
+mod upstream;
 mod vault;
 
 use std::collections::BTreeMap;
@@ -76,12 +80,14 @@ pub use api::MatchedRoute;
 pub use calendar::Calendar;
 pub use counters::{Counters, QueueCounters};
 pub use functions::{Handler, HttpHandler};
+pub use gate::{Call, Crash, Gate};
+pub use meter::{Meter, QueueUse, Units};
 pub use options::{Options, Service};
 
-use counters::Tally;
 use functions::Functions;
 use kms::Keys;
 use mapping::Mapping;
+use metered::Watch;
 use plan::Plan;
 use schedule::Schedules;
 use secrets::Secrets;
@@ -108,7 +114,7 @@ pub struct LocalCloud {
     functions: Functions,
     schedules: Schedules,
     calendar: Calendar,
-    tally: Tally,
+    watch: Watch,
     poller: aws_sdk_sqs::Client,
     switches: Mutex<Vec<Switch>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -286,10 +292,58 @@ impl LocalCloud {
     /// What was called and what happened on the queues since the start.
     pub fn counters(&self) -> Counters {
         Counters {
-            calls: self.tally.snapshot(),
+            calls: self.watch.tally.snapshot(),
             queues: self.sqs.engine().counters(),
             failed_schedule_runs: self.schedules.failed_runs(),
         }
+    }
+
+    /// What DynamoDB and SQS would bill for everything since the start.
+    pub fn meter(&self) -> Meter {
+        let counted = self.sqs.engine().counters();
+        self.watch.gauge.read(&counted)
+    }
+
+    /// The gate that every request to a service passes.
+    pub fn gate(&self) -> Gate {
+        self.watch.gate.clone()
+    }
+
+    /// Puts a listener in front of another HTTP/1.1 server of this machine, so that requests to it pass the gate too;
+    /// returns its base URL. `name` is the service of its calls.
+    ///
+    /// # Errors
+    /// If `upstream` is not an address of this machine, or no port is free.
+    pub async fn front(&self, name: &str, upstream: &str) -> Result<String> {
+        let (url, task) =
+            start::front(name, upstream, self.gate(), self.stopping.subscribe()).await?;
+        self.tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(task);
+        Ok(url)
+    }
+
+    /// Puts items in DynamoDB's JSON into a table, named by its name, without a request and past the meter.
+    ///
+    /// # Errors
+    /// If there is no such table or an item does not fit it.
+    pub async fn load(&self, table: &str, items: Vec<Value>) -> Result<usize> {
+        let (tables, table) = (self.tables.clone(), table.to_owned());
+        tokio::task::spawn_blocking(move || tables.load(&table, items))
+            .await
+            .context("the items were not loaded")?
+    }
+
+    /// Every item of a table, in DynamoDB's JSON, without a request and past the meter.
+    ///
+    /// # Errors
+    /// If there is no such table.
+    pub async fn items(&self, table: &str) -> Result<Vec<Value>> {
+        let (tables, table) = (self.tables.clone(), table.to_owned());
+        tokio::task::spawn_blocking(move || tables.items(&table))
+            .await
+            .context("the items were not read")?
     }
 
     /// Every item of every table and every message of every queue, as text; secrets excluded.

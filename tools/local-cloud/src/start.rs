@@ -15,20 +15,20 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::counters::Tally;
 use crate::events::Bus;
 use crate::functions::Functions;
+use crate::gate::{Call, Gate, Pass};
+use crate::host::SERVICE_BODY_MAX;
 use crate::kms::Keys;
+use crate::metered::{Watch, text_after};
 use crate::plan::{Plan, apis};
 use crate::schedule::Schedules;
 use crate::secrets::Secrets;
 use crate::sqs::{Engine, Sqs};
 use crate::stack::{Places, REGION, STACK, Stack};
 use crate::tables::Tables;
+use crate::upstream::Upstream;
 use crate::{Calendar, LocalCloud, Options, Service, Switch, api, files, host, sqs, template};
-
-// Above anything a service takes: the services have limits of their own.
-const SERVICE_BODY_MAX: usize = 16 * 1024 * 1024;
 
 pub(crate) async fn start(options: Options) -> Result<LocalCloud> {
     let lock = options.data_dir.as_deref().map(files::take).transpose()?;
@@ -68,12 +68,12 @@ pub(crate) async fn start(options: Options) -> Result<LocalCloud> {
     let state = State::open(&options, &plan, &endpoints)?;
 
     let (stopping, stop) = watch::channel(false);
-    let tally = Tally::default();
+    let watch = Watch::default();
     let functions = Functions::default();
     let schedules = Schedules::new(options.calendar.clone(), functions.clone());
     let servers = Servers {
         stop: stop.clone(),
-        tally: tally.clone(),
+        watch: watch.clone(),
     };
     let mut tasks = vec![tokio::spawn(schedules.clone().run(stop.clone()))];
     tasks.extend(
@@ -121,7 +121,7 @@ pub(crate) async fn start(options: Options) -> Result<LocalCloud> {
         functions,
         schedules,
         calendar: options.calendar,
-        tally,
+        watch,
         poller,
         switches: Mutex::new(switches),
         tasks: Mutex::new(tasks),
@@ -186,7 +186,7 @@ impl State {
 
 struct Servers {
     stop: watch::Receiver<bool>,
-    tally: Tally,
+    watch: Watch,
 }
 
 impl Servers {
@@ -204,7 +204,7 @@ impl Servers {
                     tasks.extend(
                         state
                             .tables
-                            .serve(listener, self.tally.clone(), calendar, self.stop.clone())
+                            .serve(listener, self.watch.clone(), calendar, self.stop.clone())
                             .await?,
                     );
                 }
@@ -246,7 +246,8 @@ impl Servers {
         F: Fn(String, Request<Bytes>) -> R + Send + Sync + 'static,
         R: Future<Output = http::Response<Bytes>> + Send + 'static,
     {
-        let tally = self.tally.clone();
+        let watch = self.watch.clone();
+        let answer = Arc::new(answer);
         let too_large = r#"{"__type":"RequestEntityTooLargeException","message":"Too large."}"#;
         host::serve(
             listener,
@@ -254,12 +255,52 @@ impl Servers {
             too_large,
             self.stop.clone(),
             move |request| {
-                let operation = host::operation(&request);
-                tally.count(service, &operation);
-                answer(operation, request)
+                let (watch, answer) = (watch.clone(), Arc::clone(&answer));
+                async move { watched(service, &watch, &*answer, request).await }
             },
         )
     }
+}
+
+/// Counts a request, asks the gate, and bills the queues.
+async fn watched<F, R>(
+    service: Service,
+    watch: &Watch,
+    answer: &F,
+    request: Request<Bytes>,
+) -> http::Response<Bytes>
+where
+    F: Fn(String, Request<Bytes>) -> R,
+    R: Future<Output = http::Response<Bytes>>,
+{
+    let operation = host::operation(&request);
+    watch.tally.count(service, &operation);
+    let place = if service == Service::Sqs {
+        let url = text_after(request.body(), b"\"QueueUrl\":\"");
+        url.rsplit('/').next().unwrap_or_default().to_owned()
+    } else {
+        String::new()
+    };
+    let call = || Call {
+        service: format!("{service:?}"),
+        operation: operation.clone(),
+        place: place.clone(),
+    };
+    let pass = watch.gate.admit(call);
+    if matches!(pass, Pass::Never) {
+        match watch.gate.forever().await {}
+    }
+    let asked = request.body().len();
+    let response = answer(operation.clone(), request).await;
+    if !place.is_empty() {
+        let bytes = asked.max(response.body().len());
+        watch.gauge.queue(&place, &operation, bytes);
+    }
+    if let Pass::Last(call) = pass {
+        watch.gate.shut_behind(call);
+        match watch.gate.forever().await {}
+    }
+    response
 }
 
 /// The SDK client of the event source mappings.
@@ -290,4 +331,43 @@ fn switches(plan: &Plan) -> Vec<Switch> {
             connected: false,
         })
         .collect()
+}
+
+/// A gated listener in front of another server.
+pub(crate) async fn front(
+    name: &str,
+    upstream: &str,
+    gate: Gate,
+    stop: watch::Receiver<bool>,
+) -> Result<(String, JoinHandle<()>)> {
+    let address = upstream
+        .trim_start_matches("http://")
+        .trim_end_matches('/')
+        .parse()
+        .context("only an address of this machine can have a front")?;
+    let upstream = Arc::new(Upstream::new(address));
+    let listener = host::listen(None).await?;
+    let url = host::url_of(&listener)?;
+    let name = name.to_owned();
+    let handle = move |request: Request<Bytes>| {
+        let (upstream, gate) = (Arc::clone(&upstream), gate.clone());
+        let call = Call {
+            service: name.clone(),
+            operation: request.method().to_string(),
+            place: String::new(),
+        };
+        async move {
+            match gate.admit(|| call) {
+                Pass::Through => upstream.pass(request).await,
+                Pass::Last(call) => {
+                    upstream.pass(request).await;
+                    gate.shut_behind(call);
+                    match gate.forever().await {}
+                }
+                Pass::Never => match gate.forever().await {},
+            }
+        }
+    };
+    let task = host::serve(listener, SERVICE_BODY_MAX, "{}", stop, handle);
+    Ok((url, task))
 }

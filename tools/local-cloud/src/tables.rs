@@ -1,36 +1,35 @@
-//! DynamoDB: dynoxide on a loopback port, with a counting pass-through in front of it.
+//! DynamoDB: dynoxide on a loopback port, with `metered` in front of it.
 //!
 //! Promises the tables, indexes and TTL attributes of the template, in memory or in a file that survives `kill -9`.
 //! Expired items go by the calendar, at most once a minute, as AWS deletes them late too.
-//! Deliberately leaves every request to dynoxide: the pass-through only reads the operation's name.
+//! Deliberately leaves every request to dynoxide.
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use dynoxide::{Database, DynoxideError};
+use dynoxide::{Database, DynoxideError, ImportOptions};
 use serde_json::{Map, Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::Service;
 use crate::calendar::Calendar;
-use crate::counters::Tally;
-
-const TARGET: &[u8] = b"DynamoDB_20120810.";
-// The longest operation name is below this; a name cut by the end of a read is found in the next one.
-const NAME_MAX: usize = 40;
+use crate::host::SERVICE_BODY_MAX;
+use crate::metered::{Metered, Watch};
+use crate::upstream::Upstream;
 
 /// The tables.
 #[derive(Clone)]
 pub(crate) struct Tables {
     database: Database,
-    ttl: std::sync::Arc<std::sync::Mutex<Vec<(String, String)>>>,
+    ttl: Arc<Mutex<Vec<(String, String)>>>,
+    /// Table → the attributes of its key.
+    keys: Arc<Mutex<BTreeMap<String, Vec<String>>>>,
 }
 
 impl Tables {
@@ -47,7 +46,8 @@ impl Tables {
         let database = database.map_err(|e| anyhow!("the tables cannot be opened: {e}"))?;
         Ok(Self {
             database,
-            ttl: std::sync::Arc::default(),
+            ttl: Arc::default(),
+            keys: Arc::default(),
         })
     }
 
@@ -74,6 +74,15 @@ impl Tables {
             Err(DynoxideError::ResourceInUseException(_)) => false,
             Err(error) => return Err(anyhow!("table {name} cannot be created: {error}")),
         };
+        let schema = properties.get("KeySchema").and_then(Value::as_array);
+        let names = schema.into_iter().flatten().filter_map(|key| {
+            let name = key.get("AttributeName")?;
+            name.as_str().map(str::to_owned)
+        });
+        self.keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name.to_owned(), names.collect());
         let ttl = properties.get("TimeToLiveSpecification");
         if let Some(attribute) = ttl
             .filter(|t| {
@@ -93,7 +102,7 @@ impl Tables {
             }
             self.ttl
                 .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .unwrap_or_else(PoisonError::into_inner)
                 .push((name.to_owned(), attribute.to_owned()));
         }
         Ok(())
@@ -130,6 +139,19 @@ impl Tables {
                 _ => return Ok(()),
             }
         }
+    }
+
+    /// Every item of a table, in DynamoDB's JSON.
+    pub(crate) fn items(&self, table: &str) -> Result<Vec<Value>> {
+        let mut items = Vec::new();
+        self.scan(
+            json!({"TableName": table, "ConsistentRead": true}),
+            |item| {
+                items.push(item);
+                Ok(())
+            },
+        )?;
+        Ok(items)
     }
 
     /// Every item of every table as text, and every byte attribute a second time as the text its bytes would read as.
@@ -171,7 +193,7 @@ impl Tables {
         let swept = self
             .ttl
             .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .unwrap_or_else(PoisonError::into_inner)
             .clone();
         let mut count = 0;
         for (table, attribute) in swept {
@@ -222,11 +244,25 @@ impl Tables {
         Ok(count)
     }
 
+    /// Puts items into a table at once, past the meter: what a test or a bench finds there when it begins.
+    pub(crate) fn load(&self, table: &str, items: Vec<Value>) -> Result<usize> {
+        let items = items
+            .into_iter()
+            .map(serde_json::from_value)
+            .collect::<Result<Vec<_>, _>>()
+            .context("an item is not in the form of DynamoDB's JSON")?;
+        let done = self
+            .database
+            .import_items(table, items, ImportOptions::default())
+            .map_err(|e| anyhow!("the items cannot be loaded: {e}"))?;
+        Ok(done.items_imported)
+    }
+
     /// Serves on `front`; an own listener behind it belongs to dynoxide.
     pub(crate) async fn serve(
         &self,
         front: TcpListener,
-        tally: Tally,
+        watch: Watch,
         calendar: Calendar,
         stop: watch::Receiver<bool>,
     ) -> Result<Vec<JoinHandle<()>>> {
@@ -255,118 +291,17 @@ impl Tables {
                     .ok();
             }
         });
-        let accept = tokio::spawn(async move {
-            let mut stopped = stop.clone();
-            loop {
-                let accepted = tokio::select! {
-                    accepted = front.accept() => accepted,
-                    _ = stopped.wait_for(|s| *s) => return,
-                };
-                if let Ok((stream, _)) = accepted {
-                    let (tally, mut stopped) = (tally.clone(), stop.clone());
-                    tokio::spawn(async move {
-                        tokio::select! {
-                            _ = pass(stream, address, tally) => {}
-                            _ = stopped.wait_for(|s| *s) => {}
-                        }
-                    });
-                }
-            }
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let metered = Arc::new(Metered {
+            upstream: Upstream::new(address),
+            database: self.database.clone(),
+            watch,
+            keys: keys.clone(),
         });
-        Ok(vec![server, sweeper, accept])
-    }
-}
-
-/// Copies a connection both ways and counts the operations named in it.
-async fn pass(front: TcpStream, back: SocketAddr, tally: Tally) -> std::io::Result<()> {
-    let back = TcpStream::connect(back).await?;
-    front.set_nodelay(true)?;
-    back.set_nodelay(true)?;
-    let (mut from_client, mut to_client) = front.into_split();
-    let (mut from_server, mut to_server) = back.into_split();
-    let up = async {
-        let mut buffer = vec![0_u8; 32 * 1024];
-        let mut tail: Vec<u8> = Vec::new();
-        loop {
-            let n = from_client.read(&mut buffer).await?;
-            let Some(read) = buffer.get(..n).filter(|r| !r.is_empty()) else {
-                return to_server.shutdown().await;
-            };
-            to_server.write_all(read).await?;
-            tail.extend_from_slice(read);
-            let seen = count(&tail, &tally);
-            tail.drain(..seen);
-        }
-    };
-    let down = async {
-        tokio::io::copy(&mut from_server, &mut to_client)
-            .await
-            .map(|_| ())
-    };
-    tokio::select! {
-        end = up => end,
-        end = down => end,
-    }
-}
-
-/// Counts the operations in `bytes`; returns how many bytes need no second look.
-fn count(bytes: &[u8], tally: &Tally) -> usize {
-    let mut done = 0;
-    while let Some(found) = find(bytes.get(done..).unwrap_or_default()) {
-        let start = done + found + TARGET.len();
-        let name = bytes.get(start..).unwrap_or_default();
-        let Some(end) = name.iter().position(|b| !b.is_ascii_alphanumeric()) else {
-            // Either cut by the end of the read, or no name at all.
-            return if name.len() < NAME_MAX {
-                done + found
-            } else {
-                bytes.len()
-            };
-        };
-        if let Some(Ok(name)) = name.get(..end).map(std::str::from_utf8) {
-            tally.count(Service::Dynamodb, name);
-        }
-        done = start + end;
-    }
-    done.max(bytes.len().saturating_sub(TARGET.len()))
-}
-
-fn find(bytes: &[u8]) -> Option<usize> {
-    // A jump from letter to letter is fast even without optimisation.
-    let mut from = 0;
-    loop {
-        let at = from + bytes.get(from..)?.iter().position(|b| *b == b'D')?;
-        if bytes.get(at..).is_some_and(|b| b.starts_with(TARGET)) {
-            return Some(at);
-        }
-        from = at + 1;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::count;
-    use crate::Service;
-    use crate::counters::Tally;
-
-    #[test]
-    fn an_operation_cut_by_a_read_is_counted_once() {
-        let whole = b"POST / HTTP/1.1\r\nx-amz-target: DynamoDB_20120810.PutItem\r\n\r\n{}";
-        for cut in 0..whole.len() {
-            let tally = Tally::default();
-            let mut tail = Vec::new();
-            for part in [&whole[..cut], &whole[cut..]] {
-                tail.extend_from_slice(part);
-                let seen = count(&tail, &tally);
-                tail.drain(..seen);
-            }
-            let calls = tally.snapshot();
-            assert_eq!(
-                calls.get(&(Service::Dynamodb, "PutItem".to_owned())),
-                Some(&1),
-                "cut at {cut}"
-            );
-            assert_eq!(calls.len(), 1);
-        }
+        let too_large = r#"{"__type":"com.amazonaws.dynamodb.v20120810#RequestEntityTooLargeException","message":"Too large."}"#;
+        let front = crate::host::serve(front, SERVICE_BODY_MAX, too_large, stop, move |request| {
+            Arc::clone(&metered).answer(request)
+        });
+        Ok(vec![server, sweeper, front])
     }
 }

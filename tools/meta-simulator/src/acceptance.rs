@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub(crate) fn accept(
     world: &World,
     ledger: &mut Ledger,
-    call: &Call,
+    call: &Call<'_>,
     body: &Fields<'_>,
     number: usize,
     sequence: u64,

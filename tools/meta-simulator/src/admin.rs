@@ -4,7 +4,7 @@
 
 use crate::faults::Faults;
 use crate::inbound::{self, Content};
-use crate::ledger::{self, locked};
+use crate::ledger::{self, Span, locked};
 use crate::options::Person;
 use crate::world::World;
 use axum::extract::State;
@@ -93,10 +93,14 @@ async fn arrivals(State(world): State<Arc<World>>) -> Json<Value> {
 }
 
 async fn windows(State(world): State<Arc<World>>) -> Json<Value> {
+    let span = Span {
+        started: world.started,
+        within: None,
+    };
     Json(json!(ledger::windows(
         &world.ledger,
         &world.options.numbers,
-        world.started
+        &span
     )))
 }
 

@@ -100,8 +100,13 @@ pub struct NumberWindow {
     pub from_ms: u64,
     /// Requests that counted.
     pub outbound: u64,
+    /// Of those, how many were refused with 130429.
+    pub refused: u64,
     /// Messages from people.
     pub inbound: u64,
+    /// What was let through, in both directions, as a part of what the number may do: over the time
+    /// that was asked for, or else from the first to the last of them.
+    pub utilisation: f64,
     /// What came in each whole second since the start.
     pub per_second: Vec<u32>,
 }
@@ -109,13 +114,28 @@ pub struct NumberWindow {
 /// Width of the window Meta states its limit in.
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-/// Exact: two pointers over every time, no buckets. `times` are since the start, in any order.
+/// What counted for one number.
+pub(crate) struct Times {
+    /// Since the start, in any order.
+    pub(crate) at: Vec<Duration>,
+    /// How many of them were people's messages.
+    pub(crate) inbound: u64,
+    /// How many of them were refused for throughput.
+    pub(crate) refused: u64,
+}
+
+/// Exact: two pointers over every time, no buckets.
 pub(crate) fn densest(
     number_id: &str,
     limit: u32,
-    mut times: Vec<Duration>,
-    inbound: u64,
+    times: Times,
+    whole: Option<Duration>,
 ) -> NumberWindow {
+    let Times {
+        at: mut times,
+        inbound,
+        refused,
+    } = times;
     times.sort_unstable();
     let (mut most, mut from, mut left) = (0, Duration::ZERO, 0);
     let mut per_second: Vec<u32> = Vec::new();
@@ -133,17 +153,35 @@ pub(crate) fn densest(
         }
         per_second[second] += 1;
     }
+    let count = u64::try_from(times.len()).unwrap_or(u64::MAX);
     NumberWindow {
         number_id: number_id.to_owned(),
         limit,
+        utilisation: utilisation(&times, count.saturating_sub(refused), limit, whole),
         most: u32::try_from(most).unwrap_or(u32::MAX),
         from_ms: millis(from),
-        outbound: u64::try_from(times.len())
-            .unwrap_or(u64::MAX)
-            .saturating_sub(inbound),
+        outbound: count.saturating_sub(inbound),
+        refused,
         inbound,
         per_second,
     }
+}
+
+/// `times` are in order. From the first to the last of n there are n - 1 intervals.
+fn utilisation(times: &[Duration], let_through: u64, limit: u32, whole: Option<Duration>) -> f64 {
+    let between = || match times {
+        [first, .., last] => last.saturating_sub(*first),
+        _ => Duration::ZERO,
+    };
+    let (intervals, span) = match whole {
+        Some(whole) => (let_through, whole),
+        None => (let_through.saturating_sub(1), between()),
+    };
+    let possible = f64::from(limit) * span.as_secs_f64();
+    if possible <= 0.0 {
+        return 0.0;
+    }
+    f64::from(u32::try_from(intervals).unwrap_or(u32::MAX)) / possible
 }
 
 pub(crate) fn millis(time: Duration) -> u64 {
@@ -154,14 +192,17 @@ pub(crate) fn millis(time: Duration) -> u64 {
 mod tests {
     use super::*;
 
+    fn report(millis: &[u64], refused: u64, whole: Option<Duration>) -> NumberWindow {
+        let times = Times {
+            at: millis.iter().copied().map(Duration::from_millis).collect(),
+            inbound: 0,
+            refused,
+        };
+        densest("1", 80, times, whole)
+    }
+
     fn most(millis: &[u64]) -> u32 {
-        densest(
-            "1",
-            80,
-            millis.iter().copied().map(Duration::from_millis).collect(),
-            0,
-        )
-        .most
+        report(millis, 0, None).most
     }
 
     #[test]
@@ -170,5 +211,19 @@ mod tests {
         assert_eq!(most(&[0, 1000]), 1);
         assert_eq!(most(&[0, 999]), 2);
         assert_eq!(most(&[900, 950, 1100, 1800, 1899, 1900]), 5);
+    }
+
+    #[test]
+    fn utilisation_counts_what_was_let_through_against_what_could_have_been() {
+        let used = |millis: &[u64], refused, whole| {
+            format!("{:.6}", report(millis, refused, whole).utilisation)
+        };
+        // Eighty intervals in a second is everything there is.
+        let full: Vec<u64> = (0..=80).map(|slot| slot * 25 / 2).collect();
+        assert_eq!(used(&full, 0, None), "1.000000");
+        assert_eq!(used(&full, 40, None), "0.500000");
+        assert_eq!(used(&full[..40], 0, Some(SECOND)), "0.500000");
+        assert_eq!(used(&[], 0, None), "0.000000");
+        assert_eq!(used(&[7], 0, None), "0.000000");
     }
 }

@@ -21,18 +21,67 @@ pub enum Fault {
         /// How long.
         ms: u64,
     },
+    /// HTTP 200 and half a body, then nothing for so long.
+    HangMidBody {
+        /// Whether the message goes out.
+        #[serde(default)]
+        accepted: bool,
+        /// How long.
+        ms: u64,
+    },
     /// The connection is reset instead of an answer.
     Reset {
         /// Whether the message goes out.
         #[serde(default)]
         accepted: bool,
     },
+    /// HTTP 200, then the stream is reset; over HTTP/1.1 the connection is cut.
+    StreamReset {
+        /// Whether the message goes out.
+        #[serde(default)]
+        accepted: bool,
+    },
+    /// HTTP 200 and half a body, as if it were all.
+    Truncated {
+        /// Whether the message goes out.
+        #[serde(default)]
+        accepted: bool,
+    },
+    /// The stream is refused unread (HTTP/2; over HTTP/1.1 the connection is reset).
+    RefusedStream,
+    /// An orderly goodbye whose last id is below the stream (HTTP/2; over HTTP/1.1 the connection
+    /// is reset).
+    GoAway,
     /// HTTP 400, code 130429, although there was room.
     Throughput,
     /// HTTP 400, code 131056, although the pair was even.
     Pair,
     /// HTTP 502 with a page of HTML, as a proxy in front answers.
     Html {
+        /// Whether the message goes out.
+        #[serde(default)]
+        accepted: bool,
+    },
+    /// HTTP 200 with a page of HTML, as a captive portal answers.
+    PageOfHtml {
+        /// Whether the message goes out.
+        #[serde(default)]
+        accepted: bool,
+    },
+    /// HTTP 302 to another path.
+    Redirect {
+        /// Whether the message goes out.
+        #[serde(default)]
+        accepted: bool,
+    },
+    /// HTTP 200 with an error in it.
+    ErrorInside {
+        /// Whether the message goes out.
+        #[serde(default)]
+        accepted: bool,
+    },
+    /// HTTP 200 with a quarter of a megabyte.
+    Huge {
         /// Whether the message goes out.
         #[serde(default)]
         accepted: bool,
@@ -62,10 +111,19 @@ impl Fault {
         match self {
             Self::ServerError { .. } => "server_error",
             Self::Hang { .. } => "hang",
+            Self::HangMidBody { .. } => "hang_mid_body",
             Self::Reset { .. } => "reset",
+            Self::StreamReset { .. } => "stream_reset",
+            Self::Truncated { .. } => "truncated",
+            Self::RefusedStream => "refused_stream",
+            Self::GoAway => "go_away",
             Self::Throughput => "throughput",
             Self::Pair => "pair",
             Self::Html { .. } => "html",
+            Self::PageOfHtml { .. } => "page_of_html",
+            Self::Redirect { .. } => "redirect",
+            Self::ErrorInside { .. } => "error_inside",
+            Self::Huge { .. } => "huge",
             Self::NoMessageId => "no_message_id",
             Self::HeldForQuality => "held_for_quality",
             Self::Code { .. } => "code",
@@ -79,13 +137,7 @@ impl Fault {
             Self::Throughput => Some(130_429),
             Self::Pair => Some(131_056),
             Self::Code { code, .. } => Some(*code),
-            Self::ServerError { .. }
-            | Self::Hang { .. }
-            | Self::Reset { .. }
-            | Self::Html { .. }
-            | Self::NoMessageId
-            | Self::HeldForQuality
-            | Self::FailLater { .. } => None,
+            _ => None,
         }
     }
 
@@ -94,11 +146,35 @@ impl Fault {
         match self {
             Self::ServerError { accepted }
             | Self::Hang { accepted, .. }
+            | Self::HangMidBody { accepted, .. }
             | Self::Reset { accepted }
-            | Self::Html { accepted } => *accepted,
+            | Self::StreamReset { accepted }
+            | Self::Truncated { accepted }
+            | Self::Html { accepted }
+            | Self::PageOfHtml { accepted }
+            | Self::Redirect { accepted }
+            | Self::ErrorInside { accepted }
+            | Self::Huge { accepted } => *accepted,
             Self::NoMessageId | Self::HeldForQuality | Self::FailLater { .. } => true,
-            Self::Throughput | Self::Pair | Self::Code { .. } => false,
+            Self::RefusedStream
+            | Self::GoAway
+            | Self::Throughput
+            | Self::Pair
+            | Self::Code { .. } => false,
         }
+    }
+
+    /// Whether the caller sees something else than the reply or a refusal.
+    pub(crate) fn answers_itself(&self) -> bool {
+        !matches!(
+            self,
+            Self::Throughput
+                | Self::Pair
+                | Self::Code { .. }
+                | Self::NoMessageId
+                | Self::HeldForQuality
+                | Self::FailLater { .. }
+        )
     }
 }
 

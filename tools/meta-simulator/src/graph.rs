@@ -5,18 +5,18 @@
 //! recorded all the same.
 
 use crate::acceptance::accept;
+use crate::answer::{Answer, Decision, Then};
 use crate::arrivals::Kept;
 use crate::faults::Fault;
 use crate::fields::Fields;
 use crate::ledger::{Ledger, locked};
 use crate::refusal::Refusal;
 use crate::shape;
-use crate::text::{draw, trace_id};
+use crate::text::{Direction, draw, trace_id, wamid};
 use crate::wire::to_wire;
 use crate::world::World;
-use serde_json::{Map, Value};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use serde_json::{Map, Value, json};
+use std::time::Instant;
 
 /// Which of the two send endpoints.
 #[derive(Clone, Copy, PartialEq)]
@@ -26,32 +26,18 @@ pub(crate) enum Lane {
 }
 
 /// Credentials as the request carries them.
-pub(crate) struct Credentials {
-    pub(crate) token: Option<String>,
-    pub(crate) proof: Option<String>,
+pub(crate) struct Credentials<'a> {
+    pub(crate) token: Option<&'a str>,
+    pub(crate) proof: Option<&'a str>,
 }
 
 /// One request to a send endpoint.
-pub(crate) struct Call {
+pub(crate) struct Call<'a> {
     pub(crate) at: Instant,
-    pub(crate) number_id: String,
+    pub(crate) number_id: &'a str,
     pub(crate) lane: Lane,
-    pub(crate) credentials: Credentials,
-    pub(crate) body: Map<String, Value>,
-}
-
-/// What the caller gets to see.
-pub(crate) enum Answer {
-    Json(u16, Vec<u8>),
-    Html(u16, &'static str),
-    Hang(u64),
-    Reset,
-}
-
-/// An answer and how long it takes.
-pub(crate) struct Decision {
-    pub(crate) answer: Answer,
-    pub(crate) delay: Duration,
+    pub(crate) credentials: Credentials<'a>,
+    pub(crate) body: &'a Map<String, Value>,
 }
 
 /// What came of a request: the reply, whether the message was taken on, and the code told.
@@ -64,17 +50,17 @@ struct Outcome {
 
 /// # Errors
 /// 190 for the token, 100 for the proof.
-pub(crate) fn authorize(world: &World, credentials: &Credentials) -> Result<(), Refusal> {
-    if credentials.token.as_deref() != Some(&world.options.access_token) {
+pub(crate) fn authorize(world: &World, credentials: &Credentials<'_>) -> Result<(), Refusal> {
+    if credentials.token != Some(world.options.access_token.as_str()) {
         return Err(Refusal::of(190));
     }
-    match (&world.options.appsecret_proof, &credentials.proof) {
+    match (&world.options.appsecret_proof, credentials.proof) {
         (None, _) => Ok(()),
         (Some(_), None) => Err(Refusal::graph(
             "API calls from the server require an appsecret_proof argument",
             None,
         )),
-        (Some(wanted), Some(proof)) if wanted == proof => Ok(()),
+        (Some(wanted), Some(proof)) if *wanted == *proof => Ok(()),
         (Some(_), Some(_)) => Err(Refusal::graph(
             "Invalid appsecret_proof provided in the API argument",
             None,
@@ -91,35 +77,36 @@ pub(crate) fn unknown_object() -> Refusal {
 
 pub(crate) fn refuse(world: &World, refusal: &Refusal, noise: u64) -> Answer {
     let body = to_wire(&refusal.to_json(&trace_id(world.boot ^ noise)));
-    Answer::Json(refusal.http, body.unwrap_or_default())
+    Answer::json(refusal.http, body.unwrap_or_default())
 }
 
 /// Decides and records.
-pub(crate) fn receive(world: &World, call: &Call) -> Decision {
+pub(crate) fn receive(world: &World, call: &Call<'_>) -> Decision {
     let body = Fields {
-        map: &call.body,
+        map: call.body,
         path: String::new(),
     };
     let mut ledger = locked(&world.ledger);
     let sequence = ledger.next();
     let outcome = decide(world, &mut ledger, call, &body, sequence);
-    ledger.arrivals.push(Kept {
+    let template = body
+        .find("template")
+        .and_then(|template| template["name"].as_str());
+    let kept = Kept {
         at: call.at,
-        number_id: call.number_id.as_str().into(),
+        number_id: ledger.names.of(call.number_id),
         recipient: written(&body, "to")
             .or_else(|| written(&body, "recipient"))
             .unwrap_or_default()
             .into(),
-        message_type: shape::message_type(&body).into(),
-        template: body
-            .find("template")
-            .and_then(|template| template["name"].as_str())
-            .map(Arc::from),
+        message_type: ledger.names.of(shape::message_type(&body)),
+        template: template.map(|name| ledger.names.of(name)),
         opaque: written(&body, "biz_opaque_callback_data").map(Box::from),
         accepted: outcome.accepted,
         code: outcome.code,
         counted: outcome.counted,
-    });
+    };
+    ledger.arrivals.push(kept);
     drop(ledger);
     let delay = world
         .options
@@ -138,7 +125,7 @@ fn written<'a>(body: &Fields<'a>, key: &str) -> Option<&'a str> {
 fn decide(
     world: &World,
     ledger: &mut Ledger,
-    call: &Call,
+    call: &Call<'_>,
     body: &Fields<'_>,
     sequence: u64,
 ) -> Outcome {
@@ -158,13 +145,13 @@ fn decide(
     if let Err(refusal) = authorize(world, &call.credentials) {
         return refused(&refusal, false);
     }
-    let Some(number) = world.number(&call.number_id) else {
+    let Some(number) = world.number(call.number_id) else {
         return refused(&unknown_object(), false);
     };
     if shape::message_type(body) == "read" {
         return match shape::check(body) {
             Ok(_) => {
-                let answer = Answer::Json(200, br#"{"success":true}"#.to_vec());
+                let answer = Answer::json(200, br#"{"success":true}"#.to_vec());
                 Outcome {
                     answer,
                     accepted: true,
@@ -191,7 +178,7 @@ fn decide(
         if !fault.takes_on() {
             return Outcome {
                 accepted: false,
-                ..misanswer(world, fault, sequence)
+                ..misanswer(world, fault, None, sequence)
             };
         }
     }
@@ -199,11 +186,11 @@ fn decide(
         Err(refusal) => refused(&refusal, true),
         Ok(reply) => {
             locked(&world.counters).accepted += 1;
-            let spoiled = fault.as_ref().filter(|fault| answers_itself(fault));
+            let spoiled = fault.as_ref().filter(|fault| fault.answers_itself());
             if let Some(fault) = spoiled {
-                return misanswer(world, fault, sequence);
+                return misanswer(world, fault, Some(&reply), sequence);
             }
-            let answer = Answer::Json(200, to_wire(&reply).unwrap_or_default());
+            let answer = Answer::json(200, to_wire(&reply).unwrap_or_default());
             Outcome {
                 answer,
                 accepted: true,
@@ -219,48 +206,43 @@ fn asked_for(fault: &Fault, code: u32) -> Refusal {
         Fault::Code {
             http: Some(http), ..
         } => Refusal::of(code).with_http(*http),
-        Fault::Code { http: None, .. }
-        | Fault::Throughput
-        | Fault::Pair
-        | Fault::ServerError { .. }
-        | Fault::Hang { .. }
-        | Fault::Reset { .. }
-        | Fault::Html { .. }
-        | Fault::NoMessageId
-        | Fault::HeldForQuality
-        | Fault::FailLater { .. } => Refusal::of(code),
+        _ => Refusal::of(code),
     }
 }
 
-fn answers_itself(fault: &Fault) -> bool {
-    matches!(
-        fault,
-        Fault::ServerError { .. } | Fault::Hang { .. } | Fault::Reset { .. } | Fault::Html { .. }
-    )
-}
-
 /// The answer of a fault that says nothing of what became of the message.
-fn misanswer(world: &World, fault: &Fault, sequence: u64) -> Outcome {
-    let (answer, code) = match fault {
-        Fault::Hang { ms, .. } => (Answer::Hang(*ms), None),
-        Fault::Reset { .. } => (Answer::Reset, None),
-        Fault::Html { .. } => (
-            Answer::Html(
-                502,
-                "<!DOCTYPE html><html><body><h1>Sorry, something went wrong.</h1></body></html>",
-            ),
-            None,
-        ),
-        Fault::ServerError { .. }
-        | Fault::Throughput
-        | Fault::Pair
-        | Fault::NoMessageId
-        | Fault::HeldForQuality
-        | Fault::Code { .. }
-        | Fault::FailLater { .. } => (
-            refuse(world, &Refusal::of(131_000), sequence),
-            Some(131_000),
-        ),
+fn misanswer(world: &World, fault: &Fault, reply: Option<&Value>, sequence: u64) -> Outcome {
+    // What would have been said, had the message been taken on.
+    let reply = || {
+        let unsent = json!({"messaging_product": "whatsapp", "contacts": [], "messages": [{"id":
+            wamid(None, Direction::FromBusiness, world.boot.wrapping_add(sequence))}]});
+        to_wire(reply.unwrap_or(&unsent)).unwrap_or_default()
+    };
+    let mut code = None;
+    let answer = match fault {
+        Fault::Hang { ms, .. } => Answer::Hang(*ms),
+        Fault::HangMidBody { ms, .. } => Answer::half(reply(), Then::Hang(*ms)),
+        Fault::Truncated { .. } => Answer::half(reply(), Then::End),
+        Fault::StreamReset { .. } => Answer::head_only(reply()),
+        Fault::Reset { .. } => Answer::Reset,
+        Fault::RefusedStream => Answer::RefusedStream,
+        Fault::GoAway => Answer::GoAway,
+        Fault::Html { .. } => Answer::html(502, "Sorry, something went wrong."),
+        Fault::PageOfHtml { .. } => Answer::html(200, "Please sign in to this network."),
+        Fault::Redirect { .. } => Answer::redirect("/elsewhere"),
+        Fault::ErrorInside { .. } => {
+            code = Some(131_000);
+            refuse(world, &Refusal::of(131_000).with_http(200), sequence)
+        }
+        Fault::Huge { .. } => {
+            let mut body = reply();
+            body.resize(256 * 1024, b' ');
+            Answer::json(200, body)
+        }
+        _ => {
+            code = Some(131_000);
+            refuse(world, &Refusal::of(131_000), sequence)
+        }
     };
     Outcome {
         answer,

@@ -1,13 +1,13 @@
 //! Everything a send reads and changes, under one lock held for microseconds.
 
-use crate::arrivals::{Kept, NumberWindow, densest};
+use crate::arrivals::{Kept, NumberWindow, Times, densest};
 use crate::faults::{Fault, Faults};
 use crate::limits::{Pairs, Throughput};
 use crate::options::Number;
 use crate::people::People;
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What happened so far, in numbers.
@@ -35,8 +35,29 @@ pub struct Counters {
     pub without_webhook: u64,
 }
 
+/// Values that repeat, kept once: ids of numbers, names of templates, types.
+#[derive(Default)]
+pub(crate) struct Names(Vec<Arc<str>>);
+
+/// A caller may make names up; those beyond this many are not shared.
+const MOST_NAMES: usize = 64;
+
+impl Names {
+    pub(crate) fn of(&mut self, name: &str) -> Arc<str> {
+        if let Some(kept) = self.0.iter().find(|kept| ***kept == *name) {
+            return Arc::clone(kept);
+        }
+        let kept: Arc<str> = name.into();
+        if self.0.len() < MOST_NAMES {
+            self.0.push(Arc::clone(&kept));
+        }
+        kept
+    }
+}
+
 /// The state behind the messages endpoint.
 pub(crate) struct Ledger {
+    pub(crate) names: Names,
     pub(crate) arrivals: Vec<Kept>,
     pub(crate) inbound: Vec<(usize, Instant)>,
     pub(crate) throughput: Vec<Throughput>,
@@ -49,6 +70,7 @@ pub(crate) struct Ledger {
 impl Ledger {
     pub(crate) fn new(numbers: usize) -> Self {
         Self {
+            names: Names::default(),
             arrivals: Vec::new(),
             inbound: Vec::new(),
             throughput: (0..numbers).map(|_| Throughput::default()).collect(),
@@ -81,25 +103,42 @@ impl Ledger {
         }
     }
 
-    /// When everything that counts for number `index` came, people's messages first; and how many
-    /// those are. Copied, so that sends need not wait for the arithmetic.
-    fn times(&self, index: usize, id: &str, started: Instant) -> (Vec<Duration>, u64) {
-        let since = |at: Instant| at.saturating_duration_since(started);
-        let inbound = self
-            .inbound
-            .iter()
-            .filter(|(to, _)| *to == index)
-            .map(|(_, at)| since(*at));
-        let mut times: Vec<Duration> = inbound.collect();
+    /// When everything that counts for number `index` came within a span of time. Copied, so that
+    /// sends need not wait for the arithmetic.
+    fn times(&self, index: usize, id: &str, span: &Span) -> Times {
+        let inbound = self.inbound.iter().filter(|(to, _)| *to == index);
+        let mut times: Vec<Duration> = inbound.filter_map(|(_, at)| span.since(*at)).collect();
         let inbound = u64::try_from(times.len()).unwrap_or(u64::MAX);
-        let counted = |kept: &&Kept| kept.counted && *kept.number_id == *id;
-        times.extend(
-            self.arrivals
-                .iter()
-                .filter(counted)
-                .map(|kept| since(kept.at)),
-        );
-        (times, inbound)
+        let mut refused = 0;
+        for kept in &self.arrivals {
+            if kept.counted
+                && *kept.number_id == *id
+                && let Some(at) = span.since(kept.at)
+            {
+                refused += u64::from(kept.code == Some(130_429));
+                times.push(at);
+            }
+        }
+        Times {
+            at: times,
+            inbound,
+            refused,
+        }
+    }
+}
+
+/// A span of time, open at its end, and when the simulator started.
+pub(crate) struct Span {
+    pub(crate) started: Instant,
+    /// The whole life of the simulator when there is none.
+    pub(crate) within: Option<(Instant, Instant)>,
+}
+
+impl Span {
+    fn since(&self, at: Instant) -> Option<Duration> {
+        self.within
+            .is_none_or(|(from, to)| from <= at && at < to)
+            .then(|| at.saturating_duration_since(self.started))
     }
 }
 
@@ -107,11 +146,14 @@ impl Ledger {
 pub(crate) fn windows(
     ledger: &Mutex<Ledger>,
     numbers: &[Number],
-    started: Instant,
+    span: &Span,
 ) -> Vec<NumberWindow> {
+    let whole = span
+        .within
+        .map(|(from, to)| to.saturating_duration_since(from));
     let report = |(index, number): (usize, &Number)| {
-        let (times, inbound) = locked(ledger).times(index, &number.id, started);
-        densest(&number.id, number.per_second, times, inbound)
+        let times = locked(ledger).times(index, &number.id, span);
+        densest(&number.id, number.per_second, times, whole)
     };
     numbers.iter().enumerate().map(report).collect()
 }

@@ -11,12 +11,17 @@
     reason = "a host tool: counters of a bounded run, slices whose bounds are checked where they are made"
 )]
 #![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "there are many faults, and each place names those it is about"
+)]
+#![allow(
     clippy::disallowed_methods,
     reason = "stands for an outside party on a host: it has its own clock and its own lasting tasks"
 )]
 
 mod acceptance;
 mod admin;
+mod answer;
 mod arrivals;
 mod components;
 mod connection;
@@ -32,11 +37,13 @@ mod limits;
 mod options;
 mod people;
 mod refusal;
+mod secure;
 mod serve;
 mod shape;
 mod simulator;
 mod statuses;
 mod text;
+mod tls;
 mod wire;
 mod world;
 

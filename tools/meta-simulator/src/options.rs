@@ -55,6 +55,10 @@ impl Latency {
 pub struct Options {
     /// Port on the loopback address; `None` takes a free one.
     pub port: Option<u16>,
+    /// HTTP/2 over TLS instead of HTTP/1.1 in the clear.
+    pub tls: bool,
+    /// Threads that serve; one is enough for 5,000 sends a second.
+    pub threads: usize,
     /// Id of the business account (WABA).
     pub waba_id: String,
     /// Signs notifications and makes `appsecret_proof`.
@@ -95,6 +99,8 @@ impl Default for Options {
         };
         Self {
             port: None,
+            tls: false,
+            threads: 2,
             waba_id: "200000000000001".to_owned(),
             app_secret: "simulated-app-secret".to_owned(),
             access_token: "simulated-access-token".to_owned(),

@@ -1,32 +1,33 @@
 //! HTTP: paths, credentials and bodies on the way in, answers with their delay on the way out.
 
 use crate::admin;
-use crate::connection::ResetSwitch;
-use crate::graph::{self, Answer, Call, Credentials, Lane};
+use crate::answer::{Answer, Decision, JSON, Then};
+use crate::connection::Switch;
+use crate::graph::{self, Call, Credentials, Lane};
 use crate::refusal::Refusal;
 use crate::wire::to_wire;
 use crate::world::World;
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Path, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use futures_util::stream::{self, StreamExt as _};
 use serde_json::{Map, Value, json};
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// More than any message needs.
-const LARGEST_BODY: usize = 1024 * 1024;
+pub(crate) const LARGEST_BODY: usize = 1024 * 1024;
 
 pub(crate) fn router(world: Arc<World>) -> Router {
     Router::new()
         .route("/{version}/{number}/messages", post(messages))
-        .route(
-            "/{version}/{number}/marketing_messages",
-            post(marketing_messages),
-        )
+        .route("/{version}/{number}/marketing_messages", post(messages))
         .route("/{version}/{node}", get(node))
         .merge(admin::routes())
         .fallback(unknown)
@@ -35,80 +36,95 @@ pub(crate) fn router(world: Arc<World>) -> Router {
 
 async fn messages(
     State(world): State<Arc<World>>,
-    ConnectInfo(connection): ConnectInfo<ResetSwitch>,
-    Path(path): Path<(String, String)>,
+    ConnectInfo(connection): ConnectInfo<Switch>,
     request: Request,
-) -> Response {
-    send(&world, &connection, path, request, Lane::Messages).await
-}
-
-async fn marketing_messages(
-    State(world): State<Arc<World>>,
-    ConnectInfo(connection): ConnectInfo<ResetSwitch>,
-    Path(path): Path<(String, String)>,
-    request: Request,
-) -> Response {
-    send(&world, &connection, path, request, Lane::MarketingMessages).await
-}
-
-async fn send(
-    world: &World,
-    connection: &ResetSwitch,
-    (version, number_id): (String, String),
-    request: Request,
-    lane: Lane,
 ) -> Response {
     let at = Instant::now();
-    if !is_version(&version) {
-        return answer(graph::refuse(world, &Refusal::unknown_path(), 0));
-    }
     let (head, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
-        return answer(graph::refuse(world, &Refusal::of(100), 0));
+        return whole(graph::refuse(&world, &Refusal::of(100), 0));
     };
-    // Graph reads what it cannot parse as no parameters at all, and then misses the first one.
-    let is_json = header(&head.headers, CONTENT_TYPE)
-        .is_some_and(|kind| kind.starts_with("application/json"));
-    let body: Map<String, Value> = if is_json {
-        serde_json::from_slice(&body).unwrap_or_default()
-    } else {
-        Map::new()
-    };
-    let mut credentials = credentials(&head.headers, head.uri.query());
-    if credentials.proof.is_none() {
-        credentials.proof = body
-            .get("appsecret_proof")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
-    }
-    let decision = graph::receive(
-        world,
-        &Call {
-            at,
-            number_id,
-            lane,
-            credentials,
-            body,
-        },
-    );
+    let decision = decide(&world, &head, &body, at);
     if !decision.delay.is_zero() {
         tokio::time::sleep(decision.delay).await;
     }
     match decision.answer {
-        Answer::Reset => {
+        // HTTP/1.1 has no streams to refuse, and no goodbye but closing.
+        Answer::Reset | Answer::RefusedStream | Answer::GoAway => {
             connection.throw();
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
         Answer::Hang(ms) => {
             // When the caller hangs up first, this future is dropped with the connection.
             tokio::time::sleep(Duration::from_millis(ms)).await;
-            answer(Answer::Html(
-                504,
-                "<!DOCTYPE html><html><body><h1>Gateway timeout</h1></body></html>",
-            ))
+            whole(Answer::html(504, "Gateway timeout"))
         }
-        told @ (Answer::Json(..) | Answer::Html(..)) => answer(told),
+        Answer::Part { body, sent, then } => part(&body, sent, then),
+        told @ Answer::Whole { .. } => whole(told),
     }
+}
+
+/// The head of an answer that announces all of `body`, and `sent` bytes of it. Ending short of what
+/// was announced makes the server close the connection.
+fn part(body: &Bytes, sent: usize, then: Then) -> Response {
+    let length = body.len();
+    let first = (sent > 0).then(|| Ok(body.slice(..sent)));
+    let rest = async move {
+        if let Then::Hang(ms) = then {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+        }
+        Err(io::Error::from(io::ErrorKind::ConnectionAborted))
+    };
+    let chunks = stream::iter(first).chain(stream::once(rest));
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static(JSON)),
+        (CONTENT_LENGTH, HeaderValue::from(length)),
+    ];
+    (headers, Body::from_stream(chunks)).into_response()
+}
+
+/// What becomes of a request to a send endpoint, whatever version of HTTP it came over.
+pub(crate) fn decide(world: &World, head: &Parts, body: &[u8], at: Instant) -> Decision {
+    let Some((version, number_id, lane)) = send_path(head.uri.path()) else {
+        return Decision::at_once(graph::refuse(world, &Refusal::unknown_path(), 0));
+    };
+    if !is_version(version) {
+        return Decision::at_once(graph::refuse(world, &Refusal::unknown_path(), 0));
+    }
+    // Graph reads what it cannot parse as no parameters at all, and then misses the first one.
+    let is_json = header(&head.headers, CONTENT_TYPE)
+        .is_some_and(|kind| kind.starts_with("application/json"));
+    let body: Map<String, Value> = if is_json {
+        serde_json::from_slice(body).unwrap_or_default()
+    } else {
+        Map::new()
+    };
+    let mut credentials = credentials(&head.headers, head.uri.query());
+    if credentials.proof.is_none() {
+        credentials.proof = body.get("appsecret_proof").and_then(Value::as_str);
+    }
+    graph::receive(
+        world,
+        &Call {
+            at,
+            number_id,
+            lane,
+            credentials,
+            body: &body,
+        },
+    )
+}
+
+/// Version, number and lane of the path of a send endpoint.
+pub(crate) fn send_path(path: &str) -> Option<(&str, &str, Lane)> {
+    let (version, rest) = path.strip_prefix('/')?.split_once('/')?;
+    let (number, edge) = rest.split_once('/')?;
+    let lane = match edge {
+        "messages" => Lane::Messages,
+        "marketing_messages" => Lane::MarketingMessages,
+        _ => return None,
+    };
+    Some((version, number, lane))
 }
 
 /// The fields of a number that a caller may probe.
@@ -117,7 +133,7 @@ async fn node(
     Path((version, node)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    let told = |refusal: &Refusal| answer(graph::refuse(&world, refusal, 0));
+    let told = |refusal: &Refusal| whole(graph::refuse(&world, refusal, 0));
     if !is_version(&version) {
         return told(&Refusal::unknown_path());
     }
@@ -146,21 +162,16 @@ async fn node(
         "whatsapp_business_manager_messaging_limit": "TIER_UNLIMITED",
         "health_status": {"can_send_message": "AVAILABLE", "entities": []},
     });
-    answer(Answer::Json(200, to_wire(&body).unwrap_or_default()))
+    whole(Answer::json(200, to_wire(&body).unwrap_or_default()))
 }
 
 async fn unknown(State(world): State<Arc<World>>) -> Response {
-    answer(graph::refuse(&world, &Refusal::unknown_path(), 0))
+    whole(graph::refuse(&world, &Refusal::unknown_path(), 0))
 }
 
-fn answer(answer: Answer) -> Response {
-    let (status, kind, body) = match answer {
-        Answer::Json(status, body) => (status, "application/json; charset=UTF-8", Body::from(body)),
-        Answer::Html(status, page) => (status, "text/html; charset=utf-8", Body::from(page)),
-        Answer::Hang(_) | Answer::Reset => (500, "text/plain", Body::empty()),
-    };
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, [(CONTENT_TYPE, kind)], body).into_response()
+fn whole(answer: Answer) -> Response {
+    let (head, body) = answer.into_response().into_parts();
+    Response::from_parts(head, Body::from(body))
 }
 
 /// `v25.0` and the like.
@@ -176,7 +187,7 @@ fn header(headers: &HeaderMap, name: axum::http::HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn credentials(headers: &HeaderMap, query: Option<&str>) -> Credentials {
+fn credentials<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Credentials<'a> {
     let bearer = header(headers, AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
     // Proofs are hex, so nothing in them is ever percent-encoded.
     let proof = query
@@ -184,7 +195,7 @@ fn credentials(headers: &HeaderMap, query: Option<&str>) -> Credentials {
         .split('&')
         .find_map(|pair| pair.strip_prefix("appsecret_proof="));
     Credentials {
-        token: bearer.map(str::to_owned),
-        proof: proof.map(str::to_owned),
+        token: bearer,
+        proof,
     }
 }

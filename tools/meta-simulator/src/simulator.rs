@@ -2,19 +2,21 @@
 //! distort when things arrive.
 
 use crate::arrivals::{Arrival, WindowReport};
-use crate::connection::{ResetSwitch, ResettableListener};
+use crate::connection::{ResettableListener, Switch};
 use crate::faults::Faults;
 use crate::inbound::{self, Content};
-use crate::ledger::{Counters, locked, windows};
+use crate::ledger::{Counters, Span, locked, windows};
 use crate::options::{Options, Person};
+use crate::secure;
 use crate::serve::router;
+use crate::tls;
 use crate::world::World;
 use anyhow::Context as _;
 use axum::body::Bytes;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
@@ -22,6 +24,7 @@ use tokio::runtime::{Builder, Runtime};
 pub struct Simulator {
     world: Arc<World>,
     address: SocketAddr,
+    certificate: Option<Vec<u8>>,
     runtime: Option<Runtime>,
 }
 
@@ -32,14 +35,16 @@ impl Simulator {
     /// When the port is taken.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
         let port = options.port.unwrap_or(0);
-        let world = Arc::new(World::new(options)?);
+        let identity = options.tls.then(tls::identity).transpose()?;
+        let (config, certificate) = identity.unzip();
         let runtime = Builder::new_multi_thread()
-            .worker_threads(2)
+            .worker_threads(options.threads.max(1))
             .thread_name("meta-simulator")
             .enable_all()
             .build()?;
         let mut simulator = Self {
-            world,
+            world: Arc::new(World::new(options)?),
+            certificate,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             runtime: Some(runtime),
         };
@@ -47,9 +52,13 @@ impl Simulator {
         let bound = simulator.within(async move {
             let listener = TcpListener::bind(address).await?;
             let address = listener.local_addr()?;
-            let service =
-                router(Arc::clone(&world)).into_make_service_with_connect_info::<ResetSwitch>();
-            tokio::spawn(axum::serve(ResettableListener(listener), service).into_future());
+            let router = router(Arc::clone(&world));
+            if let Some(config) = config {
+                tokio::spawn(secure::serve(listener, config, Arc::clone(&world), router));
+            } else {
+                let service = router.into_make_service_with_connect_info::<Switch>();
+                tokio::spawn(axum::serve(ResettableListener(listener), service).into_future());
+            }
             tokio::spawn(world.beat());
             anyhow::Ok(address)
         });
@@ -71,9 +80,19 @@ impl Simulator {
             .context("the simulator stopped meanwhile")?
     }
 
-    /// `http://127.0.0.1:PORT`; the API is below `/v25.0` or any other version.
+    /// `http://127.0.0.1:PORT`, or https; the API is below `/v25.0` or any other version.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = if self.certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// The certificate a caller has to trust, with TLS.
+    pub fn certificate_der(&self) -> Option<&[u8]> {
+        self.certificate.as_deref()
     }
 
     /// Where notifications go from now on.
@@ -110,11 +129,20 @@ impl Simulator {
 
     /// The densest second of each number, over everything that counts for throughput.
     pub fn worst_window(&self) -> WindowReport {
-        let numbers = windows(
-            &self.world.ledger,
-            &self.world.options.numbers,
-            self.world.started,
-        );
+        self.window(None)
+    }
+
+    /// The same over what came from `from` until before `to`.
+    pub fn window_between(&self, from: Instant, to: Instant) -> WindowReport {
+        self.window(Some((from, to)))
+    }
+
+    fn window(&self, within: Option<(Instant, Instant)>) -> WindowReport {
+        let span = Span {
+            started: self.world.started,
+            within,
+        };
+        let numbers = windows(&self.world.ledger, &self.world.options.numbers, &span);
         WindowReport { numbers }
     }
 

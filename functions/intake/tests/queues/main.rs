@@ -11,10 +11,16 @@
     reason = "tests may fail loudly"
 )]
 
+mod cancelling;
+mod ceilings;
+mod clocks;
 mod consents;
 mod failures;
 mod messages;
+mod poison;
+mod producers;
 mod repeats;
+mod system;
 mod world;
 
 use base64::Engine as _;
@@ -39,6 +45,16 @@ pub(crate) fn message(purpose: &str, id: &str) -> Value {
         "message": { "type": "template", "template": { "name": template, "language": { "code": "en_US" },
             "components": [{ "type": "body", "parameters": [{ "type": "text", "text": TEXT }] }] } },
         "campaign": "autumn",
+    })
+}
+
+/// A login code that the person asked for just now.
+pub(crate) fn code(world: &World, id: &str, phone: &str) -> Value {
+    json!({
+        "schema": "headgate.outbound/1", "id": id, "from": "main", "to": { "phone": phone }, "purpose": "authentication",
+        "basis": { "kind": "user_action", "at": world.now() },
+        "message": { "type": "template", "template": { "name": "login_code", "language": { "code": "en_US" },
+            "components": [{ "type": "body", "parameters": [{ "type": "text", "text": "123456" }] }] } },
     })
 }
 

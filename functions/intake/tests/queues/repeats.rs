@@ -1,7 +1,7 @@
 //! The same thing twice: one message, one subject, one trace.
 
 use headgate_aws::messages::Idempotency;
-use headgate_aws::pacing::DueKind;
+use headgate_domain::holder::DueKind;
 use headgate_domain::identity::{Kind, SubjectId, pseudonym};
 use headgate_domain::lane::Purpose;
 use headgate_domain::record::{RecordRef, State, ulid};
@@ -54,11 +54,7 @@ async fn a_repeated_id_is_the_same_message_or_refused() {
             .all(|event| event["event_id"] == first["event_id"]
                 && event["message_id"] == first["message_id"])
     );
-    let in_outbox = world
-        .messages()
-        .after("106540352242922", Purpose::Marketing, 0, "0", 10)
-        .await
-        .unwrap();
+    let in_outbox = world.outbox(Purpose::Marketing).await;
     assert_eq!(in_outbox.len(), 1);
 
     let mut other = message("marketing", ID);
@@ -129,7 +125,7 @@ async fn a_claim_without_a_record_is_completed_through_the_due_list() {
     assert_eq!(record.state, State::Scheduled);
     let due = world
         .pacing()
-        .due("portfolio-1", world.now(), None, 10)
+        .due("portfolio-1", Purpose::Marketing, world.now(), None, 10)
         .await
         .unwrap();
     assert_eq!(
@@ -141,7 +137,7 @@ async fn a_claim_without_a_record_is_completed_through_the_due_list() {
 }
 
 /// The canonical text, spelled out once more so that stored content names do not change unnoticed.
-fn canonical_of(value: &Value) -> String {
+pub(crate) fn canonical_of(value: &Value) -> String {
     if let Some(members) = value.as_object() {
         let mut names: Vec<&String> = members.keys().collect();
         names.sort();
@@ -256,17 +252,21 @@ async fn a_message_that_comes_twice_at_once_is_in_the_outbox_or_in_the_due_list_
         assert!(world.handle(records).await.batch_item_failures.is_empty());
     }
     let queued: Vec<RecordRef> = world
-        .messages()
-        .after("106540352242922", Purpose::Marketing, 0, "0", 100)
+        .outbox(Purpose::Marketing)
         .await
-        .unwrap()
         .into_iter()
         .filter(|record| record.state == State::Queued)
         .map(|record| record.reference)
         .collect();
     let due = world
         .pacing()
-        .due("portfolio-1", world.now().plus_millis(60_000), None, 100)
+        .due(
+            "portfolio-1",
+            Purpose::Marketing,
+            world.now().plus_millis(60_000),
+            None,
+            100,
+        )
         .await
         .unwrap();
     for entry in due {

@@ -8,13 +8,15 @@ use headgate_aws::consents::Consents;
 use headgate_aws::controls::Controls;
 use headgate_aws::keyring::Keyring;
 use headgate_aws::ledger::Ledger;
-use headgate_aws::messages::Messages;
+use headgate_aws::messages::{Messages, Record};
 use headgate_aws::pacing::Pacing;
 use headgate_aws::peppers::pepper;
 use headgate_aws::subjects::Subjects;
 use headgate_aws::suppression::Suppression;
 use headgate_aws::{Aws, AwsSettings};
 use headgate_domain::config::Config;
+use headgate_domain::lane::Purpose;
+use headgate_domain::record::MAX_SHARDS;
 use headgate_domain::time::Timestamp;
 use headgate_lambda::batch::{BatchResponse, SqsEvent, SqsRecord, SystemAttributes};
 use headgate_lambda::clock::Clock;
@@ -53,9 +55,20 @@ const CONFIG: &str = r#"
     category = "marketing"
     body_parameters = 1
     status = "approved"
+    [[templates]]
+    name = "login_code"
+    language = "en_US"
+    category = "authentication"
+    body_parameters = 1
+    status = "approved"
     [consents]
     attesters = ["AROASHOP"]
 "#;
+
+/// The configuration, with more at its end.
+pub(crate) fn config(more: &str) -> String {
+    format!("{CONFIG}{more}")
+}
 
 pub(crate) struct World {
     pub(crate) cloud: LocalCloud,
@@ -63,10 +76,16 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     environment: BTreeMap<String, String>,
     aws: Aws,
+    calendar: Calendar,
 }
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// With more in its configuration.
+    pub(crate) async fn start_with(more: &str) -> Self {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
         let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
         let calendar = Calendar::at_fixed_morning();
@@ -81,6 +100,7 @@ impl World {
         .await
         .unwrap();
         let environment = cloud.function_environment("IntakeFunction").unwrap();
+        let turned = calendar.clone();
         let clock: Clock = Arc::new(move || Timestamp::from_millis(calendar.now_ms()));
         let settings = Settings::from_map(environment.clone());
         let aws =
@@ -91,6 +111,7 @@ impl World {
             clock,
             environment,
             aws,
+            calendar: turned,
         };
         let keyring = world.keyring();
         keyring.mint_vault(world.now()).await.unwrap();
@@ -100,7 +121,7 @@ impl World {
             .unwrap();
         let controls = Controls::new(&world.aws, world.name("HEADGATE_TABLE_CONTROLS"));
         controls
-            .put_config(&Config::from_toml(CONFIG).unwrap(), 1)
+            .put_config(&Config::from_toml(&config(more)).unwrap(), 1)
             .await
             .unwrap();
         world
@@ -113,6 +134,22 @@ impl World {
         Intake::new(&Settings::from_map(environment), Arc::clone(&self.clock))
             .await
             .unwrap()
+    }
+
+    /// Another intake on the same tables, with a clock of its own.
+    pub(crate) async fn intake_at(&self, clock: Clock) -> Intake {
+        Intake::new(&Settings::from_map(self.environment.clone()), clock)
+            .await
+            .unwrap()
+    }
+
+    /// Turns the calendar on, or back.
+    pub(crate) fn turn(&self, ms: i64) {
+        self.calendar.set_offset_ms(self.calendar.offset_ms() + ms);
+    }
+
+    pub(crate) const fn aws(&self) -> &Aws {
+        &self.aws
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -209,6 +246,35 @@ impl World {
 
     pub(crate) async fn handle(&self, records: Vec<SqsRecord>) -> BatchResponse {
         self.intake.handle(SqsEvent { records }).await
+    }
+
+    /// Everything waiting in a lane's outbox of the main number, whatever its shard.
+    pub(crate) async fn outbox(&self, lane: Purpose) -> Vec<Record> {
+        let (messages, mut all) = (self.messages(), Vec::new());
+        for shard in 0..MAX_SHARDS {
+            let page = messages.after("106540352242922", lane, shard, "0", 100);
+            all.extend(page.await.unwrap());
+        }
+        all
+    }
+
+    /// Handles one record and returns every event it made, also one that was told before.
+    pub(crate) async fn told(
+        &self,
+        queue: &str,
+        message_id: &str,
+        producer: &str,
+        body: &Value,
+    ) -> Vec<Value> {
+        let before = self.events().await;
+        let record = self.record(queue, message_id, producer, &body.to_string());
+        assert_eq!(self.handle(vec![record]).await, BatchResponse::default());
+        let mut events = self.events().await;
+        for old in before {
+            let place = events.iter().position(|event| *event == old).unwrap();
+            events.swap_remove(place);
+        }
+        events
     }
 
     /// Handles one body and returns the event that answers it.

@@ -8,6 +8,7 @@
     reason = "tests may fail loudly"
 )]
 
+mod controls;
 mod failures;
 mod objections;
 mod world;

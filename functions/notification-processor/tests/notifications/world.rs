@@ -17,6 +17,7 @@ use headgate_domain::config::Config;
 use headgate_domain::consent::{Action, State as Stands, Subject};
 use headgate_domain::identity::{Identifier, Phone, SubjectId};
 use headgate_domain::lane::Purpose;
+use headgate_domain::live::Live;
 use headgate_domain::outbound::Payload;
 use headgate_domain::record::{RecordRef, State, ulid};
 use headgate_domain::sealing::Place;
@@ -132,6 +133,24 @@ impl World {
     /// The keys.
     pub(crate) fn keyring(&self) -> &Keyring {
         self.consents.subjects().keyring()
+    }
+
+    /// The controls table, with nothing cached.
+    pub(crate) fn controls(&self) -> Controls {
+        Controls::new(
+            &self.aws,
+            self.settings.name("HEADGATE_TABLE_CONTROLS").unwrap(),
+        )
+    }
+
+    /// The live controls as they are stored now.
+    pub(crate) async fn live(&self) -> Live {
+        Live::clone(&*self.controls().live().await.unwrap())
+    }
+
+    /// The configuration in force.
+    pub(crate) async fn config(&self) -> Arc<Config> {
+        self.controls().config().await.unwrap()
     }
 
     /// The messages table.

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use headgate_domain::config::{
-    Category, Config, Consents, Controller, Events, Number, Template, TemplateStatus,
+    Abuse, Button, ButtonKind, Cap, Category, Config, Consents, Controller, DailyLimit, Events,
+    Header, Number, Portfolio, Producer, QuietHours, Template, TemplateStatus,
 };
-use headgate_domain::lane::PURPOSES;
+use headgate_domain::lane::{PURPOSES, Purpose};
+use headgate_domain::profiles::Minute;
 use serde_json::Value;
 
 use super::in_repository;
@@ -19,21 +21,56 @@ fn complete() -> Config {
             name: "n".into(),
             privacy_contact: "c".into(),
             privacy_policy_url: Some("u".into()),
+            countries: vec![],
         },
         numbers: vec![Number {
             id: "1".into(),
             alias: "main".into(),
             display: "+16135550100".into(),
             portfolio: "p".into(),
-            per_second: 20,
+            per_second: Some(20),
             pace_permille: Some(900),
             producers: vec![],
+            lanes: vec![],
+        }],
+        portfolios: [(
+            "p".to_owned(),
+            Portfolio {
+                daily_limit: Some(DailyLimit::People(2_000)),
+            },
+        )]
+        .into(),
+        producers: vec![Producer {
+            principal: "A".into(),
+            lanes: vec![],
+            numbers: vec![],
+        }],
+        abuse: Abuse::default(),
+        caps: vec![Cap {
+            purpose: Purpose::Marketing,
+            max: 1,
+            hours: 1,
+            countries: vec![],
+        }],
+        quiet_hours: vec![QuietHours {
+            purpose: Purpose::Utility,
+            start: Minute::parse("22:00").unwrap(),
+            end: Minute::parse("07:00").unwrap(),
+            countries: vec![],
         }],
         templates: vec![Template {
             name: "t".into(),
             language: "en_US".into(),
             category: Category::Utility,
+            header: Some(Header::Text),
             body_parameters: 1,
+            body_names: vec!["a".into()],
+            buttons: vec![Button {
+                index: 0,
+                kind: ButtonKind::Url,
+                optional: false,
+            }],
+            other_components: vec![],
             status: TemplateStatus::Approved,
         }],
         consents: Consents { attesters: vec![] },
@@ -58,6 +95,18 @@ const LEAST: &str = r#"
     name = "t"
     language = "en_US"
     category = "utility"
+    [[producers]]
+    principal = "A"
+    lanes = []
+    [[caps]]
+    purpose = "marketing"
+    max = 1
+    hours = 1
+    [[quiet_hours]]
+    purpose = "utility"
+    start = "22:00"
+    end = "07:00"
+    [abuse]
     [consents]
     [events]
 "#;
@@ -67,7 +116,12 @@ fn keys(config: &Config) -> BTreeMap<String, Value> {
     let value: Value = serde_json::from_str(&config.to_json()).unwrap();
     let mut keys = BTreeMap::new();
     for (section, inner) in value.as_object().unwrap() {
-        let inner = inner.get(0).unwrap_or(inner);
+        let inner = match section.as_str() {
+            // A section for each id, and none when there are none.
+            "portfolios" => inner.as_object().unwrap().values().next(),
+            _ => inner.get(0).or(Some(inner)),
+        };
+        let Some(inner) = inner else { continue };
         for (key, value) in inner.as_object().unwrap() {
             keys.insert(format!("{section}.{key}"), value.clone());
         }

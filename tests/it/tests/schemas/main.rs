@@ -18,6 +18,7 @@
 mod agreement;
 mod configuration;
 mod consents;
+mod controls;
 mod events;
 mod mutations;
 mod outbound;
@@ -69,10 +70,12 @@ fn parts(schema: &Value) -> Vec<&Value> {
     std::iter::once(schema).chain(inner).collect()
 }
 
-const ALL: [&str; 3] = [
+const ALL: [&str; 5] = [
     "outbound-message.v1.json",
     "consent-record.v1.json",
     "event.v1.json",
+    "control.v1.json",
+    "system-message.v1.json",
 ];
 
 #[test]

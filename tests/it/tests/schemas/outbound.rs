@@ -1,6 +1,6 @@
 //! Messages: good and bad ones, judged by schema and parser.
 
-use headgate_domain::outbound::{Kind, MAX_BYTES, OutboundMessage};
+use headgate_domain::outbound::{Kind, MAX_BYTES, OutboundMessage, Parameters};
 use headgate_domain::refusal::Code::{
     Expired, IdentifierLooksPersonal, InvalidRecipient, Malformed, NoUserAction, NotBeforeTooFar,
     TooLarge, UnknownSubject,
@@ -23,7 +23,7 @@ fn the_documented_message_parses_into_what_it_says() {
         Kind::Template {
             name: "order_shipped".into(),
             language: "en_US".into(),
-            body_parameters: 0
+            parameters: Parameters::default()
         }
     );
 }

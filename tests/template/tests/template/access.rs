@@ -20,7 +20,19 @@ pub(crate) fn grants(template: &Template, id: &str) -> Vec<Grant> {
     let policies = &template.properties(&format!("{id}Role"))["Policies"];
     many(policies)
         .into_iter()
-        .flat_map(|policy| many(&policy["PolicyDocument"]["Statement"]))
+        .flat_map(|policy| statements_of(&policy["PolicyDocument"], id))
+        .collect()
+}
+
+/// What a person at the command line may do.
+pub(crate) fn operator_grants(template: &Template) -> Vec<Grant> {
+    let policy = template.properties("OperatorPolicy");
+    statements_of(&policy["PolicyDocument"], "OperatorPolicy")
+}
+
+fn statements_of(document: &Value, id: &str) -> Vec<Grant> {
+    many(&document["Statement"])
+        .into_iter()
         .map(|statement| {
             assert_eq!(statement["Effect"], "Allow", "{id}");
             Grant {
@@ -127,7 +139,8 @@ fn no_star_stands_outside_the_closed_list() {
 
 #[test]
 fn conditions_match_by_pattern_only_where_a_pattern_is_meant() {
-    const PATTERNS: [&str; 10] = [
+    const PATTERNS: [&str; 11] = [
+        "A#*",
         "salt#*",
         "evidence-salt#*",
         "day#*",
@@ -166,8 +179,13 @@ fn conditions_match_by_pattern_only_where_a_pattern_is_meant() {
 fn a_key_names_exactly_the_roles_that_may_use_it() {
     let (root, data) = (Template::root(), Template::data());
     let mut by_role: BTreeSet<(String, String, String)> = BTreeSet::new();
-    for (id, name) in functions() {
-        for grant in grants(&root, &id) {
+    let mut roles: Vec<(String, Vec<Grant>)> = functions()
+        .into_iter()
+        .map(|(id, name)| (name, grants(&root, &id)))
+        .collect();
+    roles.push(("operator".to_owned(), operator_grants(&root)));
+    for (name, grants) in roles {
+        for grant in grants {
             for resource in &grant.resources {
                 for action in grant
                     .actions

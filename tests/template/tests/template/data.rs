@@ -141,13 +141,14 @@ fn tables_keys_and_secrets_outlive_the_stack() {
     }
 }
 
-const QUEUES: [(&str, &str, i64); 8] = [
+const QUEUES: [(&str, &str, i64); 9] = [
     ("AppEvents", "app-events", 180),
     ("Authentication", "authentication", 180),
     ("Consents", "consents", 180),
     ("Marketing", "marketing", 180),
     ("Notifications", "notifications", 360),
     ("Service", "service", 180),
+    ("System", "system", 180),
     ("Utility", "utility", 180),
     ("Wake", "wake", 540),
 ];
@@ -244,6 +245,7 @@ fn a_queue_is_read_by_its_function_alone() {
         ("MarketingQueue", "intake"),
         ("NotificationsQueue", "notification-processor"),
         ("ServiceQueue", "intake"),
+        ("SystemQueue", "intake"),
         ("UtilityQueue", "intake"),
         ("WakeQueue", "sender"),
     ] {
@@ -260,22 +262,99 @@ fn a_queue_is_read_by_its_function_alone() {
     }
 }
 
-#[test]
-fn notifications_can_be_forged_by_nobody_but_the_webhook() {
-    let policies = queue_policies(&Template::data());
-    let statements = &policies["NotificationsQueue"];
-    assert!(
-        statements
-            .iter()
-            .all(|statement| statement["Effect"] == "Deny")
-    );
-    let writers = statements
+/// The roles that the statement of a queue's policy lets through, without the deployment's prefix.
+fn exempt(policies: &BTreeMap<String, Vec<Value>>, queue: &str, sid: &str) -> Vec<String> {
+    let statement = policies[queue]
         .iter()
-        .find(|statement| statement["Sid"] == "NobodyElseWrites")
-        .unwrap();
-    let allowed = many(&writers["Condition"]["ArnNotLike"]["aws:PrincipalArn"]);
-    assert_eq!(allowed.len(), 1);
-    assert!(target(allowed[0]).ends_with(":role/${Deployment}-webhook"));
+        .find(|statement| statement["Sid"] == sid)
+        .unwrap_or_else(|| panic!("{queue} has no {sid}"));
+    assert_eq!(statement["Effect"], "Deny", "{queue}: {sid}");
+    many(&statement["Condition"]["ArnNotLike"]["aws:PrincipalArn"])
+        .into_iter()
+        .map(target)
+        .map(|arn| {
+            let (_, role) = arn.rsplit_once(":role/${Deployment}-").expect("a role");
+            role.to_owned()
+        })
+        .collect()
+}
+
+/// The operator is in each list because a redrive is a write; no function and no app is.
+#[test]
+fn a_queue_is_written_by_the_roles_of_the_design_and_by_a_redrive() {
+    let policies = queue_policies(&Template::data());
+    for (queue, writers) in [
+        ("AppEventsQueue", vec![]),
+        ("AuthenticationQueue", vec!["producer-*"]),
+        ("ConsentsQueue", vec!["privacy-web", "producer-*"]),
+        ("MarketingQueue", vec!["producer-*"]),
+        ("NotificationsQueue", vec!["webhook"]),
+        ("ServiceQueue", vec!["producer-*"]),
+        // No app: these are the only messages a suppressed person can get.
+        ("SystemQueue", vec!["notification-processor", "privacy-web"]),
+        ("UtilityQueue", vec!["producer-*"]),
+    ] {
+        let mut expected = writers;
+        expected.push("operator");
+        assert_eq!(
+            exempt(&policies, queue, "NobodyElseWrites"),
+            expected,
+            "{queue}"
+        );
+    }
+    // A wake is a hint, and one comes each minute: nothing to redrive.
+    let wakes = exempt(&policies, "WakeQueue", "NobodyElseWrites");
+    assert_eq!(wakes, ["intake", "sender"]);
+}
+
+#[test]
+fn notifications_and_system_messages_are_allowed_by_no_policy_but_the_roles_own() {
+    let policies = queue_policies(&Template::data());
+    for queue in ["NotificationsQueue", "SystemQueue"] {
+        let denies = |statement: &Value| statement["Effect"] == "Deny";
+        assert!(policies[queue].iter().all(denies), "{queue}");
+    }
+}
+
+#[test]
+fn poison_is_put_aside_by_the_function_that_met_it_and_taken_up_by_the_operator_alone() {
+    let policies = queue_policies(&Template::data());
+    for (id, ..) in QUEUES {
+        let dead = format!("{id}DeadLetterQueue");
+        assert_eq!(
+            exempt(&policies, &dead, "NobodyElseReads"),
+            ["operator"],
+            "{dead}"
+        );
+        let writers = exempt(&policies, &dead, "NobodyElseWrites");
+        let expected: &[&str] = match id {
+            "AppEvents" => &[],
+            "Notifications" => &["notification-processor"],
+            "Wake" => &["sender"],
+            _ => &["intake"],
+        };
+        assert_eq!(writers, expected, "{dead}");
+    }
+}
+
+/// Whoever redrives could otherwise read what every function may read.
+#[test]
+fn the_operator_opens_poison_and_nothing_of_a_person() {
+    let template = Template::data();
+    let table = template.properties("KeysTable");
+    let statement = many(&table["ResourcePolicy"]["PolicyDocument"]["Statement"])
+        .into_iter()
+        .find(|statement| statement["Sid"] == "OperatorOpensQuarantineAlone")
+        .expect("the statement");
+    assert_eq!(statement["Effect"], "Deny");
+    assert_eq!(
+        statement["Action"],
+        json!(["dynamodb:BatchGetItem", "dynamodb:GetItem"])
+    );
+    let leading = &statement["Condition"]["ForAnyValue:StringNotLike"]["dynamodb:LeadingKeys"];
+    // 128 zero bits: `SubjectId::from_random([0; 16])`, which stands for no person.
+    let quarantine = format!("salt#sub_{}", "a".repeat(26));
+    assert_eq!(*leading, json!(["day#*", quarantine]));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::template::{Template, functions, many, target};
+use crate::template::{Template, functions, many, read, target};
 
 #[test]
 fn every_folder_of_functions_is_deployed_and_nothing_else_is() {
@@ -64,11 +64,12 @@ fn the_sender_alone_may_start_itself_again() {
 }
 
 /// (function, event source, batch size)
-const SOURCES: [(&str, &str, i64); 7] = [
+const SOURCES: [(&str, &str, i64); 8] = [
     ("Intake", "AuthenticationQueue", 10),
     ("Intake", "ConsentsQueue", 10),
     ("Intake", "MarketingQueue", 10),
     ("Intake", "ServiceQueue", 10),
+    ("Intake", "SystemQueue", 10),
     ("Intake", "UtilityQueue", 10),
     ("NotificationProcessor", "NotificationsQueue", 10),
     ("Sender", "WakeQueue", 1),
@@ -233,4 +234,27 @@ fn every_dead_letter_queue_and_the_purge_raise_an_alarm() {
         );
     }
     assert!(watched.contains("RetentionPurgeFunction"));
+}
+
+/// Whoever is woken by an alarm finds its name as a heading, and every heading of the kind an alarm.
+#[test]
+fn every_alarm_has_a_runbook_and_every_runbook_an_alarm() {
+    let root = Template::root();
+    let alarms: BTreeSet<String> = root
+        .ids_of("AWS::CloudWatch::Alarm")
+        .into_iter()
+        .map(|id| {
+            let alarm = root.properties(id);
+            let description = alarm["AlarmDescription"].as_str().unwrap();
+            assert!(description.contains("docs/operations.md"), "{id}");
+            let name = target(&alarm["AlarmName"]);
+            name.strip_prefix("${Deployment}-").unwrap().to_owned()
+        })
+        .collect();
+    let runbooks: BTreeSet<String> = read("docs/operations.md")
+        .lines()
+        .filter_map(|line| line.strip_prefix("### Alarm: "))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(runbooks, alarms);
 }

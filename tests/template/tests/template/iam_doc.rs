@@ -7,7 +7,7 @@ use std::{env, fmt::Write as _, fs};
 use serde_json::Value;
 
 use crate::{
-    access::grants,
+    access::{Grant, grants, operator_grants},
     template::{Template, functions, in_repository, many, target},
 };
 
@@ -39,24 +39,9 @@ fn page() -> String {
     let (root, data) = (Template::root(), Template::data());
     let mut out = HEAD.to_owned();
     for (id, name) in functions() {
-        writeln!(
-            out,
-            "## {name}\n\n| For | May | On | Only |\n|---|---|---|---|"
-        )
-        .unwrap();
-        for grant in grants(&root, &id) {
-            let on: Vec<String> = grant
-                .resources
-                .iter()
-                .map(|resource| readable(resource))
-                .collect();
-            let sid = grant.sid;
-            let may = grant.actions.join(", ");
-            let only = condition(&grant.condition);
-            writeln!(out, "| {sid} | {may} | {} | {only} |", on.join(", ")).unwrap();
-        }
-        out.push('\n');
+        role(&mut out, &name, grants(&root, &id));
     }
+    role(&mut out, "operator (a person)", operator_grants(&root));
     out.push_str("## Keys\n\n| Key | For | May | Who | Only |\n|---|---|---|---|---|\n");
     for template in [&data, &root] {
         for key in template.ids_of("AWS::KMS::Key") {
@@ -86,6 +71,27 @@ fn page() -> String {
     }
     out.push_str(STARS);
     out
+}
+
+/// The table of one role.
+fn role(out: &mut String, name: &str, grants: Vec<Grant>) {
+    writeln!(
+        out,
+        "## {name}\n\n| For | May | On | Only |\n|---|---|---|---|"
+    )
+    .unwrap();
+    for grant in grants {
+        let on: Vec<String> = grant
+            .resources
+            .iter()
+            .map(|resource| readable(resource))
+            .collect();
+        let sid = grant.sid;
+        let may = grant.actions.join(", ");
+        let only = condition(&grant.condition);
+        writeln!(out, "| {sid} | {may} | {} | {only} |", on.join(", ")).unwrap();
+    }
+    out.push('\n');
 }
 
 /// Sid, actions, principal and condition of one statement of a resource policy.

@@ -4,10 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
-    access::grants,
+    access::{Grant, grants, operator_grants},
     template::{Template, functions, many, read, target},
 };
 
@@ -90,10 +90,73 @@ fn day_keys_are_destroyed_by_the_purge_alone_and_salts_by_nobody_yet() {
     }
 }
 
+/// What Meta says about a number is noted beside the configuration, under a key of its own.
 #[test]
 fn the_configuration_is_read_and_never_written() {
-    let may = who_may("ControlsTable");
-    assert_eq!(may.keys().collect::<Vec<_>>(), ["dynamodb:GetItem"]);
+    let template = Template::root();
+    let mut writers = Vec::new();
+    let mut all: Vec<(String, Vec<Grant>)> = functions()
+        .into_iter()
+        .map(|(id, name)| (name, grants(&template, &id)))
+        .collect();
+    all.push(("operator".to_owned(), operator_grants(&template)));
+    for (name, grants) in all {
+        for grant in grants {
+            let on_controls = grant.resources == ["Data.Outputs.ControlsTableArn"];
+            let reads = ["dynamodb:GetItem", "dynamodb:Query"];
+            if on_controls && !grant.actions.iter().all(|a| reads.contains(&a.as_str())) {
+                let leading = &grant.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+                let expected = match name.as_str() {
+                    "operator" => json!(["live"]),
+                    _ => json!(["live", "stats", "unknown"]),
+                };
+                assert_eq!(*leading, expected, "{name}: {}", grant.sid);
+                assert_eq!(grant.actions, ["dynamodb:UpdateItem"], "{name}");
+                writers.push(name.clone());
+            }
+        }
+    }
+    assert_eq!(writers, ["notification-processor", "operator"]);
+}
+
+/// A ceiling that could be lowered by deleting its count, or a lease taken by intake, would be none.
+#[test]
+fn intake_touches_of_pacing_what_is_due_and_what_it_counts() {
+    let template = Template::root();
+    let writes: Vec<(Vec<String>, Value)> = grants(&template, "Intake")
+        .into_iter()
+        .filter(|grant| grant.resources == ["Data.Outputs.PacingTableArn"])
+        .filter(|grant| !grant.condition.is_null())
+        .map(|grant| {
+            let leading = &grant.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+            (grant.actions, leading.clone())
+        })
+        .collect();
+    let due = ["dynamodb:DeleteItem", "dynamodb:PutItem"].map(str::to_owned);
+    let counted = ["dynamodb:UpdateItem"].map(str::to_owned);
+    assert_eq!(
+        writes,
+        [
+            (due.to_vec(), json!(["D#*"])),
+            (counted.to_vec(), json!(["A#*"]))
+        ]
+    );
+}
+
+/// Dead letters, pauses, and the one salt of nobody: not a table with people in it.
+#[test]
+fn the_operator_reaches_no_table_with_people_in_it_and_no_secret() {
+    let template = Template::root();
+    let reached: BTreeSet<String> = operator_grants(&template)
+        .into_iter()
+        .flat_map(|grant| grant.resources)
+        .filter(|resource| !resource.contains("Queue"))
+        .collect();
+    let expected = ["ControlsTable", "DataKey", "KeysTable"];
+    assert_eq!(
+        reached,
+        expected.map(|id| format!("Data.Outputs.{id}Arn")).into()
+    );
 }
 
 #[test]

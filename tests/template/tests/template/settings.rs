@@ -43,13 +43,19 @@ fn documented() -> BTreeMap<String, BTreeSet<String>> {
     documented
 }
 
-/// The variables of one row: several may share it, a lane stands for four, `_X` replaces a last word.
+/// The variables of one row: several may share it, a lane stands for five, `_X` replaces a last word.
 fn variables(cell: &str) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     for name in cell.split(',') {
         let name = name.trim().trim_matches('`');
         if name.contains("<LANE>") {
-            for lane in ["AUTHENTICATION", "SERVICE", "UTILITY", "MARKETING"] {
+            for lane in [
+                "AUTHENTICATION",
+                "SERVICE",
+                "UTILITY",
+                "MARKETING",
+                "SYSTEM",
+            ] {
                 out.push(name.replace("<LANE>", lane));
             }
         } else if name.starts_with('_') {

@@ -1,7 +1,11 @@
-//! The client commands: each does one thing an app could do, against a local run or an account.
+//! The client commands: each does one thing an app or an operator could do, against a local run or an account.
 
+pub mod cancel;
 pub mod clock;
 pub mod consent;
+pub mod dlq;
 pub mod events;
+pub mod number;
+pub mod producer;
 pub mod send;
 pub mod status;

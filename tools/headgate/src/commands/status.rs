@@ -9,11 +9,12 @@ use crate::cli::ClientArgs;
 use crate::connection::Connection;
 use crate::control;
 
-const QUEUES: [&str; 6] = [
+const QUEUES: [&str; 7] = [
     "AUTHENTICATION",
     "SERVICE",
     "UTILITY",
     "MARKETING",
+    "SYSTEM",
     "CONSENTS",
     "APP_EVENTS",
 ];

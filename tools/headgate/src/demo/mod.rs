@@ -89,7 +89,7 @@ pub async fn run_by_default() -> Result<ExitCode> {
     println!(
         "\nHow to go on:\n  \
          cargo run -q -- dev      everything on this machine, for your own app in any language\n  \
-         cargo run -q -- --help   send, opt-in, opt-out, events, status, clock\n  \
+         cargo run -q -- --help   send, cancel, opt-in, opt-out, events, status, dlq, producer, number, clock\n  \
          README.md                from the first message to your own AWS account"
     );
     Ok(code)

@@ -1,104 +1,7 @@
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "tests may fail loudly"
-)]
+//! Consent, opt-out, window, action: what is asked about the person.
 
 use super::*;
-use crate::consent::Consent;
-use crate::identity::SubjectId;
 use crate::lane::PURPOSES;
-
-const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
-
-fn config() -> Config {
-    Config::from_toml(
-        r#"
-        [controller]
-        name = "Maple Outfitters"
-        privacy_contact = "privacy@maple.example"
-        [[numbers]]
-        id = "106540352242922"
-        alias = "main"
-        display = "+16135550100"
-        portfolio = "p"
-        [[templates]]
-        name = "sale"
-        language = "en_US"
-        category = "marketing"
-        status = "approved"
-        [[templates]]
-        name = "shipped"
-        language = "en_US"
-        category = "utility"
-        status = "approved"
-        [[templates]]
-        name = "new"
-        language = "en_US"
-        category = "utility"
-        [[templates]]
-        name = "login"
-        language = "en_US"
-        category = "authentication"
-        status = "approved"
-        "#,
-    )
-    .unwrap()
-}
-
-fn subject() -> Subject {
-    Subject::unknown(SubjectId::parse("sub_aaaaaaaaaaaaaaaaaaaaaaaaaa").unwrap())
-}
-
-fn with(mut subject: Subject, purpose: Purpose, state: State) -> Subject {
-    let index = PURPOSES.iter().position(|p| *p == purpose).unwrap();
-    subject.consents[index] = Some(Consent {
-        state,
-        at: NOW,
-        event: "L3.7".into(),
-        method: "web_checkbox".into(),
-        replaced_given: false,
-    });
-    subject
-}
-
-fn template(name: &str) -> Kind {
-    Kind::Template {
-        name: name.into(),
-        language: "en_US".into(),
-        body_parameters: 0,
-    }
-}
-
-fn judge(
-    subject: &Subject,
-    purpose: Purpose,
-    basis: &Basis,
-    kind: &Kind,
-    suppressed: &[Purpose],
-) -> Result<Option<String>, Code> {
-    let request = Request {
-        purpose,
-        basis,
-        kind,
-        expires_at: NOW.plus_millis(60_000),
-        accepted_at: NOW,
-        not_before: None,
-    };
-    let config = config();
-    authorize(
-        &request,
-        &Facts {
-            config: &config,
-            subject,
-            suppressed,
-        },
-        NOW,
-    )
-    .map(|p| p.consent_event().map(str::to_owned))
-    .map_err(|r| r.code)
-}
 
 #[test]
 fn nobody_is_written_to_without_a_recorded_yes() {
@@ -334,6 +237,9 @@ fn a_code_planned_ahead_is_judged_at_the_time_it_is_sent() {
     let config = config();
     let planned = |action_ms: i64, not_before_ms: i64| {
         let request = Request {
+            at: Moment::Intake,
+            number: &config.numbers[0],
+            to: canada(),
             purpose: Purpose::Authentication,
             basis: &Basis::UserAction {
                 at: NOW.plus_millis(action_ms),
@@ -345,12 +251,15 @@ fn a_code_planned_ahead_is_judged_at_the_time_it_is_sent() {
         };
         let facts = Facts {
             config: &config,
+            live: &Live::default(),
             subject: &subject,
             suppressed: &[],
+            recent: &Recent::default(),
+            producer: "AROASHOP",
         };
         authorize(&request, &facts, NOW)
             .map(|_permit| ())
-            .map_err(|r| r.code)
+            .map_err(|no| no.code())
     };
     assert_eq!(planned(0, USER_ACTION_MS), Ok(()));
     assert_eq!(planned(0, USER_ACTION_MS + 1), Err(Code::NoUserAction));
@@ -438,39 +347,36 @@ fn templates_are_known_approved_and_of_the_lanes_category() {
         ),
         Err(Code::PurposeMismatch)
     );
-    let wrong = Kind::Template {
-        name: "sale".into(),
-        language: "en_US".into(),
-        body_parameters: 1,
-    };
-    assert_eq!(
-        judge(&yes, Purpose::Marketing, &Basis::Consent, &wrong, &[]),
-        Err(Code::TemplateParameters)
-    );
 }
 
 #[test]
 fn nothing_is_sent_after_its_time() {
-    let yes = with(subject(), Purpose::Marketing, State::Given);
-    let config = config();
-    let kind = template("sale");
-    let request = Request {
-        purpose: Purpose::Marketing,
-        basis: &Basis::Consent,
-        kind: &kind,
-        expires_at: NOW,
-        accepted_at: NOW,
-        not_before: None,
+    let mut ask = Ask::marketing();
+    ask.expires_at = NOW;
+    assert_eq!(ask.refused(), Code::Expired);
+}
+
+#[test]
+fn our_own_answers_reach_who_opted_out_in_their_own_conversation_and_nowhere_else() {
+    let system = Basis::System {
+        kind: crate::system::Kind::OptoutConfirmation,
     };
-    let refusal = authorize(
-        &request,
-        &Facts {
-            config: &config,
-            subject: &yes,
-            suppressed: &[],
-        },
-        NOW,
-    )
-    .unwrap_err();
-    assert_eq!(refusal.code, Code::Expired);
+    let all = PURPOSES;
+    let ask =
+        |subject: &Subject, purpose, kind: &Kind| judge(subject, purpose, &system, kind, &all);
+    let mut wrote = with(subject(), Purpose::Utility, State::Withdrawn);
+    assert_eq!(
+        ask(&wrote, Purpose::Service, &Kind::FreeForm),
+        Err(Code::WindowClosed)
+    );
+    wrote.last_inbound_at = Some(NOW);
+    assert_eq!(ask(&wrote, Purpose::Service, &Kind::FreeForm), Ok(None));
+    assert_eq!(
+        ask(&wrote, Purpose::Service, &template("shipped")),
+        Err(Code::PurposeMismatch)
+    );
+    assert_eq!(
+        ask(&wrote, Purpose::Utility, &Kind::FreeForm),
+        Err(Code::PurposeMismatch)
+    );
 }

@@ -1,0 +1,190 @@
+//! A configuration is what it says, or is refused by its place.
+
+#![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+use super::*;
+
+const GOOD: &str = r#"
+    [controller]
+    name = "Maple Outfitters"
+    privacy_contact = "privacy@maple.example"
+    [[numbers]]
+    id = "106540352242922"
+    alias = "main"
+    display = "+16135550100"
+    portfolio = "portfolio-1"
+"#;
+
+#[test]
+fn a_configuration_survives_its_stored_form() {
+    let config = Config::from_toml(GOOD).unwrap();
+    assert_eq!(Config::from_json(&config.to_json()), Ok(config.clone()));
+    assert_eq!(
+        config.number("main").and_then(|n| n.per_second),
+        None,
+        "learnt"
+    );
+    assert!(
+        !config.consents.may_attest("anyone"),
+        "nobody attests unless named"
+    );
+}
+
+#[test]
+fn a_role_is_the_same_producer_in_every_session_and_another_role_in_none() {
+    let granted = GOOD.to_owned()
+        + "producers = [\"AROASHOP\"]\n[consents]\nattesters = [\"AROASHOP:x\", \"\"]";
+    let config = Config::from_toml(&granted).unwrap();
+    let number = config.number("main").unwrap();
+    for session in ["AROASHOP", "AROASHOP:", "AROASHOP:function-7"] {
+        assert!(number.may_send(session), "{session}");
+        assert!(config.consents.may_attest(session), "{session}");
+    }
+    for other in ["", ":AROASHOP", "AROASHOPPER:x", "AROAOTHER:AROASHOP", "*"] {
+        assert!(!number.may_send(other), "{other}");
+        assert!(!config.consents.may_attest(other), "{other}");
+    }
+    let open = Config::from_toml(GOOD).unwrap();
+    assert!(open.number("main").unwrap().may_send("AROAOTHER:x"));
+}
+
+#[test]
+fn an_error_names_its_place() {
+    let twice = format!(
+        "{GOOD}\n[[numbers]]\nid = \"1\"\nalias = \"main\"\ndisplay = \"+16135550101\"\nportfolio = \"p\""
+    );
+    let error = Config::from_toml(&twice).unwrap_err().to_string();
+    assert!(error.contains("numbers[1]"), "{error}");
+    let typo = GOOD.replace("alias", "allias");
+    assert!(
+        Config::from_toml(&typo)
+            .unwrap_err()
+            .to_string()
+            .contains("allias")
+    );
+}
+
+#[test]
+fn a_template_without_a_status_is_not_approved() {
+    let text = format!(
+        "{GOOD}\n[[templates]]\nname = \"x\"\nlanguage = \"en_US\"\ncategory = \"utility\""
+    );
+    assert_eq!(
+        Config::from_toml(&text)
+            .unwrap()
+            .template("x", "en_US")
+            .map(|t| t.status),
+        Some(TemplateStatus::Pending)
+    );
+}
+
+#[test]
+fn limits_and_grants_are_read_and_keep_their_defaults() {
+    let plain = Config::from_toml(GOOD).unwrap();
+    assert_eq!(plain.abuse.per_recipient_per_hour, 5);
+    assert!(plain.abuse.allows(None), "everywhere");
+    let main = plain.number("main").unwrap();
+    assert!(plain.may_produce("AROAANY:x", Purpose::Marketing, main));
+    assert_eq!(plain.daily_limit("portfolio-1"), None, "learnt");
+
+    let full = Config::from_toml(&format!(
+        "{GOOD}lanes = [\"utility\", \"marketing\"]\n\
+         [portfolios.portfolio-1]\ndaily_limit = \"unlimited\"\n\
+         [abuse]\ndestinations = [\"CA\"]\n\
+         [[producers]]\nprincipal = \"AROASHOP\"\nlanes = [\"utility\", \"service\"]\nnumbers = [\"main\"]\n"
+    ))
+    .unwrap();
+    assert_eq!(Config::from_json(&full.to_json()), Ok(full.clone()));
+    let limit = full.daily_limit("portfolio-1").unwrap();
+    assert_eq!(limit.people(), None);
+    let canada = crate::region::Country::parse("CA").ok();
+    let chile = crate::region::Country::parse("CL").ok();
+    assert!(full.abuse.allows(canada));
+    assert!(!full.abuse.allows(chile) && !full.abuse.allows(None));
+    let main = full.number("main").unwrap();
+    let may = |who: &str, lane| full.may_produce(who, lane, main);
+    assert!(may("AROASHOP:x", Purpose::Utility));
+    assert!(!may("AROASHOP:x", Purpose::Marketing), "not granted");
+    assert!(!may("AROASHOP:x", Purpose::Service), "not the number's");
+    assert!(!may("AROAOTHER", Purpose::Utility), "not named");
+    let some = Config::from_toml(&format!(
+        "{GOOD}[portfolios.portfolio-1]\ndaily_limit = 2000\n"
+    ));
+    let some = some.unwrap().daily_limit("portfolio-1").unwrap();
+    assert_eq!(some.people(), Some(2_000));
+}
+
+#[test]
+fn every_limit_that_could_not_be_kept_is_refused_by_its_place() {
+    for (place, more) in [
+        ("portfolios.other", "[portfolios.other]\n"),
+        (
+            "portfolios.portfolio-1.daily_limit",
+            "[portfolios.portfolio-1]\ndaily_limit = 0\n",
+        ),
+        (
+            "daily_limit",
+            "[portfolios.portfolio-1]\ndaily_limit = \"many\"\n",
+        ),
+        (
+            "producers[0].principal",
+            "[[producers]]\nprincipal = \":x\"\nlanes = []\n",
+        ),
+        (
+            "producers[0].numbers",
+            "[[producers]]\nprincipal = \"A\"\nlanes = []\nnumbers = [\"other\"]\n",
+        ),
+        (
+            "producers[1].principal",
+            "[[producers]]\nprincipal = \"A:1\"\nlanes = []\n[[producers]]\nprincipal = \"A:2\"\nlanes = []\n",
+        ),
+        (
+            "caps[0].purpose",
+            "[[caps]]\npurpose = \"service\"\nmax = 1\nhours = 1\n",
+        ),
+        (
+            "caps[0].max",
+            "[[caps]]\npurpose = \"utility\"\nmax = 0\nhours = 1\n",
+        ),
+        (
+            "caps[0].hours",
+            "[[caps]]\npurpose = \"utility\"\nmax = 1\nhours = 721\n",
+        ),
+        (
+            "quiet_hours[0].purpose",
+            "[[quiet_hours]]\npurpose = \"authentication\"\nstart = \"22:00\"\nend = \"06:00\"\n",
+        ),
+        (
+            "quiet_hours[0]",
+            "[[quiet_hours]]\npurpose = \"utility\"\nstart = \"22:00\"\nend = \"22:00\"\n",
+        ),
+        (
+            "time of day",
+            "[[quiet_hours]]\npurpose = \"utility\"\nstart = \"22\"\nend = \"23:00\"\n",
+        ),
+        (
+            "abuse.destinations[0]",
+            "[abuse]\ndestinations = [\"QQ\"]\n",
+        ),
+        (
+            "two capital letters",
+            "[abuse]\ndestinations = [\"Canada\"]\n",
+        ),
+        (
+            "templates[0].body_parameters",
+            "[[templates]]\nname = \"t\"\nlanguage = \"en\"\ncategory = \"utility\"\nbody_parameters = 1\nbody_names = [\"a\", \"b\"]\n",
+        ),
+        (
+            "templates[0].body_names",
+            "[[templates]]\nname = \"t\"\nlanguage = \"en\"\ncategory = \"utility\"\nbody_names = [\"a\", \"a\"]\n",
+        ),
+        (
+            "templates[0].buttons[1].index",
+            "[[templates]]\nname = \"t\"\nlanguage = \"en\"\ncategory = \"utility\"\nbuttons = [{ index = 0, kind = \"url\" }, { index = 0, kind = \"flow\" }]\n",
+        ),
+    ] {
+        let error = Config::from_toml(&format!("{GOOD}{more}"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(place), "{place}: {error}");
+    }
+}

@@ -1,0 +1,382 @@
+//! The system lane: the few messages Headgate itself writes, and the only ones a suppressed person
+//! can get (decisions.md, "The system lane").
+//!
+//! Owns `headgate.system/1` (schemas/system-message.v1.json), the closed list of kinds and their
+//! texts (config/locales/system, compiled in). No text comes from outside: what a message can vary
+//! is a code or a reference of a few characters, so whoever could write to the queue could still
+//! not say anything. One message per kind and cause. Whether the person's window is open is asked
+//! by `policy`.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::lane::Purpose;
+use crate::outbound::{Basis, Fields, Kind as MessageKind, OutboundMessage, Recipient};
+use crate::refusal::{Code, Refusal};
+use crate::time::{HOUR, MINUTE, Timestamp};
+
+/// The schema every system message names.
+pub const SCHEMA: &str = "headgate.system/1";
+/// A system message holds no text, so it is short.
+const MAX_BYTES: usize = 4 * 1024;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $word:literal, $minutes:literal;)*) => {
+        /// What a system message is (closed list).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Kind { $($(#[$doc])* $variant,)* }
+
+        impl Kind {
+            /// Every kind.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The word in JSON.
+            pub const fn word(self) -> &'static str { match self { $(Self::$variant => $word,)* } }
+
+            /// How long after its cause it is of use.
+            pub const fn lifetime_ms(self) -> i64 {
+                let minutes: i64 = match self { $(Self::$variant => $minutes,)* };
+                minutes.saturating_mul(MINUTE)
+            }
+        }
+    };
+}
+
+kinds! {
+    /// "You will receive …": the person's yes has arrived.
+    OptinConfirmation = "optin_confirmation", 5;
+    /// "You will not receive …": the person's no has arrived; at most one, within five minutes (compliance.md 3).
+    OptoutConfirmation = "optout_confirmation", 5;
+    /// "Did you mean stop?": what the person wrote could mean no.
+    AskBack = "ask_back", 5;
+    /// A code that proves that a privacy request comes from this person.
+    PrivacyCode = "privacy_code", 10;
+    /// A privacy request was received, or done.
+    PrivacyReceipt = "privacy_receipt", 1_440;
+    /// An imported contact is asked to confirm, after they wrote.
+    ImportConfirmation = "import_confirmation", 1_440;
+}
+
+impl Kind {
+    /// The kind behind a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.word() == word)
+    }
+}
+
+/// A system message as a function of ours puts it on the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SystemMessage {
+    /// What it is.
+    pub kind: Kind,
+    /// What caused it: the same cause never makes two messages of one kind.
+    pub cause: String,
+    /// Who it is for.
+    pub to: Recipient,
+    /// The number the person knows, as phone number id or alias.
+    pub from: String,
+    /// The language of its text.
+    pub locale: Locale,
+    /// The code of a privacy code, the reference of a privacy receipt.
+    pub token: Option<String>,
+}
+
+impl SystemMessage {
+    /// Parses one message of the system queue.
+    ///
+    /// # Errors
+    /// A [`Refusal`]; on this queue it means that something is wrong with us, not with an app.
+    pub fn parse(body: &str) -> Result<Self, Refusal> {
+        if body.len() > MAX_BYTES {
+            return Err(Code::TooLarge.into());
+        }
+        let fields = Fields::parse(body)?;
+        fields.only(&["schema", "kind", "cause", "to", "from", "locale", "token"])?;
+        fields.schema(SCHEMA)?;
+        let kind = Kind::from_word(fields.text("kind")?).ok_or(Refusal::at(
+            Code::Malformed,
+            "kind",
+            "is not a kind of system message",
+        ))?;
+        let cause = fields.text("cause")?.to_owned();
+        let is_name = |text: &str, most: usize| {
+            (1..=most).contains(&text.len())
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(&b))
+        };
+        if !is_name(&cause, 96) {
+            return Err(Refusal::at(
+                Code::Malformed,
+                "cause",
+                "must be 1 to 96 of A-Z a-z 0-9 . _ : -",
+            ));
+        }
+        let (to, reference) = fields.recipient()?;
+        if reference.is_some() {
+            return Err(Refusal::at(Code::Malformed, "to", "may not hold a ref"));
+        }
+        let locale = match fields.optional_text("locale", "locale", 16)? {
+            None => Locale::En,
+            Some(tag) => Locale::from_tag(&tag).ok_or(Refusal::at(
+                Code::Malformed,
+                "locale",
+                "is not a language there are texts in",
+            ))?,
+        };
+        let token = fields.optional_text("token", "token", 24)?;
+        let wants_token = matches!(kind, Kind::PrivacyCode | Kind::PrivacyReceipt);
+        if token.is_some() != wants_token || token.as_deref().is_some_and(|t| !is_name(t, 24)) {
+            return Err(Refusal::at(
+                Code::Malformed,
+                "token",
+                "belongs to privacy_code and privacy_receipt alone: 1 to 24 of A-Z a-z 0-9 . _ : -",
+            ));
+        }
+        Ok(Self {
+            kind,
+            cause,
+            to,
+            from: fields.text("from")?.to_owned(),
+            locale,
+            token,
+        })
+    }
+
+    /// The id under which it is known, the same for the same cause.
+    pub fn id(&self) -> String {
+        format!("system.{}.{}", self.kind.word(), self.cause)
+    }
+
+    /// What goes into the outbox: a text of the service lane that rests on nothing but its kind.
+    /// `caused_at` is when it was put on the queue, so that waiting does not make it last longer.
+    pub fn outbound(&self, texts: &Texts, business: &str, caused_at: Timestamp) -> OutboundMessage {
+        let text = texts.of(self.locale).of(self.kind);
+        let body = text
+            .replace("{business}", business)
+            .replace("{token}", self.token.as_deref().unwrap_or_default());
+        let mut message = Map::new();
+        message.insert("type".to_owned(), "text".into());
+        message.insert("text".to_owned(), json!({ "body": body }));
+        OutboundMessage {
+            id: self.id(),
+            from: self.from.clone(),
+            to: self.to.clone(),
+            reference: None,
+            purpose: Purpose::Service,
+            basis: Basis::System { kind: self.kind },
+            kind: MessageKind::FreeForm,
+            message,
+            message_ref: None,
+            not_before: None,
+            expires_at: Some(caused_at.plus_millis(self.kind.lifetime_ms().min(24 * HOUR))),
+            campaign: None,
+        }
+    }
+}
+
+/// A language there are texts in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Locale {
+    /// English.
+    En,
+    /// Chinese, traditional script.
+    ZhHant,
+    /// Chinese, simplified script.
+    ZhHans,
+}
+
+impl Locale {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::En, Self::ZhHant, Self::ZhHans];
+
+    /// The tag in JSON.
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::ZhHant => "zh-Hant",
+            Self::ZhHans => "zh-Hans",
+        }
+    }
+
+    fn from_tag(tag: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|locale| locale.tag() == tag)
+    }
+}
+
+/// The texts of one language.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Words {
+    optin_confirmation: String,
+    optout_confirmation: String,
+    ask_back: String,
+    privacy_code: String,
+    privacy_receipt: String,
+    import_confirmation: String,
+}
+
+impl Words {
+    fn of(&self, kind: Kind) -> &str {
+        match kind {
+            Kind::OptinConfirmation => &self.optin_confirmation,
+            Kind::OptoutConfirmation => &self.optout_confirmation,
+            Kind::AskBack => &self.ask_back,
+            Kind::PrivacyCode => &self.privacy_code,
+            Kind::PrivacyReceipt => &self.privacy_receipt,
+            Kind::ImportConfirmation => &self.import_confirmation,
+        }
+    }
+}
+
+/// The texts of all languages.
+#[derive(Clone, Debug)]
+pub struct Texts {
+    en: Words,
+    zh_hant: Words,
+    zh_hans: Words,
+}
+
+/// A file of config/locales/system lacks a text or has one too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("config/locales/system/{0}.toml does not have exactly the texts of the system messages")]
+pub struct InvalidTexts(&'static str);
+
+impl Texts {
+    /// Reads the texts that were compiled in.
+    ///
+    /// # Errors
+    /// [`InvalidTexts`], found by a test before it is found at start.
+    pub fn read() -> Result<Self, InvalidTexts> {
+        let read = |locale: Locale, text| {
+            toml::from_str(text).map_err(|_places| InvalidTexts(locale.tag()))
+        };
+        Ok(Self {
+            en: read(
+                Locale::En,
+                include_str!("../../../config/locales/system/en.toml"),
+            )?,
+            zh_hant: read(
+                Locale::ZhHant,
+                include_str!("../../../config/locales/system/zh-Hant.toml"),
+            )?,
+            zh_hans: read(
+                Locale::ZhHans,
+                include_str!("../../../config/locales/system/zh-Hans.toml"),
+            )?,
+        })
+    }
+
+    const fn of(&self, locale: Locale) -> &Words {
+        match locale {
+            Locale::En => &self.en,
+            Locale::ZhHant => &self.zh_hant,
+            Locale::ZhHans => &self.zh_hans,
+        }
+    }
+}
+
+/// A system message as JSON, for the functions that write to the queue.
+pub fn to_json(message: &SystemMessage) -> String {
+    let to = match &message.to {
+        Recipient::Phone(phone) => json!({ "phone": phone.reveal() }),
+        Recipient::Bsuid(bsuid) => json!({ "bsuid": bsuid.reveal() }),
+        Recipient::Subject(subject) => json!({ "subject": subject.as_str() }),
+    };
+    let mut body = json!({
+        "schema": SCHEMA,
+        "kind": message.kind.word(),
+        "cause": message.cause,
+        "to": to,
+        "from": message.from,
+        "locale": message.locale.tag(),
+    });
+    if let (Some(token), Value::Object(body)) = (&message.token, &mut body) {
+        body.insert("token".to_owned(), token.as_str().into());
+    }
+    body.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "tests may fail loudly"
+    )]
+    use super::*;
+    use crate::identity::SubjectId;
+
+    fn message(kind: Kind) -> SystemMessage {
+        let token = matches!(kind, Kind::PrivacyCode | Kind::PrivacyReceipt);
+        SystemMessage {
+            kind,
+            cause: format!("in_m1_{}", "A".repeat(43)),
+            to: Recipient::Subject(SubjectId::from_random([7; 16])),
+            from: "main".to_owned(),
+            locale: Locale::ZhHant,
+            token: token.then(|| "402913".to_owned()),
+        }
+    }
+
+    #[test]
+    fn every_kind_survives_the_queue_and_has_a_text_in_every_language() {
+        let texts = Texts::read().unwrap();
+        for kind in Kind::ALL.iter().copied() {
+            let sent = message(kind);
+            assert_eq!(SystemMessage::parse(&to_json(&sent)), Ok(sent.clone()));
+            for locale in Locale::ALL {
+                let sent = SystemMessage {
+                    locale,
+                    ..sent.clone()
+                };
+                let at = Timestamp::from_seconds(1_795_000_000);
+                let out = sent.outbound(&texts, "Maple Outfitters", at);
+                let body = out.message["text"]["body"].as_str().unwrap();
+                assert!(body.contains("Maple Outfitters"), "{body}");
+                assert!(!body.contains('{') && body.chars().count() < 400, "{body}");
+                assert_eq!(body.contains("402913"), sent.token.is_some(), "{body}");
+                assert_eq!(
+                    (out.purpose, &out.basis),
+                    (Purpose::Service, &Basis::System { kind })
+                );
+                assert!(out.expires_at.unwrap() > at);
+                assert!(out.id.len() <= 128);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_that_could_carry_a_text_is_taken() {
+        let refused = |change: &dyn Fn(&mut Value)| {
+            let mut body: Value =
+                serde_json::from_str(&to_json(&message(Kind::PrivacyCode))).unwrap();
+            change(&mut body);
+            SystemMessage::parse(&body.to_string())
+                .err()
+                .and_then(|r| r.field)
+        };
+        assert_eq!(refused(&|_| {}), None);
+        assert_eq!(refused(&|b| b["text"] = "buy now".into()), Some("$"));
+        assert_eq!(refused(&|b| b["kind"] = "newsletter".into()), Some("kind"));
+        assert_eq!(refused(&|b| b["token"] = "buy now".into()), Some("token"));
+        assert_eq!(
+            refused(&|b| b["token"] = "A".repeat(25).into()),
+            Some("token")
+        );
+        assert_eq!(
+            refused(&|b| b["kind"] = "optout_confirmation".into()),
+            Some("token")
+        );
+        assert_eq!(refused(&|b| b["locale"] = "xx".into()), Some("locale"));
+        assert_eq!(refused(&|b| b["cause"] = "two words".into()), Some("cause"));
+        assert_eq!(
+            refused(&|b| b["schema"] = "headgate.outbound/1".into()),
+            Some("schema")
+        );
+        assert_eq!(
+            refused(&|b| b["to"]["ref"] = "customer-1".into()),
+            Some("to")
+        );
+    }
+}

@@ -1,0 +1,121 @@
+//! A process that dies at any request it makes, and comes back: nothing is lost and nothing happens twice.
+//!
+//! Each function is given a batch and dies at its first request, then at its second, and so on until it gets by without
+//! reaching that many; each time once before the request is performed and once before its answer comes. Everything it
+//! had in memory is gone, SQS hands the same batch to a new environment, and what stands in the end is checked.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::large_futures,
+    reason = "tests may fail loudly, and say how much they covered"
+)]
+
+mod intake;
+mod notifications;
+mod sender;
+mod world;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+
+use local_cloud::{Call, Crash};
+use tokio::task::JoinSet;
+
+/// A deployment in which a function can die.
+trait Trial: Send + Sync + 'static {
+    /// A deployment of its own.
+    fn start() -> impl Future<Output = Self> + Send;
+
+    /// A fresh batch, a death at the `n`-th request of it, redelivery, and the checks. `None` when the function got by
+    /// with fewer requests.
+    fn die(&self, n: u64, crash: Crash) -> impl Future<Output = Option<Call>> + Send;
+}
+
+/// What was covered: how often an operation was the last one.
+type Covered = BTreeMap<Call, u32>;
+
+/// Dies at every point, `beside` deployments beside each other.
+async fn at_every_point<T: Trial>(what: &str, beside: u64) -> Covered {
+    let covered = Arc::new(Mutex::new(Covered::new()));
+    let mut deployments = JoinSet::new();
+    for first in 1..=beside {
+        let covered = Arc::clone(&covered);
+        deployments.spawn(async move {
+            let trial = T::start().await;
+            let mut n = first;
+            loop {
+                let mut got_by = 0;
+                for crash in [Crash::Before, Crash::Unanswered] {
+                    match trial.die(n, crash).await {
+                        Some(call) => *covered.lock().unwrap().entry(call).or_default() += 1,
+                        None => got_by += 1,
+                    }
+                }
+                // How many requests a batch takes differs a little: what runs beside each other shares some.
+                if got_by == 2 {
+                    return;
+                }
+                n += beside;
+            }
+        });
+    }
+    while let Some(done) = deployments.join_next().await {
+        done.unwrap();
+    }
+    let covered = covered.lock().unwrap().clone();
+    let points: u32 = covered.values().sum();
+    println!(
+        "{what}: died at {points} points of {} kinds, lost 0, twice 0",
+        covered.len()
+    );
+    for (call, times) in &covered {
+        println!("  {times:4} {call}");
+    }
+    covered
+}
+
+/// Fails unless a request like this was among the points: otherwise the function no longer does what is tested here.
+fn includes(covered: &Covered, operation: &str, place: &str) {
+    assert!(
+        covered
+            .keys()
+            .any(|call| call.operation == operation && call.place.ends_with(place)),
+        "no {operation} {place} among {covered:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn intake_dies_at_every_point_of_a_batch_of_messages() {
+    let covered = at_every_point::<intake::Messages>("intake, messages", 4).await;
+    includes(&covered, "PutItem", "messages");
+    includes(&covered, "SendMessage", "wake");
+    includes(&covered, "PutEvents", "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn intake_dies_at_every_point_of_a_batch_of_consents() {
+    let covered = at_every_point::<intake::Consents>("intake, consents", 4).await;
+    includes(&covered, "TransactWriteItems", "");
+    includes(&covered, "PutEvents", "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_notification_processor_dies_at_every_point_of_a_batch() {
+    let covered = at_every_point::<notifications::Notifications>("notification-processor", 4).await;
+    includes(&covered, "TransactWriteItems", "");
+    includes(&covered, "PutEvents", "");
+    includes(&covered, "SendMessage", "notifications-dlq");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sender_dies_at_every_point_of_a_term() {
+    let covered = at_every_point::<sender::Sending>("sender", 16).await;
+    includes(&covered, "PutItem", "pacing");
+    includes(&covered, "UpdateItem", "messages");
+    includes(&covered, "POST", "");
+}

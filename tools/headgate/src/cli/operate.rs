@@ -1,0 +1,299 @@
+//! The commands of whoever runs a deployment: cancel, pause, dead letters. Flags and help only.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{ClientArgs, PurposeArg};
+use crate::text;
+
+/// `headgate cancel`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = CANCEL_HELP)]
+pub struct CancelArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the flattened fields have their own help")]
+    pub client: ClientArgs,
+    /// The lane the messages were put on; ids are counted by lane.
+    #[arg(long)]
+    pub lane: PurposeArg,
+    /// Your ids of the messages.
+    #[arg(required = true, value_name = "ID")]
+    pub ids: Vec<String>,
+}
+
+const CANCEL_HELP: &str = "Example:\n  \
+headgate cancel --lane marketing autumn-0001 autumn-0002\n\n\
+The answer is an event: message.cancelled, or message.not_cancelled for one that is already on its way.\n\
+Only the producer that put a message on the queue can cancel it.";
+
+/// `headgate producer`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = PRODUCER_HELP)]
+pub struct ProducerArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: ProducerAction,
+}
+
+const PRODUCER_HELP: &str = "Examples:\n  \
+headgate producer pause AROAEXAMPLESHOP00000 --reason abuse --for 2h\n  \
+headgate producer resume AROAEXAMPLESHOP00000\n\n\
+A producer is the principal of SQS's SenderId: the unique id of its role, without the session name.\n\
+A pause acts within 5 seconds, on what is queued, too.";
+
+/// What to do with a producer.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ProducerAction {
+    /// Hold back everything of a producer: what it queued, and what it puts on a queue.
+    Pause(PauseArgs),
+    /// Let a producer send again.
+    Resume {
+        /// The principal, as `producer list` shows it.
+        #[arg(value_name = "PRINCIPAL")]
+        name: String,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the flattened fields have their own help")]
+        client: ClientArgs,
+    },
+    /// Show which producers are paused, since when and until when.
+    List(ClientArgs),
+}
+
+/// Whom or what to pause, why, and for how long.
+#[derive(Clone, Debug, Args)]
+pub struct PauseArgs {
+    /// A producer's principal, or a number's id or alias.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Why, as one word that may be seen by everybody: lower case, digits, underscores.
+    #[arg(long, value_name = "WORD", default_value = "operator", value_parser = text::parse_word)]
+    pub reason: String,
+    /// For how long: 2h, 30m, 1d [default: until it is resumed].
+    #[arg(long = "for", value_name = "SPAN", value_parser = text::parse_span)]
+    pub span: Option<Duration>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the flattened fields have their own help")]
+    pub client: ClientArgs,
+}
+
+/// `headgate number`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = NUMBER_HELP)]
+pub struct NumberArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: NumberAction,
+}
+
+const NUMBER_HELP: &str = "Examples:\n  \
+headgate number list\n  \
+headgate number pause main --reason maintenance --for 30m\n  \
+headgate number resume main";
+
+/// What to do with a number.
+#[derive(Clone, Debug, Subcommand)]
+pub enum NumberAction {
+    /// Show what is in force for each number: speed, daily limit, quality, pauses.
+    List(ClientArgs),
+    /// Send nothing from a number.
+    Pause(PauseArgs),
+    /// Send from a number again.
+    Resume {
+        /// The number's id or alias.
+        #[arg(value_name = "NUMBER")]
+        name: String,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the flattened fields have their own help")]
+        client: ClientArgs,
+    },
+}
+
+/// `headgate dlq`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = DLQ_HELP)]
+pub struct DlqArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: DlqAction,
+}
+
+const DLQ_HELP: &str = "Examples:\n  \
+headgate dlq list\n  \
+headgate dlq show 5f3a91c2\n  \
+headgate dlq redrive --queue utility --reason panicked\n  \
+headgate dlq discard 5f3a91c2 --yes\n\n\
+Ids are SQS's; the first eight characters of one are enough. While a command looks at an entry, nobody\n\
+else sees it; it is put back at once, or comes back by itself within minutes if the command is killed.";
+
+/// What to do with dead letters.
+#[derive(Clone, Debug, Subcommand)]
+pub enum DlqAction {
+    /// Count the entries of every dead-letter queue by reason, and list them.
+    List(DlqListArgs),
+    /// Show one entry; its content only with --reveal.
+    Show(DlqShowArgs),
+    /// Put entries on their queue again, to be judged afresh; gone from here once SQS has them there.
+    Redrive(DlqPickArgs),
+    /// Delete entries for good.
+    Discard(DlqDiscardArgs),
+}
+
+/// The queues that have a dead-letter queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum QueueArg {
+    /// Login codes.
+    Authentication,
+    /// Answers within 24 hours.
+    Service,
+    /// About something the person has.
+    Utility,
+    /// What promotes.
+    Marketing,
+    /// Confirmations and receipts.
+    System,
+    /// Consent records.
+    Consents,
+    /// What Meta sent.
+    Notifications,
+    /// What wakes the sender.
+    Wake,
+    /// What apps are told.
+    AppEvents,
+}
+
+impl QueueArg {
+    /// Every queue, in the order they are shown.
+    pub const ALL: [Self; 9] = [
+        Self::Authentication,
+        Self::Service,
+        Self::Utility,
+        Self::Marketing,
+        Self::System,
+        Self::Consents,
+        Self::Notifications,
+        Self::Wake,
+        Self::AppEvents,
+    ];
+
+    /// As queues and people call it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Authentication => "authentication",
+            Self::Service => "service",
+            Self::Utility => "utility",
+            Self::Marketing => "marketing",
+            Self::System => "system",
+            Self::Consents => "consents",
+            Self::Notifications => "notifications",
+            Self::Wake => "wake",
+            Self::AppEvents => "app-events",
+        }
+    }
+
+    /// As it stands in `HEADGATE_QUEUE_<name>_URL`.
+    pub fn variable(self) -> String {
+        self.word().to_uppercase().replace('-', "_")
+    }
+
+    /// As the template's outputs call it.
+    pub const fn logical(self) -> &'static str {
+        match self {
+            Self::Authentication => "Authentication",
+            Self::Service => "Service",
+            Self::Utility => "Utility",
+            Self::Marketing => "Marketing",
+            Self::System => "System",
+            Self::Consents => "Consents",
+            Self::Notifications => "Notifications",
+            Self::Wake => "Wake",
+            Self::AppEvents => "AppEvents",
+        }
+    }
+}
+
+/// `headgate dlq list`.
+#[derive(Clone, Debug, Args)]
+pub struct DlqListArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the flattened fields have their own help")]
+    pub client: ClientArgs,
+    /// Only this queue's.
+    #[arg(long)]
+    pub queue: Option<QueueArg>,
+    /// Look at no more than so many of each queue.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub max: usize,
+}
+
+/// `headgate dlq show`.
+#[derive(Clone, Debug, Args)]
+pub struct DlqShowArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the flattened fields have their own help")]
+    pub client: ClientArgs,
+    /// The entry's id, or its beginning.
+    pub id: String,
+    /// Only look on this queue's.
+    #[arg(long)]
+    pub queue: Option<QueueArg>,
+    /// Open the content and print it: it may hold a phone number, a name, what somebody wrote.
+    #[arg(long)]
+    pub reveal: bool,
+}
+
+/// Which entries.
+#[derive(Clone, Debug, Args)]
+pub struct DlqPickArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the flattened fields have their own help")]
+    pub client: ClientArgs,
+    /// Ids of entries, or their beginnings.
+    #[arg(value_name = "ID", conflicts_with_all = ["all", "reason"])]
+    pub ids: Vec<String>,
+    /// Only this queue's.
+    #[arg(long)]
+    pub queue: Option<QueueArg>,
+    /// Every entry with this reason, as `dlq list` shows it.
+    #[arg(long, value_name = "WORD")]
+    pub reason: Option<String>,
+    /// Every entry.
+    #[arg(long, conflicts_with = "reason")]
+    pub all: bool,
+    /// Take no more than so many of each queue.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub max: usize,
+}
+
+/// `headgate dlq discard`.
+#[derive(Clone, Debug, Args)]
+pub struct DlqDiscardArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the flattened fields have their own help")]
+    pub pick: DlqPickArgs,
+    /// Really: what is discarded cannot be brought back.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::cli::Cli;
+
+    #[test]
+    fn what_is_stopped_or_thrown_away_is_named() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' ')).is_ok();
+        assert!(parse("headgate cancel --lane marketing a-1 a-2"));
+        assert!(!parse("headgate cancel --lane system a-1"));
+        assert!(!parse("headgate cancel --lane marketing"));
+        assert!(parse(
+            "headgate producer pause AROASHOP --reason abuse --for 2h --json"
+        ));
+        assert!(!parse("headgate producer pause AROASHOP --reason Alice"));
+        assert!(parse("headgate number list"));
+        assert!(parse("headgate dlq redrive --queue app-events --all"));
+        assert!(!parse("headgate dlq redrive 5f3a91c2 --all"));
+    }
+}

@@ -1,0 +1,288 @@
+//! What whoever runs a deployment does, through the binary: dead letters, pauses, cancellation.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests may fail loudly"
+)]
+
+use headgate::connection::Connection;
+use headgate_aws::poison::{Poison, Sender, set_aside};
+use headgate_redact::Personal;
+use serde_json::{Value, json};
+
+mod dev;
+
+use dev::Dev;
+
+/// Who the local SQS says every message is from.
+const PRODUCER: &str = "AROAEXAMPLEEXAMPLE000";
+
+fn utility(connection: &Connection, id: &str) -> String {
+    json!({
+        "schema": "headgate.outbound/1",
+        "id": id,
+        "from": connection.find("HEADGATE_DEV_PHONE_NUMBER_ID").unwrap(),
+        "to": {"phone": "+16135550123"},
+        "purpose": "utility",
+        "message": {"type": "template", "template": {"name": "order_shipped", "language": {"code": "en_US"}, "components": []}},
+    })
+    .to_string()
+}
+
+/// Puts a message on the dead-letter queue of the utility lane as SQS moves one: as it was.
+async fn moved(connection: &Connection, id: &str) {
+    let queue = connection.queue("UTILITY_DLQ").unwrap();
+    queue.send(&utility(connection, id), &[]).await.unwrap();
+}
+
+/// Puts a message there as a function does: sealed, with the reason.
+async fn sealed(connection: &Connection, id: &str) {
+    let now = connection.now().await.unwrap();
+    let poison = Poison {
+        source: "utility",
+        reason: "panicked",
+        why: "Handling the message panicked every time.",
+        message_id: Some("sqs-1".to_owned()),
+        record: None,
+        sender: Some(Sender {
+            producer: PRODUCER.to_owned(),
+            sent_at: now,
+        }),
+        receives: Some(3),
+        index: None,
+        encoding: None,
+        content: Personal::new(utility(connection, id)),
+    };
+    let queue = connection.queue("UTILITY_DLQ").unwrap();
+    let keyring = connection.keyring().unwrap();
+    set_aside(&queue, &keyring, &poison, now).await.unwrap();
+}
+
+fn listed(dev: &Dev) -> Value {
+    dev.json(&["dlq", "list"])
+}
+
+fn entry<'a>(list: &'a Value, reason: &str) -> &'a str {
+    let entries = list["entries"].as_array().unwrap();
+    let entry = entries.iter().find(|e| e["reason"] == reason);
+    entry.unwrap_or_else(|| panic!("no {reason}: {list}"))["id"]
+        .as_str()
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_is_seen_without_its_content_and_put_back_to_be_judged_afresh() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::in_memory(folder.path());
+    let connection = Connection::open(Some(&dev.env_file)).unwrap();
+    assert_eq!(listed(&dev)["entries"], json!([]));
+    moved(&connection, "order-1").await;
+    sealed(&connection, "order-2").await;
+
+    let first = listed(&dev);
+    assert_eq!(first["entries"].as_array().unwrap().len(), 2, "{first}");
+    let text = dev.run(&["dlq", "list"]);
+    assert!(
+        text.contains("moved_by_sqs") && text.contains("panicked"),
+        "{text}"
+    );
+    // Looking hides nothing: a look right behind another sees the same.
+    let ids = |list: &Value| {
+        let entries = list["entries"].as_array().unwrap().iter();
+        let mut ids: Vec<String> = entries
+            .map(|e| e["id"].as_str().unwrap().to_owned())
+            .collect();
+        ids.sort();
+        ids
+    };
+    let again = listed(&dev);
+    assert_eq!(ids(&first), ids(&again));
+
+    for reason in ["moved_by_sqs", "panicked"] {
+        let id = entry(&first, reason).get(..8).unwrap();
+        let shown = dev.output(&["dlq", "show", id]);
+        let said = [shown.stdout, shown.stderr].concat();
+        let said = String::from_utf8(said).unwrap();
+        assert!(
+            said.contains(reason) && !said.contains("6135550123"),
+            "{said}"
+        );
+        let revealed = dev.output(&["dlq", "show", id, "--reveal"]);
+        let content = String::from_utf8(revealed.stdout).unwrap();
+        assert!(content.contains("+16135550123"), "{content}");
+        let warning = String::from_utf8(revealed.stderr).unwrap();
+        assert!(warning.starts_with("warning:"), "{warning}");
+    }
+
+    dev.refuses(&["dlq", "redrive", "--queue", "utility"]);
+    let redriven = dev.json(&["dlq", "redrive", "--queue", "utility", "--all"]);
+    assert_eq!(redriven, json!({"redriven": 2, "stayed": []}));
+    for _both in 0..2 {
+        // Nobody has agreed: had it not been judged afresh, it would have been accepted or lost.
+        let event = dev.until("message.refused");
+        assert_eq!(event["data"]["code"], "no_consent", "{event}");
+    }
+    assert_eq!(listed(&dev)["entries"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_function_set_aside_is_discarded_only_when_it_is_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::in_memory(folder.path());
+    let connection = Connection::open(Some(&dev.env_file)).unwrap();
+    // No app can write here; whoever could would not get further than this.
+    let system = connection.queue("SYSTEM").unwrap();
+    system.send("write to +16135550123", &[]).await.unwrap();
+    let begun = std::time::Instant::now();
+    let list = loop {
+        let list = listed(&dev);
+        if list["entries"] != json!([]) {
+            break list;
+        }
+        assert!(begun.elapsed().as_secs() < 30, "nothing was set aside");
+    };
+    let entry = &list["entries"][0];
+    assert_eq!(
+        (&entry["queue"], &entry["reason"]),
+        (&json!("system"), &json!("not_system"))
+    );
+    assert!(!list.to_string().contains("6135550123"), "{list}");
+    let id = entry["id"].as_str().unwrap();
+
+    let refusal = dev.refuses(&["dlq", "discard", id]);
+    assert!(refusal.contains("--yes"), "{refusal}");
+    assert_eq!(listed(&dev)["entries"].as_array().unwrap().len(), 1);
+    // It comes back for the same reason: a redrive is a new judgement, not a way around one.
+    dev.json(&["dlq", "redrive", id]);
+    let begun = std::time::Instant::now();
+    while listed(&dev)["entries"].as_array().unwrap().is_empty() {
+        assert!(begun.elapsed().as_secs() < 30, "it did not come back");
+    }
+    let refusal = dev.refuses(&["dlq", "discard", id, "--yes"]);
+    assert!(refusal.contains("no entry has the id"), "{refusal}");
+    assert_eq!(
+        dev.json(&["dlq", "discard", "--all", "--yes"]),
+        json!({"discarded": 1})
+    );
+    assert_eq!(listed(&dev)["entries"], json!([]));
+}
+
+#[test]
+fn a_paused_producer_is_refused_until_it_is_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::in_memory(folder.path());
+    dev.run(&[
+        "opt-in",
+        "--phone",
+        "+16135550123",
+        "--purpose",
+        "utility",
+        "--source",
+        "web_checkbox",
+    ]);
+    dev.until("subject.opted_in");
+    assert_eq!(dev.json(&["producer", "list"]), json!({"paused": []}));
+
+    dev.run(&["producer", "pause", PRODUCER, "--reason", "abuse"]);
+    let list = dev.json(&["producer", "list"]);
+    assert_eq!(list["paused"][0]["producer"], PRODUCER);
+    assert_eq!(list["paused"][0]["pause"]["reason"], "abuse");
+    // What intake has read is two seconds old at most.
+    std::thread::sleep(std::time::Duration::from_millis(2_100));
+    dev.send();
+    assert_eq!(
+        dev.until("message.refused")["data"]["code"],
+        "producer_paused"
+    );
+
+    dev.run(&["producer", "resume", PRODUCER]);
+    dev.refuses(&["producer", "resume", PRODUCER]);
+    std::thread::sleep(std::time::Duration::from_millis(2_100));
+    dev.send();
+    dev.until("message.accepted");
+}
+
+#[test]
+fn a_number_shows_what_is_in_force_and_is_paused_and_resumed_by_its_alias() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::in_memory(folder.path());
+    let list = dev.json(&["number", "list"]);
+    let number = &list["numbers"][0];
+    assert_eq!(
+        (&number["per_second"], &number["share_permille"]),
+        (&json!(80), &json!(1_000))
+    );
+    assert_eq!(
+        (&number["risk"], &number["pause"]),
+        (&json!("normal"), &Value::Null)
+    );
+    let alias = number["alias"].as_str().unwrap();
+
+    dev.run(&[
+        "number",
+        "pause",
+        alias,
+        "--reason",
+        "maintenance",
+        "--for",
+        "30m",
+    ]);
+    let list = dev.json(&["number", "list"]);
+    assert_eq!(list["numbers"][0]["pause"]["reason"], "maintenance");
+    assert!(list["numbers"][0]["pause"]["until"].is_string());
+    dev.run(&["number", "resume", alias]);
+    assert_eq!(
+        dev.json(&["number", "list"])["numbers"][0]["pause"],
+        Value::Null
+    );
+    assert!(
+        dev.refuses(&["number", "pause", "nowhere"])
+            .contains("no number nowhere")
+    );
+}
+
+#[test]
+fn a_message_for_later_is_cancelled_by_its_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::in_memory(folder.path());
+    dev.run(&[
+        "opt-in",
+        "--phone",
+        "+16135550123",
+        "--purpose",
+        "utility",
+        "--source",
+        "web_checkbox",
+    ]);
+    dev.until("subject.opted_in");
+    let connection = Connection::open(Some(&dev.env_file)).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let later = runtime
+        .block_on(connection.now())
+        .unwrap()
+        .plus_millis(3_600_000);
+    dev.run(&[
+        "send",
+        "--to-phone",
+        "+16135550123",
+        "--purpose",
+        "utility",
+        "--template",
+        "order_shipped",
+        "--id",
+        "order-9",
+        "--not-before",
+        &later.to_string(),
+    ]);
+    dev.until("message.accepted");
+    let asked = dev.json(&["cancel", "--lane", "utility", "order-9"]);
+    assert_eq!(
+        asked,
+        json!({"ids": ["order-9"], "queue": "utility", "queued": true})
+    );
+    let event = dev.until("message.cancelled");
+    assert_eq!(event["id"], "order-9");
+    dev.run(&["cancel", "--lane", "utility", "order-unheard-of"]);
+    dev.until("message.not_cancelled");
+}
