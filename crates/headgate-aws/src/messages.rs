@@ -49,6 +49,8 @@ pub struct Record {
     pub day: Day,
     /// The sealed payload.
     pub body: Vec<u8>,
+    /// Why it was cancelled or failed, once it was.
+    pub reason: Option<String>,
 }
 
 /// The id Meta gave a record, as it is stored.
@@ -144,6 +146,11 @@ impl Messages {
             client: aws.dynamodb(),
             table: table.to_owned(),
         }
+    }
+
+    /// The table's name, for a reader of another room.
+    pub fn table(&self) -> &str {
+        &self.table
     }
 
     /// Claims an app's id for a record reference; on redelivery answers with the reference of the first time.
@@ -370,7 +377,12 @@ impl Messages {
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key(reference.pk(), reference.ulid.as_str())))
-            .condition_expression("attribute_exists(pk) AND #rank < :rank")
+            .condition_expression(if settlement.attempt.is_some() {
+                // The outcome of an earlier attempt says nothing about a later one.
+                "attribute_exists(pk) AND #rank < :rank AND #attempt <= :attempt"
+            } else {
+                "attribute_exists(pk) AND #rank < :rank"
+            })
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#rank", "rank")
             .expression_attribute_values(":state", s(state.word()))
@@ -726,6 +738,7 @@ fn record_of(item: &Item) -> Option<Record> {
         expires_at: item.time("expires_at")?,
         day: Day::parse(item.text("day")?).ok()?,
         body: item.bytes("body")?.to_vec(),
+        reason: item.text("reason").map(str::to_owned),
     })
 }
 

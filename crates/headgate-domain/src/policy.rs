@@ -21,7 +21,7 @@
 //! | 7 | a free-form message has an open window | `window_closed` |
 //! | 8 | messages reach the person | `recipient_unreachable` |
 //! | 9 | no hour of the day is night everywhere the person may be | `quiet_hours` |
-//! | 10 | nothing is paused: account, portfolio, number, its marketing, producer | `account_paused`, `number_paused`, `producer_paused` |
+//! | 10 | nothing is paused: account, its sending of the purpose, portfolio, number, its marketing, producer | `account_paused`, `number_paused`, `producer_paused` |
 //! | 11 | Meta does not hold marketing back from the person, and no cap is reached | `frequency_cap` |
 //! | 12 | it is day where the person is | `quiet_hours` |
 //!

@@ -31,4 +31,4 @@ pub use function::{Function, Running};
 pub use process::{End, environment};
 pub use runtime_api::RuntimeApi;
 pub use settings::settings_of;
-pub use stage::{APP_SECRET, GRAPH_TOKEN, Stage, VERIFY_TOKEN, stage, stage_with};
+pub use stage::{APP_SECRET, GRAPH_TOKEN, Stage, VERIFY_TOKEN, graph_proof, stage, stage_with};

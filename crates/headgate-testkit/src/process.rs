@@ -72,6 +72,7 @@ where
 #[cfg(test)]
 mod tests {
     use local_cloud::Crash;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
     use crate::Stage;
@@ -85,7 +86,6 @@ mod tests {
                 let mut stream = tokio::net::TcpStream::connect(&host).await.unwrap();
                 let request =
                     format!("GET /{n} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-                use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
                 stream.write_all(request.as_bytes()).await.unwrap();
                 let mut answer = String::new();
                 stream.read_to_string(&mut answer).await.unwrap();

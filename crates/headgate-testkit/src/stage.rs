@@ -60,6 +60,11 @@ pub async fn stage_with(config: &str) -> Stage {
     stage
 }
 
+/// The `appsecret_proof` that goes with [`GRAPH_TOKEN`].
+pub fn graph_proof() -> String {
+    hmac_hex(APP_SECRET, GRAPH_TOKEN.as_bytes())
+}
+
 impl Stage {
     /// A deployment as `sam deploy` leaves it: resources, and nothing in them.
     pub async fn empty() -> Self {
@@ -134,7 +139,7 @@ impl Stage {
 
     async fn put_secrets(&self) {
         let webhook = json!({ "app_secrets": [APP_SECRET], "verify_tokens": [VERIFY_TOKEN] });
-        let proof = hmac_hex(APP_SECRET, GRAPH_TOKEN.as_bytes());
+        let proof = graph_proof();
         let graph = json!({ "access_token": GRAPH_TOKEN, "appsecret_proof": proof });
         self.put_secret("WebhookSecret", &webhook.to_string()).await;
         self.put_secret("GraphSendSecret", &graph.to_string()).await;

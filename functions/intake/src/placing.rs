@@ -202,6 +202,7 @@ impl Intake {
             expires_at,
             day: now.day(),
             body,
+            reason: None,
         };
         let stored = if self.messages.put(&fresh).await? {
             fresh

@@ -1,16 +1,15 @@
 //! The sender: the leased pacer, and the only function that can send a message to a person.
 //!
-//! One holder per business portfolio paces its numbers on its own monotonic clock (sending.md).
-//! Everything is claimed before its first byte leaves, judged again at the claim, and settled
-//! after; what is unknown stays unknown until a notification or a timer decides.
+//! What is decided is decided by `headgate_domain::holder`; in here it is done: one holder per business
+//! portfolio reads, claims, judges, sends and settles over real sockets (sending.md).
 
-mod claim;
+mod answers;
 mod config;
-mod due;
-mod lane;
-mod number;
+mod country;
+mod drive;
+mod judge;
 mod settle;
-mod term;
+mod shell;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +38,8 @@ pub use config::StartError;
 
 /// The longest a holder keeps the lease; then a successor takes over without a gap.
 const TERM: Duration = Duration::from_mins(1);
+/// Connections to the Graph API (sending.md: 1 to 4).
+const CONNECTIONS: usize = 4;
 /// What a term leaves of the function's time: to drain answers and to record them.
 const DRAIN: Duration = Duration::from_secs(15);
 
@@ -91,7 +92,31 @@ impl Sender {
             .await
             .map_err(StartError::SecretUnread)?;
         let (token, proof) = config::credentials(&secret)?;
-        let graph = GraphClient::new(&config.graph_url, &token, proof).map_err(StartError::from)?;
+        let graph = GraphClient::new(&config.graph_url, &token, proof)
+            .and_then(|client| client.with_connections(CONNECTIONS))?;
+        Self::connect(config, aws, graph, clock).await
+    }
+
+    /// Like [`Sender::new`], with a client of its own: how a test trusts a peer on this machine.
+    ///
+    /// # Errors
+    /// [`StartError`] names what is missing.
+    pub async fn with_graph(
+        settings: &Settings,
+        clock: Clock,
+        graph: GraphClient,
+    ) -> Result<Self, StartError> {
+        let config = config::Config::new(settings)?;
+        let aws = Aws::new(&config.aws)?;
+        Self::connect(config, aws, graph, clock).await
+    }
+
+    async fn connect(
+        config: config::Config,
+        aws: Aws,
+        graph: GraphClient,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         let message_ref =
             peppers::pepper(&aws, &config.message_ref_key, &config.deployment).await?;
         let parts = Parts {
@@ -144,7 +169,7 @@ impl Sender {
                 .filter(|n| n.portfolio == portfolio)
                 .cloned()
                 .collect();
-            term::serve(&self.parts, portfolio, numbers, successor, length)
+            drive::serve(&self.parts, portfolio, numbers, successor, length)
         });
         let mut outcome = Ok(());
         for result in join_all(terms).await {

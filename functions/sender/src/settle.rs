@@ -3,9 +3,9 @@
 use headgate_aws::AwsError;
 use headgate_aws::keyring::KeyringError;
 use headgate_aws::messages::{Record, Settled, Settlement, body_place_key};
-use headgate_aws::pacing::{Due, DueKind};
 use headgate_aws::subjects::message_pseudonym;
 use headgate_domain::event::{Event, message_event};
+use headgate_domain::holder::{DueEntry, DueKind, Ticket, Verdict};
 use headgate_domain::identity::Wamid;
 use headgate_domain::outbound::Payload;
 use headgate_domain::record::{RecordRef, State};
@@ -13,67 +13,110 @@ use headgate_domain::sealing::Place;
 use headgate_domain::time::Timestamp;
 
 use crate::Parts;
-use crate::lane::Waiting;
-
-/// What became of a send, as it is to be written down.
-pub(crate) enum Verdict {
-    /// Meta has the message.
-    Accepted { wamid: Wamid, held: bool },
-    /// Meta did what was asked, and there is no message.
-    Done,
-    /// Meta said no.
-    Failed { code: u32 },
-    /// Nobody knows.
-    Ambiguous { why: &'static str, at: Timestamp },
-    /// Known not to be accepted, and to be tried again at a time.
-    Park { at: Timestamp },
-}
+use crate::shell::Shell;
 
 /// Writes a verdict down, and then removes the entry that brought the record back; doing so twice is harmless.
 pub(crate) async fn write(
-    parts: &Parts,
-    portfolio: &str,
-    sent: &Waiting,
-    verdict: &Verdict,
+    shell: &Shell<'_>,
+    ticket: &Ticket,
+    verdict: Verdict,
 ) -> Result<(), AwsError> {
-    let Waiting { record: sent, due } = sent;
-    let attempt = Some(sent.attempt);
+    let (parts, portfolio) = (shell.parts, shell.portfolio.as_str());
+    let reference = &ticket.reference;
+    let attempt = Some(ticket.attempt);
+    let because = |reason| Settlement {
+        reason: Some(reason),
+        ..Settlement::default()
+    };
+    let (sent, wamid, code) = shell
+        .kept()
+        .get(reference)
+        .map_or((None, None, None), |kept| {
+            (Some(kept.record.clone()), kept.wamid.clone(), kept.code)
+        });
     match verdict {
-        Verdict::Accepted { wamid, held } => accepted(parts, sent, wamid, *held).await,
+        Verdict::Accepted { held } => match (sent, wamid) {
+            (Some(sent), Some(wamid)) => accepted(parts, &sent, &wamid, held, attempt).await,
+            (None | Some(_), _) => {
+                let settlement = Settlement {
+                    attempt,
+                    ..Settlement::default()
+                };
+                record(parts, reference, State::Accepted, &settlement).await
+            }
+        },
         Verdict::Done => {
             let settlement = Settlement {
                 attempt,
                 ..Settlement::default()
             };
-            record(parts, &sent.reference, State::Accepted, &settlement).await
+            record(parts, reference, State::Accepted, &settlement).await
         }
-        Verdict::Failed { code } => {
+        Verdict::Failed => {
             let settlement = Settlement {
-                code: Some(*code),
-                reason: Some("refused_by_meta"),
+                code,
                 attempt,
-                ..Settlement::default()
+                ..because("refused_by_meta")
             };
-            record(parts, &sent.reference, State::Failed, &settlement).await
+            record(parts, reference, State::Failed, &settlement).await
         }
         Verdict::Ambiguous { why, at } => {
-            ambiguous(parts, portfolio, &sent.reference, sent.attempt, why, *at).await
+            ambiguous(parts, portfolio, ticket, why, at).await
         }
+        Verdict::Lost { at } => lost(parts, portfolio, ticket, at).await,
         Verdict::Park { at } => {
-            let kind = DueKind::Retry;
-            let again = Due {
-                at: *at,
-                reference: sent.reference.clone(),
-                kind,
-                attempt: sent.attempt,
+            let again = DueEntry {
+                at,
+                reference: reference.clone(),
+                kind: DueKind::Retry,
+                attempt: ticket.attempt,
             };
             parts.pacing.put_due(portfolio, &again).await?;
-            parts.messages.park(&sent.reference, sent.attempt).await
+            parts.messages.park(reference, ticket.attempt).await
+        }
+        Verdict::Cancelled { reason } => {
+            record(parts, reference, State::Cancelled, &because(reason)).await
+        }
+        Verdict::Unknown => {
+            let settlement = because("outcome_unknown");
+            record(parts, reference, State::Unknown, &settlement).await
         }
     }?;
-    match due {
-        Some(due) => parts.pacing.drop_due(portfolio, due).await,
-        None => Ok(()),
+    match (&ticket.due, verdict) {
+        // It has just been written anew.
+        (Some(due), Verdict::Park { at }) if due.at == at => Ok(()),
+        (Some(due), _) => parts.pacing.drop_due(portfolio, due).await,
+        (None, _) => Ok(()),
+    }
+}
+
+/// An earlier holder claimed the record: unless somebody knows what became of it, nobody does.
+async fn lost(
+    parts: &Parts,
+    portfolio: &str,
+    ticket: &Ticket,
+    at: Timestamp,
+) -> Result<(), AwsError> {
+    let reference = std::slice::from_ref(&ticket.reference);
+    let Some(stands) = parts.messages.load(reference).await?.pop() else {
+        return Ok(());
+    };
+    match stands.state {
+        State::Queued | State::Scheduled if stands.attempt < ticket.attempt => {
+            ambiguous(parts, portfolio, ticket, "holder_lost", at).await
+        }
+        // Whoever wrote it down may not have lived to say so.
+        State::Failed | State::Held | State::Unknown | State::Cancelled => {
+            tell(parts, &stands, &Settlement::default()).await
+        }
+        State::Queued
+        | State::Scheduled
+        | State::Ambiguous
+        | State::Accepted
+        | State::Sent
+        | State::Delivered
+        | State::Read
+        | State::Played => Ok(()),
     }
 }
 
@@ -121,7 +164,7 @@ pub(crate) async fn tell(
     if let Some(code) = settlement.code {
         event = event.with("code", code);
     }
-    if let Some(reason) = settlement.reason {
+    if let Some(reason) = settlement.reason.or(record.reason.as_deref()) {
         event = event.with("reason", reason);
     }
     parts.bus.publish(&[event]).await
@@ -133,6 +176,7 @@ async fn accepted(
     record_: &Record,
     wamid: &Wamid,
     held: bool,
+    attempt: Option<u32>,
 ) -> Result<(), AwsError> {
     let key = body_place_key(&record_.reference);
     let place = Place {
@@ -162,7 +206,7 @@ async fn accepted(
                 .to_owned(),
         ),
         wamid: sealed,
-        attempt: Some(record_.attempt),
+        attempt,
         ..Settlement::default()
     };
     record(
@@ -175,33 +219,27 @@ async fn accepted(
 }
 
 /// Records that nobody knows what became of a send; its timer runs out at a time (I6).
-pub(crate) async fn ambiguous(
+async fn ambiguous(
     parts: &Parts,
     portfolio: &str,
-    reference: &RecordRef,
-    attempt: u32,
+    ticket: &Ticket,
     reason: &'static str,
     at: Timestamp,
 ) -> Result<(), AwsError> {
     // The timer first: a record that is ambiguous without one would stay so.
-    parts
-        .pacing
-        .put_due(
-            portfolio,
-            &Due {
-                at,
-                reference: reference.clone(),
-                kind: DueKind::Ambiguous,
-                attempt,
-            },
-        )
-        .await?;
+    let timer = DueEntry {
+        at,
+        reference: ticket.reference.clone(),
+        kind: DueKind::Ambiguous,
+        attempt: ticket.attempt,
+    };
+    parts.pacing.put_due(portfolio, &timer).await?;
     let settlement = Settlement {
-        attempt: Some(attempt),
+        attempt: Some(ticket.attempt),
         reason: Some(reason),
         ..Settlement::default()
     };
-    record(parts, reference, State::Ambiguous, &settlement).await
+    record(parts, &ticket.reference, State::Ambiguous, &settlement).await
 }
 
 async fn payload_of(parts: &Parts, record: &Record) -> Option<Payload> {

@@ -286,3 +286,50 @@ fn a_message_for_later_is_cancelled_by_its_id() {
     dev.run(&["cancel", "--lane", "utility", "order-unheard-of"]);
     dev.until("message.not_cancelled");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_notification_goes_back_and_a_piece_of_one_stays_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::in_memory(folder.path());
+    let connection = Connection::open(Some(&dev.env_file)).unwrap();
+    let now = connection.now().await.unwrap();
+    let keyring = connection.keyring().unwrap();
+    let queue = connection.queue("NOTIFICATIONS_DLQ").unwrap();
+    // More than one part holds, so that it is split and joined again.
+    let padding = "x".repeat(800 * 1024);
+    let whole = json!({"object": "whatsapp_business_account", "entry": [], "padding": padding});
+    let piece = json!({"from": "16135550123", "type": "text", "text": {"body": "STOP"}});
+    for content in [whole.to_string(), piece.to_string()] {
+        let poison = Poison {
+            source: "notifications",
+            reason: "unreadable",
+            why: "It cannot be read.",
+            message_id: None,
+            record: None,
+            sender: None,
+            receives: None,
+            index: None,
+            encoding: None,
+            content: Personal::new(content),
+        };
+        set_aside(&queue, &keyring, &poison, now).await.unwrap();
+    }
+    let list = listed(&dev);
+    let entries = list["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 3, "{list}");
+    let part = entries.iter().find(|e| e["part"] == 2).unwrap();
+
+    // Naming one part takes them all.
+    let redriven = dev.json(&["dlq", "redrive", part["id"].as_str().unwrap()]);
+    assert_eq!(redriven, json!({"redriven": 2, "stayed": []}));
+    let rest = dev.output(&["dlq", "redrive", "--reason", "unreadable", "--json"]);
+    assert!(!rest.status.success());
+    let rest: Value = serde_json::from_slice(&rest.stdout).unwrap();
+    assert_eq!(rest["redriven"], 0);
+    let why = rest["stayed"][0]["why"].as_str().unwrap();
+    assert!(why.starts_with("it is a piece of a notification"), "{why}");
+    let left = listed(&dev);
+    assert_eq!(left["entries"].as_array().unwrap().len(), 1, "{left}");
+    let id = left["entries"][0]["id"].as_str().unwrap();
+    assert!(dev.run(&["dlq", "show", id, "--reveal"]).contains("STOP"));
+}

@@ -52,6 +52,7 @@ mod host;
 mod ids;
 mod kms;
 mod mapping;
+mod measure;
 mod meter;
 mod metered;
 mod options;
@@ -81,7 +82,7 @@ pub use calendar::Calendar;
 pub use counters::{Counters, QueueCounters};
 pub use functions::{Handler, HttpHandler};
 pub use gate::{Call, Crash, Gate};
-pub use meter::{Meter, QueueUse, Units};
+pub use meter::{Kind, Meter, QueueUse, Units};
 pub use options::{Options, Service};
 
 use functions::Functions;
@@ -296,54 +297,6 @@ impl LocalCloud {
             queues: self.sqs.engine().counters(),
             failed_schedule_runs: self.schedules.failed_runs(),
         }
-    }
-
-    /// What DynamoDB and SQS would bill for everything since the start.
-    pub fn meter(&self) -> Meter {
-        let counted = self.sqs.engine().counters();
-        self.watch.gauge.read(&counted)
-    }
-
-    /// The gate that every request to a service passes.
-    pub fn gate(&self) -> Gate {
-        self.watch.gate.clone()
-    }
-
-    /// Puts a listener in front of another HTTP/1.1 server of this machine, so that requests to it pass the gate too;
-    /// returns its base URL. `name` is the service of its calls.
-    ///
-    /// # Errors
-    /// If `upstream` is not an address of this machine, or no port is free.
-    pub async fn front(&self, name: &str, upstream: &str) -> Result<String> {
-        let (url, task) =
-            start::front(name, upstream, self.gate(), self.stopping.subscribe()).await?;
-        self.tasks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(task);
-        Ok(url)
-    }
-
-    /// Puts items in DynamoDB's JSON into a table, named by its name, without a request and past the meter.
-    ///
-    /// # Errors
-    /// If there is no such table or an item does not fit it.
-    pub async fn load(&self, table: &str, items: Vec<Value>) -> Result<usize> {
-        let (tables, table) = (self.tables.clone(), table.to_owned());
-        tokio::task::spawn_blocking(move || tables.load(&table, items))
-            .await
-            .context("the items were not loaded")?
-    }
-
-    /// Every item of a table, in DynamoDB's JSON, without a request and past the meter.
-    ///
-    /// # Errors
-    /// If there is no such table.
-    pub async fn items(&self, table: &str) -> Result<Vec<Value>> {
-        let (tables, table) = (self.tables.clone(), table.to_owned());
-        tokio::task::spawn_blocking(move || tables.items(&table))
-            .await
-            .context("the items were not read")?
     }
 
     /// Every item of every table and every message of every queue, as text; secrets excluded.

@@ -38,11 +38,14 @@ pub struct QueueUse {
     pub deleted: u64,
 }
 
+/// Table, operation, and the letters before the `#` of the partition key (empty where there is none).
+pub type Kind = (String, String, String);
+
 /// What was used so far.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Meter {
-    /// By table, operation, and the letters before the `#` of the partition key (empty where there is none).
-    pub tables: BTreeMap<(String, String, String), Units>,
+    /// By kind of item.
+    pub tables: BTreeMap<Kind, Units>,
     /// By queue name.
     pub queues: BTreeMap<String, QueueUse>,
 }
@@ -94,7 +97,7 @@ impl Meter {
 /// The live meter of the tables, and of requests to the queues.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Gauge {
-    tables: Arc<Mutex<BTreeMap<(String, String, String), Units>>>,
+    tables: Arc<Mutex<BTreeMap<Kind, Units>>>,
     /// Queue name → requests as billed, requests to receive.
     queues: Arc<Mutex<BTreeMap<String, (u64, u64)>>>,
 }

@@ -41,8 +41,6 @@ pub struct Ticket {
     pub expires_at: Timestamp,
     /// The entry that brought it back; it stays until the outcome is written down.
     pub due: Option<DueEntry>,
-    /// When it was read, on the holder's clock: what was read long ago is read again before it is claimed.
-    pub read_at: u64,
 }
 
 /// A record as it was read.

@@ -290,7 +290,6 @@ mod tests {
                 recipient: "sub_a".into(),
                 expires_at: at.plus_millis(1),
                 due: None,
-                read_at: 0,
             },
             state: State::Queued,
         }

@@ -759,7 +759,6 @@ impl Number {
                 recipient: String::new(),
                 expires_at: at,
                 due: None,
-                read_at: now.mono,
             };
             self.settle(None, ticket, Verdict::Lost { at }, out);
         }

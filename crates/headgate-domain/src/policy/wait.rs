@@ -98,6 +98,8 @@ fn pauses<'a>(request: &Request<'a>, facts: &Facts<'a>) -> impl Iterator<Item = 
         .and_then(|n| n.marketing_pause.as_ref());
     [
         (live.account.as_ref(), Code::AccountPaused),
+        (live.purposes.get(&request.purpose), Code::AccountPaused),
+        (live.purposes.get(&request.purpose), Code::AccountPaused),
         (
             portfolio.and_then(|p| p.pause.as_ref()),
             Code::AccountPaused,

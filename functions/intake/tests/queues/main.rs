@@ -18,6 +18,7 @@ mod consents;
 mod failures;
 mod messages;
 mod poison;
+mod policy;
 mod producers;
 mod repeats;
 mod system;

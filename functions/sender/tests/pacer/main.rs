@@ -15,7 +15,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use headgate_aws::messages::Settlement;
-use headgate_aws::pacing::{Claim, Due, DueKind, Phase};
+use headgate_aws::pacing::{Claim, Due, DueKind};
+use headgate_domain::holder::Phase;
 use headgate_domain::lane::Purpose;
 use headgate_domain::record::{State, ambiguity_timer_ms};
 use meta_simulator::{Arrival, Fault, Faults};
@@ -52,11 +53,11 @@ async fn every_message_is_sent_once_and_the_lease_is_given_up_when_nothing_waits
         assert_eq!(world.record(reference).await.state, State::Accepted);
     }
     assert!(
-        world.pacing.claims(NUMBER_ID).await.unwrap().is_empty(),
+        world.open_claims().await.is_empty(),
         "every claim is settled"
     );
     let lease = world.pacing.lease(PORTFOLIO).await.unwrap().unwrap();
-    assert_eq!(lease.phase, Phase::Free);
+    assert_eq!(lease.view.phase, Phase::Free);
     world.wake().await;
     assert_each_once(&world.simulator.arrivals(), 60);
 }
@@ -213,6 +214,7 @@ async fn what_a_lost_holder_claimed_becomes_ambiguous_and_never_queued() {
     let claim = Claim {
         epoch,
         block: 0,
+        slot: 0,
         references: references.iter().take(2).map(|r| (r.clone(), 1)).collect(),
     };
     world
@@ -226,7 +228,7 @@ async fn what_a_lost_holder_claimed_becomes_ambiguous_and_never_queued() {
     assert_eq!(world.record(&references[0]).await.state, State::Ambiguous);
     assert_eq!(world.record(&references[1]).await.state, State::Ambiguous);
     assert_eq!(world.record(&references[2]).await.state, State::Accepted);
-    assert!(world.pacing.claims(NUMBER_ID).await.unwrap().is_empty());
+    assert!(world.open_claims().await.is_empty());
 }
 
 #[tokio::test]

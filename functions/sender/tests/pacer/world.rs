@@ -6,7 +6,7 @@ use std::time::Duration;
 use headgate_aws::messages::{Messages, Record};
 use headgate_aws::pacing::Pacing;
 use headgate_aws::{Aws, AwsSettings};
-use headgate_domain::record::RecordRef;
+use headgate_domain::record::{MAX_SHARDS, RecordRef};
 use headgate_lambda::clock::{Clock, system_clock};
 use headgate_lambda::settings::Settings;
 use headgate_testkit::{APP_SECRET, GRAPH_TOKEN, Stage, events, stage};
@@ -115,12 +115,19 @@ impl World {
         )
         .await;
         let lane = headgate_domain::lane::Purpose::from_word(purpose).unwrap();
-        let records = self
-            .messages
-            .after(NUMBER_ID, lane, 0, "0", 1_000)
-            .await
-            .unwrap();
-        records.into_iter().map(|r| r.reference).collect()
+        let mut references = Vec::new();
+        for shard in 0..MAX_SHARDS {
+            let page = self.messages.page(NUMBER_ID, lane, shard, "0", 1_000);
+            let records = page.await.unwrap().records;
+            references.extend(records.into_iter().map(|r| r.reference));
+        }
+        references
+    }
+
+    /// The claims that the last holder left open.
+    pub(crate) async fn open_claims(&self) -> Vec<u16> {
+        let legacy = self.pacing.legacy(PORTFOLIO).await.unwrap().unwrap();
+        legacy.numbers.into_iter().flat_map(|n| n.open).collect()
     }
 
     /// Wakes the sender and lets it work until nothing waits.

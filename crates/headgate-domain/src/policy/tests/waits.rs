@@ -25,7 +25,7 @@ fn pause(until: Option<Timestamp>) -> Pause {
 /// Somewhere to put a pause.
 type Place = fn(&mut Live, Pause);
 
-const PLACES: [(Place, Code); 5] = [
+const PLACES: [(Place, Code); 6] = [
     (|live, p| live.account = Some(p), Code::AccountPaused),
     (
         |live, p| {
@@ -63,6 +63,12 @@ const PLACES: [(Place, Code); 5] = [
         },
         Code::ProducerPaused,
     ),
+    (
+        |live, p| {
+            live.purposes.insert(Purpose::Marketing, p);
+        },
+        Code::AccountPaused,
+    ),
 ];
 
 #[test]
@@ -96,6 +102,7 @@ fn a_pause_of_marketing_stops_nothing_else_and_a_pause_of_others_stops_nothing_h
     for purpose in [Purpose::Authentication, Purpose::Service, Purpose::Utility] {
         let mut ask = Ask::of(purpose);
         PLACES[3].0(&mut ask.live, pause(None));
+        PLACES[5].0(&mut ask.live, pause(None));
         assert_eq!(ask.waits(), None, "{purpose}");
         PLACES[2].0(&mut ask.live, pause(None));
         assert!(ask.waits().is_some(), "{purpose}");

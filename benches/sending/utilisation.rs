@@ -1,0 +1,139 @@
+//! How much of a number's limit is used, and by how much it is ever exceeded, as Meta saw it arrive.
+
+use std::time::{Duration, Instant};
+
+use headgate_domain::lane::Purpose;
+use headgate_domain::time::Timestamp;
+use local_cloud::Meter;
+use serde_json::{Value, json};
+
+use crate::process::{Used, connect};
+use crate::world::{PORTFOLIO, World};
+
+/// What the simulator's own log says of a span of time.
+#[derive(Clone, Debug)]
+pub(crate) struct Window {
+    pub(crate) limit: u32,
+    /// Messages it took.
+    pub(crate) accepted: usize,
+    pub(crate) seconds: f64,
+    /// The most that arrived in any second, from the first arrival of the run to the end of the span.
+    pub(crate) worst: u32,
+    /// Arrivals it refused for throughput.
+    pub(crate) refused: usize,
+}
+
+impl Window {
+    pub(crate) fn between(world: &World, from: Instant, to: Instant) -> Self {
+        let arrivals = world.simulator.arrivals();
+        let inside = arrivals.iter().filter(|a| (from..to).contains(&a.at));
+        let (mut accepted, mut refused) = (0, 0);
+        for arrival in inside {
+            accepted += usize::from(arrival.accepted);
+            refused += usize::from(arrival.code == Some(130_429));
+        }
+        Self {
+            limit: world.per_second,
+            accepted,
+            refused,
+            seconds: to.duration_since(from).as_secs_f64(),
+            worst: world.simulator.worst_window().most(),
+        }
+    }
+
+    /// The part of the limit that was used.
+    pub(crate) fn utilisation(&self) -> f64 {
+        self.accepted as f64 / (f64::from(self.limit) * self.seconds)
+    }
+}
+
+/// A run of the shipped sender.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    pub(crate) window: Window,
+    pub(crate) meter: Meter,
+    pub(crate) cpu_us_per_send: f64,
+    pub(crate) peak_kib: u64,
+    /// The terms that were begun in the span: what the lease costs is in the figures.
+    pub(crate) terms: u64,
+}
+
+impl Sent {
+    /// Write units of a kind of item of the pacing table, a message; of all of them without a kind.
+    pub(crate) fn limiter(&self, kind: Option<&str>) -> f64 {
+        self.meter.table("pacing", kind).write / self.window.accepted as f64
+    }
+}
+
+/// The sender and the simulator under a full backlog: what is waiting is in the outbox.
+pub(crate) async fn sender(world: &World, seconds: u64) -> Sent {
+    let people = (world.per_second as usize) * (usize::try_from(seconds).unwrap() + 30);
+    let people = world.people(people).await;
+    world
+        .backlog(Purpose::Marketing, people.len(), &people)
+        .await;
+    let process = connect(world).await;
+    wake(world).await;
+    observe(world, seconds, || process.used()).await
+}
+
+/// Wakes the pacer, as intake does.
+pub(crate) async fn wake(world: &World) {
+    let url = world.stage.environment("IntakeFunction")["HEADGATE_QUEUE_WAKE_URL"].clone();
+    let wake = json!({ "portfolio": PORTFOLIO }).to_string();
+    let queue = headgate_aws::queue::Queue::new(&world.stage.aws(), &url);
+    queue.send(&wake, &[]).await.unwrap();
+}
+
+/// Waits for the first arrival and a warm-up, and looks at the next so many seconds.
+pub(crate) async fn observe(world: &World, seconds: u64, used: impl Fn() -> Used) -> Sent {
+    let patience = Instant::now() + Duration::from_secs(60);
+    while world.simulator.arrivals().is_empty() {
+        assert!(Instant::now() < patience, "nothing is sent");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (from, before, usage, epoch) = (
+        Instant::now(),
+        world.cloud().meter(),
+        used(),
+        epoch(world).await,
+    );
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    let (to, meter) = (Instant::now(), world.cloud().meter().since(&before));
+    let (later, last) = (used(), self::epoch(world).await);
+    let window = Window::between(world, from, to);
+    let cpu = later.cpu.saturating_sub(usage.cpu).as_secs_f64();
+    Sent {
+        cpu_us_per_send: cpu * 1e6 / window.accepted as f64,
+        peak_kib: later.peak_kib,
+        terms: last.saturating_sub(epoch) + 1,
+        window,
+        meter,
+    }
+}
+
+async fn epoch(world: &World) -> u64 {
+    let table = world.stage.environment("SenderFunction")["HEADGATE_TABLE_PACING"].clone();
+    let items = world.cloud().items(&table).await.unwrap();
+    let lease = items
+        .iter()
+        .find(|item: &&Value| item["pk"]["S"] == format!("L#{PORTFOLIO}"));
+    let epoch = lease.and_then(|item| item["epoch"]["N"].as_str()?.parse().ok());
+    epoch.unwrap_or_default()
+}
+
+/// A share of the values is at most this.
+pub(crate) fn percentile(mut values: Vec<f64>, share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let place = (values.len() as f64 * share).ceil() as usize;
+    values
+        .get(place.saturating_sub(1))
+        .copied()
+        .unwrap_or(f64::NAN)
+}
+
+/// The calendar, for who makes messages.
+pub(crate) fn now(world: &World) -> Timestamp {
+    (world.clock)()
+}

@@ -1,0 +1,223 @@
+//! Judging: open a claimed block as it stands now, and ask policy again.
+//!
+//! That this comes after the claim is what makes an opt-out or a cancellation take effect on everything
+//! not yet on the wire (I8): what is stored before the reading is seen here.
+
+use std::collections::HashMap;
+
+use headgate_aws::AwsError;
+use headgate_aws::keyring::{KeyringError, Salt};
+use headgate_aws::messages::{Record, body_place_key};
+use headgate_aws::pacing::Recipient;
+use headgate_domain::config::Config;
+use headgate_domain::consent::Subject;
+use headgate_domain::holder::{Judgement, Ticket};
+use headgate_domain::identity::SubjectId;
+use headgate_domain::lane::Purpose;
+use headgate_domain::live::Live;
+use headgate_domain::outbound::{Kind, Payload, basis_from_json, kind_of};
+use headgate_domain::policy::{
+    Facts, Moment, No, Request, SERVICE_WINDOW_MS, authorize, longest_cap_hours,
+};
+use headgate_domain::record::{RecordRef, State};
+use headgate_domain::refusal::Code;
+use headgate_domain::sealing::Place;
+use headgate_domain::time::Timestamp;
+
+use crate::Parts;
+use crate::country::country;
+use crate::shell::{Kept, Shell};
+
+/// What is known when a block is judged.
+struct Known<'a> {
+    config: &'a Config,
+    live: &'a Live,
+    states: HashMap<&'a SubjectId, &'a Subject>,
+    suppressed: HashMap<&'a str, &'a [Purpose]>,
+    recipients: &'a HashMap<SubjectId, Recipient>,
+    now: Timestamp,
+}
+
+/// Judges a block: one judgement per ticket, in their order. What is permitted is kept for its slot.
+///
+/// # Errors
+/// [`AwsError`] when something could not be read; then nothing of the block is sent.
+pub(crate) async fn judge(
+    shell: &Shell<'_>,
+    tickets: &[Ticket],
+) -> Result<Vec<Judgement>, AwsError> {
+    let parts = shell.parts;
+    let (config, live) = tokio::try_join!(parts.controls.config(), parts.controls.live())?;
+    let references: Vec<RecordRef> = tickets.iter().map(|t| t.reference.clone()).collect();
+    let subjects: Vec<SubjectId> = tickets
+        .iter()
+        .filter_map(|t| SubjectId::parse(&t.recipient).ok())
+        .collect();
+    let limited = live.limit(&config, &shell.portfolio).is_some();
+    let purposes = tickets.first().map(|t| t.reference.lane);
+    let remembered = limited || purposes.is_some_and(|p| longest_cap_hours(&config, p).is_some());
+    let recipients = async {
+        if remembered {
+            parts.pacing.recipients(&shell.portfolio, &subjects).await
+        } else {
+            Ok(HashMap::new())
+        }
+    };
+    let (records, states, recipients, salts) = tokio::try_join!(
+        parts.messages.load(&references),
+        parts.subjects.load(&subjects),
+        recipients,
+        salts(parts, &subjects),
+    )?;
+    let now = parts.now();
+    let mut opened = HashMap::with_capacity(records.len());
+    for record in records {
+        let payload = open(parts, &record, &salts, now).await?;
+        opened.insert(record.reference.clone(), (record, payload));
+    }
+    let keys: Vec<String> = opened
+        .values()
+        .filter_map(|(_, payload)| payload.as_ref())
+        .flat_map(|p| p.suppression.iter().cloned())
+        .collect();
+    let suppressed = parts.suppression.covering(&keys).await?;
+    let known = Known {
+        config: &config,
+        live: &live,
+        states: states.iter().map(|s| (&s.id, s)).collect(),
+        suppressed: suppressed
+            .iter()
+            .map(|(k, p)| (k.as_str(), p.as_slice()))
+            .collect(),
+        recipients: &recipients,
+        now,
+    };
+    let judged = tickets.iter().map(|ticket| {
+        let Some((record, payload)) = opened.remove(&ticket.reference) else {
+            return Judgement::Refused { reason: "erased" };
+        };
+        if !matches!(record.state, State::Queued | State::Scheduled) {
+            return Judgement::Moved;
+        }
+        let Some(payload) = payload else {
+            return Judgement::Refused { reason: "erased" };
+        };
+        let (judgement, kept) = one(&known, record, payload);
+        if let Some(kept) = kept {
+            shell.kept().insert(ticket.reference.clone(), kept);
+        }
+        judgement
+    });
+    Ok(judged.collect())
+}
+
+fn one(known: &Known<'_>, record: Record, payload: Payload) -> (Judgement, Option<Kept>) {
+    let erased = (Judgement::Refused { reason: "erased" }, None);
+    let Some(subject) = known.states.get(&record.subject) else {
+        return erased;
+    };
+    let Some(number) = known.config.number(&record.reference.number) else {
+        let reason = Code::UnknownSender.word();
+        return (Judgement::Refused { reason }, None);
+    };
+    let covered: Vec<Purpose> = payload
+        .suppression
+        .iter()
+        .filter_map(|k| known.suppressed.get(k.as_str()))
+        .flat_map(|p| p.iter().copied())
+        .collect();
+    let (basis, kind) = (
+        basis_from_json(&payload.basis),
+        kind_of(&payload.message),
+    );
+    let recent = known.recipients.get(&record.subject).cloned();
+    let recent = recent.unwrap_or_default();
+    let request = Request {
+        at: Moment::Claim,
+        number,
+        to: country(&payload),
+        purpose: record.purpose,
+        basis: &basis,
+        kind: &kind,
+        expires_at: record.expires_at,
+        accepted_at: record.accepted_at,
+        not_before: record.not_before,
+    };
+    let facts = Facts {
+        config: known.config,
+        live: known.live,
+        subject,
+        suppressed: &covered,
+        recent: &recent.recent,
+        producer: &record.producer,
+    };
+    match authorize(&request, &facts, known.now) {
+        Ok(permit) => {
+            let in_window = subject
+                .last_inbound_at
+                .is_some_and(|at| known.now.millis_since(at) < SERVICE_WINDOW_MS);
+            let judgement = Judgement::Permitted {
+                // Only a template reaches somebody outside the window.
+                counts: !in_window && matches!(kind, Kind::Template { .. }),
+                counted_in: recent.bucket,
+                capped: longest_cap_hours(known.config, record.purpose).is_some(),
+            };
+            let kept = Kept {
+                record,
+                payload,
+                permit: Some(permit),
+                wamid: None,
+                code: None,
+                recent,
+            };
+            (judgement, Some(kept))
+        }
+        Err(No::Refused(refusal)) => {
+            let reason = refusal.code.word();
+            (Judgement::Refused { reason }, None)
+        }
+        Err(No::NotYet { until, code }) => {
+            let whole_lane = matches!(code, Code::AccountPaused | Code::NumberPaused);
+            (Judgement::NotYet { until, whole_lane }, None)
+        }
+    }
+}
+
+async fn salts(
+    parts: &Parts,
+    subjects: &[SubjectId],
+) -> Result<HashMap<SubjectId, Salt>, AwsError> {
+    match parts.keyring.salts(subjects).await {
+        Ok(salts) => Ok(salts),
+        Err(KeyringError::Aws(error)) => Err(error),
+        Err(KeyringError::PastRetention | KeyringError::NoKey | KeyringError::NotOpened) => {
+            Ok(HashMap::new())
+        }
+    }
+}
+
+/// The payload of a record; `None` when it can no longer be read.
+async fn open(
+    parts: &Parts,
+    record: &Record,
+    salts: &HashMap<SubjectId, Salt>,
+    now: Timestamp,
+) -> Result<Option<Payload>, AwsError> {
+    let Some(salt) = salts.get(&record.subject) else {
+        return Ok(None);
+    };
+    let key = body_place_key(&record.reference);
+    let place = Place {
+        table: "messages",
+        key: &key,
+        field: "body",
+    };
+    let opened = parts.keyring.open_content(record.day, now, salt, &place, &record.body);
+    match opened.await {
+        Ok(plain) => Ok(Payload::from_bytes(plain.reveal())),
+        Err(KeyringError::Aws(error)) => Err(error),
+        Err(KeyringError::PastRetention | KeyringError::NoKey | KeyringError::NotOpened) => {
+            Ok(None)
+        }
+    }
+}

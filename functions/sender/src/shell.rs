@@ -1,0 +1,469 @@
+//! Performs the holder's effects against the tables, the queue and Meta.
+//!
+//! Keeps what the holder must not know: opened payloads, permits and what Meta said, from a record's
+//! judging until its outcome is written down. Every failure is logged here and becomes an event.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use headgate_aws::AwsError;
+use headgate_aws::messages::{Record, Settlement};
+use headgate_domain::config::Number;
+use headgate_domain::holder::{
+    Answer, Controls, DueEntry, Effect, Event, InForce, LeaseView, Legacy, Mark, Opened, PageRead,
+    Phase, Seen, Taken, Ticket, Unavailable, Verdict,
+};
+use headgate_domain::identity::Wamid;
+use headgate_domain::lane::Purpose;
+use headgate_domain::outbound::Payload;
+use headgate_domain::policy::{SendPermit, longest_cap_hours};
+use headgate_domain::record::{RecordRef, State};
+use headgate_lambda::log::{Field, Level, log};
+
+use crate::{Parts, SenderError, answers, judge, settle};
+
+const PAGE: i32 = 100;
+/// The most pages of one reading behind the front.
+const LOOK_BACK_PAGES: u32 = 50;
+const SETTLE_TRIES: u32 = 3;
+const AFTER_AWS_ERROR: Duration = Duration::from_millis(500);
+
+/// What is known of a record in hand beyond what the holder knows.
+pub(crate) struct Kept {
+    pub(crate) record: Record,
+    pub(crate) payload: Payload,
+    pub(crate) permit: Option<SendPermit>,
+    pub(crate) wamid: Option<Wamid>,
+    pub(crate) code: Option<u32>,
+    pub(crate) recent: headgate_aws::pacing::Recipient,
+}
+
+/// The hands of one holder.
+pub(crate) struct Shell<'a> {
+    pub(crate) parts: &'a Arc<Parts>,
+    pub(crate) portfolio: String,
+    pub(crate) numbers: Vec<Number>,
+    holder: String,
+    kept: Mutex<HashMap<RecordRef, Kept>>,
+}
+
+impl<'a> Shell<'a> {
+    pub(crate) fn new(
+        parts: &'a Arc<Parts>,
+        portfolio: &str,
+        numbers: Vec<Number>,
+    ) -> Result<Self, SenderError> {
+        let bytes = headgate_aws::random::<16>()?;
+        Ok(Self {
+            parts,
+            portfolio: portfolio.to_owned(),
+            numbers,
+            holder: format!("{:032x}", u128::from_be_bytes(bytes)),
+            kept: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn kept(&self) -> MutexGuard<'_, HashMap<RecordRef, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn id(&self, number: usize) -> &str {
+        self.numbers.get(number).map_or("", |n| n.id.as_str())
+    }
+
+    /// Performs one effect.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one line or two per effect; taken apart it would be longer and say less"
+    )]
+    pub(crate) async fn perform(&self, effect: Effect) -> Event {
+        let (parts, portfolio) = (self.parts, self.portfolio.as_str());
+        let pacing = &parts.pacing;
+        match effect {
+            Effect::ReadLease => {
+                let lease = pacing.lease(portfolio).await;
+                Event::LeaseRead(tried("lease", lease.map(|l| l.map(|l| l.view))))
+            }
+            Effect::TakeLease { seen } => {
+                Event::LeaseTaken(tried("lease", self.take(seen.as_ref()).await))
+            }
+            Effect::Renew { epoch, phase, left } => {
+                Event::Renewed(tried("lease", self.renew(epoch, phase, left.as_ref()).await))
+            }
+            Effect::Wake { after_s, successor } => {
+                let woken = self.wake(after_s, successor).await;
+                tidied("wake", woken)
+            }
+            Effect::ReadNextDue => {
+                Event::NextDueRead(tried("due", pacing.next_due(portfolio).await))
+            }
+            Effect::ReadControls => Event::ControlsRead(tried("controls", self.controls().await)),
+            Effect::ReadBudget => Event::BudgetRead(tried("budget", pacing.budget(portfolio).await)),
+            Effect::DropBuckets { buckets } => {
+                tidied("budget", pacing.drop_buckets(portfolio, &buckets).await)
+            }
+            Effect::Open {
+                number,
+                after,
+                open,
+            } => Event::Opened {
+                number,
+                opened: tried("open", self.open(self.id(number), after, &open).await),
+            },
+            Effect::ReadPage {
+                number,
+                lane,
+                shard,
+                from,
+                front,
+            } => {
+                let page = self.pages(self.id(number), lane, shard, from, &front).await;
+                Event::Page {
+                    number,
+                    lane,
+                    shard,
+                    page: tried("outbox", page),
+                }
+            }
+            Effect::ReadDue { lane, behind } => {
+                let now = parts.now();
+                let due = pacing.due(portfolio, lane, now, behind.as_ref(), PAGE);
+                Event::DueRead {
+                    lane,
+                    entries: tried("due", due.await),
+                }
+            }
+            Effect::LoadDue { lane, entries } => Event::DueLoaded {
+                lane,
+                loaded: tried("due", self.load_due(entries).await),
+            },
+            Effect::Claim {
+                number,
+                block,
+                claim,
+            } => {
+                let put = pacing.put_claim(self.id(number), &claim, parts.now());
+                Event::Claimed {
+                    number,
+                    block,
+                    written: tried("claim", put.await),
+                }
+            }
+            Effect::Judge {
+                number,
+                block,
+                tickets,
+            } => Event::Judged {
+                number,
+                block,
+                judgements: tried("judge", judge::judge(self, &tickets).await),
+            },
+            Effect::Flush {
+                number,
+                block,
+                counts,
+                marks,
+            } => Event::Flushed {
+                number,
+                block,
+                written: tried("budget", self.flush(&counts, &marks).await),
+            },
+            Effect::NotePair {
+                number,
+                block,
+                reference,
+                recipient,
+                debt,
+            } => {
+                let id = self.id(number);
+                let put = pacing.put_pair_debt(id, &recipient, debt, parts.now());
+                Event::PairNoted {
+                    number,
+                    block,
+                    reference,
+                    written: tried("pair", put.await),
+                }
+            }
+            Effect::Send {
+                number,
+                block,
+                ticket,
+            } => {
+                let answer = self.send(&ticket).await;
+                Event::Answered {
+                    number,
+                    block,
+                    ticket,
+                    answer,
+                }
+            }
+            Effect::Settle {
+                number,
+                block,
+                ticket,
+                verdict,
+            } => {
+                let written = self.settle(&ticket, verdict).await;
+                Event::Settled {
+                    number,
+                    block,
+                    reference: ticket.reference,
+                    written,
+                }
+            }
+            Effect::Requeue { seen, due } => {
+                let from = State::Ambiguous;
+                let put = parts.messages.requeue(&seen.ticket.reference, from, due.attempt);
+                let seen = tried("requeue", put.await).map(|r| r.map(|r| seen_of(&r)));
+                Event::Requeued { due, seen }
+            }
+            Effect::Tell { ticket, due } => tidied("tell", self.tell(&ticket, due).await),
+            Effect::DropDue { due } => tidied("due", pacing.drop_due(portfolio, &due).await),
+            Effect::KeepClaim { number, claim } => {
+                let put = pacing.put_claim(self.id(number), &claim, parts.now());
+                tidied("claim", put.await)
+            }
+            Effect::PutCursors {
+                number,
+                epoch,
+                cursors,
+            } => {
+                let put = pacing.put_cursors(self.id(number), epoch, &cursors);
+                tidied("cursor", put.await)
+            }
+        }
+    }
+
+    async fn take(&self, seen: Option<&LeaseView>) -> Result<Option<Taken>, AwsError> {
+        let (pacing, now) = (&self.parts.pacing, self.parts.now());
+        let taken = pacing.take(&self.portfolio, seen, &self.holder, now).await?;
+        let Some(epoch) = taken else { return Ok(None) };
+        let legacy = pacing.legacy(&self.portfolio).await?;
+        Ok(Some(Taken { epoch, legacy }))
+    }
+
+    async fn renew(
+        &self,
+        epoch: u64,
+        phase: Phase,
+        left: Option<&Legacy>,
+    ) -> Result<bool, AwsError> {
+        let pacing = &self.parts.pacing;
+        if let Some(left) = left {
+            pacing.put_legacy(&self.portfolio, left).await?;
+        }
+        let now = self.parts.now();
+        pacing.renew(&self.portfolio, epoch, phase, now).await
+    }
+
+    async fn wake(&self, after_s: u32, successor: bool) -> Result<(), AwsError> {
+        let body = if successor {
+            serde_json::json!({"portfolio": self.portfolio, "successor": true})
+        } else {
+            serde_json::json!({"portfolio": self.portfolio})
+        };
+        let after = i32::try_from(after_s).unwrap_or(i32::MAX);
+        let wake = &self.parts.wake;
+        if after == 0 {
+            wake.send(&body.to_string(), &[]).await
+        } else {
+            wake.send_after(&body.to_string(), after).await
+        }
+    }
+
+    async fn controls(&self) -> Result<Controls, AwsError> {
+        let controls = &self.parts.controls;
+        let (config, live) = tokio::try_join!(controls.config(), controls.live())?;
+        let now = self.parts.now();
+        // As the configuration has them now; a number that was taken out of it stays as it was.
+        let numbers = self.numbers.iter().map(|number| {
+            let number = config.number(&number.id).unwrap_or(number);
+            InForce {
+                number: number.id.clone(),
+                per_second: live.per_second(number),
+                guard_permille: number.pace_permille,
+                share_permille: live.share_permille(number, now),
+                inbound_total: live.numbers.get(&number.id).map_or(0, |n| n.inbound_total),
+            }
+        });
+        Ok(Controls {
+            numbers: numbers.collect(),
+            daily_limit: live.limit(&config, &self.portfolio),
+        })
+    }
+
+    async fn open(&self, number: &str, after: u64, open: &[u16]) -> Result<Opened, AwsError> {
+        let (parts, pacing) = (self.parts, &self.parts.pacing);
+        // Connections stand before the first slot, so that the first messages leave as evenly as the rest.
+        let warm = async {
+            parts.graph.warm().await;
+            Ok(())
+        };
+        let ((), claims, cursors, pairs) = tokio::try_join!(
+            warm,
+            pacing.claims(parts.messages.table(), number, after, open),
+            pacing.cursors(number),
+            pacing.pair_debts(number, parts.now()),
+        )?;
+        Ok(Opened {
+            claims,
+            cursors,
+            pairs,
+        })
+    }
+
+    /// A page from a place on; when it starts behind the front, as many as it takes to reach it.
+    async fn pages(
+        &self,
+        number: &str,
+        lane: Purpose,
+        shard: u8,
+        mut from: String,
+        front: &str,
+    ) -> Result<PageRead, AwsError> {
+        let messages = &self.parts.messages;
+        let mut records = Vec::new();
+        for _ in 0..LOOK_BACK_PAGES {
+            let page = messages.page(number, lane, shard, &from, PAGE).await?;
+            records.extend(page.records.iter().map(seen_of));
+            match page.next {
+                Some(next) if next.as_str() < front => from = next,
+                reached => return Ok(PageRead { records, reached }),
+            }
+        }
+        Ok(PageRead {
+            records,
+            reached: Some(front.to_owned()),
+        })
+    }
+
+    async fn load_due(
+        &self,
+        entries: Vec<DueEntry>,
+    ) -> Result<Vec<(DueEntry, Option<Seen>)>, AwsError> {
+        let references: Vec<RecordRef> = entries.iter().map(|e| e.reference.clone()).collect();
+        let records = self.parts.messages.load(&references).await?;
+        let mut records: HashMap<RecordRef, Seen> = records
+            .iter()
+            .map(|r| (r.reference.clone(), seen_of(r)))
+            .collect();
+        let found = entries.into_iter().map(|entry| {
+            let seen = records.remove(&entry.reference);
+            (entry, seen)
+        });
+        Ok(found.collect())
+    }
+
+    /// The counts, then the marks: a crash in between counts somebody twice, which is the safe side.
+    async fn flush(&self, counts: &[(u32, i64)], marks: &[Mark]) -> Result<(), AwsError> {
+        let (parts, now) = (self.parts, self.parts.now());
+        if !counts.is_empty() {
+            parts.pacing.add_to_budget(&self.portfolio, counts).await?;
+        }
+        let config = parts.controls.config().await?;
+        let recipients: Vec<_> = marks
+            .iter()
+            .map(|mark| {
+                let kept = self.kept();
+                let known = kept
+                    .values()
+                    .find(|k| k.record.subject.as_str() == mark.recipient);
+                let mut recipient = known.map(|k| k.recent.clone()).unwrap_or_default();
+                recipient.bucket = mark.bucket.or(recipient.bucket);
+                if mark.capped {
+                    let hours = longest_cap_hours(&config, mark.purpose).unwrap_or(0);
+                    recipient.recent = recipient.recent.with(mark.purpose, now, hours);
+                }
+                (mark.recipient.as_str(), recipient)
+            })
+            .collect();
+        let puts = recipients.iter().map(|(subject, recipient)| {
+            let pacing = &parts.pacing;
+            pacing.put_recipient(&self.portfolio, subject, recipient, now)
+        });
+        futures_util::future::try_join_all(puts).await.map(|_puts| ())
+    }
+
+    async fn send(&self, ticket: &Ticket) -> Answer {
+        let ready = {
+            let mut kept = self.kept();
+            kept.get_mut(&ticket.reference).and_then(|kept| {
+                let body = kept.payload.graph_body(&ticket.reference.opaque(ticket.attempt));
+                Some((kept.permit.take()?, body))
+            })
+        };
+        // Without a permit nothing leaves; that it is missing cannot be, and is not Meta's doing.
+        let Some((permit, body)) = ready else {
+            return Answer::NotAccepted(headgate_domain::holder::Holdback::Unreachable);
+        };
+        let outcome = self.parts.graph.send(permit, &ticket.reference.number, &body).await;
+        let told = answers::told(&outcome);
+        if let Some(kept) = self.kept().get_mut(&ticket.reference) {
+            kept.wamid = told.wamid;
+            kept.code = told.code;
+        }
+        told.answer
+    }
+
+    /// Writes a verdict down, trying again when a table does not take it.
+    async fn settle(&self, ticket: &Ticket, verdict: Verdict) -> Result<(), Unavailable> {
+        let mut result = settle::write(self, ticket, verdict).await;
+        for _ in 0..SETTLE_TRIES {
+            if result.is_ok() {
+                break;
+            }
+            tokio::time::sleep(AFTER_AWS_ERROR).await;
+            result = settle::write(self, ticket, verdict).await;
+        }
+        if result.is_ok() {
+            self.kept().remove(&ticket.reference);
+        }
+        tried("settle", result)
+    }
+
+    async fn tell(&self, ticket: &Ticket, due: Option<DueEntry>) -> Result<(), AwsError> {
+        let parts = self.parts;
+        let reference = std::slice::from_ref(&ticket.reference);
+        if let Some(record) = parts.messages.load(reference).await?.pop() {
+            settle::tell(parts, &record, &Settlement::default()).await?;
+        }
+        match due {
+            Some(due) => parts.pacing.drop_due(&self.portfolio, &due).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// What the holder needs of a record.
+fn seen_of(record: &Record) -> Seen {
+    Seen {
+        ticket: Ticket {
+            reference: record.reference.clone(),
+            attempt: record.attempt,
+            campaign: record.campaign.clone(),
+            recipient: record.subject.as_str().to_owned(),
+            expires_at: record.expires_at,
+            due: None,
+        },
+        state: record.state,
+    }
+}
+
+fn tried<T>(what: &'static str, result: Result<T, AwsError>) -> Result<T, Unavailable> {
+    result.map_err(|error| {
+        log(
+            Level::Warn,
+            "unavailable",
+            &[("what", Field::code(what)), ("error", Field::safe(&error))],
+        );
+        Unavailable
+    })
+}
+
+fn tidied(what: &'static str, result: Result<(), AwsError>) -> Event {
+    // Whatever it was, it is found again by whoever comes next.
+    match tried(what, result) {
+        Ok(()) | Err(Unavailable) => Event::Tidied,
+    }
+}

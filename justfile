@@ -1,0 +1,20 @@
+# Everything a change has to pass. Each recipe is plain commands: without `just`, copy them.
+
+# The tests: the fast subset of the proofs is in them.
+test:
+    cargo test --workspace
+
+# The proofs in full: every schedule, every interleaving, every crash point. Minutes, not seconds.
+proof:
+    HEADGATE_PROOF=1 cargo test --release -p headgate-domain
+    HEADGATE_PROOF=1 cargo test -p headgate-it --test crash -- --nocapture
+
+# Measures, in real time, and writes docs/benchmarks.md. About fifteen minutes, and as long again to build the first time.
+bench:
+    cargo bench -p headgate-benches
+
+# What CI runs.
+ci:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo test --workspace
