@@ -13,8 +13,6 @@ proof:
 bench:
     cargo bench -p headgate-benches
 
-# What CI runs.
+# What CI runs, from formatting to the last test.
 ci:
-    cargo fmt --all --check
-    cargo clippy --workspace --all-targets -- -D warnings
-    cargo test --workspace
+    bash .ci/run

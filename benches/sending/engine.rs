@@ -31,7 +31,7 @@ use serde_json::{Value, json};
 
 use crate::world::{NUMBER, bsuid};
 
-const LIMIT: u32 = 20_000;
+const LIMIT: u32 = 50_000;
 const CONNECTIONS: usize = 4;
 
 /// What came of it.
@@ -191,6 +191,7 @@ impl Driver {
         event
     }
 
+    #[allow(clippy::too_many_lines, reason = "one short arm for each effect")]
     fn perform(&mut self, effect: Effect) {
         let event = match effect {
             Effect::ReadLease => Event::LeaseRead(Ok(None)),
@@ -306,7 +307,6 @@ impl Driver {
                 reached: None,
             };
         }
-        let mono = self.now().mono;
         let until = (self.read + 100).min(self.backlog);
         let records: Vec<Seen> = (self.read..until)
             .map(|n| {
@@ -326,7 +326,6 @@ impl Driver {
                         recipient: bsuid(usize::try_from(n).unwrap()),
                         expires_at: self.wall.plus_millis(DAY),
                         due: None,
-                        read_at: mono,
                     },
                 }
             })

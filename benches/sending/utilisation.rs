@@ -87,7 +87,7 @@ pub(crate) async fn wake(world: &World) {
 
 /// Waits for the first arrival and a warm-up, and looks at the next so many seconds.
 pub(crate) async fn observe(world: &World, seconds: u64, used: impl Fn() -> Used) -> Sent {
-    let patience = Instant::now() + Duration::from_secs(60);
+    let patience = Instant::now() + Duration::from_mins(1);
     while world.simulator.arrivals().is_empty() {
         assert!(Instant::now() < patience, "nothing is sent");
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -45,9 +45,13 @@ pub(crate) struct World {
 impl World {
     /// `statuses`: whether Meta tells what became of its messages.
     pub(crate) async fn start(per_second: u32, statuses: bool) -> Self {
-        let config = CONFIG.replacen("per_second = 80", &format!("per_second = {per_second}"), 1);
-        let unlimited = format!("\n[portfolios.\"{PORTFOLIO}\"]\ndaily_limit = \"unlimited\"\n");
-        let stage = stage_with(&(config + &unlimited)).await;
+        let limit = format!("per_second = {per_second}");
+        let config = CONFIG.replacen("per_second = 80", &limit, 1).replacen(
+            "# daily_limit = 2000",
+            "daily_limit = \"unlimited\"",
+            1,
+        );
+        let stage = stage_with(&config).await;
         let clock = stage.clock();
         // Five in the afternoon in Greenwich: nobody of the backlog has a night that holds messages back.
         let calendar = stage.cloud().calendar();
@@ -136,8 +140,8 @@ impl World {
         );
         let model = self.model(&subjects, "S#sub_", "S").await;
         let salt = self.model(&keys, "salt#sub_", "").await;
-        let first = model["pk"]["S"].as_str().unwrap()[2..].to_owned();
-        let mut people = vec![SubjectId::parse(&first).unwrap()];
+        let first = model["pk"]["S"].as_str().unwrap().trim_start_matches("S#");
+        let mut people = vec![SubjectId::parse(first).unwrap()];
         people.extend((1..count).map(|n| {
             let mut random = [7; 16];
             random[..8].copy_from_slice(&(n as u64).to_be_bytes());
@@ -307,5 +311,6 @@ fn record(
         expires_at: now.plus_millis(7 * DAY),
         day: now.day(),
         body,
+        reason: None,
     }
 }

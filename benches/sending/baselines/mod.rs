@@ -51,6 +51,7 @@ pub(crate) struct Outcomes {
 
 struct Run {
     client: GraphClient,
+    config: Config,
     bucket: Bucket,
     /// People who are still to be written to, by number.
     waiting: Mutex<VecDeque<usize>>,
@@ -77,6 +78,7 @@ pub(crate) async fn measure(world: &World, design: Design, seconds: u64) -> Outc
     client.warm().await;
     let run = Arc::new(Run {
         client,
+        config: Config::from_toml(include_str!("../../../config/headgate.toml")).unwrap(),
         bucket: Bucket::new(world, design.block),
         waiting: Mutex::default(),
         next: AtomicU64::new(0),
@@ -174,20 +176,17 @@ impl Run {
             "template": { "name": "autumn_sale", "language": { "code": "en_US" }, "components": [] },
         });
         self.attempts.fetch_add(1, Ordering::Relaxed);
-        match self.client.send(permit(), NUMBER, &body).await {
-            Outcome::Accepted { .. } => true,
-            _ => {
-                self.throttled.fetch_add(1, Ordering::Relaxed);
-                false
-            }
-        }
+        let outcome = self.client.send(permit(&self.config), NUMBER, &body).await;
+        let accepted = matches!(outcome, Outcome::Accepted { .. });
+        self.throttled
+            .fetch_add(u64::from(!accepted), Ordering::Relaxed);
+        accepted
     }
 }
 
 /// The client sends nothing that policy did not permit, for a baseline neither.
-fn permit() -> SendPermit {
+fn permit(config: &Config) -> SendPermit {
     let now = Timestamp::from_seconds(1_795_000_000);
-    let config = Config::from_toml(include_str!("../../../config/headgate.toml")).unwrap();
     let mut subject = Subject::unknown(SubjectId::from_random([7; 16]));
     subject.last_inbound_at = Some(now);
     let request = Request {
@@ -202,7 +201,7 @@ fn permit() -> SendPermit {
         not_before: None,
     };
     let facts = Facts {
-        config: &config,
+        config,
         live: &Live::default(),
         subject: &subject,
         suppressed: &[],

@@ -30,6 +30,7 @@ use std::collections::BTreeMap;
 use crate::time::{SECOND, Timestamp};
 
 const SECOND_NS: u64 = 1_000_000_000;
+const MILLISECOND_NS: u64 = 1_000_000;
 /// One message costs six seconds.
 const COST_NS: u64 = SECOND_NS.saturating_mul(6);
 const COST_MS: i64 = SECOND.saturating_mul(6);
@@ -83,7 +84,7 @@ pub struct Pairs {
     everybody_paid_at: u64,
     /// Until when a stored debt may still matter; zero when the predecessor told everything.
     learn_until: u64,
-    pairs: BTreeMap<String, Pair>,
+    known: BTreeMap<String, Pair>,
     sweep_at: usize,
 }
 
@@ -95,7 +96,7 @@ impl Pairs {
             since: now,
             everybody_paid_at: after(now, ASSUMED),
             learn_until: now.saturating_add(LEARN_FOR_NS),
-            pairs: BTreeMap::new(),
+            known: BTreeMap::new(),
             sweep_at: SWEEP_FROM,
         };
         for (recipient, debt) in persisted {
@@ -108,10 +109,13 @@ impl Pairs {
     /// ever. `waited` is how long ago that was *at least*: from clocks that may differ, subtract by how
     /// much; zero is always right.
     pub fn resume(now: u64, tail: &Tail, waited: u64) -> Self {
-        let paid = |debt| after(now, debt).saturating_sub(waited);
+        let left = |ms: u32| {
+            let ns = u64::from(ms).saturating_mul(MILLISECOND_NS);
+            now.saturating_add(ns).saturating_sub(waited)
+        };
         let listed = tail.listed.iter().map(|(recipient, debt)| {
             let pair = Pair {
-                paid_at: paid((*debt).max(tail.everybody)),
+                paid_at: left((*debt).max(tail.everybody)),
                 stored_paid_at: 0,
                 parked_until: 0,
                 parks: 0,
@@ -120,9 +124,9 @@ impl Pairs {
         });
         Self {
             since: now,
-            everybody_paid_at: paid(tail.everybody),
+            everybody_paid_at: left(tail.everybody),
             learn_until: 0,
-            pairs: listed.collect(),
+            known: listed.collect(),
             sweep_at: SWEEP_FROM,
         }
     }
@@ -130,27 +134,27 @@ impl Pairs {
     /// Whether what is stored of this person must be read, and told with [`Pairs::learn`], before the
     /// next message to them: only in the first minutes after a crash, once per person.
     pub fn must_learn(&self, recipient: &str, now: u64) -> bool {
-        now < self.learn_until && !self.pairs.contains_key(recipient)
+        now < self.learn_until && !self.known.contains_key(recipient)
     }
 
     /// Tells what was stored of a person *when this holder started*; zero when nothing was. Says
     /// nothing new about a person this holder has written to.
     pub fn learn(&mut self, recipient: &str, debt: u32) {
-        if !self.pairs.contains_key(recipient) {
+        if !self.known.contains_key(recipient) {
             let pair = Pair {
                 paid_at: after(self.since, debt.saturating_add(ASSUMED)),
                 stored_paid_at: after(self.since, debt),
                 parked_until: 0,
                 parks: 0,
             };
-            self.pairs.insert(recipient.to_owned(), pair);
+            self.known.insert(recipient.to_owned(), pair);
         }
     }
 
     /// From when on the next message to this person may leave; not after `now` means at once.
     pub fn ready_at(&self, recipient: &str, now: u64) -> u64 {
         let (paid_at, parked_until) = self
-            .pairs
+            .known
             .get(recipient)
             .map_or((self.everybody_paid_at, 0), |pair| {
                 (pair.paid_at, pair.parked_until)
@@ -193,7 +197,7 @@ impl Pairs {
 
     /// A message to this person was accepted: a later 131056 counts as the first again.
     pub fn accepted(&mut self, recipient: &str) {
-        if let Some(pair) = self.pairs.get_mut(recipient) {
+        if let Some(pair) = self.known.get_mut(recipient) {
             pair.parks = 0;
         }
     }
@@ -201,16 +205,16 @@ impl Pairs {
     /// Drops the people who owe nothing. Happens by itself too, often enough to bound the memory by
     /// twice the number of those who owe.
     pub fn forget(&mut self, now: u64) {
-        self.pairs
+        self.known
             .retain(|_, pair| pair.paid_at > now || pair.parked_until > now);
     }
 
     /// What a holder writes when it lets go, after its last byte has left: those who owe most by name,
     /// at most `room` of them, and what everybody else owes at most.
     pub fn tail(&self, now: u64, room: usize) -> Tail {
-        let debt = |pair: &Pair| costs(pair.paid_at.saturating_sub(now));
+        let debt = |pair: &Pair| millis(pair.paid_at.saturating_sub(now));
         let mut listed: Vec<(String, u32)> = self
-            .pairs
+            .known
             .iter()
             .map(|(recipient, pair)| (recipient.clone(), debt(pair)))
             .filter(|(_, debt)| *debt > 0)
@@ -219,25 +223,25 @@ impl Pairs {
         let unlisted = listed.get(room).map_or(0, |(_, debt)| *debt);
         listed.truncate(room);
         Tail {
-            everybody: unlisted.max(costs(self.everybody_paid_at.saturating_sub(now))),
+            everybody: unlisted.max(millis(self.everybody_paid_at.saturating_sub(now))),
             listed,
         }
     }
 
     /// How many people are kept in memory.
     pub fn len(&self) -> usize {
-        self.pairs.len()
+        self.known.len()
     }
 
     /// Whether nobody is.
     pub fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
+        self.known.is_empty()
     }
 
     fn pair(&mut self, recipient: &str) -> &mut Pair {
         // Nothing is stored of somebody unknown, as far as we know: the write comes early then.
         let paid_at = self.everybody_paid_at;
-        self.pairs
+        self.known
             .entry(recipient.to_owned())
             .or_insert_with(|| Pair {
                 paid_at,
@@ -248,9 +252,9 @@ impl Pairs {
     }
 
     fn sweep(&mut self, now: u64) {
-        if self.pairs.len() >= self.sweep_at {
+        if self.known.len() >= self.sweep_at {
             self.forget(now);
-            self.sweep_at = self.pairs.len().saturating_mul(2).max(SWEEP_FROM);
+            self.sweep_at = self.known.len().saturating_mul(2).max(SWEEP_FROM);
         }
     }
 }
@@ -259,6 +263,11 @@ impl Pairs {
 const fn after(now: u64, debt: u32) -> u64 {
     // `as` cannot lose anything here, and `u64::from` is not const.
     now.saturating_add(COST_NS.saturating_mul(debt as u64))
+}
+
+/// Milliseconds, rounded up: in whole messages, a debt would grow again at every hand-over.
+fn millis(ns: u64) -> u32 {
+    u32::try_from(ns.div_ceil(MILLISECOND_NS)).unwrap_or(u32::MAX)
 }
 
 /// How many messages this much debt is, rounded up.

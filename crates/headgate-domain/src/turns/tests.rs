@@ -122,7 +122,9 @@ proptest! {
                 }
                 4 if campaign == 0 => {
                     lane.retain(|(_, item)| item % 3 != 0);
-                    model.values_mut().for_each(|items| items.retain(|item| item % 3 != 0));
+                    for items in model.values_mut() {
+                        items.retain(|item| item % 3 != 0);
+                    }
                     model.retain(|_, items| !items.is_empty());
                     waited.clear();
                 }

@@ -11,6 +11,8 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::large_futures,
+    clippy::use_debug,
+    clippy::wildcard_enum_match_arm,
     reason = "tests may fail loudly, and say how much they covered"
 )]
 
@@ -39,15 +41,20 @@ trait Trial: Send + Sync + 'static {
 /// What was covered: how often an operation was the last one.
 type Covered = BTreeMap<Call, u32>;
 
-/// Dies at every point, `beside` deployments beside each other.
-async fn at_every_point<T: Trial>(what: &str, beside: u64) -> Covered {
+/// Whether every point is wanted, however long it takes.
+fn in_full() -> bool {
+    std::env::var_os("HEADGATE_PROOF").is_some()
+}
+
+/// Dies at every point, or at every `stride`-th, `beside` deployments beside each other.
+async fn at_every_point<T: Trial>(what: &str, beside: u64, stride: u64) -> Covered {
     let covered = Arc::new(Mutex::new(Covered::new()));
     let mut deployments = JoinSet::new();
     for first in 1..=beside {
         let covered = Arc::clone(&covered);
         deployments.spawn(async move {
             let trial = T::start().await;
-            let mut n = first;
+            let mut n = (first - 1) * stride + 1;
             loop {
                 let mut got_by = 0;
                 for crash in [Crash::Before, Crash::Unanswered] {
@@ -60,7 +67,7 @@ async fn at_every_point<T: Trial>(what: &str, beside: u64) -> Covered {
                 if got_by == 2 {
                     return;
                 }
-                n += beside;
+                n += beside * stride;
             }
         });
     }
@@ -91,7 +98,7 @@ fn includes(covered: &Covered, operation: &str, place: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn intake_dies_at_every_point_of_a_batch_of_messages() {
-    let covered = at_every_point::<intake::Messages>("intake, messages", 4).await;
+    let covered = at_every_point::<intake::Messages>("intake, messages", 4, 1).await;
     includes(&covered, "PutItem", "messages");
     includes(&covered, "SendMessage", "wake");
     includes(&covered, "PutEvents", "");
@@ -99,14 +106,15 @@ async fn intake_dies_at_every_point_of_a_batch_of_messages() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn intake_dies_at_every_point_of_a_batch_of_consents() {
-    let covered = at_every_point::<intake::Consents>("intake, consents", 4).await;
+    let covered = at_every_point::<intake::Consents>("intake, consents", 4, 1).await;
     includes(&covered, "TransactWriteItems", "");
     includes(&covered, "PutEvents", "");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_notification_processor_dies_at_every_point_of_a_batch() {
-    let covered = at_every_point::<notifications::Notifications>("notification-processor", 4).await;
+    let covered =
+        at_every_point::<notifications::Notifications>("notification-processor", 4, 1).await;
     includes(&covered, "TransactWriteItems", "");
     includes(&covered, "PutEvents", "");
     includes(&covered, "SendMessage", "notifications-dlq");
@@ -114,7 +122,9 @@ async fn the_notification_processor_dies_at_every_point_of_a_batch() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sender_dies_at_every_point_of_a_term() {
-    let covered = at_every_point::<sender::Sending>("sender", 16).await;
+    // Most points are reads of a holder that finds nothing; a lease is taken over in real time after each.
+    let stride = if in_full() { 1 } else { 2 };
+    let covered = at_every_point::<sender::Sending>("sender", 20, stride).await;
     includes(&covered, "PutItem", "pacing");
     includes(&covered, "UpdateItem", "messages");
     includes(&covered, "POST", "");

@@ -84,7 +84,7 @@ impl Trial for Notifications {
             .unwrap();
         let facts = world.rows("consent-ledger", "/E#").await;
         let seconds = (world.clock)().seconds();
-        let stop = json!({ "from": &phone[1..], "id": format!("wamid.stop{batch}"), "timestamp": seconds.to_string(),
+        let stop = json!({ "from": phone.trim_start_matches('+'), "id": format!("wamid.stop{batch}"), "timestamp": seconds.to_string(),
             "type": "text", "text": { "body": "STOP" } });
         let bodies = [
             notification("messages", &[stop]),

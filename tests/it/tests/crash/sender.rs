@@ -64,9 +64,9 @@ impl Trial for Sending {
         })
         .await
         .unwrap();
-        let graph_url = world.stage.cloud().front("Graph", &simulator.url());
+        let front = world.stage.cloud().front("Graph", &simulator.url()).await;
         Self {
-            graph_url: graph_url.await.unwrap(),
+            graph_url: front.unwrap(),
             processor: processor(
                 world.stage.environment("NotificationProcessorFunction"),
                 world.clock.clone(),
