@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::journey::connect_intake;
 use crate::process::connect;
-use crate::utilisation::{now, percentile, wake};
+use crate::utilisation::{now, percentile, settle_in, wake};
 use crate::world::World;
 
 /// What was measured.
@@ -28,11 +28,12 @@ const PEOPLE: usize = 20_000;
 
 /// Sends so many codes, two a second on average, with so many marketing messages waiting.
 pub(crate) async fn measure(world: &World, backlog: usize, codes: usize) -> Codes {
+    let process = connect(world).await;
+    settle_in(world).await;
     if backlog > 0 {
         let people = world.people(PEOPLE.min(backlog)).await;
         world.backlog(Purpose::Marketing, backlog, &people).await;
     }
-    let process = connect(world).await;
     connect_intake(world).await;
     wake(world).await;
     tokio::time::sleep(Duration::from_secs(4)).await;

@@ -16,7 +16,7 @@ use serde_json::json;
 use webhook::{AwsPorts, Webhook};
 
 use crate::process::connect;
-use crate::utilisation::{Sent, observe};
+use crate::utilisation::{Sent, observe, settle_in};
 use crate::world::{World, bsuid, outbound};
 
 /// People who get a message each, again and again.
@@ -100,6 +100,7 @@ pub(crate) async fn measure(world: &World, seconds: u64) -> Sent {
     }
     connect_notifications(world).await;
     let process = connect(world).await;
+    settle_in(world).await;
     connect_intake(world).await;
     observe(world, seconds, || process.used()).await
 }

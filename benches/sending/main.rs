@@ -38,8 +38,9 @@ use baselines::Design;
 use report::Report;
 use world::World;
 
-/// How long a span is observed: more than a term, so that a hand-over is in it.
+/// How long a span is observed: more than a term, so that a hand-over is in it. For a quick look, say less.
 const SECONDS: u64 = 75;
+const SECONDS_VARIABLE: &str = "HEADGATE_BENCH_SECONDS";
 /// What waits while codes are sent.
 const BACKLOG: usize = 1_000_000;
 /// How many codes.
@@ -70,6 +71,8 @@ fn main() {
 }
 
 async fn measure(wanted: &[String]) -> Report {
+    let seconds = std::env::var(SECONDS_VARIABLE).ok();
+    let seconds = seconds.map_or(SECONDS, |text| text.parse().unwrap());
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|word| name.contains(word));
     let mut report = Report::default();
     if is_wanted("engine") {
@@ -80,13 +83,13 @@ async fn measure(wanted: &[String]) -> Report {
         if is_wanted(&format!("utilisation-{per_second}")) {
             say(&format!("utilisation at {per_second}/s"));
             let world = World::start(per_second, false).await;
-            report.sent.push(utilisation::sender(&world, SECONDS).await);
+            report.sent.push(utilisation::sender(&world, seconds).await);
         }
     }
     if is_wanted("journey") {
         say("the whole journey at 80/s");
         let world = World::start(80, true).await;
-        report.journey = Some(journey::measure(&world, SECONDS).await);
+        report.journey = Some(journey::measure(&world, seconds).await);
     }
     for backlog in [0, BACKLOG] {
         if is_wanted("codes") {
@@ -112,7 +115,7 @@ async fn measure(wanted: &[String]) -> Report {
                 environments,
                 block,
             };
-            let outcomes = baselines::measure(&world, design, SECONDS / 3).await;
+            let outcomes = baselines::measure(&world, design, seconds / 3).await;
             report.baselines.push((design, outcomes));
         }
     }

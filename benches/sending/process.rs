@@ -44,6 +44,8 @@ pub(crate) struct Used {
     pub(crate) cpu: Duration,
     /// The most memory it ever had, in KiB.
     pub(crate) peak_kib: u64,
+    /// What it has now.
+    pub(crate) kib: u64,
 }
 
 impl SenderProcess {
@@ -74,10 +76,16 @@ impl SenderProcess {
         assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("ready"));
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
-                // Log lines have no id.
                 let Ok(answer) = serde_json::from_str::<Value>(&line) else {
                     continue;
                 };
+                // Log lines have no id; what is not information is worth a look.
+                if answer["level"]
+                    .as_str()
+                    .is_some_and(|level| level != "INFO")
+                {
+                    eprintln!("the sender: {line}");
+                }
                 let id = answer["invocation"].as_u64();
                 let caller = id.and_then(|id| answers.lock().unwrap().remove(&id));
                 if let Some(caller) = caller {
@@ -131,11 +139,20 @@ impl SenderProcess {
             .iter()
             .sum();
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let peak = peak.unwrap().trim().trim_end_matches(" kB").trim();
+        let kib = |name: &str| -> u64 {
+            let value = status.lines().find_map(|line| line.strip_prefix(name));
+            value
+                .unwrap()
+                .trim()
+                .trim_end_matches(" kB")
+                .trim()
+                .parse()
+                .unwrap()
+        };
         Used {
             cpu: Duration::from_millis(ticks * TICK_MS),
-            peak_kib: peak.parse().unwrap(),
+            peak_kib: kib("VmHWM:"),
+            kib: kib("VmRSS:"),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::baselines::{Design, Outcomes};
 use crate::codes::Codes;
 use crate::engine::Engine;
 use crate::machine;
-use crate::utilisation::{Sent, Window};
+use crate::utilisation::{LIMITER, REMEMBERED, Sent, Window};
 
 /// What was measured.
 #[derive(Default)]
@@ -69,7 +69,7 @@ impl Report {
                 (0.984, 0.06)
             };
             utilisation(&mut row, "sender and Meta", window, used);
-            let limiter = sent.limiter(None);
+            let limiter = sent.limiter();
             row(
                 &format!("limiter write units per message at {}/s", window.limit),
                 &format!("≤ {units}"),
@@ -109,22 +109,21 @@ impl Report {
         }
         writeln!(out).unwrap();
         for sent in &self.sent {
-            let kinds = [
-                ("L", "lease"),
-                ("C", "claims"),
-                ("K", "cursors"),
-                ("D", "due list"),
-                ("P", "pair"),
-                ("R", "recipients"),
-                ("B", "budget"),
-            ];
-            let parts: Vec<String> = kinds
+            let parts: Vec<String> = LIMITER
                 .iter()
-                .map(|(kind, name)| (name, sent.limiter(Some(kind))))
+                .map(|(kind, name)| (name, sent.units(kind)))
                 .filter(|(_, units)| *units > 0.0)
                 .map(|(name, units)| format!("{name} {units:.4}"))
                 .collect();
-            writeln!(out, "Limiter write units per message at {}/s: {}. Counted by the local cloud as DynamoDB bills them (indexes, conditions that fail, transactions twice).\n", sent.window.limit, parts.join(", ")).unwrap();
+            writeln!(
+                out,
+                "At {}/s, write units per message of the limiter: {}. Beside it, for the frequency caps of marketing, {:.2} to remember who was written to; in the message's own record, {:.2}. Counted by the local cloud as DynamoDB bills them: indexes, conditions that fail, transactions twice.\n",
+                sent.window.limit,
+                parts.join(", "),
+                sent.units(REMEMBERED),
+                sent.meter.table("messages", None).write / sent.window.accepted as f64,
+            )
+            .unwrap();
         }
     }
 
@@ -161,7 +160,7 @@ impl Report {
                 100.0 * window.utilisation(),
                 over(window),
                 100.0 * throttled,
-                sent.limiter(None)
+                sent.limiter()
             )
             .unwrap();
         }

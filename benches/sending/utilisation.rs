@@ -58,10 +58,27 @@ pub(crate) struct Sent {
     pub(crate) terms: u64,
 }
 
+/// What the limiter writes in the pacing table: the letters of the keys, and what they are for.
+pub(crate) const LIMITER: [(&str, &str); 6] = [
+    ("L", "lease"),
+    ("C", "claims"),
+    ("K", "cursors"),
+    ("D", "due list"),
+    ("P", "pair debts"),
+    ("B", "24-hour budget"),
+];
+/// What policy remembers there about people, for its caps.
+pub(crate) const REMEMBERED: &str = "R";
+
 impl Sent {
-    /// Write units of a kind of item of the pacing table, a message; of all of them without a kind.
-    pub(crate) fn limiter(&self, kind: Option<&str>) -> f64 {
-        self.meter.table("pacing", kind).write / self.window.accepted as f64
+    /// Write units of a kind of item of the pacing table, a message.
+    pub(crate) fn units(&self, kind: &str) -> f64 {
+        self.meter.table("pacing", Some(kind)).write / self.window.accepted as f64
+    }
+
+    /// Write units of the limiter, a message.
+    pub(crate) fn limiter(&self) -> f64 {
+        LIMITER.iter().map(|(kind, _)| self.units(kind)).sum()
     }
 }
 
@@ -69,12 +86,22 @@ impl Sent {
 pub(crate) async fn sender(world: &World, seconds: u64) -> Sent {
     let people = (world.per_second as usize) * (usize::try_from(seconds).unwrap() + 30);
     let people = world.people(people).await;
+    let process = connect(world).await;
+    settle_in(world).await;
     world
         .backlog(Purpose::Marketing, people.len(), &people)
         .await;
-    let process = connect(world).await;
     wake(world).await;
     observe(world, seconds, || process.used()).await
+}
+
+/// Lets the first holder ever find nothing and give the lease up: it assumes the worst of everybody's pair debt for a
+/// minute, as after a crash, and no later one does.
+pub(crate) async fn settle_in(world: &World) {
+    wake(world).await;
+    while epoch(world).await == 0 || !is_free(world).await {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Wakes the pacer, as intake does.
@@ -99,8 +126,23 @@ pub(crate) async fn observe(world: &World, seconds: u64, used: impl Fn() -> Used
         used(),
         epoch(world).await,
     );
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    watch(world, seconds, &used).await;
     let (to, meter) = (Instant::now(), world.cloud().meter().since(&before));
+    let table = world.stage.environment("SenderFunction")["HEADGATE_TABLE_PACING"].clone();
+    let mut kinds = std::collections::BTreeMap::<String, u32>::new();
+    for item in world.cloud().items(&table).await.unwrap() {
+        let pk = item["pk"]["S"].as_str().unwrap().split('#').next().unwrap().to_owned();
+        *kinds.entry(format!("{pk} {} {}", item["kind"]["S"].as_str().unwrap_or_default(), item["attempt"]["N"].as_str().unwrap_or_default())).or_default() += 1;
+    }
+    let table = world.stage.environment("SenderFunction")["HEADGATE_TABLE_MESSAGES"].clone();
+    for item in world.cloud().items(&table).await.unwrap() {
+        let pk = item["pk"]["S"].as_str().unwrap().split('#').next().unwrap().to_owned();
+        *kinds.entry(format!("{pk} {} {} {}", item["state"]["S"].as_str().unwrap_or_default(), item["attempt"]["N"].as_str().unwrap_or_default(), item["reason"]["S"].as_str().unwrap_or_default())).or_default() += 1;
+    }
+    eprintln!("{kinds:#?}");
+    for ((table, operation, kind), units) in &meter.tables {
+        eprintln!("  {table} {operation} {kind}: {units:?}");
+    }
     let (later, last) = (used(), self::epoch(world).await);
     let window = Window::between(world, from, to);
     let cpu = later.cpu.saturating_sub(usage.cpu).as_secs_f64();
@@ -113,14 +155,44 @@ pub(crate) async fn observe(world: &World, seconds: u64, used: impl Fn() -> Used
     }
 }
 
-async fn epoch(world: &World) -> u64 {
+/// Waits so many seconds, and says every few of them how it goes.
+async fn watch(world: &World, seconds: u64, used: &impl Fn() -> Used) {
+    let mut came = world.simulator.arrivals().len();
+    for second in 1..=seconds {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if second % 5 == 0 {
+            let (now, usage) = (world.simulator.arrivals().len(), used());
+            eprintln!(
+                "  {second:3} s: {} in 5 s, {} MiB, {:.1} s of CPU",
+                now - came,
+                usage.kib / 1024,
+                usage.cpu.as_secs_f64()
+            );
+            came = now;
+        }
+    }
+}
+
+async fn lease(world: &World) -> Option<Value> {
     let table = world.stage.environment("SenderFunction")["HEADGATE_TABLE_PACING"].clone();
     let items = world.cloud().items(&table).await.unwrap();
-    let lease = items
-        .iter()
-        .find(|item: &&Value| item["pk"]["S"] == format!("L#{PORTFOLIO}"));
+    let key = format!("L#{PORTFOLIO}");
+    let mut found = items
+        .into_iter()
+        .filter(|item| item["pk"]["S"] == key && item["sk"]["S"] == "L");
+    found.next()
+}
+
+async fn epoch(world: &World) -> u64 {
+    let lease = lease(world).await;
     let epoch = lease.and_then(|item| item["epoch"]["N"].as_str()?.parse().ok());
     epoch.unwrap_or_default()
+}
+
+async fn is_free(world: &World) -> bool {
+    lease(world)
+        .await
+        .is_some_and(|item| item["phase"]["S"] == "FREE")
 }
 
 /// A share of the values is at most this.

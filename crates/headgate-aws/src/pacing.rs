@@ -156,6 +156,7 @@ impl Pacing {
     pub async fn put_legacy(&self, portfolio: &str, legacy: &Legacy) -> Result<(), AwsError> {
         let mut item = legacy_key(portfolio);
         item.insert("epoch".to_owned(), n(legacy.epoch));
+        item.insert("at".to_owned(), ms(legacy.at));
         let numbers = legacy.numbers.iter().map(left_item).collect();
         item.insert("numbers".to_owned(), AttributeValue::L(numbers));
         self.put_newer(item, legacy.epoch).await
@@ -332,6 +333,7 @@ fn legacy_of(item: &Item) -> Option<Legacy> {
     let numbers = item.get("numbers")?.as_l().ok()?;
     Some(Legacy {
         epoch: u64::try_from(item.number("epoch")?).ok()?,
+        at: item.time("at")?,
         numbers: numbers
             .iter()
             .filter_map(|value| left_of(value.as_m().ok()?))

@@ -17,6 +17,8 @@
 //!
 //! What is asked for is one less than what is assumed. The difference, 6 s, is what the calendar
 //! clocks of two holders may differ by: stored debts decay on the calendar ([`paid_at`], [`owed`]).
+//! A debt that was read is never relied on: with it comes the assumed eight, so as long as it lasts
+//! the first message asks for a write of its own.
 
 mod tail;
 
@@ -40,9 +42,6 @@ const BURST_NS: u64 = COST_NS.saturating_mul(44);
 const UNSTORED: u32 = 7;
 /// What a successor adds to what is stored.
 const ASSUMED: u32 = 8;
-/// What was stored before a holder started matters for as long as a full burst and the assumption
-/// take to be paid.
-const LEARN_FOR_NS: u64 = COST_NS.saturating_mul(53);
 /// The longest that repeated 131056 answers park a person.
 const LONGEST_PARK_NS: u64 = SECOND_NS.saturating_mul(3_600);
 /// Below this many people, what has been paid is not worth looking for.
@@ -79,30 +78,31 @@ struct Pair {
 /// The people of one number who owe.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pairs {
-    since: u64,
     /// When a person nothing is known of owes nothing any more.
     everybody_paid_at: u64,
-    /// Until when a stored debt may still matter; zero when the predecessor told everything.
-    learn_until: u64,
     known: BTreeMap<String, Pair>,
     sweep_at: usize,
 }
 
 impl Pairs {
     /// For the successor of a holder that crashed, or of whom nothing is known: assumes what is stored
-    /// (see [`Pairs::learn`] for what is read later) plus eight, and eight for everybody else.
+    /// plus eight, and eight for everybody else. `persisted` is *all* that is stored of the number,
+    /// reckoned ([`owed`]) at `now` or before: whoever is missing is taken to owe eight at most.
     pub fn new(now: u64, persisted: impl IntoIterator<Item = (String, u32)>) -> Self {
-        let mut pairs = Self {
-            since: now,
+        let known = persisted.into_iter().map(|(recipient, debt)| {
+            let pair = Pair {
+                paid_at: after(now, debt.saturating_add(ASSUMED)),
+                stored_paid_at: after(now, debt),
+                parked_until: 0,
+                parks: 0,
+            };
+            (recipient, pair)
+        });
+        Self {
             everybody_paid_at: after(now, ASSUMED),
-            learn_until: now.saturating_add(LEARN_FOR_NS),
-            known: BTreeMap::new(),
+            known: known.collect(),
             sweep_at: SWEEP_FROM,
-        };
-        for (recipient, debt) in persisted {
-            pairs.learn(&recipient, debt);
         }
-        pairs
     }
 
     /// For the successor of a holder that let go in order, or (with an empty tail) the first holder
@@ -123,31 +123,9 @@ impl Pairs {
             (recipient.clone(), pair)
         });
         Self {
-            since: now,
             everybody_paid_at: left(tail.everybody),
-            learn_until: 0,
             known: listed.collect(),
             sweep_at: SWEEP_FROM,
-        }
-    }
-
-    /// Whether what is stored of this person must be read, and told with [`Pairs::learn`], before the
-    /// next message to them: only in the first minutes after a crash, once per person.
-    pub fn must_learn(&self, recipient: &str, now: u64) -> bool {
-        now < self.learn_until && !self.known.contains_key(recipient)
-    }
-
-    /// Tells what was stored of a person *when this holder started*; zero when nothing was. Says
-    /// nothing new about a person this holder has written to.
-    pub fn learn(&mut self, recipient: &str, debt: u32) {
-        if !self.known.contains_key(recipient) {
-            let pair = Pair {
-                paid_at: after(self.since, debt.saturating_add(ASSUMED)),
-                stored_paid_at: after(self.since, debt),
-                parked_until: 0,
-                parks: 0,
-            };
-            self.known.insert(recipient.to_owned(), pair);
         }
     }
 

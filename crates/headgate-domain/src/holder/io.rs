@@ -112,6 +112,8 @@ pub struct Taken {
 pub struct Legacy {
     /// Its term. Claims of later terms were made by holders that did not live to release.
     pub epoch: u64,
+    /// When it let go, by its calendar: debts and rests shrink while nobody holds the lease.
+    pub at: Timestamp,
     /// Per number.
     pub numbers: Vec<Left>,
 }

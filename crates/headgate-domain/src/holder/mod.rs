@@ -32,11 +32,13 @@ pub use tuning::Tuning;
 use crate::budget::Budget;
 use crate::lane::PURPOSES;
 use crate::pacing::Pace;
-use crate::pair::Pairs;
+use crate::pair::{Pairs, Tail as PairTail};
 use dues::Dues;
 use lease::Lease;
 use number::{BudgetBook, Number};
 
+/// What the calendars of two holders may differ by.
+const CALENDARS_DIFFER_MS: i64 = 2_000;
 /// A holder that waits for nothing but an event looks up this often.
 const LOOK_AGAIN: u64 = 5_000_000;
 
@@ -135,6 +137,11 @@ impl Holder {
     /// Whether it ended because AWS did not answer: the wake must come again.
     pub fn has_failed(&self) -> bool {
         self.failed
+    }
+
+    /// Whether it may send at an instant: at most one holder may, at any time.
+    pub fn sends(&self, mono: u64) -> bool {
+        matches!(self.stage, Stage::Running | Stage::Looking) && self.lease.holds(mono)
     }
 
     /// The term, once the lease is ours.
@@ -286,16 +293,25 @@ impl Holder {
         };
         let found = held.found.as_ref().map(|v| v.phase);
         let released = legacy.map(|l| l.epoch) == held.found.as_ref().map(|v| v.epoch);
+        // At least this long ago, whatever the two calendars differ by.
+        let waited = legacy.map_or(0, |l| now.wall.millis_since(l.at).saturating_sub(CALENDARS_DIFFER_MS));
+        let waited = u64::try_from(waited).unwrap_or(0);
         let (rate, guard) = (number.settings.per_second, number.settings.guard_permille);
         let (pace, pairs, resolve_at) = match (found, left) {
             // It let go in order, a moment ago: it may still be writing down answers.
             (Some(Phase::Free), Some(left)) if released => (
-                Pace::resume(rate, guard, &left.tail, held.found_at),
-                Some(Pairs::resume(held.found_at, &left.pairs, 0)),
+                Pace::resume(rate, guard, &left.tail.clone().rested(waited), held.found_at),
+                Some(Pairs::resume(held.found_at, &left.pairs, waited.saturating_mul(1_000_000))),
                 now.mono.saturating_add(self.tuning.leave_to_predecessor),
             ),
-            // The number is new, or the lease is.
-            (Some(Phase::Free) | None, _) => (
+            // Nobody ever held the lease.
+            (None, _) => (
+                Pace::new(rate, guard, now.mono),
+                Some(Pairs::resume(now.mono, &PairTail::default(), 0)),
+                now.mono,
+            ),
+            // The number is new to the portfolio.
+            (Some(Phase::Free), _) => (
                 Pace::new(rate, guard, now.mono),
                 None,
                 now.mono.saturating_add(self.tuning.leave_to_predecessor),
@@ -366,6 +382,7 @@ impl Holder {
         let numbers = &self.numbers;
         let legacy = || Legacy {
             epoch,
+            at: now.wall,
             numbers: numbers.iter().map(|n| n.left(now.mono)).collect(),
         };
         out.extend(self.lease.advance(now, &self.tuning, legacy));

@@ -19,12 +19,18 @@ use crate::record::{MAX_SHARDS, RecordRef, ambiguity_timer_ms, shards};
 use crate::turns::Turns;
 
 const MS: u64 = 1_000_000;
+/// A second, for a rate in thousandths.
+const SECOND_MILLI: u64 = 1_000_000 * MS;
 /// Above this rate a number claims large blocks.
 const LARGE_BLOCKS_FROM: u32 = 200;
 /// A pause is looked at again after this long, whatever end it names.
 const LONGEST_REST_MS: i64 = 60_000;
 /// So many recipients' debts are left to a successor by name.
 const PAIRS_LEFT: usize = 50;
+/// Slots that were missed are caught up at 10/9 of the pace, but for this much at once: a timer is late by
+/// a little more than a millisecond. A burst would come again each second, when its places in the
+/// window are free, and the network's jitter would push two of them into one second at Meta.
+const AT_ONCE: u64 = 4 * MS;
 /// A lane that rests longer than this holds nobody awake.
 const RESTS: u64 = 5_000 * MS;
 
@@ -72,6 +78,8 @@ pub(super) struct Number {
     pub(super) settings: NumberSettings,
     pub(super) open: bool,
     pub(super) pace: Pace,
+    /// Where missed slots that are caught up may begin.
+    evened: u64,
     pub(super) pairs: Pairs,
     turns: Turns,
     pub(super) lanes: Vec<Lane>,
@@ -99,6 +107,7 @@ impl Number {
             id: settings.id.clone(),
             open: false,
             pace: Pace::new(settings.per_second, settings.guard_permille, now),
+            evened: now,
             pairs: Pairs::new(now, std::iter::empty()),
             turns: Turns::new(),
             lanes: Vec::new(),
@@ -473,7 +482,12 @@ impl Number {
                         self.park(now, block, ticket, ready_at, out);
                         continue;
                     }
-                    match budget.admit(counts, &ticket.recipient, counted_in, now) {
+                    let admission = if counts {
+                        budget.admit(block, &ticket.recipient, counted_in, now)
+                    } else {
+                        Admission::Free
+                    };
+                    match admission {
                         Admission::Deferred { until } if purpose == Purpose::Marketing => {
                             rest = rest.max(Some(until.millis_since(now.wall)));
                             back.push(ticket);
@@ -553,10 +567,10 @@ impl Number {
         budget: &mut BudgetBook,
         out: &mut Vec<Effect>,
     ) {
+        let found = self.blocks.get_mut(&block);
+        let counts = found.map(|b| std::mem::take(&mut b.counts));
+        budget.flushed(block, written.is_ok(), counts.unwrap_or_default());
         if written.is_err() {
-            if let Some(found) = self.blocks.get_mut(&block) {
-                budget.restore(std::mem::take(&mut found.counts));
-            }
             return self.unclaim(now, tuning, block, out);
         }
         if let Some(found) = self.blocks.get_mut(&block) {
@@ -584,13 +598,18 @@ impl Number {
         self.drop_empty_block(block);
     }
 
+    /// When the next slot is open.
+    fn due(&self) -> u64 {
+        self.pace.due().max(self.evened)
+    }
+
     /// Uses every slot that is open now; late ones are caught up as far as the ring allows.
     pub(super) fn use_slots(&mut self, now: Now, out: &mut Vec<Effect>) {
         if !self.open {
             return;
         }
         self.put_back_late(now);
-        while now.mono >= self.pace.due() {
+        while now.mono >= self.due() {
             let ready = self.ready_lanes();
             let Some(purpose) = self.turns.pick(ready) else {
                 return;
@@ -625,6 +644,11 @@ impl Number {
             if !self.pace.take(now.mono) {
                 return;
             }
+            let slot = SECOND_MILLI
+                .checked_div(self.pace.rate_milli())
+                .unwrap_or(0);
+            let from = self.evened.max(now.mono.saturating_sub(AT_ONCE));
+            self.evened = from.saturating_add(slot.saturating_sub(slot / 10));
             self.turns.used(purpose, ready);
             self.in_flight = self.in_flight.saturating_add(1);
             self.last_activity = now.mono;
@@ -904,7 +928,7 @@ impl Number {
         if self.inherited.values().any(|i| !i.resolving) {
             at = at.min(self.resolve_at);
         }
-        let (size, due) = (self.block_size(tuning), self.pace.due());
+        let (size, due) = (self.block_size(tuning), self.due());
         for lane in &self.lanes {
             if !lane.ready.is_empty() {
                 at = at.min(due);
@@ -930,24 +954,31 @@ impl Number {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct BudgetBook {
     pub(super) budget: Option<Budget>,
+    /// Written down.
     marked: BTreeMap<String, u32>,
+    /// Being written down: free for messages of the same block, which wait for the same writing.
+    pending: Vec<(u64, String, u32)>,
 }
 
 impl BudgetBook {
     fn admit(
         &mut self,
-        counts: bool,
+        block: u64,
         recipient: &str,
         counted_in: Option<u32>,
         now: Now,
     ) -> Admission {
-        let Some(budget) = self.budget.as_mut().filter(|_| counts) else {
+        let Some(budget) = &mut self.budget else {
             return Admission::Free;
         };
-        let counted_in = counted_in.max(self.marked.get(recipient).copied());
+        let pending = self.pending.iter();
+        let pending = pending.filter(|(b, who, _)| *b == block && who == recipient);
+        let counted_in = counted_in
+            .max(self.marked.get(recipient).copied())
+            .max(pending.map(|(.., bucket)| *bucket).max());
         let admission = budget.admit(counted_in, false, now.wall);
         if let Admission::Count { bucket, .. } = admission {
-            self.marked.insert(recipient.to_owned(), bucket);
+            self.pending.push((block, recipient.to_owned(), bucket));
         }
         admission
     }
@@ -959,8 +990,17 @@ impl BudgetBook {
             .unwrap_or_default()
     }
 
-    fn restore(&mut self, counts: Vec<(u32, i64)>) {
-        if let Some(budget) = &mut self.budget {
+    /// The marks and counts of a block are written down, or may not be.
+    fn flushed(&mut self, block: u64, written: bool, counts: Vec<(u32, i64)>) {
+        let (done, pending) = std::mem::take(&mut self.pending)
+            .into_iter()
+            .partition(|(b, ..)| *b == block);
+        self.pending = pending;
+        let done: Vec<(u64, String, u32)> = done;
+        if written {
+            let marked = done.into_iter().map(|(_, who, bucket)| (who, bucket));
+            self.marked.extend(marked);
+        } else if let Some(budget) = &mut self.budget {
             budget.restore_changes(counts);
         }
     }

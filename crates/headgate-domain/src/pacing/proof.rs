@@ -2,8 +2,8 @@
 //! shown", 1 and 2).
 //!
 //! A schedule is a seed: lateness, limits, inbound, pauses, throttle answers, hand-overs between
-//! holders with clocks of their own that run up to 80 millionths wrong. `HEADGATE_PROOF_CASES` says
-//! how many; `just proof` runs a million, `cargo test` a few hundred.
+//! holders with clocks of their own that run up to 80 millionths wrong. `just proof` runs a million,
+//! `cargo test` a few hundred.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -20,13 +20,18 @@ use super::*;
 const LIMITS: [u32; 8] = [1, 2, 3, 5, 8, 20, 80, 1_000];
 const MS: u64 = 1_000_000;
 
+/// A few hundred, unless `HEADGATE_PROOF_CASES` says how many or `HEADGATE_PROOF` asks for all.
 fn cases() -> u32 {
     #[expect(
         clippy::disallowed_methods,
         reason = "a test has no settings reader; this says how long it runs, nothing else"
     )]
-    let asked = std::env::var("HEADGATE_PROOF_CASES");
-    asked.ok().and_then(|n| n.parse().ok()).unwrap_or(400)
+    let (asked, full) = (
+        std::env::var("HEADGATE_PROOF_CASES"),
+        std::env::var("HEADGATE_PROOF").is_ok(),
+    );
+    let otherwise = if full { 1_000_000 } else { 400 };
+    asked.ok().and_then(|n| n.parse().ok()).unwrap_or(otherwise)
 }
 
 fn config() -> ProptestConfig {

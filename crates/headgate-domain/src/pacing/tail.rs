@@ -46,6 +46,14 @@ impl Tail {
         }
     }
 
+    /// The tail after so many milliseconds in which nobody sent: rests shrink, the rest is kept to be safe.
+    #[must_use]
+    pub fn rested(mut self, ms: u64) -> Self {
+        let ms = u32::try_from(ms).unwrap_or(u32::MAX);
+        self.rest_ms = self.rest_ms.saturating_sub(ms);
+        self
+    }
+
     pub(super) fn share_permille(&self) -> u64 {
         u64::from(self.share_permille)
     }

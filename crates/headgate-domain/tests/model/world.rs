@@ -1,0 +1,503 @@
+//! One number, one or two messages in one lane, and every process that may touch them.
+//!
+//! A [`World`] is a state of the search, [`World::next`] every state that may follow it.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use headgate_domain::holder::{
+    Answer, Effect, Event, Holdback, Holder, Now, NumberSettings, Phase, Settings, Tuning,
+};
+use headgate_domain::lane::Purpose;
+use headgate_domain::record::{RecordRef, State, ambiguity_timer_ms, shard, ulid};
+use headgate_domain::time::{HOUR, Timestamp};
+
+#[path = "moves.rs"]
+mod moves;
+
+pub(crate) use moves::Name;
+
+use crate::tables::{Bug, Caller, Job, Record, Tables, unavailable};
+
+const SECOND_NS: u64 = 1_000_000_000;
+const BEGIN: Timestamp = Timestamp::from_seconds(1_795_000_000);
+const NUMBER: &str = "106540352242922";
+pub(crate) const PER_SECOND: u32 = 80;
+/// No run of the bounded world is longer: more is a mistake in the model.
+const LONGEST: u32 = 900;
+
+/// What may go wrong, how often, and what is taken away.
+#[derive(Clone, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) lane: Purpose,
+    pub(crate) messages: u8,
+    /// Seconds into which the last message may come.
+    pub(crate) intake_until: u32,
+    pub(crate) crashes: u8,
+    pub(crate) pauses: u8,
+    /// The longest a pause lasts, in seconds.
+    pub(crate) longest_pause: u32,
+    /// Answers of Meta that are not a plain yes.
+    pub(crate) troubles: u8,
+    /// Calls of tables that do not succeed.
+    pub(crate) errors: u8,
+    /// Wakes that nobody needed: the schedule's, or a second delivery.
+    pub(crate) wakes: u8,
+    /// How often a notification arrives.
+    pub(crate) arrivals: u8,
+    /// Whether every notification first arrives inside the ambiguity timer.
+    pub(crate) in_time: bool,
+    pub(crate) bug: Bug,
+    pub(crate) tuning: Tuning,
+}
+
+/// Times of the shipped holder in steps of a second; what only costs calls is as rare as it may be.
+pub(crate) fn tuning(lane: Purpose) -> Tuning {
+    const NEVER: u64 = 100_000 * SECOND_NS;
+    let is_code = lane == Purpose::Authentication;
+    Tuning {
+        look_every: SECOND_NS,
+        look_for_release_every: SECOND_NS,
+        stand_by: 5 * SECOND_NS,
+        poll_authentication: if is_code { SECOND_NS } else { NEVER },
+        poll: if is_code { NEVER } else { SECOND_NS },
+        poll_unused: NEVER,
+        look_back_authentication: SECOND_NS,
+        look_back: SECOND_NS,
+        due_every: SECOND_NS,
+        controls_every: NEVER,
+        checkpoint_every: 60 * SECOND_NS,
+        quiet: SECOND_NS,
+        after_error: SECOND_NS,
+        slots: 2,
+        block: 1,
+        ..Tuning::default()
+    }
+}
+
+/// A process with a holder in it.
+#[derive(Clone, Hash)]
+struct Process {
+    holder: Holder,
+    id: u64,
+    jobs: Vec<Job>,
+    /// Until when it is paused at the longest.
+    paused: Option<u32>,
+    /// When it wants to be called again.
+    wake_at: u32,
+    successor: bool,
+    before_idle: Option<Tables>,
+}
+
+/// A process, and the hash of it: most of a state does not change in a step.
+#[derive(Clone)]
+struct Slot(Arc<Process>, u64);
+
+impl Slot {
+    fn new(process: Process) -> Self {
+        let mut hasher = DefaultHasher::new();
+        process.hash(&mut hasher);
+        Self(Arc::new(process), hasher.finish())
+    }
+}
+
+impl Hash for Slot {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.1.hash(state);
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Intake {
+    Begin,
+    Read { wakes: bool },
+    Written,
+    Decided { wakes: bool },
+    Over,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Notification {
+    message: usize,
+    /// The first arrival is before.
+    before: u32,
+    arrivals: u8,
+}
+
+/// A state.
+#[derive(Clone, Hash)]
+pub(crate) struct World {
+    t: u32,
+    tables: Tables,
+    slots: [Option<Slot>; 2],
+    intakes: Vec<Intake>,
+    notifications: Vec<Notification>,
+    accepted: Vec<u8>,
+    /// Attempts that were sent and not refused, a bit each.
+    on_wire: Vec<u32>,
+    crashes: u8,
+    pauses: u8,
+    troubles: u8,
+    errors: u8,
+    wakes: u8,
+    started: u64,
+    wrong: Option<&'static str>,
+}
+
+fn reference(bounds: &Bounds, message: usize) -> RecordRef {
+    let digit = u8::try_from(message).unwrap();
+    RecordRef {
+        number: NUMBER.to_owned(),
+        lane: bounds.lane,
+        shard: shard(bounds.lane, PER_SECOND, None, 0),
+        ulid: ulid(BEGIN, [digit + 1; 10]),
+    }
+}
+
+/// How Meta may take a request.
+#[derive(Clone, Copy)]
+enum Meta {
+    Accepts,
+    AnswerLost,
+    RequestLost,
+    Throttles,
+    PairLimit,
+}
+
+impl World {
+    pub(crate) fn new(bounds: &Bounds) -> Self {
+        let messages = usize::from(bounds.messages);
+        Self {
+            t: 0,
+            tables: Tables::default(),
+            slots: [None, None],
+            intakes: vec![Intake::Begin; messages],
+            notifications: Vec::new(),
+            accepted: vec![0; messages],
+            on_wire: vec![0; messages],
+            crashes: bounds.crashes,
+            pauses: bounds.pauses,
+            troubles: bounds.troubles,
+            errors: bounds.errors,
+            wakes: bounds.wakes,
+            started: 0,
+            wrong: None,
+        }
+    }
+
+    /// Two independent hashes of it.
+    pub(crate) fn fingerprint(&self) -> u128 {
+        let mut one = DefaultHasher::new();
+        self.hash(&mut one);
+        let first = one.finish();
+        // The second pass starts from another state of the hasher.
+        let mut two = DefaultHasher::new();
+        0x9e37_79b9_u32.hash(&mut two);
+        self.hash(&mut two);
+        (u128::from(first) << 64) | u128::from(two.finish())
+    }
+
+    fn wall(&self) -> Timestamp {
+        BEGIN.plus_millis(i64::from(self.t) * 1_000)
+    }
+
+    /// The clocks of processes start anywhere; only durations matter to them.
+    fn now(&self, id: u64) -> Now {
+        Now {
+            mono: (u64::from(self.t) + 10 + 3 * id) * SECOND_NS,
+            wall: self.wall(),
+        }
+    }
+
+    fn process(&self, slot: usize) -> Option<&Process> {
+        self.slots[slot].as_ref().map(|s| &*s.0)
+    }
+
+    fn change(&mut self, slot: usize, bounds: &Bounds, change: impl FnOnce(&mut Self, &mut Process)) {
+        let mut process = (*self.slots[slot].take().unwrap().0).clone();
+        change(self, &mut process);
+        if process.holder.is_over() && process.jobs.is_empty() && process.paused.is_none() {
+            if process.holder.has_failed() {
+                self.tables.wake(self.wall(), process.successor);
+            }
+        } else {
+            self.slots[slot] = Some(Slot::new(process));
+        }
+        self.look(bounds);
+    }
+
+    /// What must never be, and is.
+    pub(crate) fn wrong(&self) -> Option<&'static str> {
+        self.wrong
+    }
+
+    /// Looks for what must never be.
+    fn look(&mut self, bounds: &Bounds) {
+        let sends = |slot: usize| {
+            self.process(slot).is_some_and(|p| p.holder.sends(self.now(p.id).mono))
+        };
+        if sends(0) && sends(1) {
+            self.wrong = self.wrong.or(Some("two holders may send"));
+        }
+        let twice = self.accepted.iter().any(|n| *n > 1);
+        if twice && (bounds.in_time || bounds.lane == Purpose::Marketing) {
+            self.wrong = self.wrong.or(Some("sent twice"));
+        }
+        if self.is_asleep() {
+            self.wrong = self.wrong.or(self.what_is_lost());
+        }
+        assert!(self.t < LONGEST, "the bounded world does not end");
+    }
+
+    /// Nobody is at work, and nobody will be woken.
+    fn is_asleep(&self) -> bool {
+        self.slots.iter().all(Option::is_none)
+            && self.tables.wakes.is_empty()
+            && self.intakes.iter().all(|i| *i == Intake::Over)
+    }
+
+    fn what_is_lost(&self) -> Option<&'static str> {
+        let records = self.tables.records.values().enumerate();
+        records
+            .filter_map(|(message, record)| {
+                let is_told = !self.notifications.iter().any(|n| n.message == message);
+                match record.state {
+                    State::Queued | State::Scheduled => Some("a message waits and nobody is woken"),
+                    State::Ambiguous => Some("a timer runs and nobody is woken"),
+                    State::Unknown if !record.told => Some("given up, and the app not told"),
+                    State::Unknown if self.accepted[message] > 0 && is_told => {
+                        Some("accepted and notified, and given up")
+                    }
+                    State::Unknown => None,
+                    State::Accepted | State::Sent if self.accepted[message] > 0 => None,
+                    _ => Some("in a state it was never brought to"),
+                }
+            })
+            .next()
+    }
+
+    /// Steps a holder, and answers at once what nobody else can have a part in.
+    fn step(&mut self, process: &mut Process, event: Event, bounds: &Bounds) {
+        let now = self.now(process.id);
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            for effect in process.holder.step(now, event) {
+                if let Effect::Renew { phase, .. } = &effect {
+                    let is_idle = bounds.bug == Bug::LookBeforeIdle && *phase == Phase::Idle;
+                    if is_idle || *phase == Phase::Run {
+                        process.before_idle = is_idle.then(|| self.tables.clone());
+                    }
+                }
+                let mut job = Job::new(effect);
+                if is_own(&job.effect, bounds) {
+                    self.call(process.id, process.before_idle.as_ref(), &mut job, bounds);
+                    events.extend(job.done);
+                } else {
+                    process.jobs.push(job);
+                }
+            }
+        }
+        let at = process.holder.wake_at(now.mono).div_ceil(SECOND_NS);
+        process.wake_at = u32::try_from(at - 10 - 3 * process.id).unwrap_or(u32::MAX);
+    }
+
+    fn call(&mut self, id: u64, before_idle: Option<&Tables>, job: &mut Job, bounds: &Bounds) {
+        let caller = Caller {
+            holder: id,
+            now: self.wall(),
+            numbers: &[NUMBER],
+            per_second: PER_SECOND,
+            bug: bounds.bug,
+            before_idle,
+        };
+        self.tables.call(job, &caller);
+    }
+
+    /// A holder dies. Each last call of what it asked for was made, or was not: `made` says which.
+    fn crash(&mut self, slot: usize, made: u32, bounds: &Bounds) {
+        let mut process = (*self.slots[slot].take().unwrap().0).clone();
+        for (index, job) in process.jobs.iter_mut().enumerate() {
+            if made & (1 << index) != 0 {
+                self.call(process.id, process.before_idle.as_ref(), job, bounds);
+            }
+        }
+        self.crashes -= 1;
+        // The queue delivers its wake again.
+        self.tables.wake(self.wall(), process.successor);
+        self.look(bounds);
+    }
+
+    /// Somebody is started by a wake.
+    fn start(&mut self, wake: usize, bounds: &Bounds) {
+        let (_, successor) = self.tables.wakes.remove(wake);
+        let slot = self.slots.iter().position(Option::is_none).unwrap();
+        let id = self.started;
+        self.started += 1;
+        let settings = Settings {
+            numbers: vec![NumberSettings {
+                id: NUMBER.to_owned(),
+                per_second: PER_SECOND,
+                guard_permille: None,
+            }],
+            successor,
+            tuning: bounds.tuning.clone(),
+        };
+        let mut process = Process {
+            holder: Holder::new(settings, self.now(id)),
+            id,
+            jobs: Vec::new(),
+            paused: None,
+            wake_at: 0,
+            successor,
+            before_idle: None,
+        };
+        self.step(&mut process, Event::Tick, bounds);
+        self.slots[slot] = Some(Slot::new(process));
+        self.look(bounds);
+    }
+
+    /// The next call of an effect is made; its outcome is delivered unless the process is paused.
+    fn perform(&mut self, slot: usize, index: usize, bounds: &Bounds) {
+        self.change(slot, bounds, |world, process| {
+            let job = &mut process.jobs[index];
+            if job.done.is_none() {
+                world.call(process.id, process.before_idle.as_ref(), job, bounds);
+            }
+            if process.paused.is_none() && job.done.is_some() {
+                let job = process.jobs.remove(index);
+                world.step(process, job.done.unwrap(), bounds);
+            }
+        });
+    }
+
+    fn fail(&mut self, slot: usize, index: usize, made: bool, bounds: &Bounds) {
+        self.errors -= 1;
+        self.change(slot, bounds, |world, process| {
+            let mut job = process.jobs.remove(index);
+            if made {
+                world.call(process.id, process.before_idle.as_ref(), &mut job, bounds);
+            }
+            world.step(process, unavailable(&job.effect), bounds);
+        });
+    }
+
+    fn answer(&mut self, slot: usize, index: usize, meta: Meta, bounds: &Bounds) {
+        let t = self.t;
+        if !matches!(meta, Meta::Accepts) {
+            self.troubles -= 1;
+        }
+        self.change(slot, bounds, |world, process| {
+            let job = &mut process.jobs[index];
+            let Effect::Send {
+                number,
+                block,
+                ticket,
+            } = &job.effect
+            else {
+                unreachable!("only sends reach Meta");
+            };
+            let message = (0..world.accepted.len())
+                .find(|m| reference(bounds, *m) == ticket.reference)
+                .unwrap();
+            let bit = 1 << ticket.attempt;
+            if world.on_wire[message] & bit != 0 {
+                world.wrong = world.wrong.or(Some("one attempt was sent twice"));
+            }
+            if matches!(meta, Meta::Accepts | Meta::AnswerLost | Meta::RequestLost) {
+                world.on_wire[message] |= bit;
+            }
+            if matches!(meta, Meta::Accepts | Meta::AnswerLost) {
+                world.accepted[message] += 1;
+                let timer = u32::try_from(ambiguity_timer_ms(bounds.lane) / 1_000).unwrap();
+                world.notifications.push(Notification {
+                    message,
+                    before: if bounds.in_time { t + timer } else { u32::MAX },
+                    arrivals: bounds.arrivals,
+                });
+            }
+            let answer = match meta {
+                Meta::Accepts => Answer::Accepted { held: false },
+                Meta::AnswerLost | Meta::RequestLost => Answer::Ambiguous {
+                    why: "timeout",
+                    rest_ms: 0,
+                },
+                Meta::Throttles => Answer::NotAccepted(Holdback::Throttled),
+                Meta::PairLimit => Answer::NotAccepted(Holdback::Pair),
+            };
+            job.done = Some(Event::Answered {
+                number: *number,
+                block: *block,
+                ticket: ticket.clone(),
+                answer,
+            });
+        });
+    }
+
+    fn notify(&mut self, index: usize, bounds: &Bounds) {
+        let notification = &mut self.notifications[index];
+        // What arrives again may arrive at any time.
+        notification.before = u32::MAX;
+        notification.arrivals -= 1;
+        let message = notification.message;
+        if notification.arrivals == 0 {
+            self.notifications.remove(index);
+        }
+        self.tables.move_up(&reference(bounds, message), State::Sent, None);
+        self.look(bounds);
+    }
+
+    fn intake(&mut self, index: usize, bounds: &Bounds) {
+        let now = self.wall();
+        let reads_first = bounds.bug == Bug::ReadBeforeWrite;
+        self.intakes[index] = match self.intakes[index] {
+            Intake::Begin if reads_first => Intake::Read {
+                wakes: self.tables.needs_wake(now),
+            },
+            before @ (Intake::Begin | Intake::Read { .. }) => {
+                let record = Record {
+                    state: State::Queued,
+                    attempt: 0,
+                    expires_at: BEGIN.plus_millis(HOUR),
+                    recipient: format!("sub_{index}"),
+                    told: false,
+                };
+                self.tables.records.insert(reference(bounds, index), record);
+                match before {
+                    Intake::Read { wakes } => Intake::Decided { wakes },
+                    _ => Intake::Written,
+                }
+            }
+            Intake::Written => Intake::Decided {
+                wakes: self.tables.needs_wake(now),
+            },
+            Intake::Decided { wakes } => {
+                if wakes {
+                    self.tables.wake(now, false);
+                }
+                Intake::Over
+            }
+            Intake::Over => Intake::Over,
+        };
+        if self.intakes[index] == (Intake::Decided { wakes: false }) {
+            self.intakes[index] = Intake::Over;
+        }
+        self.look(bounds);
+    }
+}
+
+/// What nobody else has a part in is answered at once, in the step that asks for it: the controls never
+/// change here, and a shard or a due list of a lane without messages is empty whenever it is read.
+fn is_own(effect: &Effect, bounds: &Bounds) -> bool {
+    match effect {
+        Effect::ReadPage { lane, shard: of, .. } => {
+            *lane != bounds.lane || *of != shard(bounds.lane, PER_SECOND, None, 0)
+        }
+        Effect::ReadDue { lane, .. } => *lane != bounds.lane,
+        Effect::ReadControls
+        | Effect::ReadBudget
+        | Effect::DropBuckets { .. }
+        | Effect::Flush { .. }
+        | Effect::NotePair { .. } => true,
+        _ => false,
+    }
+}
