@@ -128,18 +128,6 @@ pub(crate) async fn observe(world: &World, seconds: u64, used: impl Fn() -> Used
     );
     watch(world, seconds, &used).await;
     let (to, meter) = (Instant::now(), world.cloud().meter().since(&before));
-    let table = world.stage.environment("SenderFunction")["HEADGATE_TABLE_PACING"].clone();
-    let mut kinds = std::collections::BTreeMap::<String, u32>::new();
-    for item in world.cloud().items(&table).await.unwrap() {
-        let pk = item["pk"]["S"].as_str().unwrap().split('#').next().unwrap().to_owned();
-        *kinds.entry(format!("{pk} {} {}", item["kind"]["S"].as_str().unwrap_or_default(), item["attempt"]["N"].as_str().unwrap_or_default())).or_default() += 1;
-    }
-    let table = world.stage.environment("SenderFunction")["HEADGATE_TABLE_MESSAGES"].clone();
-    for item in world.cloud().items(&table).await.unwrap() {
-        let pk = item["pk"]["S"].as_str().unwrap().split('#').next().unwrap().to_owned();
-        *kinds.entry(format!("{pk} {} {} {}", item["state"]["S"].as_str().unwrap_or_default(), item["attempt"]["N"].as_str().unwrap_or_default(), item["reason"]["S"].as_str().unwrap_or_default())).or_default() += 1;
-    }
-    eprintln!("{kinds:#?}");
     for ((table, operation, kind), units) in &meter.tables {
         eprintln!("  {table} {operation} {kind}: {units:?}");
     }

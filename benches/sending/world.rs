@@ -191,13 +191,19 @@ impl World {
             let subject = &people[n % people.len()];
             let campaign = format!("campaign-{}", n % CAMPAIGNS);
             let mut random = [0; 10];
-            random[2..].copy_from_slice(&(n as u64).to_be_bytes());
+            random[..8].copy_from_slice(&scattered(n as u64).to_be_bytes());
+            let age = HOUR - i64::try_from(n).unwrap() * (HOUR / 2) / i64::try_from(count).unwrap();
             let reference = RecordRef {
                 number: NUMBER.to_owned(),
                 lane,
-                shard: shard(lane, self.per_second, Some(&campaign), n.to_le_bytes()[0]),
-                // All of one minute, an hour ago.
-                ulid: ulid(now.plus_millis(-HOUR), random),
+                shard: shard(
+                    lane,
+                    self.per_second,
+                    Some(&campaign),
+                    scattered(n as u64).to_le_bytes()[0],
+                ),
+                // Queued in half an hour, an hour ago.
+                ulid: ulid(now.plus_millis(-age), random),
             };
             let key = body_place_key(&reference);
             let place = Place {
@@ -235,6 +241,14 @@ impl World {
         }
         self.cloud().load(&table, items).await.unwrap();
     }
+}
+
+/// As good as random, and the same in every run (splitmix64).
+fn scattered(n: u64) -> u64 {
+    let mut x = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
 }
 
 /// A copy of an item with other values.

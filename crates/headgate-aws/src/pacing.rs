@@ -238,6 +238,37 @@ impl Pacing {
         Ok(answer.items.unwrap_or_default())
     }
 
+    /// All of a partition, read consistently; without debts that are paid at `unpaid`.
+    async fn query_all(
+        &self,
+        pk: &str,
+        unpaid: Option<Timestamp>,
+    ) -> Result<Vec<Item>, AwsError> {
+        let mut found = Vec::new();
+        let mut from = None;
+        loop {
+            let mut call = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", s(pk))
+                .set_exclusive_start_key(from)
+                .consistent_read(true);
+            if let Some(now) = unpaid {
+                call = call
+                    .filter_expression("paid_at > :now")
+                    .expression_attribute_values(":now", ms(now));
+            }
+            let answer = call.send().await.map_err(|e| AwsError::of("Query", &e))?;
+            found.extend(answer.items.unwrap_or_default());
+            from = answer.last_evaluated_key;
+            if from.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
     async fn get(&self, wanted: Item) -> Result<Option<Item>, AwsError> {
         let answer = self
             .client

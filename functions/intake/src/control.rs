@@ -108,13 +108,13 @@ impl Intake {
         if let Some(why) = NotCancelled::of(stored.state) {
             return Ok(Outcome::Not(Some(stored), why));
         }
-        if self.pacing.is_claimed(&reference).await? {
+        if self.pacing.is_claimed(&reference, stored.attempt).await? {
             return Ok(Outcome::Not(Some(stored), NotCancelled::OnItsWay));
         }
         match self.cancellations.cancel(&reference, REASON, now).await? {
             Cancelled::For(reason) => {
                 self.drop_due(&stored).await?;
-                if reason.as_deref() == Some(REASON) && self.pacing.is_claimed(&reference).await? {
+                if reason.as_deref() == Some(REASON) && self.pacing.is_claimed(&reference, stored.attempt).await? {
                     return Ok(Outcome::Not(Some(stored), NotCancelled::OnItsWay));
                 }
                 Ok(Outcome::Cancelled(stored, reason))

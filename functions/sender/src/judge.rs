@@ -23,6 +23,7 @@ use headgate_domain::record::{RecordRef, State};
 use headgate_domain::refusal::Code;
 use headgate_domain::sealing::Place;
 use headgate_domain::time::Timestamp;
+use headgate_lambda::log::{Field, Level, log};
 
 use crate::Parts;
 use crate::country::country;
@@ -34,7 +35,6 @@ struct Known<'a> {
     live: &'a Live,
     states: HashMap<&'a SubjectId, &'a Subject>,
     suppressed: HashMap<&'a str, &'a [Purpose]>,
-    recipients: &'a HashMap<SubjectId, Recipient>,
     now: Timestamp,
 }
 
@@ -81,6 +81,7 @@ pub(crate) async fn judge(
         .flat_map(|p| p.suppression.iter().cloned())
         .collect();
     let suppressed = parts.suppression.covering(&keys).await?;
+    let recipients = shell.recipients(recipients, purposes, tickets);
     let known = Known {
         config: &config,
         live: &live,
@@ -89,21 +90,25 @@ pub(crate) async fn judge(
             .iter()
             .map(|(k, p)| (k.as_str(), p.as_slice()))
             .collect(),
-        recipients: &recipients,
         now,
     };
+    let mut recipients = recipients;
     let judged = tickets.iter().map(|ticket| {
         let Some((record, payload)) = opened.remove(&ticket.reference) else {
             return Judgement::Refused { reason: "erased" };
         };
         if !matches!(record.state, State::Queued | State::Scheduled) {
+            shell.kept().remove(&ticket.reference);
             return Judgement::Moved;
         }
         let Some(payload) = payload else {
             return Judgement::Refused { reason: "erased" };
         };
-        let (judgement, kept) = one(&known, record, payload);
+        let recipient = recipients.entry(record.subject.clone()).or_default();
+        let (judgement, kept) = one(&known, record, payload, recipient);
         if let Some(kept) = kept {
+            // The next one of this block finds this one sent.
+            recipient.recent.sends.push((kept.record.purpose, now));
             shell.kept().insert(ticket.reference.clone(), kept);
         }
         judgement
@@ -111,7 +116,12 @@ pub(crate) async fn judge(
     Ok(judged.collect())
 }
 
-fn one(known: &Known<'_>, record: Record, payload: Payload) -> (Judgement, Option<Kept>) {
+fn one(
+    known: &Known<'_>,
+    record: Record,
+    payload: Payload,
+    recent: &Recipient,
+) -> (Judgement, Option<Kept>) {
     let erased = (Judgement::Refused { reason: "erased" }, None);
     let Some(subject) = known.states.get(&record.subject) else {
         return erased;
@@ -130,8 +140,6 @@ fn one(known: &Known<'_>, record: Record, payload: Payload) -> (Judgement, Optio
         basis_from_json(&payload.basis),
         kind_of(&payload.message),
     );
-    let recent = known.recipients.get(&record.subject).cloned();
-    let recent = recent.unwrap_or_default();
     let request = Request {
         at: Moment::Claim,
         number,
@@ -160,7 +168,6 @@ fn one(known: &Known<'_>, record: Record, payload: Payload) -> (Judgement, Optio
                 // Only a template reaches somebody outside the window.
                 counts: !in_window && matches!(kind, Kind::Template { .. }),
                 counted_in: recent.bucket,
-                capped: longest_cap_hours(known.config, record.purpose).is_some(),
             };
             let kept = Kept {
                 record,
@@ -168,7 +175,6 @@ fn one(known: &Known<'_>, record: Record, payload: Payload) -> (Judgement, Optio
                 permit: Some(permit),
                 wamid: None,
                 code: None,
-                recent,
             };
             (judgement, Some(kept))
         }
@@ -177,6 +183,14 @@ fn one(known: &Known<'_>, record: Record, payload: Payload) -> (Judgement, Optio
             (Judgement::Refused { reason }, None)
         }
         Err(No::NotYet { until, code }) => {
+            log(
+                Level::Info,
+                "message_waits",
+                &[
+                    ("code", Field::code(code.word())),
+                    ("lane", Field::code(request.purpose.word())),
+                ],
+            );
             let whole_lane = matches!(code, Code::AccountPaused | Code::NumberPaused);
             (Judgement::NotYet { until, whole_lane }, None)
         }

@@ -34,6 +34,9 @@ pub(crate) async fn write(
         .map_or((None, None, None), |kept| {
             (Some(kept.record.clone()), kept.wamid.clone(), kept.code)
         });
+    if let (Verdict::Accepted { .. } | Verdict::Ambiguous { .. }, Some(sent)) = (verdict, &sent) {
+        shell.remember(sent).await?;
+    }
     match verdict {
         Verdict::Accepted { held } => match (sent, wamid) {
             (Some(sent), Some(wamid)) => accepted(parts, &sent, &wamid, held, attempt).await,

@@ -3,18 +3,19 @@
 //! Keeps what the holder must not know: opened payloads, permits and what Meta said, from a record's
 //! judging until its outcome is written down. Every failure is logged here and becomes an event.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use headgate_aws::AwsError;
 use headgate_aws::messages::{Record, Settlement};
+use headgate_aws::pacing::Recipient;
 use headgate_domain::config::Number;
 use headgate_domain::holder::{
     Answer, Controls, DueEntry, Effect, Event, InForce, LeaseView, Legacy, Mark, Opened, PageRead,
     Phase, Seen, Taken, Ticket, Unavailable, Verdict,
 };
-use headgate_domain::identity::Wamid;
+use headgate_domain::identity::{SubjectId, Wamid};
 use headgate_domain::lane::Purpose;
 use headgate_domain::outbound::Payload;
 use headgate_domain::policy::{SendPermit, longest_cap_hours};
@@ -36,7 +37,6 @@ pub(crate) struct Kept {
     pub(crate) permit: Option<SendPermit>,
     pub(crate) wamid: Option<Wamid>,
     pub(crate) code: Option<u32>,
-    pub(crate) recent: headgate_aws::pacing::Recipient,
 }
 
 /// The hands of one holder.
@@ -46,6 +46,8 @@ pub(crate) struct Shell<'a> {
     pub(crate) numbers: Vec<Number>,
     holder: String,
     kept: Mutex<HashMap<RecordRef, Kept>>,
+    /// What is remembered of recipients, as read or written in this term, by subject.
+    remembered: Mutex<HashMap<String, Recipient>>,
 }
 
 impl<'a> Shell<'a> {
@@ -61,11 +63,18 @@ impl<'a> Shell<'a> {
             numbers,
             holder: format!("{:032x}", u128::from_be_bytes(bytes)),
             kept: Mutex::default(),
+            remembered: Mutex::default(),
         })
     }
 
     pub(crate) fn kept(&self) -> MutexGuard<'_, HashMap<RecordRef, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn remembered(&self) -> MutexGuard<'_, HashMap<String, Recipient>> {
+        self.remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn id(&self, number: usize) -> &str {
@@ -224,6 +233,10 @@ impl<'a> Shell<'a> {
                 let put = pacing.put_claim(self.id(number), &claim, parts.now());
                 tidied("claim", put.await)
             }
+            Effect::Note { what } => {
+                log(Level::Warn, what, &[]);
+                Event::Tidied
+            }
             Effect::PutCursors {
                 number,
                 epoch,
@@ -361,28 +374,73 @@ impl<'a> Shell<'a> {
         if !counts.is_empty() {
             parts.pacing.add_to_budget(&self.portfolio, counts).await?;
         }
-        let config = parts.controls.config().await?;
-        let recipients: Vec<_> = marks
+        let known: Vec<(String, Recipient)> = marks
             .iter()
             .map(|mark| {
-                let kept = self.kept();
-                let known = kept
-                    .values()
-                    .find(|k| k.record.subject.as_str() == mark.recipient);
-                let mut recipient = known.map(|k| k.recent.clone()).unwrap_or_default();
-                recipient.bucket = mark.bucket.or(recipient.bucket);
-                if mark.capped {
-                    let hours = longest_cap_hours(&config, mark.purpose).unwrap_or(0);
-                    recipient.recent = recipient.recent.with(mark.purpose, now, hours);
-                }
-                (mark.recipient.as_str(), recipient)
+                let mut remembered = self.remembered();
+                let recipient = remembered.entry(mark.recipient.clone()).or_default();
+                recipient.bucket = Some(mark.bucket);
+                (mark.recipient.clone(), recipient.clone())
             })
             .collect();
-        let puts = recipients.iter().map(|(subject, recipient)| {
+        let puts = known.iter().map(|(subject, recipient)| {
             let pacing = &parts.pacing;
             pacing.put_recipient(&self.portfolio, subject, recipient, now)
         });
-        futures_util::future::try_join_all(puts).await.map(|_puts| ())
+        futures_util::future::try_join_all(puts)
+            .await
+            .map(|_puts| ())
+    }
+
+    /// What is remembered of the recipients of a block: as read, unless this term knows better, and with
+    /// what is on its way to them.
+    pub(crate) fn recipients(
+        &self,
+        read: HashMap<SubjectId, Recipient>,
+        purpose: Option<Purpose>,
+        tickets: &[Ticket],
+    ) -> HashMap<SubjectId, Recipient> {
+        let now = self.parts.now();
+        let mut recipients: HashMap<SubjectId, Recipient> = {
+            let mut remembered = self.remembered();
+            let known = read.into_iter().map(|(subject, recipient)| {
+                let known = remembered.entry(subject.as_str().to_owned());
+                let known = known.or_insert(recipient).clone();
+                (subject, known)
+            });
+            known.collect()
+        };
+        let mine: HashSet<&RecordRef> = tickets.iter().map(|t| &t.reference).collect();
+        let people: HashSet<&str> = tickets.iter().map(|t| t.recipient.as_str()).collect();
+        for (reference, kept) in self.kept().iter() {
+            if Some(reference.lane) == purpose
+                && !mine.contains(reference)
+                && people.contains(kept.record.subject.as_str())
+            {
+                let recipient = recipients.entry(kept.record.subject.clone()).or_default();
+                recipient.recent.sends.push((kept.record.purpose, now));
+            }
+        }
+        recipients
+    }
+
+    /// Remembers a send for the caps. Only what was sent counts, so it is remembered after.
+    pub(crate) async fn remember(&self, record: &Record) -> Result<(), AwsError> {
+        let parts = self.parts;
+        let config = parts.controls.config().await?;
+        let Some(hours) = longest_cap_hours(&config, record.purpose) else {
+            return Ok(());
+        };
+        let (subject, now) = (record.subject.as_str(), parts.now());
+        let recipient = {
+            let mut remembered = self.remembered();
+            let recipient = remembered.entry(subject.to_owned()).or_default();
+            let recent = std::mem::take(&mut recipient.recent);
+            recipient.recent = recent.with(record.purpose, now, hours);
+            recipient.clone()
+        };
+        let put = parts.pacing.put_recipient(&self.portfolio, subject, &recipient, now);
+        put.await
     }
 
     async fn send(&self, ticket: &Ticket) -> Answer {

@@ -3,6 +3,7 @@
 //! A slot is used again when its block is settled, so nothing is ever deleted: a write per block is all
 //! that a claim costs.
 
+use futures_util::future::try_join_all;
 use headgate_domain::holder::{Claim, ShortRef, decode, encode};
 use headgate_domain::record::{RecordRef, outbox_pk};
 use headgate_domain::time::{DAY, Timestamp};
@@ -11,8 +12,8 @@ use super::Pacing;
 use crate::AwsError;
 use crate::item::{Attributes, Item, b, key, n, s};
 
-/// More slots than a number can have.
-const ALL: i32 = 1_000;
+/// Records that are looked for at once.
+const AT_ONCE: usize = 32;
 
 /// A claim as it is stored.
 struct Stored {
@@ -73,9 +74,12 @@ impl Pacing {
                 continue;
             }
             let mut references = Vec::with_capacity(stored.references.len());
-            for short in &stored.references {
-                let found = self.find(messages, number, short).await?;
-                references.extend(found.into_iter().map(|r| (r, short.attempt)));
+            for chunk in stored.references.chunks(AT_ONCE) {
+                let finding = chunk.iter().map(|short| self.find(messages, number, short));
+                let found = try_join_all(finding).await?;
+                for (short, found) in chunk.iter().zip(found) {
+                    references.extend(found.into_iter().map(|r| (r, short.attempt)));
+                }
             }
             claims.push(Claim {
                 epoch: stored.epoch,
@@ -87,18 +91,22 @@ impl Pacing {
         Ok(claims)
     }
 
-    /// Whether a record is in a claim, perhaps one that was settled since: it may be on its way.
+    /// Whether a record is claimed for a later attempt than `made`: it may be on its way.
     ///
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
-    pub async fn is_claimed(&self, reference: &RecordRef) -> Result<bool, AwsError> {
+    pub async fn is_claimed(
+        &self,
+        reference: &RecordRef,
+        made: u32,
+    ) -> Result<bool, AwsError> {
         let claims = self.stored_claims(&reference.number).await?;
         let mut references = claims.iter().flat_map(|c| &c.references);
-        Ok(references.any(|short| short.is(reference)))
+        Ok(references.any(|short| short.attempt > made && short.is(reference)))
     }
 
     async fn stored_claims(&self, number: &str) -> Result<Vec<Stored>, AwsError> {
-        let items = self.query(&format!("C#{number}"), None, ALL).await?;
+        let items = self.query_all(&format!("C#{number}"), None).await?;
         Ok(items.iter().filter_map(stored_of).collect())
     }
 

@@ -33,7 +33,7 @@ impl Pacing {
         number: &str,
         now: Timestamp,
     ) -> Result<Vec<(String, u32)>, AwsError> {
-        let items = self.query(&format!("P#{number}"), None, 10_000).await?;
+        let items = self.query_all(&format!("P#{number}"), Some(now)).await?;
         let debt = |item: &Item| {
             let debt = owed(item.time("paid_at")?, now);
             (debt > 0).then(|| Some((item.text("sk")?.to_owned(), debt)))?

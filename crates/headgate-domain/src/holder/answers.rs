@@ -5,6 +5,7 @@
 
 use super::io::{Answer, Effect, Holdback, Now, Ticket, Verdict};
 use super::number::Number;
+use super::tuning::Tuning;
 use crate::lane::Purpose;
 use crate::record::ambiguity_timer_ms;
 use crate::time::SECOND;
@@ -27,16 +28,16 @@ impl Number {
     pub(super) fn answered(
         &mut self,
         now: Now,
-        block: u64,
-        ticket: Ticket,
-        answer: Answer,
+        tuning: &Tuning,
+        (block, ticket, answer): (u64, Ticket, Answer),
         keeps: bool,
         out: &mut Vec<Effect>,
     ) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.last_activity = now.mono;
         let throttled = answer == Answer::NotAccepted(Holdback::Throttled);
-        self.pace.answered(now.mono, throttled);
+        let slows = throttled && self.is_no_stray(now.mono, tuning);
+        self.pace.answered(now.mono, slows);
         let block = Some(block);
         match answer {
             Answer::Accepted { held } => {
@@ -73,6 +74,21 @@ impl Number {
                 }
             }
         }
+    }
+
+    /// Takes in a 130429; returns whether there were too many of them in the last second to be strays.
+    fn is_no_stray(&mut self, now: u64, tuning: &Tuning) -> bool {
+        if tuning.stray_throttles == 0 {
+            return true;
+        }
+        let (since, count) = self.throttles;
+        let (since, count) = if now.saturating_sub(since) < SECOND_NS {
+            (since, count.saturating_add(1))
+        } else {
+            (now, 1)
+        };
+        self.throttles = (since, count);
+        count > tuning.stray_throttles
     }
 
     fn hold_back(&mut self, now: Now, why: Holdback) {

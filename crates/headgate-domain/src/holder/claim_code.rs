@@ -1,4 +1,4 @@
-//! A claim in bytes: a hundred records in one write unit.
+//! A claim in bytes: a hundred and twenty records in one write unit.
 //!
 //! A claim is written for every block and read only after a crash or a hand-over, so it holds just
 //! enough to find its records again: the time and half of the randomness of each ULID, which is a
@@ -184,8 +184,9 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_records_fit_into_one_write_unit() {
-        let references: Vec<_> = (0..100_u8)
+    fn a_large_block_fits_into_one_write_unit() {
+        let most = u8::try_from(super::super::Tuning::default().large_block).unwrap();
+        let references: Vec<_> = (0..most)
             .map(|n| {
                 let at = 1_795_000_000_000 + i64::from(n) * 900;
                 (

@@ -5,7 +5,6 @@
 
 use super::io::{DueEntry, DueKind, Effect, Now, Outcome, Seen, Verdict};
 use super::number::Number;
-use super::tuning::Tuning;
 use super::{Holder, Stage};
 use crate::lane::Purpose;
 use crate::record::{State, may_resend};
@@ -52,7 +51,7 @@ impl Holder {
             let waiting = self.numbers.iter().flat_map(|n| &n.lanes);
             let full = waiting
                 .filter(|l| l.purpose == dues.lane)
-                .all(|l| l.waiting.len() >= self.tuning.read_ahead);
+                .any(|l| l.waiting.len() >= self.tuning.read_ahead.saturating_mul(2));
             if full && !dues.look_wanted {
                 continue;
             }
@@ -93,8 +92,7 @@ impl Holder {
         if more {
             // Entries that are passed over must not hide the ones behind them.
             dues.next_look = now.mono;
-            dues.look_wanted = false;
-            self.found |= looked;
+            dues.looks = looked;
         }
         let entries: Vec<DueEntry> = entries
             .into_iter()
@@ -107,6 +105,7 @@ impl Holder {
             return;
         }
         dues.busy = true;
+        dues.looks = false;
         self.found |= looked;
         out.push(Effect::LoadDue { lane, entries });
     }
@@ -137,7 +136,7 @@ impl Holder {
                 continue;
             };
             number.last_activity = now.mono;
-            number.ripen(now, &self.tuning, due, seen, out);
+            number.ripen(now, due, seen, out);
         }
     }
 
@@ -170,14 +169,7 @@ impl Holder {
 }
 
 impl Number {
-    fn ripen(
-        &mut self,
-        now: Now,
-        _tuning: &Tuning,
-        due: DueEntry,
-        seen: Option<Seen>,
-        out: &mut Vec<Effect>,
-    ) {
+    fn ripen(&mut self, now: Now, due: DueEntry, seen: Option<Seen>, out: &mut Vec<Effect>) {
         let Some(mut seen) = seen else {
             out.push(Effect::DropDue { due });
             return;
@@ -215,9 +207,13 @@ impl Number {
     fn take_due(&mut self, due: DueEntry, seen: Seen) {
         let mut ticket = seen.ticket;
         self.live.insert(ticket.reference.clone(), true);
+        // What has been tried goes first; what was planned takes its turn.
+        let planned = due.kind == DueKind::Scheduled;
         ticket.due = Some(due);
-        if let Some(lane) = self.lane_mut(ticket.reference.lane) {
-            lane.push_front(ticket);
+        match self.lane_mut(ticket.reference.lane) {
+            Some(lane) if planned => lane.push_back(ticket),
+            Some(lane) => lane.push_front(ticket),
+            None => {}
         }
     }
 }

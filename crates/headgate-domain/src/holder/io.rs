@@ -177,8 +177,6 @@ pub enum Judgement {
         counts: bool,
         /// The bucket in which the recipient was counted last.
         counted_in: Option<u32>,
-        /// Whether the send is to be remembered for frequency caps.
-        capped: bool,
     },
     /// It may not; it ends as cancelled, with the reason.
     Refused {
@@ -201,12 +199,8 @@ pub enum Judgement {
 pub struct Mark {
     /// Whose.
     pub recipient: String,
-    /// What for.
-    pub purpose: Purpose,
-    /// The bucket it is counted in from now on, when the budget is concerned.
-    pub bucket: Option<u32>,
-    /// Whether the send is to be remembered for frequency caps.
-    pub capped: bool,
+    /// The bucket it is counted in from now on.
+    pub bucket: u32,
 }
 
 /// Why Meta is known not to have accepted a message, or not to accept any for a while.
@@ -475,6 +469,11 @@ pub enum Effect {
         number: usize,
         /// The claim, as it is now.
         claim: Claim,
+    },
+    /// Tell the operator something, once.
+    Note {
+        /// From a closed list.
+        what: &'static str,
     },
     /// Store cursors; only the newest term may.
     PutCursors {

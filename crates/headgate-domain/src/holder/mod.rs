@@ -168,7 +168,7 @@ impl Holder {
             Event::LeaseTaken(taken) => {
                 self.lease.taken(now, tuning, taken);
                 if self.lease.held().is_some() {
-                    self.start(out);
+                    self.start();
                 }
             }
             Event::Renewed(renewed) => {
@@ -180,7 +180,7 @@ impl Holder {
             Event::NextDueRead(next) => self.part(now, next.ok().flatten(), out),
             Event::ControlsRead(controls) => self.controls_read(now, controls, out),
             Event::BudgetRead(buckets) => self.budget_read(now, buckets),
-            Event::Opened { number, opened } => self.opened(now, number, opened, out),
+            Event::Opened { number, opened } => self.opened(now, number, opened),
             Event::Page {
                 number,
                 lane,
@@ -239,7 +239,7 @@ impl Holder {
             } => {
                 let keeps = matches!(self.stage, Stage::Running | Stage::Looking);
                 if let Some(number) = self.numbers.get_mut(number) {
-                    number.answered(now, block, ticket, answer, keeps, out);
+                    number.answered(now, tuning, (block, ticket, answer), keeps, out);
                 }
             }
             Event::Settled {
@@ -255,16 +255,24 @@ impl Holder {
         }
     }
 
-    /// The lease is ours: reads what is stored.
-    fn start(&mut self, out: &mut Vec<Effect>) {
+    /// The lease is ours.
+    fn start(&mut self) {
         let Some(held) = self.lease.held() else {
             return;
         };
         self.stage = Stage::Running;
         // The renewal that took it was begun then.
         self.ends = held.found_at.saturating_add(self.tuning.term);
-        let legacy = held.legacy.as_ref();
-        for number in &self.numbers {
+    }
+
+    /// Reads what is stored about numbers that are not open yet.
+    fn open(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let legacy = self.lease.held().and_then(|h| h.legacy.as_ref());
+        for number in &mut self.numbers {
+            if number.open || number.opening || now.mono < number.open_at {
+                continue;
+            }
+            number.opening = true;
             let left = legacy.and_then(|l| l.numbers.iter().find(|n| n.number == number.id));
             out.push(Effect::Open {
                 number: number.index,
@@ -274,7 +282,7 @@ impl Holder {
         }
     }
 
-    fn opened(&mut self, now: Now, index: usize, opened: Outcome<Opened>, out: &mut Vec<Effect>) {
+    fn opened(&mut self, now: Now, index: usize, opened: Outcome<Opened>) {
         let Some(held) = self.lease.held() else {
             return;
         };
@@ -283,25 +291,36 @@ impl Holder {
         };
         let legacy = held.legacy.as_ref();
         let left = legacy.and_then(|l| l.numbers.iter().find(|n| n.number == number.id));
+        number.opening = false;
         let Ok(opened) = opened else {
-            out.push(Effect::Open {
-                number: index,
-                after: legacy.map_or(0, |l| l.epoch),
-                open: left.map(|l| l.open.clone()).unwrap_or_default(),
-            });
+            number.open_at = now.mono.saturating_add(self.tuning.after_error);
             return;
         };
         let found = held.found.as_ref().map(|v| v.phase);
         let released = legacy.map(|l| l.epoch) == held.found.as_ref().map(|v| v.epoch);
         // At least this long ago, whatever the two calendars differ by.
-        let waited = legacy.map_or(0, |l| now.wall.millis_since(l.at).saturating_sub(CALENDARS_DIFFER_MS));
-        let waited = u64::try_from(waited).unwrap_or(0);
+        let waited = legacy.map_or(0, |l| {
+            now.wall
+                .millis_since(l.at)
+                .saturating_sub(CALENDARS_DIFFER_MS)
+        });
+        let since = now.mono.saturating_sub(held.found_at) / 1_000_000;
+        let waited = u64::try_from(waited).unwrap_or(0).saturating_sub(since);
         let (rate, guard) = (number.settings.per_second, number.settings.guard_permille);
         let (pace, pairs, resolve_at) = match (found, left) {
             // It let go in order, a moment ago: it may still be writing down answers.
             (Some(Phase::Free), Some(left)) if released => (
-                Pace::resume(rate, guard, &left.tail.clone().rested(waited), held.found_at),
-                Some(Pairs::resume(held.found_at, &left.pairs, waited.saturating_mul(1_000_000))),
+                Pace::resume(
+                    rate,
+                    guard,
+                    &left.tail.clone().rested(waited),
+                    held.found_at,
+                ),
+                Some(Pairs::resume(
+                    held.found_at,
+                    &left.pairs,
+                    waited.saturating_mul(1_000_000),
+                )),
                 now.mono.saturating_add(self.tuning.leave_to_predecessor),
             ),
             // Nobody ever held the lease.
@@ -413,6 +432,11 @@ impl Holder {
     }
 
     fn run(&mut self, now: Now, epoch: u64, out: &mut Vec<Effect>) {
+        if now.mono >= self.ends && !self.lease.holds(now.mono) {
+            // Nothing can be handed back; the lease runs out by itself.
+            self.lease = Lease::Over { failed: true };
+            return;
+        }
         if !self.lease.holds(now.mono) {
             // The fence has fallen. It may rise again with a late renewal; until then nothing is claimed or sent.
             return;
@@ -430,6 +454,7 @@ impl Holder {
                 successor: true,
             });
         }
+        self.open(now, out);
         let open = self.numbers.iter().all(|n| n.open);
         if open && !self.reading_controls && now.mono >= self.next_controls {
             self.reading_controls = true;
@@ -448,8 +473,11 @@ impl Holder {
     /// When [`Holder::step`] wants to be called at the latest, on the holder's clock.
     pub fn wake_at(&self, now: u64) -> u64 {
         let mut at = self.lease.wake_at(now);
-        if matches!(self.stage, Stage::Running | Stage::Looking) && self.lease.holds(now) {
+        let runs = matches!(self.stage, Stage::Running | Stage::Looking);
+        if runs {
             at = at.min(self.ends);
+        }
+        if runs && self.lease.holds(now) {
             if !self.woke_successor {
                 at = at.min(self.ends.saturating_sub(self.tuning.wake_successor_before));
             }
@@ -476,6 +504,7 @@ const fn is_tidied(effect: &Effect) -> bool {
         | Effect::Tell { .. }
         | Effect::KeepClaim { .. }
         | Effect::PutCursors { .. }
+        | Effect::Note { .. }
         | Effect::DropBuckets { .. } => true,
         Effect::ReadLease
         | Effect::TakeLease { .. }

@@ -25,6 +25,8 @@ const SECOND_MILLI: u64 = 1_000_000 * MS;
 const LARGE_BLOCKS_FROM: u32 = 200;
 /// A pause is looked at again after this long, whatever end it names.
 const LONGEST_REST_MS: i64 = 60_000;
+/// More would queue inside the connections, and leave when it is no longer their time.
+const MOST_IN_FLIGHT: usize = 360;
 /// So many recipients' debts are left to a successor by name.
 const PAIRS_LEFT: usize = 50;
 /// Slots that were missed are caught up at 10/9 of the pace, but for this much at once: a timer is late by
@@ -77,6 +79,9 @@ pub(super) struct Number {
     pub(super) id: String,
     pub(super) settings: NumberSettings,
     pub(super) open: bool,
+    /// Its stored state is being read.
+    pub(super) opening: bool,
+    pub(super) open_at: u64,
     pub(super) pace: Pace,
     /// Where missed slots that are caught up may begin.
     evened: u64,
@@ -96,6 +101,8 @@ pub(super) struct Number {
     inbound: Option<(u64, u64, u64)>,
     /// How often in a row Meta blocked the whole number or account.
     pub(super) blocked: u32,
+    /// When 130429 began to be counted, and how many there were in the second since.
+    pub(super) throttles: (u64, u32),
     next_checkpoint: u64,
     pub(super) last_activity: u64,
 }
@@ -106,6 +113,8 @@ impl Number {
             index,
             id: settings.id.clone(),
             open: false,
+            opening: false,
+            open_at: now,
             pace: Pace::new(settings.per_second, settings.guard_permille, now),
             evened: now,
             pairs: Pairs::new(now, std::iter::empty()),
@@ -120,6 +129,7 @@ impl Number {
             settling: 0,
             inbound: None,
             blocked: 0,
+            throttles: (now, 0),
             next_checkpoint: now,
             last_activity: now,
             settings,
@@ -173,12 +183,18 @@ impl Number {
         self.lanes.iter_mut().find(|l| l.purpose == purpose)
     }
 
+    /// A block and the one before it leave well before their deadlines, at the pace in force.
     fn block_size(&self, tuning: &Tuning) -> usize {
-        if self.settings.per_second > LARGE_BLOCKS_FROM {
+        let most = if self.settings.per_second > LARGE_BLOCKS_FROM {
             tuning.large_block
         } else {
             tuning.block
-        }
+        };
+        let in_time = u128::from(self.pace.rate_milli())
+            .saturating_mul(u128::from(tuning.send_by / 3))
+            .checked_div(u128::from(SECOND_MILLI))
+            .unwrap_or(0);
+        usize::try_from(in_time).unwrap_or(most).clamp(1, most)
     }
 
     /// Takes in what is in force now.
@@ -286,7 +302,13 @@ impl Number {
         next_block: &mut u64,
         out: &mut Vec<Effect>,
     ) {
-        let (number, size) = (self.index, self.block_size(tuning));
+        // No more than can leave in half of the time a claim is good for.
+        let seconds = tuning.send_by / 2 / 1_000_000;
+        let rate = self.pace.rate_milli().saturating_mul(seconds) / 1_000_000;
+        let size = self
+            .block_size(tuning)
+            .min(usize::try_from(rate).unwrap_or(1).max(1));
+        let number = self.index;
         let slot = self.free_slot(tuning);
         // What is claimed now would only miss its deadline.
         let far = self.pace.due() > now.mono.saturating_add(tuning.send_by / 2);
@@ -369,17 +391,19 @@ impl Number {
             return false;
         };
         place.reading = false;
+        let looks = place.look == Look::Begun;
+        if looks {
+            // A look that is only wanted stays so: this read was under way before IDLE was written.
+            place.look = Look::No;
+        }
         let Ok(page) = page else {
             place.next_read = now.mono.saturating_add(tuning.after_error);
             // It cannot be said that nothing is there.
-            return std::mem::replace(&mut place.look, Look::No) == Look::Begun;
+            return looks;
         };
         let more = page.reached.is_some();
         if more {
             place.next_read = now.mono;
-        }
-        if place.look == Look::Begun {
-            place.look = if more { Look::Wanted } else { Look::No };
         }
         let fresh = place.take_in(page.records, page.reached);
         let mut any = false;
@@ -398,6 +422,11 @@ impl Number {
         }
         if any {
             self.last_activity = now.mono;
+        } else if looks
+            && more
+            && let Some(place) = lane.shard_mut(shard)
+        {
+            place.look = Look::Wanted;
         }
         any
     }
@@ -472,11 +501,7 @@ impl Number {
         let mut rest: Option<i64> = None;
         for (ticket, judgement) in tickets.into_iter().zip(judgements) {
             match judgement {
-                Judgement::Permitted {
-                    counts,
-                    counted_in,
-                    capped,
-                } => {
+                Judgement::Permitted { counts, counted_in } => {
                     let ready_at = self.pairs.ready_at(&ticket.recipient, now.mono);
                     if ready_at > now.mono.saturating_add(tuning.send_by) {
                         self.park(now, block, ticket, ready_at, out);
@@ -489,19 +514,22 @@ impl Number {
                     };
                     match admission {
                         Admission::Deferred { until } if purpose == Purpose::Marketing => {
+                            if rest.is_none() {
+                                let what = "daily_limit_reached";
+                                out.push(Effect::Note { what });
+                            }
                             rest = rest.max(Some(until.millis_since(now.wall)));
                             back.push(ticket);
                         }
                         Admission::Deferred { until } => {
                             self.settle(Some(block), ticket, Verdict::Park { at: until }, out);
                         }
-                        Admission::Free if capped => {
-                            marks.push(mark(&ticket, purpose, None, capped));
-                            permitted.push(ticket);
-                        }
                         Admission::Free => permitted.push(ticket),
                         Admission::Count { bucket, .. } => {
-                            marks.push(mark(&ticket, purpose, Some(bucket), capped));
+                            marks.push(Mark {
+                                recipient: ticket.recipient.clone(),
+                                bucket,
+                            });
                             permitted.push(ticket);
                         }
                     }
@@ -519,9 +547,9 @@ impl Number {
                 Judgement::Moved => {
                     self.live.remove(&ticket.reference);
                     self.leave_block(Some(block), &ticket.reference);
-                    if let Some(due) = ticket.due {
-                        out.push(Effect::DropDue { due });
-                    }
+                    // Whoever moved it may have left it to us to say so.
+                    let due = ticket.due.clone();
+                    out.push(Effect::Tell { ticket, due });
                 }
             }
         }
@@ -609,7 +637,7 @@ impl Number {
             return;
         }
         self.put_back_late(now);
-        while now.mono >= self.due() {
+        while now.mono >= self.due() && self.in_flight < MOST_IN_FLIGHT {
             let ready = self.ready_lanes();
             let Some(purpose) = self.turns.pick(ready) else {
                 return;
@@ -877,11 +905,16 @@ impl Number {
                 lane.push_front(unsent(ready.ticket));
             }
         }
-        for (block, references) in unsent_of {
+        // Every open claim is rewritten: a successor has to find each record that is still in one before it
+        // may begin, and most of a claim is settled by now.
+        let blocks: Vec<u64> = self.blocks.keys().copied().collect();
+        for block in blocks {
             let Some(found) = self.blocks.get_mut(&block) else {
                 continue;
             };
-            found.references.retain(|(r, _)| !references.contains(r));
+            if let Some(references) = unsent_of.get(&block) {
+                found.references.retain(|(r, _)| !references.contains(r));
+            }
             out.push(Effect::KeepClaim {
                 number: self.index,
                 claim: Claim {
@@ -906,6 +939,11 @@ impl Number {
         }
     }
 
+    /// Whether something is claimed of which nothing is under way any more. Asked when all is drained.
+    pub(super) fn is_unsettled(&self) -> bool {
+        !self.blocks.is_empty()
+    }
+
     /// In how many nanoseconds somebody should go on, if anything waits.
     pub(super) fn waits(&self, now: u64) -> Option<u64> {
         self.lanes
@@ -922,7 +960,7 @@ impl Number {
     /// When something is due next.
     pub(super) fn wake_at(&self, now: u64, tuning: &Tuning) -> u64 {
         if !self.open {
-            return u64::MAX;
+            return if self.opening { u64::MAX } else { self.open_at };
         }
         let mut at = self.next_checkpoint;
         if self.inherited.values().any(|i| !i.resolving) {
@@ -1010,15 +1048,6 @@ impl BudgetBook {
 fn unsent(mut ticket: Ticket) -> Ticket {
     ticket.attempt = ticket.attempt.saturating_sub(1);
     ticket
-}
-
-fn mark(ticket: &Ticket, purpose: Purpose, bucket: Option<u32>, capped: bool) -> Mark {
-    Mark {
-        recipient: ticket.recipient.clone(),
-        purpose,
-        bucket,
-        capped,
-    }
 }
 
 fn until_expiry(now: Now, ticket: &Ticket) -> u64 {

@@ -11,6 +11,8 @@ use crate::time::Timestamp;
 
 /// SQS delays at most this long; the minute schedule covers the rest.
 const LONGEST_DELAY_S: u32 = 900;
+/// When somebody is to look for what could not be written down.
+const UNSETTLED_AGAIN_S: u64 = 5;
 
 impl Holder {
     /// Says IDLE when there is nothing to do, then looks once more: intake writes first and reads the lease
@@ -26,7 +28,7 @@ impl Holder {
                     held.enter(Phase::Idle, now.mono);
                 }
             }
-            Stage::Looking if self.looks && self.has_looked() => {
+            Stage::Looking if self.looks && (self.found || self.has_looked()) => {
                 let idle = self.numbers.iter().all(|n| n.is_idle(now.mono));
                 if self.found || !idle {
                     self.go_on(now);
@@ -79,9 +81,16 @@ impl Holder {
             (Phase::Idle, Stage::Looking) if !self.looks => {
                 self.looks = true;
                 self.found = false;
-                for number in &mut self.numbers {
-                    for shard in number.lanes.iter_mut().flat_map(|l| &mut l.shards) {
-                        shard.look = Look::Wanted;
+                for lane in self.numbers.iter_mut().flat_map(|n| &mut n.lanes) {
+                    // What a full lane would find has somebody to wake already.
+                    let tuning = &self.tuning;
+                    let full: Vec<bool> = lane
+                        .shards
+                        .iter()
+                        .map(|s| !lane.has_room(s, tuning))
+                        .collect();
+                    for (shard, full) in lane.shards.iter_mut().zip(full) {
+                        shard.look = if full { Look::No } else { Look::Wanted };
                     }
                 }
                 for dues in &mut self.dues {
@@ -155,7 +164,10 @@ impl Holder {
         let after = if self.ended_by_time {
             Some(0)
         } else {
-            rest.into_iter().chain(due).min()
+            // A verdict that no table took is found again through its claim, by whoever comes next.
+            let lost = self.numbers.iter().any(Number::is_unsettled);
+            let soon = lost.then_some(UNSETTLED_AGAIN_S);
+            rest.into_iter().chain(due).chain(soon).min()
         };
         if let Some(after_s) = after.and_then(|s| u32::try_from(s).ok())
             && after_s <= LONGEST_DELAY_S

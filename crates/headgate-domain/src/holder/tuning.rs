@@ -46,6 +46,9 @@ pub struct Tuning {
     pub checkpoint_every: u64,
     /// A number that had nothing to do for this long is quiet.
     pub quiet: u64,
+    /// So many 130429 in a second do not slow the number down: at this rate one now and then is the
+    /// network's jitter, and a cut costs fifty times what the message does.
+    pub stray_throttles: u32,
     /// Rest after a table did not answer.
     pub after_error: u64,
     /// Records in a page.
@@ -67,7 +70,7 @@ impl Default for Tuning {
             fence: 2 * SECOND,
             take_over_after: 3 * SECOND,
             look_every: 250 * MS,
-            look_for_release_every: 50 * MS,
+            look_for_release_every: 20 * MS,
             stand_by: 12 * SECOND,
             term: 60 * SECOND,
             wake_successor_before: 5 * SECOND,
@@ -82,11 +85,12 @@ impl Default for Tuning {
             controls_every: 2 * SECOND,
             checkpoint_every: 5 * SECOND,
             quiet: 400 * MS,
+            stray_throttles: 0,
             after_error: 250 * MS,
             page: 100,
             read_ahead: 200,
-            block: 25,
-            large_block: 100,
+            block: 50,
+            large_block: 120,
             slots: 256,
         }
     }

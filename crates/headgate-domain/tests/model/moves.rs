@@ -1,6 +1,6 @@
 //! What may happen next in a world, and how time passes in it.
 
-use headgate_domain::holder::Effect;
+use headgate_domain::holder::{Effect, Phase};
 
 use super::{Bounds, Intake, Meta, World};
 
@@ -24,7 +24,13 @@ struct Moves<'a> {
 }
 
 impl Moves<'_> {
-    fn add(&mut self, what: &'static str, of: &'static str, who: usize, act: impl FnOnce(&mut World)) {
+    fn add(
+        &mut self,
+        what: &'static str,
+        of: &'static str,
+        who: usize,
+        act: impl FnOnce(&mut World),
+    ) {
         let mut world = self.from.clone();
         act(&mut world);
         let t = self.from.t;
@@ -52,20 +58,31 @@ impl Moves<'_> {
             return;
         };
         let is_paused = process.paused.is_some();
+        let first_read = process.jobs.iter().position(|j| is_read(&j.effect));
         for (index, job) in process.jobs.iter().enumerate() {
             let of = name(&job.effect);
+            // Reads of one holder are answered in their order; writes in any, and between any two reads.
+            if is_read(&job.effect) && first_read != Some(index) {
+                continue;
+            }
             if is_paused && job.done.is_some() {
                 continue;
             }
             self.urgent |= !is_paused;
-            let what = if job.done.is_some() { "is answered" } else { "performs" };
+            let what = if job.done.is_some() {
+                "is answered"
+            } else {
+                "performs"
+            };
             self.add(what, of, slot, |w| w.perform(slot, index, bounds));
             // Without an answer the wake of the schedule comes; that is not modelled.
             let is_wake = matches!(job.effect, Effect::Wake { .. } | Effect::ReadNextDue);
             if from.errors > 0 && !is_paused && job.done.is_none() && !is_wake {
                 self.add("fails at", of, slot, |w| w.fail(slot, index, false, bounds));
                 if writes(&job.effect) {
-                    self.add("does not learn of", of, slot, |w| w.fail(slot, index, true, bounds));
+                    self.add("does not learn of", of, slot, |w| {
+                        w.fail(slot, index, true, bounds)
+                    });
                 }
             }
         }
@@ -96,7 +113,9 @@ impl Moves<'_> {
         match process.paused {
             Some(until) => {
                 self.urgent |= from.t >= until;
-                self.add("goes on", "", slot, |w| w.change(slot, bounds, |_, p| p.paused = None));
+                self.add("goes on", "", slot, |w| {
+                    w.change(slot, bounds, |_, p| p.paused = None)
+                });
             }
             None if from.pauses > 0 => self.add("pauses", "", slot, |w| {
                 w.pauses -= 1;
@@ -130,7 +149,9 @@ impl Moves<'_> {
         for (index, notification) in from.notifications.iter().enumerate() {
             self.urgent |= from.t + 1 >= notification.before;
             let message = notification.message;
-            self.add("a notification arrives", "", message, |w| w.notify(index, bounds));
+            self.add("a notification arrives", "", message, |w| {
+                w.notify(index, bounds)
+            });
         }
         // Only while there is something that it could disturb.
         if from.wakes > 0 && from.t <= bounds.intake_until + 4 && !from.is_asleep() {
@@ -183,7 +204,8 @@ impl World {
         // nobody before an answer or a notification is: it is decided at once.
         for slot in 0..2 {
             let undecided = self.process(slot).and_then(|p| {
-                let is_open = |j: &super::Job| j.done.is_none() && matches!(j.effect, Effect::Send { .. });
+                let is_open =
+                    |j: &super::Job| j.done.is_none() && matches!(j.effect, Effect::Send { .. });
                 p.jobs.iter().position(is_open)
             });
             if let Some(job) = undecided {
@@ -201,8 +223,8 @@ impl World {
     }
 }
 
-fn writes(effect: &Effect) -> bool {
-    !matches!(
+fn is_read(effect: &Effect) -> bool {
+    matches!(
         effect,
         Effect::ReadLease
             | Effect::ReadNextDue
@@ -211,15 +233,22 @@ fn writes(effect: &Effect) -> bool {
             | Effect::ReadDue { .. }
             | Effect::LoadDue { .. }
             | Effect::Judge { .. }
-            | Effect::Send { .. }
     )
+}
+
+fn writes(effect: &Effect) -> bool {
+    !is_read(effect) && !matches!(effect, Effect::Send { .. })
 }
 
 fn name(effect: &Effect) -> &'static str {
     match effect {
         Effect::ReadLease => "ReadLease",
         Effect::TakeLease { .. } => "TakeLease",
-        Effect::Renew { .. } => "Renew",
+        Effect::Renew { phase, .. } => match phase {
+            Phase::Run => "Renew as RUN",
+            Phase::Idle => "Renew as IDLE",
+            Phase::Free => "Renew as FREE",
+        },
         Effect::Wake { .. } => "Wake",
         Effect::ReadNextDue => "ReadNextDue",
         Effect::Open { .. } => "Open",

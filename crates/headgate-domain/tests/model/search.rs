@@ -17,11 +17,27 @@ pub(crate) struct Explored {
     pub(crate) wrong: Option<(&'static str, Vec<Name>)>,
 }
 
-/// Fingerprints are hashes already.
-#[derive(Default)]
-struct AsItIs(u64);
+/// Two multiplicative hashes side by side: states are large, and nobody chooses them to collide.
+#[derive(Clone, Copy)]
+pub(crate) struct Mix(u64, u64);
 
-impl Hasher for AsItIs {
+impl Default for Mix {
+    fn default() -> Self {
+        Self(0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344)
+    }
+}
+
+impl Mix {
+    pub(crate) fn both(self) -> u128 {
+        let end = |x: u64| {
+            let x = (x ^ (x >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+            x ^ (x >> 32)
+        };
+        (u128::from(end(self.0)) << 64) | u128::from(end(self.1))
+    }
+}
+
+impl Hasher for Mix {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -29,15 +45,28 @@ impl Hasher for AsItIs {
         for chunk in bytes.chunks(8) {
             let mut word = [0; 8];
             word[..chunk.len()].copy_from_slice(chunk);
-            self.0 ^= u64::from_le_bytes(word);
+            self.write_u64(u64::from_le_bytes(word));
         }
+    }
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(29) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.1 = (self.1.rotate_left(37) ^ word).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    }
+    fn write_u8(&mut self, word: u8) {
+        self.write_u64(u64::from(word));
+    }
+    fn write_u32(&mut self, word: u32) {
+        self.write_u64(u64::from(word));
+    }
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
     }
 }
 
 /// Explores everything, or stops at the first thing that must never be.
 pub(crate) fn explore(bounds: &Bounds) -> Explored {
     let first = World::new(bounds);
-    let mut seen: HashSet<u128, BuildHasherDefault<AsItIs>> = HashSet::default();
+    let mut seen: HashSet<u128, BuildHasherDefault<Mix>> = HashSet::default();
     seen.insert(first.fingerprint());
     let mut explored = Explored {
         states: 1,

@@ -140,7 +140,11 @@ impl Tables {
             }
             Effect::ReadNextDue => Event::NextDueRead(Ok(self.dues.keys().map(|k| k.0).next())),
             Effect::ReadControls => Event::ControlsRead(Ok(Controls {
-                numbers: by.numbers.iter().map(|n| in_force(n, by.per_second)).collect(),
+                numbers: by
+                    .numbers
+                    .iter()
+                    .map(|n| in_force(n, by.per_second))
+                    .collect(),
                 daily_limit: None,
             })),
             Effect::ReadBudget => Event::BudgetRead(Ok(Vec::new())),
@@ -381,7 +385,6 @@ impl Tables {
             Some(State::Queued | State::Scheduled) => Judgement::Permitted {
                 counts: false,
                 counted_in: None,
-                capped: false,
             },
             Some(_) => Judgement::Moved,
         }
@@ -497,7 +500,8 @@ fn calls(ticket: &Ticket, verdict: Verdict, by: &Caller<'_>) -> Vec<Call> {
         ],
         Verdict::Park { at } => vec![Call::Due(at, DueKind::Retry), Call::Park],
     };
-    let is_anew = matches!(verdict, Verdict::Park { at } if ticket.due.as_ref().is_some_and(|d| d.at == at));
+    let is_anew =
+        matches!(verdict, Verdict::Park { at } if ticket.due.as_ref().is_some_and(|d| d.at == at));
     if ticket.due.is_some() && !is_anew {
         calls.push(Call::Drop);
     }

@@ -2,7 +2,7 @@
 //!
 //! A [`World`] is a state of the search, [`World::next`] every state that may follow it.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use headgate_domain::holder::{
@@ -17,10 +17,13 @@ mod moves;
 
 pub(crate) use moves::Name;
 
+use crate::search::Mix;
 use crate::tables::{Bug, Caller, Job, Record, Tables, unavailable};
 
 const SECOND_NS: u64 = 1_000_000_000;
 const BEGIN: Timestamp = Timestamp::from_seconds(1_795_000_000);
+pub(crate) static SHOW: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+pub(crate) static PICK: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 const NUMBER: &str = "106540352242922";
 pub(crate) const PER_SECOND: u32 = 80;
 /// No run of the bounded world is longer: more is a mistake in the model.
@@ -91,13 +94,13 @@ struct Process {
 
 /// A process, and the hash of it: most of a state does not change in a step.
 #[derive(Clone)]
-struct Slot(Arc<Process>, u64);
+struct Slot(Arc<Process>, u128);
 
 impl Slot {
     fn new(process: Process) -> Self {
-        let mut hasher = DefaultHasher::new();
-        process.hash(&mut hasher);
-        Self(Arc::new(process), hasher.finish())
+        let mut mix = Mix::default();
+        process.hash(&mut mix);
+        Self(Arc::new(process), mix.both())
     }
 }
 
@@ -185,16 +188,10 @@ impl World {
         }
     }
 
-    /// Two independent hashes of it.
     pub(crate) fn fingerprint(&self) -> u128 {
-        let mut one = DefaultHasher::new();
-        self.hash(&mut one);
-        let first = one.finish();
-        // The second pass starts from another state of the hasher.
-        let mut two = DefaultHasher::new();
-        0x9e37_79b9_u32.hash(&mut two);
-        self.hash(&mut two);
-        (u128::from(first) << 64) | u128::from(two.finish())
+        let mut mix = Mix::default();
+        self.hash(&mut mix);
+        mix.both()
     }
 
     fn wall(&self) -> Timestamp {
@@ -213,7 +210,12 @@ impl World {
         self.slots[slot].as_ref().map(|s| &*s.0)
     }
 
-    fn change(&mut self, slot: usize, bounds: &Bounds, change: impl FnOnce(&mut Self, &mut Process)) {
+    fn change(
+        &mut self,
+        slot: usize,
+        bounds: &Bounds,
+        change: impl FnOnce(&mut Self, &mut Process),
+    ) {
         let mut process = (*self.slots[slot].take().unwrap().0).clone();
         change(self, &mut process);
         if process.holder.is_over() && process.jobs.is_empty() && process.paused.is_none() {
@@ -234,7 +236,8 @@ impl World {
     /// Looks for what must never be.
     fn look(&mut self, bounds: &Bounds) {
         let sends = |slot: usize| {
-            self.process(slot).is_some_and(|p| p.holder.sends(self.now(p.id).mono))
+            self.process(slot)
+                .is_some_and(|p| p.holder.sends(self.now(p.id).mono))
         };
         if sends(0) && sends(1) {
             self.wrong = self.wrong.or(Some("two holders may send"));
@@ -281,7 +284,16 @@ impl World {
         let now = self.now(process.id);
         let mut events = vec![event];
         while let Some(event) = events.pop() {
+            let label = format!("{event:?}");
             for effect in process.holder.step(now, event) {
+                if SHOW.load(std::sync::atomic::Ordering::SeqCst) && !is_own(&effect, bounds) {
+                    eprintln!(
+                        "{} {}: {} -> {effect:?}",
+                        self.t,
+                        process.id,
+                        label.chars().take(60).collect::<String>()
+                    );
+                }
                 if let Effect::Renew { phase, .. } = &effect {
                     let is_idle = bounds.bug == Bug::LookBeforeIdle && *phase == Phase::Idle;
                     if is_idle || *phase == Phase::Run {
@@ -442,7 +454,8 @@ impl World {
         if notification.arrivals == 0 {
             self.notifications.remove(index);
         }
-        self.tables.move_up(&reference(bounds, message), State::Sent, None);
+        self.tables
+            .move_up(&reference(bounds, message), State::Sent, None);
         self.look(bounds);
     }
 
@@ -489,9 +502,9 @@ impl World {
 /// change here, and a shard or a due list of a lane without messages is empty whenever it is read.
 fn is_own(effect: &Effect, bounds: &Bounds) -> bool {
     match effect {
-        Effect::ReadPage { lane, shard: of, .. } => {
-            *lane != bounds.lane || *of != shard(bounds.lane, PER_SECOND, None, 0)
-        }
+        Effect::ReadPage {
+            lane, shard: of, ..
+        } => *lane != bounds.lane || *of != shard(bounds.lane, PER_SECOND, None, 0),
         Effect::ReadDue { lane, .. } => *lane != bounds.lane,
         Effect::ReadControls
         | Effect::ReadBudget

@@ -52,5 +52,7 @@ pub(crate) fn percentile(of: &[Ns], part: f64) -> f64 {
     let mut sorted = of.to_vec();
     sorted.sort_unstable();
     let place = (sorted.len().saturating_sub(1)) as f64 * part;
-    sorted.get(place as usize).map_or(f64::NAN, |ns| *ns as f64 / 1e6)
+    sorted
+        .get(place as usize)
+        .map_or(f64::NAN, |ns| *ns as f64 / 1e6)
 }

@@ -86,12 +86,7 @@ impl Outbox {
                 self.row_at(self.place_of(&reference.ulid)?)
             }
         };
-        Some(self.seen(
-            reference.lane,
-            reference.shard,
-            reference.ulid.clone(),
-            row,
-        ))
+        Some(self.seen(reference.lane, reference.shard, reference.ulid.clone(), row))
     }
 
     /// Moves a record up; lower ranks change nothing.

@@ -9,6 +9,7 @@ use crate::world::{Case, Seen};
 
 /// A run in figures.
 pub(crate) struct Row {
+    what: &'static str,
     pub(crate) per_second: u32,
     codes: f64,
     seconds: u64,
@@ -27,8 +28,8 @@ pub(crate) struct Row {
     reads: f64,
     read_calls: f64,
     pub(crate) twice: u64,
-    pub(crate) lost: u64,
-    pub(crate) gap: f64,
+    lost: u64,
+    gap: f64,
 }
 
 impl Row {
@@ -40,6 +41,7 @@ impl Row {
         let waits = |of: &[u64]| [0.5, 0.99, 1.0].map(|part| percentile(of, part));
         let each = |units: u64| units as f64 / n;
         Self {
+            what: case.what,
             per_second: case.per_second,
             codes: case.codes,
             seconds,
@@ -73,14 +75,15 @@ impl Row {
 /// The table, in Markdown.
 pub(crate) fn markdown(rows: &[Row]) -> String {
     let mut text = String::from(
-        "| limit/s | codes/s | seconds, terms | used % | worst 1-s window: sent, at Meta | 130429 % | code, outbox to first byte: p50 / p99 / max ms | code, queue to first byte: p50 / p99 / max ms | limiter write units per message (claims + lease + cursors + legacy + dues + pairs) | read units, read calls per message | longest gap ms |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
+        "| world | limit/s | codes/s | seconds, terms | used % | worst 1-s window: sent, at Meta | 130429 % | code, outbox to first byte: p50 / p99 / max ms | code, queue to first byte: p50 / p99 / max ms | limiter write units per message (claims + lease + cursors + legacy + dues + pairs) | read units, read calls per message | ambiguous by hand-over | longest gap ms |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for row in rows {
         let [o50, o99, omax] = row.from_outbox;
         let [q50, q99, qmax] = row.from_queue;
         writeln!(
             text,
-            "| {} | {} | {}, {} | {:.2} | {}, {} | {:.3} | {o50:.0} / {o99:.0} / {omax:.0} | {q50:.0} / {q99:.0} / {qmax:.0} | {:.4} ({}) | {:.3}, {:.3} | {:.0} |",
+            "| {} | {} | {} | {}, {} | {:.2} | {}, {} | {:.3} | {o50:.0} / {o99:.0} / {omax:.0} | {q50:.0} / {q99:.0} / {qmax:.0} | {:.4} ({}) | {:.3}, {:.3} | {} | {:.0} |",
+            row.what,
             row.per_second,
             row.codes,
             row.seconds,
@@ -93,6 +96,7 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
             row.parts,
             row.reads,
             row.read_calls,
+            row.lost,
             row.gap,
         )
         .unwrap();

@@ -121,8 +121,7 @@ impl Tables {
         // pk, sk, epoch, block, ttl and the name of refs.
         self.bill.claims += write_units(72 + bytes.len());
         let place = self.claims.get(&claim.slot);
-        let newer = place
-            .is_some_and(|is| (is.epoch, is.block) > (claim.epoch, claim.block));
+        let newer = place.is_some_and(|is| (is.epoch, is.block) > (claim.epoch, claim.block));
         if !newer {
             let stored = Stored {
                 epoch: claim.epoch,
@@ -134,20 +133,25 @@ impl Tables {
         !newer
     }
 
-    /// What is stored about the number, and how many records had to be looked for.
-    pub(crate) fn open(&mut self, after: u64, open: &[u16], outbox: &Outbox) -> (Opened, usize) {
+    /// What is stored about the number, and how many records of each claim had to be looked for.
+    pub(crate) fn open(
+        &mut self,
+        after: u64,
+        open: &[u16],
+        outbox: &Outbox,
+    ) -> (Opened, Vec<usize>) {
         let size = self.claims.values().map(|c| 72 + c.bytes.len()).sum();
         self.bill.read(size);
         self.bill.read(500);
         self.bill.read(0);
-        let mut looked = 0;
+        let mut looked = Vec::new();
         let mut claims = Vec::new();
         for (slot, stored) in &self.claims {
             if stored.epoch <= after && !open.contains(slot) {
                 continue;
             }
             let shorts: Vec<ShortRef> = decode(&stored.bytes).unwrap();
-            looked += shorts.len();
+            looked.push(shorts.len());
             let found = shorts.iter().flat_map(|short| {
                 let found = outbox.find(short).into_iter();
                 found.map(|reference| (reference, short.attempt))
@@ -159,7 +163,7 @@ impl Tables {
                 references: found.collect(),
             });
         }
-        for _ in 0..looked {
+        for _ in 0..looked.iter().sum() {
             self.bill.read(0);
         }
         let opened = Opened {
@@ -208,5 +212,9 @@ impl Tables {
 }
 
 fn key_of(due: &DueEntry) -> (Purpose, i64, String) {
-    (due.reference.lane, due.at.millis(), due.reference.to_string())
+    (
+        due.reference.lane,
+        due.at.millis(),
+        due.reference.to_string(),
+    )
 }

@@ -32,6 +32,8 @@ const RECORD_BYTES: usize = 1_024;
 /// What is simulated.
 #[derive(Clone)]
 pub(crate) struct Case {
+    /// How the table calls it.
+    pub(crate) what: &'static str,
     pub(crate) per_second: u32,
     /// Codes per second.
     pub(crate) codes: f64,
@@ -40,12 +42,23 @@ pub(crate) struct Case {
     pub(crate) measured: Ns,
     pub(crate) seed: u64,
     pub(crate) tuning: Tuning,
+    /// How much of the limit is used, in thousandths; the default of the limit without.
+    pub(crate) guard_permille: Option<u16>,
     /// Meta counts what it refused against the limit.
     pub(crate) counts_refused: bool,
     /// Connections stand before the lease is taken.
     pub(crate) stands_by_connected: bool,
-    /// How many records of inherited claims are looked for at once.
-    pub(crate) finds_at_once: usize,
+    /// How the records of inherited claims are looked for.
+    pub(crate) finds: Finds,
+}
+
+/// How many records are looked for at once.
+#[derive(Clone, Copy)]
+pub(crate) enum Finds {
+    /// Of all claims.
+    Together(usize),
+    /// Of one claim after the other.
+    ByClaim(usize),
 }
 
 /// What was seen.
@@ -69,13 +82,33 @@ pub(crate) struct Seen {
 }
 
 enum What {
-    Wake { successor: bool },
-    Tick { who: usize, turn: u64 },
-    Do { who: usize, effect: Effect, ends: Ns },
-    Done { who: usize, event: Event },
-    Arrive { who: usize, number: usize, block: u64, ticket: Ticket },
+    Wake {
+        successor: bool,
+    },
+    Tick {
+        who: usize,
+        turn: u64,
+    },
+    Do {
+        who: usize,
+        effect: Effect,
+        ends: Ns,
+    },
+    Done {
+        who: usize,
+        event: Event,
+    },
+    Arrive {
+        who: usize,
+        number: usize,
+        block: u64,
+        ticket: Ticket,
+    },
     Code,
-    CodeWritten { queued: Ns, begun: Ns },
+    CodeWritten {
+        queued: Ns,
+        begun: Ns,
+    },
     CodeLooks,
     Count,
 }
@@ -113,7 +146,7 @@ pub(crate) struct World {
     tables: Tables,
     meta: Meta,
     waits: HashMap<String, (Ns, Ns)>,
-    sent: HashMap<(String, u32), u64>,
+    taken: HashMap<String, u64>,
     codes: u64,
     seen: Seen,
 }
@@ -128,7 +161,7 @@ pub(crate) fn run(case: &Case) -> (Seen, Tables) {
         tables: Tables::default(),
         meta: Meta::new(case.per_second, case.counts_refused),
         waits: HashMap::new(),
-        sent: HashMap::new(),
+        taken: HashMap::new(),
         codes: 0,
         seen: Seen::default(),
         case: case.clone(),
@@ -144,7 +177,7 @@ pub(crate) fn run(case: &Case) -> (Seen, Tables) {
         }
         world.happens(now, what);
     }
-    world.seen.twice = world.sent.values().filter(|n| **n > 1).count() as u64;
+    world.seen.twice = world.taken.values().filter(|n| **n > 1).count() as u64;
     (world.seen, world.tables)
 }
 
@@ -224,7 +257,7 @@ impl World {
             numbers: vec![NumberSettings {
                 id: NUMBER.to_owned(),
                 per_second: self.case.per_second,
-                guard_permille: None,
+                guard_permille: self.case.guard_permille,
             }],
             successor,
             tuning: self.case.tuning.clone(),
@@ -232,7 +265,13 @@ impl World {
         let clock_at_zero = 10 * SECOND + self.chance.up_to(100_000 * SECOND);
         let (ppb, skew_ms) = (self.chance.around(DRIFT_PPB), self.chance.around(SKEW_MS));
         let mut process = Process {
-            holder: Holder::new(settings.clone(), Now { mono: 0, wall: BEGIN }),
+            holder: Holder::new(
+                settings.clone(),
+                Now {
+                    mono: 0,
+                    wall: BEGIN,
+                },
+            ),
             clock_at_zero,
             ppb,
             skew_ms,
@@ -259,14 +298,18 @@ impl World {
             process.tick.1 += 1;
             return;
         }
-        let rest = process.holder.wake_at(clock.mono).saturating_sub(clock.mono);
+        let rest = process
+            .holder
+            .wake_at(clock.mono)
+            .saturating_sub(clock.mono);
         let at = now.saturating_add(process.takes(rest));
         // The same instant needs no other timer; a rounding is no other instant.
         if process.tick.0 == 0 || process.tick.0.abs_diff(at) > 1_000 {
             process.tick = (at, process.tick.1 + 1);
             let turn = process.tick.1;
             let late = self.chance.up_to(TIMER_LATE);
-            self.agenda.at(at.saturating_add(late), What::Tick { who, turn });
+            self.agenda
+                .at(at.saturating_add(late), What::Tick { who, turn });
         }
     }
 
@@ -293,8 +336,7 @@ impl World {
         }
         let (one, two) = (self.dynamodb(), self.dynamodb());
         let (there, back) = match &effect {
-            // The lease, then what was left; what is left, then the lease.
-            Effect::TakeLease { .. } => (one / 2, one + two),
+            // What is left, then the lease.
             Effect::Renew { left: Some(_), .. } => (one + two / 2, one + two),
             Effect::Wake { .. } => {
                 let queue = self.chance.draw(Spread::ms(8, 30));
@@ -314,8 +356,8 @@ impl World {
                 let all = one.max(two).max(self.dynamodb());
                 (all / 2, all + self.dynamodb())
             }
-            // The record, then the event for the app.
-            Effect::Settle { .. } => (one / 2, one + two),
+            // The lease, then what was left; the record, then the event for the app.
+            Effect::TakeLease { .. } | Effect::Settle { .. } => (one / 2, one + two),
             Effect::ReadLease
             | Effect::Renew { left: None, .. }
             | Effect::ReadNextDue
@@ -348,8 +390,6 @@ impl World {
             self.seen.from_queue.push(now - queued);
             self.seen.from_outbox.push(now - begun);
         }
-        let times = self.sent.entry((ulid.clone(), ticket.attempt)).or_default();
-        *times += 1;
         if let Some(last) = self.seen.sends.last()
             && measured
             && now - last > 50 * MS
@@ -363,7 +403,9 @@ impl World {
         self.seen.arrivals.push(now);
         let measured = now >= self.case.warm_up;
         let taken = self.meta.takes(now);
-        let (answer, takes) = if taken {
+        let (answer, delay) = if taken {
+            let ulid = ticket.reference.ulid.clone();
+            *self.taken.entry(ulid).or_default() += 1;
             self.seen.accepted += u64::from(measured);
             (
                 Answer::Accepted { held: false },
@@ -382,7 +424,7 @@ impl World {
             ticket,
             answer,
         };
-        self.agenda.at(now + takes, What::Done { who, event });
+        self.agenda.at(now + delay, What::Done { who, event });
     }
 
     /// What the far end does, and how much longer than foreseen it takes.
@@ -425,7 +467,7 @@ impl World {
                     numbers: vec![InForce {
                         number: NUMBER.to_owned(),
                         per_second: self.case.per_second,
-                        guard_permille: None,
+                        guard_permille: self.case.guard_permille,
                         share_permille: 1_000,
                         inbound_total: 0,
                     }],
@@ -440,8 +482,21 @@ impl World {
                 open,
             } => {
                 let (opened, looked) = tables.open(after, &open, &self.outbox);
-                let rounds = looked.div_ceil(self.case.finds_at_once.max(1));
-                let later = (0..rounds).map(|_| self.dynamodb()).sum();
+                // So many records at once: the slowest of them says how long.
+                let finds = self.case.finds;
+                let looked = match finds {
+                    Finds::Together(_) => vec![looked.iter().sum()],
+                    Finds::ByClaim(_) => looked,
+                };
+                let (Finds::Together(at_once) | Finds::ByClaim(at_once)) = finds;
+                let mut later = 0;
+                for mut records in looked {
+                    while records > 0 {
+                        let some = records.min(at_once);
+                        later += (0..some).map(|_| self.dynamodb()).max().unwrap_or(0);
+                        records -= some;
+                    }
+                }
                 let opened = Ok(opened);
                 return Some((Event::Opened { number, opened }, later));
             }
@@ -497,7 +552,10 @@ impl World {
                 block,
                 claim,
             } => {
-                assert!(claim.references.len() <= self.case.tuning.large_block, "a claim has a bound");
+                assert!(
+                    claim.references.len() <= self.case.tuning.large_block,
+                    "a claim has a bound"
+                );
                 let written = tables.claim(&claim);
                 assert!(written, "a claim never meets a newer one");
                 Event::Claimed {
@@ -516,7 +574,6 @@ impl World {
                     Some(seen) if seen.state == State::Queued => Judgement::Permitted {
                         counts: false,
                         counted_in: None,
-                        capped: false,
                     },
                     Some(_) | None => Judgement::Moved,
                 };
@@ -611,9 +668,8 @@ impl World {
             }
             Verdict::Lost { at } => {
                 let stands = self.outbox.load(reference);
-                let lost = stands.is_some_and(|s| {
-                    s.state == State::Queued && s.ticket.attempt < attempt
-                });
+                let lost =
+                    stands.is_some_and(|s| s.state == State::Queued && s.ticket.attempt < attempt);
                 if !lost {
                     return;
                 }

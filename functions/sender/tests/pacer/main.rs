@@ -379,3 +379,22 @@ async fn what_was_handed_back_is_found_by_the_next_holder() {
     world.wake().await;
     assert_each_once(&world.simulator.arrivals(), 60);
 }
+
+#[tokio::test]
+async fn while_no_limit_is_known_the_251st_person_waits() {
+    let world = World::limited().await;
+    world.queue("marketing", 0..260).await;
+    world.wake().await;
+    assert_each_once(&world.simulator.arrivals(), 250);
+    assert_eq!(world.events("message.cancelled").await, 0);
+    world.wake().await;
+    assert_eq!(world.simulator.arrivals().len(), 250, "nor with the next holder");
+}
+
+#[tokio::test]
+async fn a_backlog_of_many_pages_is_sent_to_the_end_in_one_term() {
+    let world = World::start().await;
+    world.queue("marketing", 0..350).await;
+    world.wake().await;
+    assert_each_once(&world.simulator.arrivals(), 350);
+}

@@ -9,12 +9,13 @@ use headgate_aws::{Aws, AwsSettings};
 use headgate_domain::record::{MAX_SHARDS, RecordRef};
 use headgate_lambda::clock::{Clock, system_clock};
 use headgate_lambda::settings::Settings;
-use headgate_testkit::{APP_SECRET, GRAPH_TOKEN, Stage, events, stage};
+use headgate_testkit::{APP_SECRET, GRAPH_TOKEN, Stage, events, stage_with};
 use intake::Intake;
 use meta_simulator::{Latency, Number, Options, Simulator, Template};
 use sender::Sender;
 use serde_json::{Value, json};
 
+const CONFIG: &str = include_str!("../../../../config/headgate.toml");
 pub(crate) const NUMBER_ID: &str = "106540352242922";
 pub(crate) const PORTFOLIO: &str = "portfolio-1";
 
@@ -30,7 +31,17 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
-        let stage = stage().await;
+        let unlimited = "daily_limit = \"unlimited\"";
+        Self::of(&CONFIG.replacen("# daily_limit = 2000", unlimited, 1)).await
+    }
+
+    /// As it is shipped: Meta has not said yet how many people may be written to.
+    pub(crate) async fn limited() -> Self {
+        Self::of(CONFIG).await
+    }
+
+    async fn of(config: &str) -> Self {
+        let stage = stage_with(config).await;
         let template = |name: &str, category: &str| Template {
             name: name.into(),
             language: "en_US".into(),

@@ -122,7 +122,8 @@ fn good(
     texts: &mut Vec<String>,
 ) -> Vec<Message> {
     let service = (rest / 25).min(WRITERS * 30);
-    let codes = (rest / 12).min(phones.len() * 30);
+    // More than five an hour to one person would be taken for abuse.
+    let codes = (rest / 12).min(phones.len() * 5);
     let utility = rest / 3;
     let mut good: Vec<Message> = (0..rest)
         .filter_map(|i| {
