@@ -63,11 +63,13 @@ pub(crate) async fn measure(world: &World, backlog: usize, codes: usize) -> Code
             arrived.at.duration_since(*at).as_secs_f64() * 1e3
         })
         .collect();
+    let peak_kib = process.used().peak_kib;
+    process.stop().await;
     Codes {
         count: waited.len(),
         p50_ms: percentile(waited.clone(), 0.5),
         p99_ms: percentile(waited, 0.99),
-        peak_kib: process.used().peak_kib,
+        peak_kib,
         backlog,
     }
 }

@@ -294,6 +294,7 @@ impl Driver {
             | Effect::Tell { .. }
             | Effect::DropDue { .. }
             | Effect::KeepClaim { .. }
+            | Effect::Note { .. }
             | Effect::PutCursors { .. } => Event::Tidied,
         };
         self.ready.push_back(event);
@@ -365,7 +366,6 @@ impl Driver {
         Judgement::Permitted {
             counts: false,
             counted_in: None,
-            capped: false,
         }
     }
 

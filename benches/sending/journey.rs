@@ -102,5 +102,7 @@ pub(crate) async fn measure(world: &World, seconds: u64) -> Sent {
     let process = connect(world).await;
     settle_in(world).await;
     connect_intake(world).await;
-    observe(world, seconds, || process.used()).await
+    let sent = observe(world, seconds, &process).await;
+    process.stop().await;
+    sent
 }

@@ -33,7 +33,8 @@ type Waiting = Arc<Mutex<HashMap<u64, oneshot::Sender<Option<String>>>>>;
 
 /// A running sender.
 pub(crate) struct SenderProcess {
-    child: Child,
+    id: u32,
+    child: tokio::sync::Mutex<Child>,
     stdin: tokio::sync::Mutex<(ChildStdin, u64)>,
     waiting: Waiting,
 }
@@ -96,7 +97,8 @@ impl SenderProcess {
             }
         });
         Self {
-            child,
+            id: child.id().unwrap(),
+            child: tokio::sync::Mutex::new(child),
             stdin: tokio::sync::Mutex::new((stdin, 0)),
             waiting,
         }
@@ -123,9 +125,14 @@ impl SenderProcess {
         }
     }
 
+    /// Ends it, before what it works with goes away.
+    pub(crate) async fn stop(&self) {
+        self.child.lock().await.kill().await.unwrap();
+    }
+
     /// What it has used so far.
     pub(crate) fn used(&self) -> Used {
-        let id = self.child.id().unwrap();
+        let id = self.id;
         let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
         // After the name, which is in brackets: utime and stime are the 12th and 13th.
         let fields: Vec<&str> = stat

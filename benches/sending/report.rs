@@ -79,16 +79,11 @@ impl Report {
         }
         if let Some(journey) = &self.journey {
             utilisation(&mut row, "whole journey", &journey.window, 0.984);
-            let lane = journey.meter.queue("utility");
-            let receives = lane.received as f64 / lane.deleted.max(1) as f64;
             row(
                 "SQS receives per message of a lane",
                 "1.00",
-                format!(
-                    "{receives:.2} ({} received, {} deleted)",
-                    lane.received, lane.deleted
-                ),
-                receives < 1.005,
+                format!("{:.2}", journey.receives),
+                journey.receives < 1.005,
             );
         }
         if let [empty, full] = self.codes.as_slice() {

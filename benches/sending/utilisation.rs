@@ -7,7 +7,7 @@ use headgate_domain::time::Timestamp;
 use local_cloud::Meter;
 use serde_json::{Value, json};
 
-use crate::process::{Used, connect};
+use crate::process::{SenderProcess, connect};
 use crate::world::{PORTFOLIO, World};
 
 /// What the simulator's own log says of a span of time.
@@ -56,6 +56,8 @@ pub(crate) struct Sent {
     pub(crate) peak_kib: u64,
     /// The terms that were begun in the span: what the lease costs is in the figures.
     pub(crate) terms: u64,
+    /// How often the messages of a lane's queue were handed out, each.
+    pub(crate) receives: f64,
 }
 
 /// What the limiter writes in the pacing table: the letters of the keys, and what they are for.
@@ -92,7 +94,9 @@ pub(crate) async fn sender(world: &World, seconds: u64) -> Sent {
         .backlog(Purpose::Marketing, people.len(), &people)
         .await;
     wake(world).await;
-    observe(world, seconds, || process.used()).await
+    let sent = observe(world, seconds, &process).await;
+    process.stop().await;
+    sent
 }
 
 /// Lets the first holder ever find nothing and give the lease up: it assumes the worst of everybody's pair debt for a
@@ -113,7 +117,7 @@ pub(crate) async fn wake(world: &World) {
 }
 
 /// Waits for the first arrival and a warm-up, and looks at the next so many seconds.
-pub(crate) async fn observe(world: &World, seconds: u64, used: impl Fn() -> Used) -> Sent {
+pub(crate) async fn observe(world: &World, seconds: u64, process: &SenderProcess) -> Sent {
     let patience = Instant::now() + Duration::from_mins(1);
     while world.simulator.arrivals().is_empty() {
         assert!(Instant::now() < patience, "nothing is sent");
@@ -123,18 +127,19 @@ pub(crate) async fn observe(world: &World, seconds: u64, used: impl Fn() -> Used
     let (from, before, usage, epoch) = (
         Instant::now(),
         world.cloud().meter(),
-        used(),
+        process.used(),
         epoch(world).await,
     );
-    watch(world, seconds, &used).await;
+    watch(world, seconds, process).await;
     let (to, meter) = (Instant::now(), world.cloud().meter().since(&before));
-    for ((table, operation, kind), units) in &meter.tables {
-        eprintln!("  {table} {operation} {kind}: {units:?}");
-    }
-    let (later, last) = (used(), self::epoch(world).await);
+    let (later, last) = (process.used(), self::epoch(world).await);
     let window = Window::between(world, from, to);
     let cpu = later.cpu.saturating_sub(usage.cpu).as_secs_f64();
+    let queues = world.cloud().counters().queues;
+    let lane = queues.iter().find(|(name, _)| name.ends_with("utility"));
+    let (received, again) = lane.map_or((0, 0), |(_, q)| (q.received, q.redelivered));
     Sent {
+        receives: received as f64 / (received - again).max(1) as f64,
         cpu_us_per_send: cpu * 1e6 / window.accepted as f64,
         peak_kib: later.peak_kib,
         terms: last.saturating_sub(epoch) + 1,
@@ -144,12 +149,12 @@ pub(crate) async fn observe(world: &World, seconds: u64, used: impl Fn() -> Used
 }
 
 /// Waits so many seconds, and says every few of them how it goes.
-async fn watch(world: &World, seconds: u64, used: &impl Fn() -> Used) {
+async fn watch(world: &World, seconds: u64, process: &SenderProcess) {
     let mut came = world.simulator.arrivals().len();
     for second in 1..=seconds {
         tokio::time::sleep(Duration::from_secs(1)).await;
         if second % 5 == 0 {
-            let (now, usage) = (world.simulator.arrivals().len(), used());
+            let (now, usage) = (world.simulator.arrivals().len(), process.used());
             eprintln!(
                 "  {second:3} s: {} in 5 s, {} MiB, {:.1} s of CPU",
                 now - came,

@@ -51,9 +51,9 @@ impl Bucket {
         self.block
     }
 
-    /// Takes a block of slots, on a clock that is `fast` less 50 ms ahead; waits as long as there are none.
-    pub(crate) async fn take(&self, fast: Duration) -> Vec<Instant> {
-        let length = self.slot_us * u64::from(self.block);
+    /// Takes so many slots, on a clock that is `fast` less 50 ms ahead; waits as long as there are none.
+    pub(crate) async fn take(&self, fast: Duration, slots: u32) -> Vec<Instant> {
+        let length = self.slot_us * u64::from(slots);
         let micros = |d: Duration| u64::try_from(d.as_micros()).unwrap();
         loop {
             let true_now = micros(SystemTime::now().duration_since(UNIX_EPOCH).unwrap());
@@ -80,7 +80,7 @@ impl Bucket {
                         let due = first + self.slot_us * u64::from(n);
                         base + Duration::from_micros(due.saturating_sub(now))
                     };
-                    return (0..self.block).map(at).collect();
+                    return (0..slots).map(at).collect();
                 }
                 Err(stands) => *self.seen_us.lock().unwrap() = stands,
             }

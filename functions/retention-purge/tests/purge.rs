@@ -366,5 +366,6 @@ fn record(at: Timestamp, random: u8) -> Record {
         expires_at: at.plus_millis(DAY),
         day: at.day(),
         body: vec![1, 2, 3],
+        reason: None,
     }
 }

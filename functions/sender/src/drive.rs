@@ -54,13 +54,27 @@ pub(crate) async fn serve(
     let shell = Shell::new(parts, portfolio, numbers)?;
     let mut holder = Holder::new(settings, now());
     let mut work: FuturesUnordered<Work<'_>> = FuturesUnordered::new();
+    // Connections stand before the first slot, and best of all before the lease is ours.
+    let warm = parts.graph.warm().boxed().shared();
+    let warming = warm.clone();
+    work.push(Box::pin(async move {
+        warming.await;
+        Event::Tick
+    }));
     let mut happened = VecDeque::from([Event::Tick]);
     let mut term = None;
     loop {
         while let Some(event) = happened.pop_front() {
             for effect in holder.step(now(), event) {
                 let at_once = matches!(effect, Effect::Send { .. });
-                let mut doing: Work<'_> = Box::pin(shell.perform(effect));
+                let opens = matches!(effect, Effect::Open { .. }).then(|| warm.clone());
+                let mut doing: Work<'_> = Box::pin(async {
+                    let event = shell.perform(effect).await;
+                    if let Some(warm) = opens {
+                        warm.await;
+                    }
+                    event
+                });
                 // A message is handed to the connection in its very slot, before anything else gets the processor.
                 let done = at_once.then(|| (&mut doing).now_or_never()).flatten();
                 match done {

@@ -308,13 +308,7 @@ impl<'a> Shell<'a> {
 
     async fn open(&self, number: &str, after: u64, open: &[u16]) -> Result<Opened, AwsError> {
         let (parts, pacing) = (self.parts, &self.parts.pacing);
-        // Connections stand before the first slot, so that the first messages leave as evenly as the rest.
-        let warm = async {
-            parts.graph.warm().await;
-            Ok(())
-        };
-        let ((), claims, cursors, pairs) = tokio::try_join!(
-            warm,
+        let (claims, cursors, pairs) = tokio::try_join!(
             pacing.claims(parts.messages.table(), number, after, open),
             pacing.cursors(number),
             pacing.pair_debts(number, parts.now()),

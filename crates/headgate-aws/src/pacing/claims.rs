@@ -13,7 +13,7 @@ use crate::AwsError;
 use crate::item::{Attributes, Item, b, key, n, s};
 
 /// Records that are looked for at once.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 64;
 
 /// A claim as it is stored.
 struct Stored {
@@ -68,25 +68,32 @@ impl Pacing {
         after: u64,
         open: &[u16],
     ) -> Result<Vec<Claim>, AwsError> {
-        let mut claims = Vec::new();
+        let mut claims: Vec<Claim> = Vec::new();
+        let mut wanted: Vec<(usize, ShortRef)> = Vec::new();
         for stored in self.stored_claims(number).await? {
             if stored.epoch <= after && !open.contains(&stored.slot) {
                 continue;
             }
-            let mut references = Vec::with_capacity(stored.references.len());
-            for chunk in stored.references.chunks(AT_ONCE) {
-                let finding = chunk.iter().map(|short| self.find(messages, number, short));
-                let found = try_join_all(finding).await?;
-                for (short, found) in chunk.iter().zip(found) {
-                    references.extend(found.into_iter().map(|r| (r, short.attempt)));
-                }
-            }
+            let place = claims.len();
+            wanted.extend(stored.references.into_iter().map(|short| (place, short)));
             claims.push(Claim {
                 epoch: stored.epoch,
                 block: stored.block,
                 slot: stored.slot,
-                references,
+                references: Vec::new(),
             });
+        }
+        for chunk in wanted.chunks(AT_ONCE) {
+            let finding = chunk
+                .iter()
+                .map(|(_, short)| self.find(messages, number, short));
+            let found = try_join_all(finding).await?;
+            for ((place, short), found) in chunk.iter().zip(found) {
+                if let Some(claim) = claims.get_mut(*place) {
+                    let found = found.into_iter().map(|r| (r, short.attempt));
+                    claim.references.extend(found);
+                }
+            }
         }
         Ok(claims)
     }

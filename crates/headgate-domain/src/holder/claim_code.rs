@@ -1,4 +1,4 @@
-//! A claim in bytes: a hundred and twenty records in one write unit.
+//! A claim in bytes: more than a hundred records in one write unit.
 //!
 //! A claim is written for every block and read only after a crash or a hand-over, so it holds just
 //! enough to find its records again: the time and half of the randomness of each ULID, which is a

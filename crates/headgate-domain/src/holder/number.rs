@@ -302,13 +302,7 @@ impl Number {
         next_block: &mut u64,
         out: &mut Vec<Effect>,
     ) {
-        // No more than can leave in half of the time a claim is good for.
-        let seconds = tuning.send_by / 2 / 1_000_000;
-        let rate = self.pace.rate_milli().saturating_mul(seconds) / 1_000_000;
-        let size = self
-            .block_size(tuning)
-            .min(usize::try_from(rate).unwrap_or(1).max(1));
-        let number = self.index;
+        let (number, size) = (self.index, self.block_size(tuning));
         let slot = self.free_slot(tuning);
         // What is claimed now would only miss its deadline.
         let far = self.pace.due() > now.mono.saturating_add(tuning.send_by / 2);

@@ -85,12 +85,12 @@ impl Default for Tuning {
             controls_every: 2 * SECOND,
             checkpoint_every: 5 * SECOND,
             quiet: 400 * MS,
-            stray_throttles: 0,
+            stray_throttles: 1,
             after_error: 250 * MS,
             page: 100,
             read_ahead: 200,
             block: 50,
-            large_block: 120,
+            large_block: 115,
             slots: 256,
         }
     }

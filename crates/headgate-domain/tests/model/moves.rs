@@ -2,7 +2,8 @@
 
 use headgate_domain::holder::{Effect, Phase};
 
-use super::{Bounds, Intake, Meta, World};
+use super::{Intake, Meta, World};
+use crate::bounds::{BEGIN, Bounds};
 
 /// What happened, for a trace.
 #[derive(Clone, Copy)]
@@ -18,7 +19,10 @@ pub(crate) struct Name {
 struct Moves<'a> {
     from: &'a World,
     bounds: &'a Bounds,
-    found: Vec<(Name, World)>,
+    names: Vec<Name>,
+    worlds: Vec<World>,
+    /// Which to make; all of them, if none is named.
+    pick: Option<usize>,
     /// Something happens before any time passes.
     urgent: bool,
 }
@@ -31,10 +35,13 @@ impl Moves<'_> {
         who: usize,
         act: impl FnOnce(&mut World),
     ) {
-        let mut world = self.from.clone();
-        act(&mut world);
+        if self.pick.is_none_or(|pick| pick == self.names.len()) {
+            let mut world = self.from.clone();
+            act(&mut world);
+            self.worlds.push(world);
+        }
         let t = self.from.t;
-        self.found.push((Name { t, who, what, of }, world));
+        self.names.push(Name { t, who, what, of });
     }
 
     fn meta(&mut self, slot: usize, job: usize) {
@@ -81,7 +88,7 @@ impl Moves<'_> {
                 self.add("fails at", of, slot, |w| w.fail(slot, index, false, bounds));
                 if writes(&job.effect) {
                     self.add("does not learn of", of, slot, |w| {
-                        w.fail(slot, index, true, bounds)
+                        w.fail(slot, index, true, bounds);
                     });
                 }
             }
@@ -114,7 +121,7 @@ impl Moves<'_> {
             Some(until) => {
                 self.urgent |= from.t >= until;
                 self.add("goes on", "", slot, |w| {
-                    w.change(slot, bounds, |_, p| p.paused = None)
+                    w.change(slot, bounds, |_, p| p.paused = None);
                 });
             }
             None if from.pauses > 0 => self.add("pauses", "", slot, |w| {
@@ -128,7 +135,7 @@ impl Moves<'_> {
 
     fn of_others(&mut self) {
         let (from, bounds) = (self.from, self.bounds);
-        let now = from.wall();
+        let now = from.wall(bounds);
         if from.slots.iter().any(Option::is_none) {
             let mut before = None;
             for (index, wake) in from.tables.wakes.iter().enumerate() {
@@ -150,11 +157,14 @@ impl Moves<'_> {
             self.urgent |= from.t + 1 >= notification.before;
             let message = notification.message;
             self.add("a notification arrives", "", message, |w| {
-                w.notify(index, bounds)
+                w.notify(index, bounds);
             });
         }
         // Only while there is something that it could disturb.
-        if from.wakes > 0 && from.t <= bounds.intake_until + 4 && !from.is_asleep() {
+        if from.wakes > 0
+            && from.t <= bounds.intake_until + 4_000 / bounds.step_ms
+            && !from.is_asleep()
+        {
             self.add("a wake too many", "", 0, |w| {
                 w.wakes -= 1;
                 w.tables.wake(now, false);
@@ -164,7 +174,7 @@ impl Moves<'_> {
 
     /// Time passes until something is due: one second, or more when nothing can happen in between.
     fn later(&mut self) {
-        let from = self.from;
+        let (from, step_ms) = (self.from, self.bounds.step_ms);
         let has_room = from.slots.iter().any(Option::is_none);
         let mut next: Vec<u32> = Vec::new();
         for process in (0..2).filter_map(|s| from.process(s)) {
@@ -176,8 +186,8 @@ impl Moves<'_> {
         if has_room {
             let wakes = from.tables.wakes.iter();
             next.extend(wakes.map(|(at, _)| {
-                let ms = at.millis_since(super::BEGIN);
-                u32::try_from((ms + 999) / 1_000).unwrap()
+                let ms = u32::try_from(at.millis_since(BEGIN)).unwrap();
+                ms.div_ceil(step_ms)
             }));
         }
         if from.intakes.iter().any(|i| *i != Intake::Over) {
@@ -194,10 +204,27 @@ impl Moves<'_> {
 impl World {
     /// Every state that may follow, with what leads to it. None at the end of a run.
     pub(crate) fn next(&self, bounds: &Bounds) -> Vec<(Name, Self)> {
+        let moves = self.moves(bounds, None);
+        moves.names.into_iter().zip(moves.worlds).collect()
+    }
+
+    /// What may happen, without doing it.
+    pub(crate) fn names(&self, bounds: &Bounds) -> Vec<Name> {
+        self.moves(bounds, Some(usize::MAX)).names
+    }
+
+    /// Does one of the things that may happen.
+    pub(crate) fn after(&self, bounds: &Bounds, pick: usize) -> Self {
+        self.moves(bounds, Some(pick)).worlds.remove(0)
+    }
+
+    fn moves<'a>(&'a self, bounds: &'a Bounds, pick: Option<usize>) -> Moves<'a> {
         let mut moves = Moves {
             from: self,
             bounds,
-            found: Vec::new(),
+            names: Vec::new(),
+            worlds: Vec::new(),
+            pick,
             urgent: false,
         };
         // The first byte leaves in the step that says so, and what Meta makes of it can be seen by
@@ -210,7 +237,7 @@ impl World {
             });
             if let Some(job) = undecided {
                 moves.meta(slot, job);
-                return moves.found;
+                return moves;
             }
         }
         moves.of_process(0);
@@ -219,7 +246,7 @@ impl World {
         if !moves.urgent {
             moves.later();
         }
-        moves.found
+        moves
     }
 }
 

@@ -6,7 +6,8 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::world::{Bounds, Name, World};
+use crate::bounds::Bounds;
+use crate::world::{Name, World};
 
 /// What a search came to.
 pub(crate) struct Explored {

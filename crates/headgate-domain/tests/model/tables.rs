@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use headgate_domain::holder::{
-    Claim, Controls, Cursors, DueEntry, DueKind, Effect, Event, InForce, Judgement, LeaseView,
-    Legacy, Opened, PageRead, Phase, Seen, Taken, Ticket, Unavailable, Verdict,
+    Claim, Controls, Cursors, DueEntry, Effect, Event, InForce, Judgement, LeaseView, Legacy,
+    Opened, PageRead, Phase, Seen, Taken, Ticket, Unavailable,
 };
 use headgate_domain::record::{RecordRef, State};
 use headgate_domain::time::Timestamp;
@@ -55,7 +55,7 @@ pub(crate) struct Tables {
     cursors: BTreeMap<String, (u64, Cursors)>,
     claims: BTreeMap<(String, u16), Claim>,
     pub(crate) records: BTreeMap<RecordRef, Record>,
-    dues: BTreeMap<(Timestamp, RecordRef), DueEntry>,
+    pub(crate) dues: BTreeMap<(Timestamp, RecordRef), DueEntry>,
     /// When each may be delivered, and whether it is for a successor.
     pub(crate) wakes: Vec<(Timestamp, bool)>,
 }
@@ -148,7 +148,7 @@ impl Tables {
                 daily_limit: None,
             })),
             Effect::ReadBudget => Event::BudgetRead(Ok(Vec::new())),
-            Effect::DropBuckets { .. } => Event::Tidied,
+            Effect::DropBuckets { .. } | Effect::Note { .. } => Event::Tidied,
             Effect::Open {
                 number,
                 after,
@@ -389,123 +389,6 @@ impl Tables {
             Some(_) => Judgement::Moved,
         }
     }
-
-    /// Moves a record up; whether it stands at that state now.
-    pub(crate) fn move_up(&mut self, r: &RecordRef, state: State, attempt: Option<u32>) -> bool {
-        let Some(record) = self.records.get_mut(r) else {
-            return false;
-        };
-        let may = record.state.rank() < state.rank() && attempt.is_none_or(|a| record.attempt <= a);
-        if may {
-            record.state = state;
-            record.attempt = attempt.unwrap_or(record.attempt);
-        }
-        record.state == state
-    }
-
-    fn tell(&mut self, reference: &RecordRef) {
-        if let Some(record) = self.records.get_mut(reference) {
-            record.told |= record.state == State::Unknown;
-        }
-    }
-
-    fn put_due(&mut self, at: Timestamp, ticket: &Ticket, kind: DueKind) {
-        let reference = ticket.reference.clone();
-        let due = DueEntry {
-            at,
-            reference: reference.clone(),
-            kind,
-            attempt: ticket.attempt,
-        };
-        self.dues.insert((at, reference), due);
-    }
-
-    fn drop_due(&mut self, due: Option<&DueEntry>) {
-        if let Some(due) = due {
-            self.dues.remove(&(due.at, due.reference.clone()));
-        }
-    }
-
-    /// One call of a settlement; whether there are more.
-    fn settle(&mut self, ticket: &Ticket, verdict: Verdict, stage: u8, by: &Caller<'_>) -> bool {
-        let r = &ticket.reference;
-        let calls = calls(ticket, verdict, by);
-        match calls[usize::from(stage)] {
-            Call::Move(state, attempt) => {
-                self.move_up(r, state, attempt);
-            }
-            Call::Tell => self.tell(r),
-            Call::Due(at, kind) => self.put_due(at, ticket, kind),
-            Call::Park => self.park(r, ticket.attempt),
-            Call::Drop => self.drop_due(ticket.due.as_ref()),
-            Call::Look => {
-                let is_unknown = self.records.get(r).is_some_and(|record| {
-                    matches!(record.state, State::Queued | State::Scheduled)
-                        && record.attempt < ticket.attempt
-                });
-                if !is_unknown {
-                    self.tell(r);
-                    return false;
-                }
-            }
-        }
-        usize::from(stage) + 1 < calls.len()
-    }
-
-    fn park(&mut self, reference: &RecordRef, attempt: u32) {
-        let record = self.records.get_mut(reference).filter(|r| {
-            matches!(r.state, State::Queued | State::Scheduled)
-                || (r.state == State::Ambiguous && r.attempt == attempt)
-        });
-        if let Some(record) = record {
-            record.state = State::Queued;
-            record.attempt = attempt;
-        }
-    }
-}
-
-/// A call of a settlement.
-#[derive(Clone, Copy)]
-enum Call {
-    Move(State, Option<u32>),
-    Tell,
-    Due(Timestamp, DueKind),
-    Park,
-    Drop,
-    /// How the record stands; nothing follows when somebody knows what became of it.
-    Look,
-}
-
-fn calls(ticket: &Ticket, verdict: Verdict, by: &Caller<'_>) -> Vec<Call> {
-    let attempt = Some(ticket.attempt);
-    let mut calls = match verdict {
-        Verdict::Accepted { held: true } => vec![Call::Move(State::Held, attempt)],
-        Verdict::Accepted { held: false } | Verdict::Done => {
-            vec![Call::Move(State::Accepted, attempt)]
-        }
-        Verdict::Failed => vec![Call::Move(State::Failed, attempt)],
-        Verdict::Cancelled { .. } => vec![Call::Move(State::Cancelled, None)],
-        Verdict::Unknown => vec![Call::Move(State::Unknown, None), Call::Tell],
-        Verdict::Ambiguous { at, .. } => vec![
-            Call::Due(at, DueKind::Ambiguous),
-            Call::Move(State::Ambiguous, attempt),
-        ],
-        Verdict::Lost { .. } if by.bug == Bug::LostIsQueued => {
-            vec![Call::Look, Call::Due(by.now, DueKind::Retry), Call::Park]
-        }
-        Verdict::Lost { at } => vec![
-            Call::Look,
-            Call::Due(at, DueKind::Ambiguous),
-            Call::Move(State::Ambiguous, attempt),
-        ],
-        Verdict::Park { at } => vec![Call::Due(at, DueKind::Retry), Call::Park],
-    };
-    let is_anew =
-        matches!(verdict, Verdict::Park { at } if ticket.due.as_ref().is_some_and(|d| d.at == at));
-    if ticket.due.is_some() && !is_anew {
-        calls.push(Call::Drop);
-    }
-    calls
 }
 
 fn in_force(number: &str, per_second: u32) -> InForce {
@@ -529,89 +412,5 @@ fn seen_of(reference: &RecordRef, record: &Record) -> Seen {
             due: None,
         },
         state: record.state,
-    }
-}
-
-/// What a holder is told when an effect's call did not succeed.
-pub(crate) fn unavailable(effect: &Effect) -> Event {
-    const NO: Unavailable = Unavailable;
-    match effect {
-        Effect::ReadLease => Event::LeaseRead(Err(NO)),
-        Effect::TakeLease { .. } => Event::LeaseTaken(Err(NO)),
-        Effect::Renew { .. } => Event::Renewed(Err(NO)),
-        Effect::ReadNextDue => Event::NextDueRead(Err(NO)),
-        Effect::ReadControls => Event::ControlsRead(Err(NO)),
-        Effect::ReadBudget => Event::BudgetRead(Err(NO)),
-        Effect::Open { number, .. } => Event::Opened {
-            number: *number,
-            opened: Err(NO),
-        },
-        Effect::ReadPage {
-            number,
-            lane,
-            shard,
-            ..
-        } => Event::Page {
-            number: *number,
-            lane: *lane,
-            shard: *shard,
-            page: Err(NO),
-        },
-        Effect::ReadDue { lane, .. } => Event::DueRead {
-            lane: *lane,
-            entries: Err(NO),
-        },
-        Effect::LoadDue { lane, .. } => Event::DueLoaded {
-            lane: *lane,
-            loaded: Err(NO),
-        },
-        Effect::Claim { number, block, .. } => Event::Claimed {
-            number: *number,
-            block: *block,
-            written: Err(NO),
-        },
-        Effect::Judge { number, block, .. } => Event::Judged {
-            number: *number,
-            block: *block,
-            judgements: Err(NO),
-        },
-        Effect::Flush { number, block, .. } => Event::Flushed {
-            number: *number,
-            block: *block,
-            written: Err(NO),
-        },
-        Effect::NotePair {
-            number,
-            block,
-            reference,
-            ..
-        } => Event::PairNoted {
-            number: *number,
-            block: *block,
-            reference: reference.clone(),
-            written: Err(NO),
-        },
-        Effect::Settle {
-            number,
-            block,
-            ticket,
-            ..
-        } => Event::Settled {
-            number: *number,
-            block: *block,
-            reference: ticket.reference.clone(),
-            written: Err(NO),
-        },
-        Effect::Requeue { due, .. } => Event::Requeued {
-            due: due.clone(),
-            seen: Err(NO),
-        },
-        Effect::Send { .. } => unreachable!("Meta answers, not a table"),
-        Effect::Wake { .. }
-        | Effect::DropBuckets { .. }
-        | Effect::Tell { .. }
-        | Effect::DropDue { .. }
-        | Effect::KeepClaim { .. }
-        | Effect::PutCursors { .. } => Event::Tidied,
     }
 }

@@ -5,11 +5,8 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use headgate_domain::holder::{
-    Answer, Effect, Event, Holdback, Holder, Now, NumberSettings, Phase, Settings, Tuning,
-};
-use headgate_domain::lane::Purpose;
-use headgate_domain::record::{RecordRef, State, ambiguity_timer_ms, shard, ulid};
+use headgate_domain::holder::{Answer, Effect, Event, Holdback, Holder, Now, Phase, Settings};
+use headgate_domain::record::{State, ambiguity_timer_ms, may_resend};
 use headgate_domain::time::{HOUR, Timestamp};
 
 #[path = "moves.rs"]
@@ -17,66 +14,13 @@ mod moves;
 
 pub(crate) use moves::Name;
 
+use crate::bounds::{BEGIN, Bounds, MS_NS, NUMBERS, SECOND_NS, settings};
 use crate::search::Mix;
-use crate::tables::{Bug, Caller, Job, Record, Tables, unavailable};
+use crate::tables::{Bug, Caller, Job, Record, Tables};
+use crate::unavailable::unavailable;
 
-const SECOND_NS: u64 = 1_000_000_000;
-const BEGIN: Timestamp = Timestamp::from_seconds(1_795_000_000);
-pub(crate) static SHOW: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
-pub(crate) static PICK: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-const NUMBER: &str = "106540352242922";
-pub(crate) const PER_SECOND: u32 = 80;
 /// No run of the bounded world is longer: more is a mistake in the model.
-const LONGEST: u32 = 900;
-
-/// What may go wrong, how often, and what is taken away.
-#[derive(Clone, Debug)]
-pub(crate) struct Bounds {
-    pub(crate) lane: Purpose,
-    pub(crate) messages: u8,
-    /// Seconds into which the last message may come.
-    pub(crate) intake_until: u32,
-    pub(crate) crashes: u8,
-    pub(crate) pauses: u8,
-    /// The longest a pause lasts, in seconds.
-    pub(crate) longest_pause: u32,
-    /// Answers of Meta that are not a plain yes.
-    pub(crate) troubles: u8,
-    /// Calls of tables that do not succeed.
-    pub(crate) errors: u8,
-    /// Wakes that nobody needed: the schedule's, or a second delivery.
-    pub(crate) wakes: u8,
-    /// How often a notification arrives.
-    pub(crate) arrivals: u8,
-    /// Whether every notification first arrives inside the ambiguity timer.
-    pub(crate) in_time: bool,
-    pub(crate) bug: Bug,
-    pub(crate) tuning: Tuning,
-}
-
-/// Times of the shipped holder in steps of a second; what only costs calls is as rare as it may be.
-pub(crate) fn tuning(lane: Purpose) -> Tuning {
-    const NEVER: u64 = 100_000 * SECOND_NS;
-    let is_code = lane == Purpose::Authentication;
-    Tuning {
-        look_every: SECOND_NS,
-        look_for_release_every: SECOND_NS,
-        stand_by: 5 * SECOND_NS,
-        poll_authentication: if is_code { SECOND_NS } else { NEVER },
-        poll: if is_code { NEVER } else { SECOND_NS },
-        poll_unused: NEVER,
-        look_back_authentication: SECOND_NS,
-        look_back: SECOND_NS,
-        due_every: SECOND_NS,
-        controls_every: NEVER,
-        checkpoint_every: 60 * SECOND_NS,
-        quiet: SECOND_NS,
-        after_error: SECOND_NS,
-        slots: 2,
-        block: 1,
-        ..Tuning::default()
-    }
-}
+const LONGEST_S: u64 = 7_200;
 
 /// A process with a holder in it.
 #[derive(Clone, Hash)]
@@ -138,23 +82,20 @@ pub(crate) struct World {
     accepted: Vec<u8>,
     /// Attempts that were sent and not refused, a bit each.
     on_wire: Vec<u32>,
-    crashes: u8,
-    pauses: u8,
-    troubles: u8,
-    errors: u8,
-    wakes: u8,
+    /// When something left, by number, if that is counted.
+    sent: [Vec<u32>; 2],
+    crashes: u16,
+    pauses: u16,
+    troubles: u16,
+    errors: u16,
+    wakes: u16,
     started: u64,
     wrong: Option<&'static str>,
 }
 
-fn reference(bounds: &Bounds, message: usize) -> RecordRef {
-    let digit = u8::try_from(message).unwrap();
-    RecordRef {
-        number: NUMBER.to_owned(),
-        lane: bounds.lane,
-        shard: shard(bounds.lane, PER_SECOND, None, 0),
-        ulid: ulid(BEGIN, [digit + 1; 10]),
-    }
+/// What a process's own clock shows at the beginning of the run.
+const fn clock_begins(id: u64) -> u64 {
+    (10 + 3 * id) * SECOND_NS
 }
 
 /// How Meta may take a request.
@@ -169,7 +110,7 @@ enum Meta {
 
 impl World {
     pub(crate) fn new(bounds: &Bounds) -> Self {
-        let messages = usize::from(bounds.messages);
+        let messages = bounds.messages.len();
         Self {
             t: 0,
             tables: Tables::default(),
@@ -178,6 +119,7 @@ impl World {
             notifications: Vec::new(),
             accepted: vec![0; messages],
             on_wire: vec![0; messages],
+            sent: [Vec::new(), Vec::new()],
             crashes: bounds.crashes,
             pauses: bounds.pauses,
             troubles: bounds.troubles,
@@ -194,15 +136,16 @@ impl World {
         mix.both()
     }
 
-    fn wall(&self) -> Timestamp {
-        BEGIN.plus_millis(i64::from(self.t) * 1_000)
+    fn wall(&self, bounds: &Bounds) -> Timestamp {
+        BEGIN.plus_millis(i64::from(self.t) * i64::from(bounds.step_ms))
     }
 
     /// The clocks of processes start anywhere; only durations matter to them.
-    fn now(&self, id: u64) -> Now {
+    fn now(&self, id: u64, bounds: &Bounds) -> Now {
+        let step = u64::from(bounds.step_ms) * MS_NS;
         Now {
-            mono: (u64::from(self.t) + 10 + 3 * id) * SECOND_NS,
-            wall: self.wall(),
+            mono: clock_begins(id) + u64::from(self.t) * step,
+            wall: self.wall(bounds),
         }
     }
 
@@ -220,7 +163,7 @@ impl World {
         change(self, &mut process);
         if process.holder.is_over() && process.jobs.is_empty() && process.paused.is_none() {
             if process.holder.has_failed() {
-                self.tables.wake(self.wall(), process.successor);
+                self.tables.wake(self.wall(bounds), process.successor);
             }
         } else {
             self.slots[slot] = Some(Slot::new(process));
@@ -233,23 +176,34 @@ impl World {
         self.wrong
     }
 
+    fn note(&mut self, what: &'static str, bounds: &Bounds) {
+        if bounds.only.is_none_or(|only| only == what) {
+            self.wrong = self.wrong.or(Some(what));
+        }
+    }
+
     /// Looks for what must never be.
     fn look(&mut self, bounds: &Bounds) {
         let sends = |slot: usize| {
             self.process(slot)
-                .is_some_and(|p| p.holder.sends(self.now(p.id).mono))
+                .is_some_and(|p| p.holder.sends(self.now(p.id, bounds).mono))
         };
         if sends(0) && sends(1) {
-            self.wrong = self.wrong.or(Some("two holders may send"));
+            self.note("two holders may send", bounds);
         }
-        let twice = self.accepted.iter().any(|n| *n > 1);
-        if twice && (bounds.in_time || bounds.lane == Purpose::Marketing) {
-            self.wrong = self.wrong.or(Some("sent twice"));
+        let mut accepted = self.accepted.iter().zip(&bounds.messages);
+        // What is sent again for want of a notification that comes too late is the policy's choice.
+        let twice = accepted.any(|(n, m)| *n > 1 && (bounds.in_time || !may_resend(m.lane)));
+        if twice {
+            self.note("sent twice", bounds);
         }
-        if self.is_asleep() {
-            self.wrong = self.wrong.or(self.what_is_lost());
+        if self.is_asleep()
+            && let Some(what) = self.what_is_lost(bounds)
+        {
+            self.note(what, bounds);
         }
-        assert!(self.t < LONGEST, "the bounded world does not end");
+        let ms = u64::from(self.t) * u64::from(bounds.step_ms);
+        assert!(ms < LONGEST_S * 1_000, "the bounded world does not end");
     }
 
     /// Nobody is at work, and nobody will be woken.
@@ -259,41 +213,33 @@ impl World {
             && self.intakes.iter().all(|i| *i == Intake::Over)
     }
 
-    fn what_is_lost(&self) -> Option<&'static str> {
-        let records = self.tables.records.values().enumerate();
-        records
-            .filter_map(|(message, record)| {
-                let is_told = !self.notifications.iter().any(|n| n.message == message);
-                match record.state {
-                    State::Queued | State::Scheduled => Some("a message waits and nobody is woken"),
-                    State::Ambiguous => Some("a timer runs and nobody is woken"),
-                    State::Unknown if !record.told => Some("given up, and the app not told"),
-                    State::Unknown if self.accepted[message] > 0 && is_told => {
-                        Some("accepted and notified, and given up")
-                    }
-                    State::Unknown => None,
-                    State::Accepted | State::Sent if self.accepted[message] > 0 => None,
-                    _ => Some("in a state it was never brought to"),
+    fn what_is_lost(&self, bounds: &Bounds) -> Option<&'static str> {
+        let mut records = bounds.messages.iter().enumerate();
+        records.find_map(|(message, reference)| {
+            let Some(record) = self.tables.records.get(reference) else {
+                return Some("a message that is not stored");
+            };
+            let is_told = !self.notifications.iter().any(|n| n.message == message);
+            match record.state {
+                State::Queued | State::Scheduled => Some("a message waits and nobody is woken"),
+                State::Ambiguous => Some("a timer runs and nobody is woken"),
+                State::Unknown if !record.told => Some("given up, and the app not told"),
+                State::Unknown if self.accepted[message] > 0 && is_told => {
+                    Some("accepted and notified, and given up")
                 }
-            })
-            .next()
+                State::Unknown => None,
+                State::Accepted | State::Sent if self.accepted[message] > 0 => None,
+                _ => Some("in a state it was never brought to"),
+            }
+        })
     }
 
     /// Steps a holder, and answers at once what nobody else can have a part in.
     fn step(&mut self, process: &mut Process, event: Event, bounds: &Bounds) {
-        let now = self.now(process.id);
+        let now = self.now(process.id, bounds);
         let mut events = vec![event];
         while let Some(event) = events.pop() {
-            let label = format!("{event:?}");
             for effect in process.holder.step(now, event) {
-                if SHOW.load(std::sync::atomic::Ordering::SeqCst) && !is_own(&effect, bounds) {
-                    eprintln!(
-                        "{} {}: {} -> {effect:?}",
-                        self.t,
-                        process.id,
-                        label.chars().take(60).collect::<String>()
-                    );
-                }
                 if let Effect::Renew { phase, .. } = &effect {
                     let is_idle = bounds.bug == Bug::LookBeforeIdle && *phase == Phase::Idle;
                     if is_idle || *phase == Phase::Run {
@@ -309,16 +255,17 @@ impl World {
                 }
             }
         }
-        let at = process.holder.wake_at(now.mono).div_ceil(SECOND_NS);
-        process.wake_at = u32::try_from(at - 10 - 3 * process.id).unwrap_or(u32::MAX);
+        let at = process.holder.wake_at(now.mono) - clock_begins(process.id);
+        let step = u64::from(bounds.step_ms) * MS_NS;
+        process.wake_at = u32::try_from(at.div_ceil(step)).unwrap_or(u32::MAX);
     }
 
     fn call(&mut self, id: u64, before_idle: Option<&Tables>, job: &mut Job, bounds: &Bounds) {
         let caller = Caller {
             holder: id,
-            now: self.wall(),
-            numbers: &[NUMBER],
-            per_second: PER_SECOND,
+            now: self.wall(bounds),
+            numbers: bounds.numbers(),
+            per_second: bounds.per_second,
             bug: bounds.bug,
             before_idle,
         };
@@ -335,7 +282,7 @@ impl World {
         }
         self.crashes -= 1;
         // The queue delivers its wake again.
-        self.tables.wake(self.wall(), process.successor);
+        self.tables.wake(self.wall(bounds), process.successor);
         self.look(bounds);
     }
 
@@ -346,16 +293,16 @@ impl World {
         let id = self.started;
         self.started += 1;
         let settings = Settings {
-            numbers: vec![NumberSettings {
-                id: NUMBER.to_owned(),
-                per_second: PER_SECOND,
-                guard_permille: None,
-            }],
+            numbers: bounds
+                .numbers()
+                .iter()
+                .map(|id| settings(id, bounds))
+                .collect(),
             successor,
             tuning: bounds.tuning.clone(),
         };
         let mut process = Process {
-            holder: Holder::new(settings, self.now(id)),
+            holder: Holder::new(settings, self.now(id, bounds)),
             id,
             jobs: Vec::new(),
             paused: None,
@@ -409,18 +356,22 @@ impl World {
                 unreachable!("only sends reach Meta");
             };
             let message = (0..world.accepted.len())
-                .find(|m| reference(bounds, *m) == ticket.reference)
+                .find(|m| bounds.messages[*m] == ticket.reference)
                 .unwrap();
             let bit = 1 << ticket.attempt;
             if world.on_wire[message] & bit != 0 {
-                world.wrong = world.wrong.or(Some("one attempt was sent twice"));
+                world.note("one attempt was sent twice", bounds);
+            }
+            if bounds.counts {
+                world.count(*number, bounds);
             }
             if matches!(meta, Meta::Accepts | Meta::AnswerLost | Meta::RequestLost) {
                 world.on_wire[message] |= bit;
             }
             if matches!(meta, Meta::Accepts | Meta::AnswerLost) {
                 world.accepted[message] += 1;
-                let timer = u32::try_from(ambiguity_timer_ms(bounds.lane) / 1_000).unwrap();
+                let timer = u32::try_from(ambiguity_timer_ms(ticket.reference.lane)).unwrap()
+                    / bounds.step_ms;
                 world.notifications.push(Notification {
                     message,
                     before: if bounds.in_time { t + timer } else { u32::MAX },
@@ -445,6 +396,17 @@ impl World {
         });
     }
 
+    /// No window of a second holds more than the limit, whoever sends.
+    fn count(&mut self, number: usize, bounds: &Bounds) {
+        let (now, second) = (self.t, 1_000 / bounds.step_ms);
+        let sent = &mut self.sent[number];
+        sent.retain(|at| now - at < second);
+        sent.push(now);
+        if sent.len() > usize::try_from(bounds.per_second).unwrap() {
+            self.note("a second holds too many", bounds);
+        }
+    }
+
     fn notify(&mut self, index: usize, bounds: &Bounds) {
         let notification = &mut self.notifications[index];
         // What arrives again may arrive at any time.
@@ -455,12 +417,12 @@ impl World {
             self.notifications.remove(index);
         }
         self.tables
-            .move_up(&reference(bounds, message), State::Sent, None);
+            .move_up(&bounds.messages[message], State::Sent, None);
         self.look(bounds);
     }
 
     fn intake(&mut self, index: usize, bounds: &Bounds) {
-        let now = self.wall();
+        let now = self.wall(bounds);
         let reads_first = bounds.bug == Bug::ReadBeforeWrite;
         self.intakes[index] = match self.intakes[index] {
             Intake::Begin if reads_first => Intake::Read {
@@ -474,7 +436,9 @@ impl World {
                     recipient: format!("sub_{index}"),
                     told: false,
                 };
-                self.tables.records.insert(reference(bounds, index), record);
+                self.tables
+                    .records
+                    .insert(bounds.messages[index].clone(), record);
                 match before {
                     Intake::Read { wakes } => Intake::Decided { wakes },
                     _ => Intake::Written,
@@ -503,13 +467,20 @@ impl World {
 fn is_own(effect: &Effect, bounds: &Bounds) -> bool {
     match effect {
         Effect::ReadPage {
-            lane, shard: of, ..
-        } => *lane != bounds.lane || *of != shard(bounds.lane, PER_SECOND, None, 0),
-        Effect::ReadDue { lane, .. } => *lane != bounds.lane,
+            number,
+            lane,
+            shard,
+            ..
+        } => !bounds
+            .messages
+            .iter()
+            .any(|m| m.number == NUMBERS[*number] && m.lane == *lane && m.shard == *shard),
+        Effect::ReadDue { lane, .. } => bounds.messages.iter().all(|m| m.lane != *lane),
         Effect::ReadControls
         | Effect::ReadBudget
         | Effect::DropBuckets { .. }
         | Effect::Flush { .. }
+        | Effect::Note { .. }
         | Effect::NotePair { .. } => true,
         _ => false,
     }

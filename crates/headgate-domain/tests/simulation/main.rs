@@ -51,7 +51,7 @@ fn case(per_second: u32) -> Case {
     // The long run has terms as they ship; the short one must see a hand-over too.
     let (measured, term) = match (proof(), per_second) {
         (true, 80) => (1_200, 60),
-        (true, _) => (300, 60),
+        (true, _) => (600, 60),
         (false, 80) => (60, 30),
         (false, _) => (40, 30),
     };

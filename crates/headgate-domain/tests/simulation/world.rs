@@ -375,6 +375,7 @@ impl World {
             | Effect::Tell { .. }
             | Effect::DropDue { .. }
             | Effect::KeepClaim { .. }
+            | Effect::Note { .. }
             | Effect::PutCursors { .. } => (one / 2, one),
         };
         let ends = now + back;
@@ -475,7 +476,7 @@ impl World {
                 }))
             }
             Effect::ReadBudget => Event::BudgetRead(Ok(Vec::new())),
-            Effect::DropBuckets { .. } => Event::Tidied,
+            Effect::DropBuckets { .. } | Effect::Note { .. } => Event::Tidied,
             Effect::Open {
                 number,
                 after,

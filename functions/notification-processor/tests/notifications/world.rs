@@ -357,6 +357,7 @@ impl World {
             expires_at: now.plus_millis(1_000_000),
             day: now.day(),
             body,
+            reason: None,
         };
         self.messages().put(&record).await.unwrap();
         reference
