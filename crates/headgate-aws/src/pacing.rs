@@ -239,11 +239,7 @@ impl Pacing {
     }
 
     /// All of a partition, read consistently; without debts that are paid at `unpaid`.
-    async fn query_all(
-        &self,
-        pk: &str,
-        unpaid: Option<Timestamp>,
-    ) -> Result<Vec<Item>, AwsError> {
+    async fn query_all(&self, pk: &str, unpaid: Option<Timestamp>) -> Result<Vec<Item>, AwsError> {
         let mut found = Vec::new();
         let mut from = None;
         loop {

@@ -114,7 +114,9 @@ impl Intake {
         match self.cancellations.cancel(&reference, REASON, now).await? {
             Cancelled::For(reason) => {
                 self.drop_due(&stored).await?;
-                if reason.as_deref() == Some(REASON) && self.pacing.is_claimed(&reference, stored.attempt).await? {
+                if reason.as_deref() == Some(REASON)
+                    && self.pacing.is_claimed(&reference, stored.attempt).await?
+                {
                     return Ok(Outcome::Not(Some(stored), NotCancelled::OnItsWay));
                 }
                 Ok(Outcome::Cancelled(stored, reason))

@@ -326,6 +326,7 @@ mod tests {
             expires_at: at,
             day: at.day(),
             body: Vec::new(),
+            reason: None,
         };
         Move {
             record,

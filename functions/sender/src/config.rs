@@ -50,7 +50,9 @@ impl From<InvalidClient> for StartError {
     fn from(invalid: InvalidClient) -> Self {
         match invalid {
             InvalidClient::Token | InvalidClient::Proof => Self::Secret,
-            InvalidClient::Address | InvalidClient::Tls | InvalidClient::Connections => Self::GraphUrl,
+            InvalidClient::Address | InvalidClient::Tls | InvalidClient::Connections => {
+                Self::GraphUrl
+            }
         }
     }
 }

@@ -41,7 +41,9 @@ pub(crate) async fn serve(
             .iter()
             .map(|number| NumberSettings {
                 id: number.id.clone(),
-                per_second: number.per_second.unwrap_or(headgate_domain::live::DEFAULT_PER_SECOND),
+                per_second: number
+                    .per_second
+                    .unwrap_or(headgate_domain::live::DEFAULT_PER_SECOND),
                 guard_permille: number.pace_permille,
             })
             .collect(),
@@ -108,7 +110,9 @@ pub(crate) async fn serve(
 }
 
 fn note(what: &'static str, epoch: Option<u64>) {
-    let epoch = epoch.and_then(|e| i64::try_from(e).ok()).unwrap_or_default();
+    let epoch = epoch
+        .and_then(|e| i64::try_from(e).ok())
+        .unwrap_or_default();
     log(Level::Info, what, &[("epoch", Field::number(epoch))]);
 }
 

@@ -136,10 +136,7 @@ fn one(
         .filter_map(|k| known.suppressed.get(k.as_str()))
         .flat_map(|p| p.iter().copied())
         .collect();
-    let (basis, kind) = (
-        basis_from_json(&payload.basis),
-        kind_of(&payload.message),
-    );
+    let (basis, kind) = (basis_from_json(&payload.basis), kind_of(&payload.message));
     let request = Request {
         at: Moment::Claim,
         number,
@@ -226,7 +223,9 @@ async fn open(
         key: &key,
         field: "body",
     };
-    let opened = parts.keyring.open_content(record.day, now, salt, &place, &record.body);
+    let opened = parts
+        .keyring
+        .open_content(record.day, now, salt, &place, &record.body);
     match opened.await {
         Ok(plain) => Ok(Payload::from_bytes(plain.reveal())),
         Err(KeyringError::Aws(error)) => Err(error),

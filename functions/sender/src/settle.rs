@@ -63,9 +63,7 @@ pub(crate) async fn write(
             };
             record(parts, reference, State::Failed, &settlement).await
         }
-        Verdict::Ambiguous { why, at } => {
-            ambiguous(parts, portfolio, ticket, why, at).await
-        }
+        Verdict::Ambiguous { why, at } => ambiguous(parts, portfolio, ticket, why, at).await,
         Verdict::Lost { at } => lost(parts, portfolio, ticket, at).await,
         Verdict::Park { at } => {
             let again = DueEntry {

@@ -97,9 +97,10 @@ impl<'a> Shell<'a> {
             Effect::TakeLease { seen } => {
                 Event::LeaseTaken(tried("lease", self.take(seen.as_ref()).await))
             }
-            Effect::Renew { epoch, phase, left } => {
-                Event::Renewed(tried("lease", self.renew(epoch, phase, left.as_ref()).await))
-            }
+            Effect::Renew { epoch, phase, left } => Event::Renewed(tried(
+                "lease",
+                self.renew(epoch, phase, left.as_ref()).await,
+            )),
             Effect::Wake { after_s, successor } => {
                 let woken = self.wake(after_s, successor).await;
                 tidied("wake", woken)
@@ -108,7 +109,9 @@ impl<'a> Shell<'a> {
                 Event::NextDueRead(tried("due", pacing.next_due(portfolio).await))
             }
             Effect::ReadControls => Event::ControlsRead(tried("controls", self.controls().await)),
-            Effect::ReadBudget => Event::BudgetRead(tried("budget", pacing.budget(portfolio).await)),
+            Effect::ReadBudget => {
+                Event::BudgetRead(tried("budget", pacing.budget(portfolio).await))
+            }
             Effect::DropBuckets { buckets } => {
                 tidied("budget", pacing.drop_buckets(portfolio, &buckets).await)
             }
@@ -223,7 +226,9 @@ impl<'a> Shell<'a> {
             }
             Effect::Requeue { seen, due } => {
                 let from = State::Ambiguous;
-                let put = parts.messages.requeue(&seen.ticket.reference, from, due.attempt);
+                let put = parts
+                    .messages
+                    .requeue(&seen.ticket.reference, from, due.attempt);
                 let seen = tried("requeue", put.await).map(|r| r.map(|r| seen_of(&r)));
                 Event::Requeued { due, seen }
             }
@@ -250,7 +255,9 @@ impl<'a> Shell<'a> {
 
     async fn take(&self, seen: Option<&LeaseView>) -> Result<Option<Taken>, AwsError> {
         let (pacing, now) = (&self.parts.pacing, self.parts.now());
-        let taken = pacing.take(&self.portfolio, seen, &self.holder, now).await?;
+        let taken = pacing
+            .take(&self.portfolio, seen, &self.holder, now)
+            .await?;
         let Some(epoch) = taken else { return Ok(None) };
         let legacy = pacing.legacy(&self.portfolio).await?;
         Ok(Some(Taken { epoch, legacy }))
@@ -433,7 +440,9 @@ impl<'a> Shell<'a> {
             recipient.recent = recent.with(record.purpose, now, hours);
             recipient.clone()
         };
-        let put = parts.pacing.put_recipient(&self.portfolio, subject, &recipient, now);
+        let put = parts
+            .pacing
+            .put_recipient(&self.portfolio, subject, &recipient, now);
         put.await
     }
 
@@ -441,7 +450,9 @@ impl<'a> Shell<'a> {
         let ready = {
             let mut kept = self.kept();
             kept.get_mut(&ticket.reference).and_then(|kept| {
-                let body = kept.payload.graph_body(&ticket.reference.opaque(ticket.attempt));
+                let body = kept
+                    .payload
+                    .graph_body(&ticket.reference.opaque(ticket.attempt));
                 Some((kept.permit.take()?, body))
             })
         };
@@ -449,7 +460,11 @@ impl<'a> Shell<'a> {
         let Some((permit, body)) = ready else {
             return Answer::NotAccepted(headgate_domain::holder::Holdback::Unreachable);
         };
-        let outcome = self.parts.graph.send(permit, &ticket.reference.number, &body).await;
+        let outcome = self
+            .parts
+            .graph
+            .send(permit, &ticket.reference.number, &body)
+            .await;
         let told = answers::told(&outcome);
         if let Some(kept) = self.kept().get_mut(&ticket.reference) {
             kept.wamid = told.wamid;

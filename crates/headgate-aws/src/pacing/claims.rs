@@ -102,11 +102,7 @@ impl Pacing {
     ///
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
-    pub async fn is_claimed(
-        &self,
-        reference: &RecordRef,
-        made: u32,
-    ) -> Result<bool, AwsError> {
+    pub async fn is_claimed(&self, reference: &RecordRef, made: u32) -> Result<bool, AwsError> {
         let claims = self.stored_claims(&reference.number).await?;
         let mut references = claims.iter().flat_map(|c| &c.references);
         Ok(references.any(|short| short.attempt > made && short.is(reference)))

@@ -88,7 +88,7 @@ impl Lane {
     }
 
     pub(super) fn shard_mut(&mut self, shard: u8) -> Option<&mut Shard> {
-        self.shards.iter_mut().find(|s| s.shard == shard)
+        self.shards.iter_mut().find(|s| s.place == shard)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -97,18 +97,18 @@ impl Lane {
 
     /// How many more records may wait: a shard has its share, so that a large campaign does not hide a small one.
     pub(super) fn has_room(&self, shard: &Shard, tuning: &Tuning) -> bool {
-        let share = tuning
+        let part = tuning
             .read_ahead
             .checked_div(self.shards.len())
             .unwrap_or(1);
-        self.waiting.len() < tuning.read_ahead || shard.waiting < share
+        self.waiting.len() < tuning.read_ahead || shard.waiting < part
     }
 }
 
 /// One outbox partition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Shard {
-    pub(super) shard: u8,
+    pub(super) place: u8,
     /// Whether new records come here.
     written: bool,
     /// The newest record read.
@@ -142,7 +142,7 @@ impl Shard {
     pub(super) fn new(shard: u8, written: bool, cursor: Option<String>, now: u64) -> Self {
         let stored = cursor.unwrap_or_default();
         Self {
-            shard,
+            place: shard,
             written,
             front: if stored.is_empty() {
                 "0".to_owned()

@@ -75,6 +75,10 @@ enum Stage {
 }
 
 /// One process's part in a portfolio's sending.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own; the stages are an enum already"
+)]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Holder {
     tuning: Tuning,

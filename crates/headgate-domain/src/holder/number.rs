@@ -3,19 +3,22 @@
 //! A slot goes to the most important lane that has a judged record. Everything slow runs beside the
 //! slots and never holds one up.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod book;
+mod claiming;
+mod settling;
+mod slots;
 
-use super::io::{
-    Claim, Cursors, Effect, InForce, Judgement, Left, Mark, Now, Opened, Outcome, PageRead, Ticket,
-    Verdict,
-};
+pub(super) use book::BudgetBook;
+
+use std::collections::BTreeMap;
+
+use super::io::{Effect, InForce, Now, Opened, Outcome, PageRead, Ticket};
 use super::lane::{Lane, Look, Ready, Shard};
 use super::tuning::Tuning;
-use crate::budget::{Admission, Budget};
 use crate::lane::{PURPOSES, Purpose};
 use crate::pacing::Pace;
-use crate::pair::{Pairs, Persist};
-use crate::record::{MAX_SHARDS, RecordRef, ambiguity_timer_ms, shards};
+use crate::pair::Pairs;
+use crate::record::{MAX_SHARDS, RecordRef, shards};
 use crate::turns::Turns;
 
 const MS: u64 = 1_000_000;
@@ -183,20 +186,6 @@ impl Number {
         self.lanes.iter_mut().find(|l| l.purpose == purpose)
     }
 
-    /// A block and the one before it leave well before their deadlines, at the pace in force.
-    fn block_size(&self, tuning: &Tuning) -> usize {
-        let most = if self.settings.per_second > LARGE_BLOCKS_FROM {
-            tuning.large_block
-        } else {
-            tuning.block
-        };
-        let in_time = u128::from(self.pace.rate_milli())
-            .saturating_mul(u128::from(tuning.send_by / 3))
-            .checked_div(u128::from(SECOND_MILLI))
-            .unwrap_or(0);
-        usize::try_from(in_time).unwrap_or(most).clamp(1, most)
-    }
-
     /// Takes in what is in force now.
     pub(super) fn control(&mut self, now: Now, force: &InForce) {
         let (old, old_guard) = (self.settings.per_second, self.settings.guard_permille);
@@ -208,7 +197,7 @@ impl Number {
             for lane in &mut self.lanes {
                 let written = shards(lane.purpose, force.per_second);
                 for shard in &mut lane.shards {
-                    shard.set_written(shard.shard < written);
+                    shard.set_written(shard.place < written);
                 }
             }
         }
@@ -219,7 +208,10 @@ impl Number {
             Some((at, total, estimate)) => {
                 let more = force.inbound_total.saturating_sub(total);
                 let ns = now.mono.saturating_sub(at).max(1);
-                let milli = u128::from(more).saturating_mul(1_000_000_000_000) / u128::from(ns);
+                let milli = u128::from(more)
+                    .saturating_mul(1_000_000_000_000)
+                    .checked_div(u128::from(ns))
+                    .unwrap_or(0);
                 (estimate, Some(u64::try_from(milli).unwrap_or(u64::MAX)))
             }
         };
@@ -286,87 +278,11 @@ impl Number {
             out.push(Effect::ReadPage {
                 number,
                 lane: purpose,
-                shard: shard.shard,
+                shard: shard.place,
                 from,
                 front: shard.front().to_owned(),
             });
         }
-    }
-
-    fn claim(
-        &mut self,
-        purpose: Purpose,
-        now: Now,
-        tuning: &Tuning,
-        epoch: u64,
-        next_block: &mut u64,
-        out: &mut Vec<Effect>,
-    ) {
-        let (number, size) = (self.index, self.block_size(tuning));
-        let slot = self.free_slot(tuning);
-        // What is claimed now would only miss its deadline.
-        let far = self.pace.due() > now.mono.saturating_add(tuning.send_by / 2);
-        let Some(lane) = self.lane_mut(purpose) else {
-            return;
-        };
-        let Some(slot) = slot else { return };
-        if lane.claiming.is_some()
-            || lane.waiting.is_empty()
-            || lane.ready.len() >= size
-            || now.mono < lane.rests_until
-            || far
-        {
-            return;
-        }
-        let block = *next_block;
-        *next_block = next_block.saturating_add(1);
-        lane.claiming = Some(block);
-        let tickets: Vec<Ticket> = (0..size)
-            .map_while(|_| lane.pop_front())
-            .map(|mut ticket| {
-                ticket.attempt = ticket.attempt.saturating_add(1);
-                ticket
-            })
-            .collect();
-        let references: Vec<_> = tickets
-            .iter()
-            .map(|t| (t.reference.clone(), t.attempt))
-            .collect();
-        out.push(Effect::Claim {
-            number,
-            block,
-            claim: Claim {
-                epoch,
-                block,
-                slot,
-                references: references.clone(),
-            },
-        });
-        self.blocks.insert(
-            block,
-            Block {
-                epoch,
-                lane: purpose,
-                slot,
-                tickets,
-                ready: Vec::new(),
-                counts: Vec::new(),
-                references,
-                send_by: now.mono.saturating_add(tuning.send_by),
-            },
-        );
-    }
-
-    fn free_slot(&self, tuning: &Tuning) -> Option<u16> {
-        let used = self.used_slots();
-        (0..tuning.slots).find(|slot| !used.contains(slot))
-    }
-
-    fn used_slots(&self) -> BTreeSet<u16> {
-        let blocks = self.blocks.values().map(|b| b.slot);
-        blocks
-            .chain(self.inherited.values().map(|i| i.slot))
-            .collect()
     }
 
     /// Takes in a page; returns whether there is anything new to send.
@@ -425,442 +341,6 @@ impl Number {
         any
     }
 
-    /// Takes in whether a claim is written; then it is judged.
-    pub(super) fn claimed(
-        &mut self,
-        now: Now,
-        tuning: &Tuning,
-        block: u64,
-        written: Outcome<()>,
-        out: &mut Vec<Effect>,
-    ) {
-        self.last_activity = now.mono;
-        if written.is_err() {
-            return self.unclaim(now, tuning, block, out);
-        }
-        let number = self.index;
-        if let Some(found) = self.blocks.get(&block) {
-            out.push(Effect::Judge {
-                number,
-                block,
-                tickets: found.tickets.clone(),
-            });
-        }
-    }
-
-    /// Nothing of a block was sent: everything waits again, and the claim is emptied.
-    fn unclaim(&mut self, now: Now, tuning: &Tuning, block: u64, out: &mut Vec<Effect>) {
-        let Some(found) = self.blocks.remove(&block) else {
-            return;
-        };
-        let epoch = found.epoch;
-        let rest = now.mono.saturating_add(tuning.after_error);
-        if let Some(lane) = self.lane_mut(found.lane) {
-            lane.claiming = None;
-            lane.rests_until = lane.rests_until.max(rest);
-            for ticket in found.tickets.into_iter().chain(found.ready).rev() {
-                lane.push_front(unsent(ticket));
-            }
-        }
-        out.push(Effect::KeepClaim {
-            number: self.index,
-            claim: Claim {
-                epoch,
-                block,
-                slot: found.slot,
-                references: Vec::new(),
-            },
-        });
-    }
-
-    /// Takes in what policy says of a claimed block.
-    pub(super) fn judged(
-        &mut self,
-        now: Now,
-        tuning: &Tuning,
-        (block, judgements): (u64, Outcome<Vec<Judgement>>),
-        budget: &mut BudgetBook,
-        out: &mut Vec<Effect>,
-    ) {
-        self.last_activity = now.mono;
-        let Ok(judgements) = judgements else {
-            return self.unclaim(now, tuning, block, out);
-        };
-        let Some(found) = self.blocks.get_mut(&block) else {
-            return;
-        };
-        let purpose = found.lane;
-        let tickets = std::mem::take(&mut found.tickets);
-        let (mut permitted, mut back, mut marks) = (Vec::new(), Vec::new(), Vec::new());
-        let mut rest: Option<i64> = None;
-        for (ticket, judgement) in tickets.into_iter().zip(judgements) {
-            match judgement {
-                Judgement::Permitted { counts, counted_in } => {
-                    let ready_at = self.pairs.ready_at(&ticket.recipient, now.mono);
-                    if ready_at > now.mono.saturating_add(tuning.send_by) {
-                        self.park(now, block, ticket, ready_at, out);
-                        continue;
-                    }
-                    let admission = if counts {
-                        budget.admit(block, &ticket.recipient, counted_in, now)
-                    } else {
-                        Admission::Free
-                    };
-                    match admission {
-                        Admission::Deferred { until } if purpose == Purpose::Marketing => {
-                            if rest.is_none() {
-                                let what = "daily_limit_reached";
-                                out.push(Effect::Note { what });
-                            }
-                            rest = rest.max(Some(until.millis_since(now.wall)));
-                            back.push(ticket);
-                        }
-                        Admission::Deferred { until } => {
-                            self.settle(Some(block), ticket, Verdict::Park { at: until }, out);
-                        }
-                        Admission::Free => permitted.push(ticket),
-                        Admission::Count { bucket, .. } => {
-                            marks.push(Mark {
-                                recipient: ticket.recipient.clone(),
-                                bucket,
-                            });
-                            permitted.push(ticket);
-                        }
-                    }
-                }
-                Judgement::Refused { reason } => {
-                    self.settle(Some(block), ticket, Verdict::Cancelled { reason }, out);
-                }
-                Judgement::NotYet { until, whole_lane } if whole_lane => {
-                    rest = rest.max(Some(until.millis_since(now.wall)));
-                    back.push(ticket);
-                }
-                Judgement::NotYet { until, .. } => {
-                    self.settle(Some(block), ticket, Verdict::Park { at: until }, out);
-                }
-                Judgement::Moved => {
-                    self.live.remove(&ticket.reference);
-                    self.leave_block(Some(block), &ticket.reference);
-                    // Whoever moved it may have left it to us to say so.
-                    let due = ticket.due.clone();
-                    out.push(Effect::Tell { ticket, due });
-                }
-            }
-        }
-        self.rest(purpose, now, rest);
-        for ticket in back.into_iter().rev() {
-            self.leave_block(Some(block), &ticket.reference);
-            if let Some(lane) = self.lane_mut(purpose) {
-                lane.push_front(unsent(ticket));
-            }
-        }
-        let counts = budget.take_changes();
-        if let Some(found) = self.blocks.get_mut(&block) {
-            found.ready = permitted;
-            found.counts.clone_from(&counts);
-        }
-        if counts.is_empty() && marks.is_empty() {
-            self.flushed(now, tuning, (block, Ok(())), budget, out);
-        } else {
-            out.push(Effect::Flush {
-                number: self.index,
-                block,
-                counts,
-                marks,
-            });
-        }
-    }
-
-    fn rest(&mut self, purpose: Purpose, now: Now, rest_ms: Option<i64>) {
-        let Some(ms) = rest_ms else { return };
-        let ms = u64::try_from(ms.clamp(0, LONGEST_REST_MS)).unwrap_or(0);
-        let until = now.mono.saturating_add(ms.saturating_mul(MS));
-        if let Some(lane) = self.lane_mut(purpose) {
-            lane.rests_until = lane.rests_until.max(until);
-        }
-    }
-
-    /// Takes in whether the marks are written; then the block is ready for slots.
-    pub(super) fn flushed(
-        &mut self,
-        now: Now,
-        tuning: &Tuning,
-        (block, written): (u64, Outcome<()>),
-        budget: &mut BudgetBook,
-        out: &mut Vec<Effect>,
-    ) {
-        let found = self.blocks.get_mut(&block);
-        let counts = found.map(|b| std::mem::take(&mut b.counts));
-        budget.flushed(block, written.is_ok(), counts.unwrap_or_default());
-        if written.is_err() {
-            return self.unclaim(now, tuning, block, out);
-        }
-        if let Some(found) = self.blocks.get_mut(&block) {
-            let (ready, send_by) = (std::mem::take(&mut found.ready), found.send_by);
-            let ready: Vec<Ready> = ready
-                .into_iter()
-                .map(|ticket| Ready {
-                    send_by: send_by.min(until_expiry(now, &ticket)),
-                    ticket,
-                    block,
-                    noted: false,
-                })
-                .collect();
-            let lane = found.lane;
-            if let Some(lane) = self.lane_mut(lane) {
-                lane.ready.extend(ready);
-            }
-        }
-        for lane in &mut self.lanes {
-            if lane.claiming == Some(block) {
-                lane.claiming = None;
-            }
-        }
-        // All of it may have left the block while it was judged.
-        self.drop_empty_block(block);
-    }
-
-    /// When the next slot is open.
-    fn due(&self) -> u64 {
-        self.pace.due().max(self.evened)
-    }
-
-    /// Uses every slot that is open now; late ones are caught up as far as the ring allows.
-    pub(super) fn use_slots(&mut self, now: Now, out: &mut Vec<Effect>) {
-        if !self.open {
-            return;
-        }
-        self.put_back_late(now);
-        while now.mono >= self.due() && self.in_flight < MOST_IN_FLIGHT {
-            let ready = self.ready_lanes();
-            let Some(purpose) = self.turns.pick(ready) else {
-                return;
-            };
-            let Some(next) = self.lane_mut(purpose).and_then(|l| l.ready.pop_front()) else {
-                return;
-            };
-            // Deadlines rise along the lane, but an expiry may come before those in front of it.
-            if now.mono > next.send_by {
-                self.put_back(next);
-                continue;
-            }
-            let recipient = &next.ticket.recipient;
-            if !next.noted {
-                let ready_at = self.pairs.ready_at(recipient, now.mono);
-                if ready_at > now.mono {
-                    self.park(now, next.block, next.ticket, ready_at, out);
-                    continue;
-                }
-                if let Some(Persist { debt }) = self.pairs.take(recipient, now.mono) {
-                    out.push(Effect::NotePair {
-                        number: self.index,
-                        block: next.block,
-                        reference: next.ticket.reference.clone(),
-                        recipient: recipient.clone(),
-                        debt,
-                    });
-                    self.noting.insert(next.ticket.reference.clone(), next);
-                    continue;
-                }
-            }
-            if !self.pace.take(now.mono) {
-                return;
-            }
-            let slot = SECOND_MILLI
-                .checked_div(self.pace.rate_milli())
-                .unwrap_or(0);
-            let from = self.evened.max(now.mono.saturating_sub(AT_ONCE));
-            self.evened = from.saturating_add(slot.saturating_sub(slot / 10));
-            self.turns.used(purpose, ready);
-            self.in_flight = self.in_flight.saturating_add(1);
-            self.last_activity = now.mono;
-            out.push(Effect::Send {
-                number: self.index,
-                block: next.block,
-                ticket: next.ticket,
-            });
-        }
-    }
-
-    /// Takes in whether a pair debt is written; only then may its message leave.
-    pub(super) fn pair_noted(
-        &mut self,
-        now: Now,
-        reference: &RecordRef,
-        written: Outcome<()>,
-        out: &mut Vec<Effect>,
-    ) {
-        let Some(mut ready) = self.noting.remove(reference) else {
-            return;
-        };
-        if written.is_ok() {
-            ready.noted = true;
-            if let Some(lane) = self.lane_mut(reference.lane) {
-                lane.ready.push_front(ready);
-            }
-        } else {
-            self.park(now, ready.block, ready.ticket, now.mono, out);
-        }
-    }
-
-    fn ready_lanes(&self) -> [bool; 4] {
-        let mut ready = [false; 4];
-        for (place, lane) in ready.iter_mut().zip(&self.lanes) {
-            *place = !lane.ready.is_empty();
-        }
-        ready
-    }
-
-    /// What missed its deadline is claimed and judged anew.
-    fn put_back_late(&mut self, now: Now) {
-        let is_late = |ready: &Ready| now.mono > ready.send_by;
-        let mut late = Vec::new();
-        for lane in &mut self.lanes {
-            while lane.ready.front().is_some_and(is_late) {
-                late.extend(lane.ready.pop_front());
-            }
-        }
-        for missed in late.into_iter().rev() {
-            self.put_back(missed);
-        }
-    }
-
-    fn put_back(&mut self, missed: Ready) {
-        let reference = missed.ticket.reference.clone();
-        if let Some(lane) = self.lane_mut(reference.lane) {
-            lane.push_front(unsent(missed.ticket));
-        }
-        self.leave_block(Some(missed.block), &reference);
-    }
-
-    /// Not to be sent before an instant, for the recipient's sake: the record waits on the due list, not in the lane.
-    fn park(&mut self, now: Now, block: u64, ticket: Ticket, ready_at: u64, out: &mut Vec<Effect>) {
-        let ms = ready_at.saturating_sub(now.mono).div_ceil(MS).max(1_000);
-        let at = now
-            .wall
-            .plus_millis(i64::try_from(ms).unwrap_or(i64::MAX / 4));
-        self.settle(Some(block), ticket, Verdict::Park { at }, out);
-    }
-
-    /// Has a verdict written down; then the record is out of hand.
-    pub(super) fn settle(
-        &mut self,
-        block: Option<u64>,
-        ticket: Ticket,
-        verdict: Verdict,
-        out: &mut Vec<Effect>,
-    ) {
-        self.settling = self.settling.saturating_add(1);
-        out.push(Effect::Settle {
-            number: self.index,
-            block,
-            ticket,
-            verdict,
-        });
-    }
-
-    /// Takes in whether a verdict is written down. If not, the claim stays: whoever holds the lease next resolves it.
-    pub(super) fn settled(
-        &mut self,
-        now: Now,
-        block: Option<u64>,
-        reference: &RecordRef,
-        written: Outcome<()>,
-    ) {
-        self.settling = self.settling.saturating_sub(1);
-        if let Some(inherited) = self.inherited.get_mut(reference)
-            && block.is_none()
-            && inherited.resolving
-        {
-            if written.is_ok() {
-                self.inherited.remove(reference);
-                self.live.remove(reference);
-            } else {
-                inherited.resolving = false;
-                self.resolve_at = now.mono.saturating_add(1_000 * MS);
-            }
-            return;
-        }
-        if written.is_ok() || block.is_none() {
-            self.live.remove(reference);
-            self.leave_block(block, reference);
-        }
-    }
-
-    /// Turns what earlier holders claimed and did not settle into *ambiguous*, never into *queued*.
-    fn resolve(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let mut lost = Vec::new();
-        for (reference, inherited) in &mut self.inherited {
-            if !inherited.resolving {
-                inherited.resolving = true;
-                lost.push((reference.clone(), inherited.attempt));
-            }
-        }
-        for (reference, attempt) in lost {
-            let at = now.wall.plus_millis(ambiguity_timer_ms(reference.lane));
-            let ticket = Ticket {
-                reference,
-                attempt,
-                campaign: None,
-                recipient: String::new(),
-                expires_at: at,
-                due: None,
-            };
-            self.settle(None, ticket, Verdict::Lost { at }, out);
-        }
-    }
-
-    /// Takes a record out of its claim; a claim with nothing left in it frees its slot.
-    pub(super) fn leave_block(&mut self, block: Option<u64>, reference: &RecordRef) {
-        let Some(block) = block else { return };
-        if let Some(found) = self.blocks.get_mut(&block) {
-            found.references.retain(|(r, _)| r != reference);
-            self.drop_empty_block(block);
-        }
-    }
-
-    fn drop_empty_block(&mut self, block: u64) {
-        let done = self
-            .blocks
-            .get(&block)
-            .is_some_and(|b| b.references.is_empty() && b.tickets.is_empty() && b.ready.is_empty());
-        if done && !self.lanes.iter().any(|l| l.claiming == Some(block)) {
-            self.blocks.remove(&block);
-        }
-    }
-
-    /// Stores the cursors that moved.
-    pub(super) fn checkpoint(&mut self, now: Now, epoch: u64, out: &mut Vec<Effect>) {
-        let live = &self.live;
-        let mut moved = false;
-        for lane in &mut self.lanes {
-            let purpose = lane.purpose;
-            for shard in &mut lane.shards {
-                shard.forget_old(now.wall);
-                let place = shard.shard;
-                let in_hand = live
-                    .iter()
-                    .filter(|(r, has_due)| r.lane == purpose && r.shard == place && !**has_due);
-                moved |= shard.checkpoint(now.wall, in_hand.map(|(r, _)| r.ulid.as_str()));
-            }
-        }
-        if !moved {
-            return;
-        }
-        let cursors: Cursors = self
-            .lanes
-            .iter()
-            .flat_map(|l| l.shards.iter().map(move |s| (l.purpose, s)))
-            .filter(|(_, s)| !s.stored.is_empty())
-            .map(|(purpose, s)| (purpose, s.shard, s.stored.clone()))
-            .collect();
-        out.push(Effect::PutCursors {
-            number: self.index,
-            epoch,
-            cursors,
-        });
-    }
-
     /// Whether there is nothing to do but to wait for what may come.
     pub(super) fn is_quiet(&self, now: u64, tuning: &Tuning) -> bool {
         self.is_idle(now) && now.saturating_sub(self.last_activity) >= tuning.quiet
@@ -881,74 +361,6 @@ impl Number {
     fn rests(&self, lane: &Lane, now: u64) -> bool {
         let until = lane.rests_until.max(self.pace.paused_until());
         lane.ready.is_empty() && lane.claiming.is_none() && until > now.saturating_add(RESTS)
-    }
-
-    /// Whether a claim is being written or judged.
-    pub(super) fn is_claiming(&self) -> bool {
-        !self.noting.is_empty() || self.lanes.iter().any(|l| l.claiming.is_some())
-    }
-
-    /// Gives back what was claimed and not sent, so that nobody has to find out what became of it.
-    pub(super) fn hand_back(&mut self, now: Now, epoch: u64, out: &mut Vec<Effect>) {
-        let mut unsent_of: BTreeMap<u64, Vec<RecordRef>> = BTreeMap::new();
-        for lane in &mut self.lanes {
-            let ready: Vec<Ready> = lane.ready.drain(..).collect();
-            for ready in ready.into_iter().rev() {
-                let of = unsent_of.entry(ready.block).or_default();
-                of.push(ready.ticket.reference.clone());
-                lane.push_front(unsent(ready.ticket));
-            }
-        }
-        // Every open claim is rewritten: a successor has to find each record that is still in one before it
-        // may begin, and most of a claim is settled by now.
-        let blocks: Vec<u64> = self.blocks.keys().copied().collect();
-        for block in blocks {
-            let Some(found) = self.blocks.get_mut(&block) else {
-                continue;
-            };
-            if let Some(references) = unsent_of.get(&block) {
-                found.references.retain(|(r, _)| !references.contains(r));
-            }
-            out.push(Effect::KeepClaim {
-                number: self.index,
-                claim: Claim {
-                    epoch,
-                    block,
-                    slot: found.slot,
-                    references: found.references.clone(),
-                },
-            });
-            self.drop_empty_block(block);
-        }
-        self.checkpoint(now, epoch, out);
-    }
-
-    /// What a successor needs to know.
-    pub(super) fn left(&self, now: u64) -> Left {
-        Left {
-            number: self.id.clone(),
-            tail: self.pace.tail(now),
-            pairs: self.pairs.tail(now, PAIRS_LEFT),
-            open: self.used_slots().into_iter().collect(),
-        }
-    }
-
-    /// Whether something is claimed of which nothing is under way any more. Asked when all is drained.
-    pub(super) fn is_unsettled(&self) -> bool {
-        !self.blocks.is_empty()
-    }
-
-    /// In how many nanoseconds somebody should go on, if anything waits.
-    pub(super) fn waits(&self, now: u64) -> Option<u64> {
-        self.lanes
-            .iter()
-            .filter(|l| !l.waiting.is_empty())
-            .map(|l| {
-                l.rests_until
-                    .max(self.pace.paused_until())
-                    .saturating_sub(now)
-            })
-            .min()
     }
 
     /// When something is due next.
@@ -979,62 +391,6 @@ impl Number {
             at = at.min(quiet);
         }
         at
-    }
-}
-
-/// The portfolio's 24-hour budget, with what was marked in this term: marks that were read may be older.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct BudgetBook {
-    pub(super) budget: Option<Budget>,
-    /// Written down.
-    marked: BTreeMap<String, u32>,
-    /// Being written down: free for messages of the same block, which wait for the same writing.
-    pending: Vec<(u64, String, u32)>,
-}
-
-impl BudgetBook {
-    fn admit(
-        &mut self,
-        block: u64,
-        recipient: &str,
-        counted_in: Option<u32>,
-        now: Now,
-    ) -> Admission {
-        let Some(budget) = &mut self.budget else {
-            return Admission::Free;
-        };
-        let pending = self.pending.iter();
-        let pending = pending.filter(|(b, who, _)| *b == block && who == recipient);
-        let counted_in = counted_in
-            .max(self.marked.get(recipient).copied())
-            .max(pending.map(|(.., bucket)| *bucket).max());
-        let admission = budget.admit(counted_in, false, now.wall);
-        if let Admission::Count { bucket, .. } = admission {
-            self.pending.push((block, recipient.to_owned(), bucket));
-        }
-        admission
-    }
-
-    fn take_changes(&mut self) -> Vec<(u32, i64)> {
-        self.budget
-            .as_mut()
-            .map(Budget::take_changes)
-            .unwrap_or_default()
-    }
-
-    /// The marks and counts of a block are written down, or may not be.
-    fn flushed(&mut self, block: u64, written: bool, counts: Vec<(u32, i64)>) {
-        let (done, pending) = std::mem::take(&mut self.pending)
-            .into_iter()
-            .partition(|(b, ..)| *b == block);
-        self.pending = pending;
-        let done: Vec<(u64, String, u32)> = done;
-        if written {
-            let marked = done.into_iter().map(|(_, who, bucket)| (who, bucket));
-            self.marked.extend(marked);
-        } else if let Some(budget) = &mut self.budget {
-            budget.restore_changes(counts);
-        }
     }
 }
 

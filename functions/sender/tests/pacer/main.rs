@@ -388,7 +388,11 @@ async fn while_no_limit_is_known_the_251st_person_waits() {
     assert_each_once(&world.simulator.arrivals(), 250);
     assert_eq!(world.events("message.cancelled").await, 0);
     world.wake().await;
-    assert_eq!(world.simulator.arrivals().len(), 250, "nor with the next holder");
+    assert_eq!(
+        world.simulator.arrivals().len(),
+        250,
+        "nor with the next holder"
+    );
 }
 
 #[tokio::test]
