@@ -52,6 +52,7 @@ impl World {
             1,
         );
         let stage = stage_with(&config).await;
+        stage.cloud().set_sweeping(false);
         let clock = stage.clock();
         // Five in the afternoon in Greenwich: nobody of the backlog has a night that holds messages back.
         let calendar = stage.cloud().calendar();
@@ -182,7 +183,7 @@ impl World {
 
     /// So many messages in the outbox, one after the other to each of the people.
     pub(crate) async fn backlog(&self, lane: Purpose, count: usize, people: &[SubjectId]) {
-        let now = (self.clock)();
+        let (now, began) = ((self.clock)(), std::time::Instant::now());
         let salt = self.keyring.salt(&people[0]).await.unwrap();
         let table = self.table("HEADGATE_TABLE_MESSAGES");
         let mut model = None;
@@ -237,6 +238,12 @@ impl World {
             if items.len() == CHUNK {
                 let chunk = std::mem::replace(&mut items, Vec::with_capacity(CHUNK));
                 self.cloud().load(&table, chunk).await.unwrap();
+                if (n + 1) % (10 * CHUNK) < CHUNK {
+                    eprintln!(
+                        "  {n} messages are waiting after {:.0} s",
+                        began.elapsed().as_secs_f64()
+                    );
+                }
             }
         }
         self.cloud().load(&table, items).await.unwrap();

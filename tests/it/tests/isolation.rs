@@ -118,7 +118,7 @@ const FICTIONAL: [&str; 7] = [
 
 /// Countries that set no range aside: made up, each for a peculiarity of its numbering plan. With
 /// them, what is no number at all, which a parser must refuse.
-const MADE_UP: [&str; 19] = [
+const MADE_UP: [&str; 20] = [
     "+06135550100",
     "+2250102030405",
     "+353855550100",
@@ -135,6 +135,7 @@ const MADE_UP: [&str; 19] = [
     "+79015550100",
     "+85255550100",
     "+8613855550100",
+    "+870700900123",
     "+886955550100",
     "+919855550100",
     "+9996135550100",

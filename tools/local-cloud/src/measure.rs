@@ -34,6 +34,12 @@ impl LocalCloud {
         Ok(url)
     }
 
+    /// Whether expired items are looked for each minute. AWS does that out of sight; here it reads every table, which
+    /// shows when there are a million items in one.
+    pub fn set_sweeping(&self, on: bool) {
+        self.tables.set_sweeping(on);
+    }
+
     /// Puts items in DynamoDB's JSON into a table, named by its name, without a request and past the meter.
     ///
     /// # Errors

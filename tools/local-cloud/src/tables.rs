@@ -28,6 +28,8 @@ use crate::upstream::Upstream;
 pub(crate) struct Tables {
     database: Database,
     ttl: Arc<Mutex<Vec<(String, String)>>>,
+    /// Whether expired items go by themselves.
+    sweeps: watch::Sender<bool>,
     /// Table → the attributes of its key.
     keys: Arc<Mutex<BTreeMap<String, Vec<String>>>>,
 }
@@ -47,6 +49,7 @@ impl Tables {
         Ok(Self {
             database,
             ttl: Arc::default(),
+            sweeps: watch::channel(true).0,
             keys: Arc::default(),
         })
     }
@@ -187,6 +190,11 @@ impl Tables {
         Ok(out)
     }
 
+    /// Switches the sweeps of each minute on or off.
+    pub(crate) fn set_sweeping(&self, on: bool) {
+        self.sweeps.send_replace(on);
+    }
+
     /// Deletes what has expired by the calendar; returns how many items.
     pub(crate) fn sweep(&self, calendar: &Calendar) -> Result<usize> {
         let now = calendar.now_ms().div_euclid(1000);
@@ -283,6 +291,9 @@ impl Tables {
                 tokio::select! {
                     () = tokio::time::sleep(Duration::from_mins(1)) => {}
                     _ = stopped.wait_for(|s| *s) => return,
+                }
+                if !*tables.sweeps.borrow() {
+                    continue;
                 }
                 let (tables, calendar) = (tables.clone(), calendar.clone());
                 // A sweep that failed is tried again in a minute.

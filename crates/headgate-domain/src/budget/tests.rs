@@ -1,3 +1,5 @@
+//! The budget against an exact count of its own.
+
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

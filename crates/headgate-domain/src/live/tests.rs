@@ -1,3 +1,5 @@
+//! What is in force when several people and notifications have a say.
+
 #![allow(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,

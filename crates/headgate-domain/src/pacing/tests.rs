@@ -1,3 +1,5 @@
+//! The pace, case by case; for any schedule see `proof`.
+
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

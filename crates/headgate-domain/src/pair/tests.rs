@@ -1,3 +1,5 @@
+//! The pair limit, across crashes and hand-overs.
+
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

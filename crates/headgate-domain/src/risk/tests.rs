@@ -1,3 +1,5 @@
+//! The risk score, level by level.
+
 #![allow(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,

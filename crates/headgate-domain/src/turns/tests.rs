@@ -1,3 +1,5 @@
+//! Whose turn it is, and in what order campaigns go.
+
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -247,7 +247,7 @@ async fn messages_go_to_listed_countries_and_to_no_other() {
     for (id, elsewhere) in [
         ("c", json!({ "phone": "+447700900123" })),
         ("d", json!({ "bsuid": "GB.1502576394655843" })),
-        ("e", json!({ "phone": "+870773111632" })),
+        ("e", json!({ "phone": "+870700900123" })),
     ] {
         assert_eq!(to(id, elsewhere).await, "destination_not_allowed", "{id}");
     }

@@ -1,3 +1,5 @@
+//! What each notification changes.
+
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -100,8 +100,8 @@ fn every_member_is_described() {
         // What stands under if, then and oneOf only narrows a member that is described elsewhere.
         let defined = schema["$defs"]
             .as_object()
-            .unwrap()
-            .values()
+            .into_iter()
+            .flat_map(|defined| defined.values())
             .chain(std::iter::once(&schema));
         for part in defined {
             for (member, about) in part["properties"].as_object().into_iter().flatten() {
