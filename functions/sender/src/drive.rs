@@ -71,7 +71,7 @@ pub(crate) async fn serve(
                 let at_once = matches!(effect, Effect::Send { .. });
                 let opens = matches!(effect, Effect::Open { .. }).then(|| warm.clone());
                 let mut doing: Work<'_> = Box::pin(async {
-                    let event = shell.perform(effect).await;
+                    let event = Box::pin(shell.perform(effect)).await;
                     if let Some(warm) = opens {
                         warm.await;
                     }

@@ -38,16 +38,17 @@ pub(crate) async fn write(
         shell.remember(sent).await?;
     }
     match verdict {
-        Verdict::Accepted { held } => match (sent, wamid) {
-            (Some(sent), Some(wamid)) => accepted(parts, &sent, &wamid, held, attempt).await,
-            (None | Some(_), _) => {
+        Verdict::Accepted { held } => {
+            if let (Some(sent), Some(wamid)) = (sent, wamid) {
+                accepted(parts, &sent, &wamid, held, attempt).await
+            } else {
                 let settlement = Settlement {
                     attempt,
                     ..Settlement::default()
                 };
                 record(parts, reference, State::Accepted, &settlement).await
             }
-        },
+        }
         Verdict::Done => {
             let settlement = Settlement {
                 attempt,

@@ -121,7 +121,10 @@ impl<'a> Shell<'a> {
                 open,
             } => Event::Opened {
                 number,
-                opened: tried("open", self.open(self.id(number), after, &open).await),
+                opened: tried(
+                    "open",
+                    Box::pin(self.open(self.id(number), after, &open)).await,
+                ),
             },
             Effect::ReadPage {
                 number,
@@ -169,7 +172,7 @@ impl<'a> Shell<'a> {
             } => Event::Judged {
                 number,
                 block,
-                judgements: tried("judge", judge::judge(self, &tickets).await),
+                judgements: tried("judge", Box::pin(judge::judge(self, &tickets)).await),
             },
             Effect::Flush {
                 number,

@@ -115,7 +115,8 @@ async fn notes_at_once_are_all_kept_and_nobody_is_brought_back_by_one() {
         subjects.note_health(&person, Fact::Undeliverable, at),
         subjects.note_health(&person, Fact::MarketingHeldBack, at),
     );
-    (a.unwrap(), b.unwrap());
+    a.unwrap();
+    b.unwrap();
     let health = subjects.load(&person).await.unwrap().unwrap().health;
     assert_eq!((health.undeliverable, health.held_back), (1, 1));
 

@@ -55,9 +55,7 @@ impl Trial for Messages {
         let [at_once, later, never] =
             [0, 1, 2].map(|person| json!({ "bsuid": bsuid(batch * 3 + person) }));
         let yes = [&at_once, &later].map(|to| consent(world, "given", to, &format!("yes-{batch}")));
-        world
-            .intake(world.from_queue("CONSENTS", batch, &yes))
-            .await;
+        world.intake(world.queued("CONSENTS", batch, &yes)).await;
         let id = |what: &str| format!("{what}-{batch}");
         let mut scheduled = message("utility", &later, &id("later"));
         scheduled["not_before"] = json!((world.clock)().plus_millis(3_600_000));
@@ -70,7 +68,7 @@ impl Trial for Messages {
         let outbox = format!("O#{NUMBER}#u#");
         let before = world.rows("messages", &outbox).await;
         let woken = world.stage.cloud().meter().queue("wake").sent;
-        let batch_of_queue = world.from_queue("UTILITY", batch, &bodies);
+        let batch_of_queue = world.queued("UTILITY", batch, &bodies);
         let call = die(world, batch_of_queue, n, crash).await;
         let at = format!("{n} {crash:?} {call:?}");
 
@@ -139,7 +137,7 @@ impl Trial for Consents {
         let batch = world.batch();
         let [new, old] = [0, 1].map(|person| json!({ "bsuid": bsuid(batch * 2 + person) }));
         let before = consent(world, "given", &old, &format!("before-{batch}"));
-        let first = world.from_queue("CONSENTS", batch, &[before]);
+        let first = world.queued("CONSENTS", batch, &[before]);
         world.intake(first).await;
         let facts = world.rows("consent-ledger", "/E#").await;
         let listed = world.rows("suppression", "x1_").await;
@@ -147,7 +145,7 @@ impl Trial for Consents {
             consent(world, "given", &new, &format!("yes-{batch}")),
             consent(world, "withdrawn", &old, &format!("no-{batch}")),
         ];
-        let batch_of_queue = world.from_queue("CONSENTS", batch + 1_000_000, &bodies);
+        let batch_of_queue = world.queued("CONSENTS", batch + 1_000_000, &bodies);
         let call = die(world, batch_of_queue, n, crash).await;
         let at = format!("{n} {crash:?} {call:?}");
 

@@ -65,11 +65,11 @@ impl Trial for Notifications {
         let phone = format!("+447700900{batch:03}");
         let to = json!({ "phone": phone });
         let yes = consent(world, "given", &to, &format!("yes-{batch}"));
-        let yes = world.from_queue("CONSENTS", batch, &[yes]);
+        let yes = world.queued("CONSENTS", batch, &[yes]);
         world.intake(yes).await;
         let ids = ["delivered", "failed"].map(|what| format!("{what}-{batch}"));
         let messages = ids.clone().map(|id| message("utility", &to, &id));
-        let messages = world.from_queue("UTILITY", batch, &messages);
+        let messages = world.queued("UTILITY", batch, &messages);
         world.intake(messages).await;
         let references = [
             world.reference(&ids[0]).await,

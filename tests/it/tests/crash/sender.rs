@@ -116,9 +116,7 @@ impl Sending {
         let yes = people
             .clone()
             .map(|to| consent(world, "given", &to, &format!("yes-{batch}")));
-        world
-            .intake(world.from_queue("CONSENTS", batch, &yes))
-            .await;
+        world.intake(world.queued("CONSENTS", batch, &yes)).await;
         let [first, second, third] = people;
         let ids = ["utility-a", "utility-b", "marketing"].map(|what| format!("{what}-{batch}"));
         let utility = [
@@ -126,11 +124,9 @@ impl Sending {
             message("utility", &second, &ids[1]),
         ];
         let marketing = [message("marketing", &third, &ids[2])];
+        world.intake(world.queued("UTILITY", batch, &utility)).await;
         world
-            .intake(world.from_queue("UTILITY", batch, &utility))
-            .await;
-        world
-            .intake(world.from_queue("MARKETING", batch, &marketing))
+            .intake(world.queued("MARKETING", batch, &marketing))
             .await;
         ids
     }

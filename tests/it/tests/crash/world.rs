@@ -55,7 +55,7 @@ impl World {
     }
 
     /// A batch from a queue of intake's; the SQS messages have ids of their own.
-    pub(crate) fn from_queue(&self, queue: &str, batch: u32, bodies: &[Value]) -> SqsEvent {
+    pub(crate) fn queued(&self, queue: &str, batch: u32, bodies: &[Value]) -> SqsEvent {
         let environment = self.stage.environment("IntakeFunction");
         let arn = &environment[&format!("HEADGATE_QUEUE_{queue}_ARN")];
         let bodies: Vec<String> = bodies.iter().map(Value::to_string).collect();
