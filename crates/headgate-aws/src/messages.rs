@@ -283,21 +283,6 @@ impl Messages {
         Ok(Page { records, next })
     }
 
-    /// The records of the first page behind a cursor.
-    ///
-    /// # Errors
-    /// [`AwsError`] when the table cannot be read.
-    pub async fn after(
-        &self,
-        number: &str,
-        lane: Purpose,
-        shard: u8,
-        cursor: &str,
-        limit: i32,
-    ) -> Result<Vec<Record>, AwsError> {
-        Ok(self.page(number, lane, shard, cursor, limit).await?.records)
-    }
-
     /// Several records by reference, read consistently; missing ones are absent.
     ///
     /// # Errors

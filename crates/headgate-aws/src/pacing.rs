@@ -213,6 +213,17 @@ impl Pacing {
         }
     }
 
+    async fn put(&self, item: Item) -> Result<(), AwsError> {
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .send()
+            .await
+            .map(|_put| ())
+            .map_err(|e| AwsError::of("PutItem", &e))
+    }
+
     /// A page of a partition, from `between` on, read consistently.
     async fn query(
         &self,

@@ -73,12 +73,13 @@ pub(crate) async fn judge(
     let mut opened = HashMap::with_capacity(records.len());
     for record in records {
         let payload = open(parts, &record, &salts, now).await?;
-        opened.insert(record.reference.clone(), (record, payload));
+        let salt = salts.get(&record.subject).cloned();
+        opened.insert(record.reference.clone(), (record, payload.zip(salt)));
     }
     let keys: Vec<String> = opened
         .values()
         .filter_map(|(_, payload)| payload.as_ref())
-        .flat_map(|p| p.suppression.iter().cloned())
+        .flat_map(|(p, _)| p.suppression.iter().cloned())
         .collect();
     let suppressed = parts.suppression.covering(&keys).await?;
     let recipients = shell.recipients(recipients, purposes, tickets);
@@ -119,7 +120,7 @@ pub(crate) async fn judge(
 fn one(
     known: &Known<'_>,
     record: Record,
-    payload: Payload,
+    (payload, salt): (Payload, Salt),
     recent: &Recipient,
 ) -> (Judgement, Option<Kept>) {
     let erased = (Judgement::Refused { reason: "erased" }, None);
@@ -169,6 +170,7 @@ fn one(
             let kept = Kept {
                 record,
                 payload,
+                salt,
                 permit: Some(permit),
                 wamid: None,
                 code: None,

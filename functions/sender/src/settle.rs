@@ -1,7 +1,7 @@
 //! Settling: writing down what became of a send, and telling the app what it needs to know.
 
 use headgate_aws::AwsError;
-use headgate_aws::keyring::KeyringError;
+use headgate_aws::keyring::{KeyringError, Salt};
 use headgate_aws::messages::{Record, Settled, Settlement, body_place_key};
 use headgate_aws::subjects::message_pseudonym;
 use headgate_domain::event::{Event, message_event};
@@ -10,10 +10,17 @@ use headgate_domain::identity::Wamid;
 use headgate_domain::outbound::Payload;
 use headgate_domain::record::{RecordRef, State};
 use headgate_domain::sealing::Place;
-use headgate_domain::time::Timestamp;
+use headgate_domain::time::{Day, Timestamp};
 
 use crate::Parts;
 use crate::shell::Shell;
+
+/// What Meta named a message, and what seals that name.
+struct Sent {
+    wamid: Wamid,
+    salt: Salt,
+    day: Day,
+}
 
 /// Writes a verdict down, and then removes the entry that brought the record back; doing so twice is harmless.
 pub(crate) async fn write(
@@ -28,19 +35,18 @@ pub(crate) async fn write(
         reason: Some(reason),
         ..Settlement::default()
     };
-    let (sent, wamid, code) = shell
-        .kept()
-        .get(reference)
-        .map_or((None, None, None), |kept| {
-            (Some(kept.record.clone()), kept.wamid.clone(), kept.code)
+    let (sent, code) = shell.kept().get(reference).map_or((None, None), |kept| {
+        let sent = kept.wamid.clone().map(|wamid| Sent {
+            wamid,
+            salt: kept.salt.clone(),
+            day: kept.record.day,
         });
-    if let (Verdict::Accepted { .. } | Verdict::Ambiguous { .. }, Some(sent)) = (verdict, &sent) {
-        shell.remember(sent).await?;
-    }
+        (sent, kept.code)
+    });
     match verdict {
         Verdict::Accepted { held } => {
-            if let (Some(sent), Some(wamid)) = (sent, wamid) {
-                accepted(parts, &sent, &wamid, held, attempt).await
+            if let Some(sent) = sent {
+                accepted(parts, reference, &sent, held, attempt).await
             } else {
                 let settlement = Settlement {
                     attempt,
@@ -175,35 +181,31 @@ pub(crate) async fn tell(
 /// Records that Meta has the message.
 async fn accepted(
     parts: &Parts,
-    record_: &Record,
-    wamid: &Wamid,
+    reference: &RecordRef,
+    sent: &Sent,
     held: bool,
     attempt: Option<u32>,
 ) -> Result<(), AwsError> {
-    let key = body_place_key(&record_.reference);
+    let key = body_place_key(reference);
     let place = Place {
         table: "messages",
         key: &key,
         field: "wamid",
     };
-    let sealed = match parts.keyring.salt(&record_.subject).await {
-        Ok(salt) => {
-            parts
-                .keyring
-                .seal_content(record_.day, &salt, &place, wamid.reveal().as_bytes())
-                .await
-        }
-        Err(error) => Err(error),
-    };
-    let sealed = match sealed {
+    let wamid = sent.wamid.reveal().as_bytes();
+    let sealing = parts
+        .keyring
+        .seal_content(sent.day, &sent.salt, &place, wamid);
+    let sealed = match sealing.await {
         Ok(bytes) => Some(bytes),
         Err(KeyringError::Aws(error)) => return Err(error),
-        // Erased meanwhile: then the wamid is not kept either.
+        // The day is gone: then the wamid is not kept either. A person who was erased meanwhile took the
+        // salt along, and what is sealed under it opens no more.
         Err(KeyringError::PastRetention | KeyringError::NoKey | KeyringError::NotOpened) => None,
     };
     let settlement = Settlement {
         wamid_pseudonym: Some(
-            message_pseudonym(&parts.message_ref, &parts.deployment, wamid)
+            message_pseudonym(&parts.message_ref, &parts.deployment, &sent.wamid)
                 .as_str()
                 .to_owned(),
         ),
@@ -213,7 +215,7 @@ async fn accepted(
     };
     record(
         parts,
-        &record_.reference,
+        reference,
         if held { State::Held } else { State::Accepted },
         &settlement,
     )

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use headgate_aws::AwsError;
+use headgate_aws::keyring::Salt;
 use headgate_aws::messages::{Record, Settlement};
 use headgate_aws::pacing::Recipient;
 use headgate_domain::config::Number;
@@ -34,6 +35,7 @@ const AFTER_AWS_ERROR: Duration = Duration::from_millis(500);
 pub(crate) struct Kept {
     pub(crate) record: Record,
     pub(crate) payload: Payload,
+    pub(crate) salt: Salt,
     pub(crate) permit: Option<SendPermit>,
     pub(crate) wamid: Option<Wamid>,
     pub(crate) code: Option<u32>,
@@ -428,19 +430,32 @@ impl<'a> Shell<'a> {
         recipients
     }
 
-    /// Remembers a send for the caps. Only what was sent counts, so it is remembered after.
-    pub(crate) async fn remember(&self, record: &Record) -> Result<(), AwsError> {
+    /// Remembers a send for the caps. Only what was sent, or may have been, counts, so it is remembered after.
+    async fn remember(&self, ticket: &Ticket, verdict: Verdict) {
+        let purpose = self.kept().get(&ticket.reference).map(|k| k.record.purpose);
+        if let (Verdict::Accepted { .. } | Verdict::Ambiguous { .. }, Some(purpose)) =
+            (verdict, purpose)
+        {
+            let remembered = self.put_recent(&ticket.recipient, purpose).await;
+            // This term knows it all the same; a cap is worth no message's outcome.
+            match tried("caps", remembered) {
+                Ok(()) | Err(Unavailable) => {}
+            }
+        }
+    }
+
+    async fn put_recent(&self, subject: &str, purpose: Purpose) -> Result<(), AwsError> {
         let parts = self.parts;
         let config = parts.controls.config().await?;
-        let Some(hours) = longest_cap_hours(&config, record.purpose) else {
+        let Some(hours) = longest_cap_hours(&config, purpose) else {
             return Ok(());
         };
-        let (subject, now) = (record.subject.as_str(), parts.now());
+        let now = parts.now();
         let recipient = {
             let mut remembered = self.remembered();
             let recipient = remembered.entry(subject.to_owned()).or_default();
             let recent = std::mem::take(&mut recipient.recent);
-            recipient.recent = recent.with(record.purpose, now, hours);
+            recipient.recent = recent.with(purpose, now, hours);
             recipient.clone()
         };
         let put = parts
@@ -478,6 +493,8 @@ impl<'a> Shell<'a> {
 
     /// Writes a verdict down, trying again when a table does not take it.
     async fn settle(&self, ticket: &Ticket, verdict: Verdict) -> Result<(), Unavailable> {
+        // Once, however often the writing down is tried.
+        self.remember(ticket, verdict).await;
         let mut result = settle::write(self, ticket, verdict).await;
         for _ in 0..SETTLE_TRIES {
             if result.is_ok() {

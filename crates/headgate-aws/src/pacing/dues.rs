@@ -19,14 +19,7 @@ impl Pacing {
         item.insert("kind".to_owned(), s(word(due.kind)));
         item.insert("attempt".to_owned(), n(due.attempt));
         item.insert("ttl".to_owned(), n(due.at.plus_millis(8 * DAY).seconds()));
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .send()
-            .await
-            .map(|_put| ())
-            .map_err(|e| AwsError::of("PutItem", &e))
+        self.put(item).await
     }
 
     /// What is due in a lane at a time, oldest first, behind an entry that was looked at already.

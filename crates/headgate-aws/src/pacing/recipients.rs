@@ -56,14 +56,7 @@ impl Pacing {
         let mut item = key(format!("P#{number}"), recipient);
         item.insert("paid_at".to_owned(), ms(paid));
         item.insert("ttl".to_owned(), n(paid.seconds()));
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .send()
-            .await
-            .map(|_put| ())
-            .map_err(|e| AwsError::of("PutItem", &e))
+        self.put(item).await
     }
 
     /// The counts of a portfolio's 24-hour buckets.
@@ -177,14 +170,7 @@ impl Pacing {
             .saturating_add(1);
         let ttl = now.plus_millis(DAY.saturating_mul(days));
         item.insert("ttl".to_owned(), n(ttl.seconds()));
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .send()
-            .await
-            .map(|_put| ())
-            .map_err(|e| AwsError::of("PutItem", &e))
+        self.put(item).await
     }
 }
 

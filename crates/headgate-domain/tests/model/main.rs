@@ -12,7 +12,7 @@
 //! slowness is a pause. Bounds on crashes, pauses, troubles and errors make every run end, so nothing is cut off.
 //!
 //! Never: two holders that may send; a message accepted twice while notifications arrive inside the timer;
-//! an attempt on the wire twice; nobody at work and nobody to be woken, and a message not at its end.
+//! an attempt on the wire twice; a message that leaves more than two seconds after its claim was begun; nobody at work and nobody to be woken, and a message not at its end.
 //!
 //! Left out, because it leads to no other state that anyone sees: the answers of what nobody else has
 //! a part in come at once (`is_own`); Meta decides when the first byte leaves, as nobody sees that before an
@@ -51,7 +51,7 @@ use headgate_domain::holder::Tuning;
 use headgate_domain::lane::{PURPOSES, Purpose};
 use search::explore;
 use tables::Bug;
-use world::Name;
+use world::{Name, STALE};
 
 const FOREVER: u64 = 1_000_000_000_000;
 
@@ -227,11 +227,33 @@ fn without_the_fence_and_the_deadline_a_message_is_sent_twice() {
     bites("no deadline, no fence", "sent twice", &bounds);
 }
 
-/// The fence looks at the clock in every step that could send, so it covers a pause by itself; the
-/// deadline does not stand in for it: a holder that may go on claims what is late anew.
+/// What only the deadline keeps: a holder that was paused and still has the lease must not send what was
+/// judged before the pause, for whoever has objected since.
 #[test]
-fn the_fence_holds_without_the_deadline_and_not_the_other_way_round() {
-    let one = Bounds {
+fn without_the_deadline_a_message_leaves_on_an_old_judgement() {
+    let paused = Bounds {
+        pauses: 1,
+        troubles: 0,
+        longest_pause: 5,
+        intake_until: 0,
+        ..one(CODE)
+    };
+    holds("a code, a pause, one holder", &paused);
+    let no_deadline = Bounds {
+        tuning: Tuning {
+            send_by: FOREVER,
+            ..tuning(CODE)
+        },
+        ..paused
+    };
+    bites("no deadline", STALE, &no_deadline);
+}
+
+/// Beside another holder it is the fence that matters: it looks at the clock in every step that could
+/// send, so it covers a pause by itself.
+#[test]
+fn without_the_fence_a_message_is_sent_twice_and_without_the_deadline_it_is_not() {
+    let two = Bounds {
         pauses: 1,
         wakes: 1,
         troubles: 0,
@@ -245,18 +267,18 @@ fn the_fence_holds_without_the_deadline_and_not_the_other_way_round() {
             send_by: FOREVER,
             ..tuning(CODE)
         },
-        ..one.clone()
+        ..two.clone()
     };
-    holds("no deadline", &no_deadline);
+    holds("no deadline, two holders", &no_deadline);
     let no_fence = Bounds {
         longest_pause: 5,
         tuning: Tuning {
             fence: FOREVER,
             ..tuning(CODE)
         },
-        ..one
+        ..two
     };
-    bites("no fence", "sent twice", &no_fence);
+    bites("no fence, two holders", "sent twice", &no_fence);
 }
 
 const STRANDED: &str = "a message waits and nobody is woken";

@@ -19,6 +19,12 @@ use crate::search::Mix;
 use crate::tables::{Bug, Caller, Job, Record, Tables};
 use crate::unavailable::unavailable;
 
+/// A claimed message reaches the wire within this (sending.md).
+const SEND_BY_MS: u64 = 2_000;
+/// What is noted of one that does not.
+pub(crate) const STALE: &str = "left on a judgement that is too old";
+/// Of so many blocks it is kept when they were claimed: more are never open.
+const MOST_BLOCKS: usize = 16;
 /// No run of the bounded world is longer: more is a mistake in the model.
 const LONGEST_S: u64 = 7_200;
 
@@ -34,6 +40,8 @@ struct Process {
     wake_at: u32,
     successor: bool,
     before_idle: Option<Tables>,
+    /// Its latest blocks, and when their claims were begun.
+    claims: Vec<(u64, u32)>,
 }
 
 /// A process, and the hash of it: most of a state does not change in a step.
@@ -246,6 +254,7 @@ impl World {
                         process.before_idle = is_idle.then(|| self.tables.clone());
                     }
                 }
+                self.look_at_deadline(process, &effect, bounds);
                 let mut job = Job::new(effect);
                 if is_own(&job.effect, bounds) {
                     self.call(process.id, process.before_idle.as_ref(), &mut job, bounds);
@@ -258,6 +267,26 @@ impl World {
         let at = process.holder.wake_at(now.mono) - clock_begins(process.id);
         let step = u64::from(bounds.step_ms) * MS_NS;
         process.wake_at = u32::try_from(at.div_ceil(step)).unwrap_or(u32::MAX);
+    }
+
+    /// A message leaves on a judgement that is hardly older than its claim: an objection is heeded in time.
+    fn look_at_deadline(&mut self, process: &mut Process, effect: &Effect, bounds: &Bounds) {
+        match effect {
+            Effect::Claim { block, .. } => {
+                process.claims.push((*block, self.t));
+                let old = process.claims.len().saturating_sub(MOST_BLOCKS);
+                process.claims.drain(..old);
+            }
+            Effect::Send { block, .. } => {
+                let begun = process.claims.iter().find(|(b, _)| b == block);
+                let begun = begun.map(|(_, t)| *t);
+                let steps = begun.map_or(u32::MAX, |begun| self.t - begun);
+                if u64::from(steps) * u64::from(bounds.step_ms) > SEND_BY_MS {
+                    self.note(STALE, bounds);
+                }
+            }
+            _ => {}
+        }
     }
 
     fn call(&mut self, id: u64, before_idle: Option<&Tables>, job: &mut Job, bounds: &Bounds) {
@@ -309,6 +338,7 @@ impl World {
             wake_at: 0,
             successor,
             before_idle: None,
+            claims: Vec::new(),
         };
         self.step(&mut process, Event::Tick, bounds);
         self.slots[slot] = Some(Slot::new(process));

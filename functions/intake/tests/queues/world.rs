@@ -252,8 +252,8 @@ impl World {
     pub(crate) async fn outbox(&self, lane: Purpose) -> Vec<Record> {
         let (messages, mut all) = (self.messages(), Vec::new());
         for shard in 0..MAX_SHARDS {
-            let page = messages.after("106540352242922", lane, shard, "0", 100);
-            all.extend(page.await.unwrap());
+            let page = messages.page("106540352242922", lane, shard, "0", 100);
+            all.extend(page.await.unwrap().records);
         }
         all
     }
