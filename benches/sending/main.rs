@@ -24,6 +24,7 @@
     reason = "a bench may fail loudly, says what it does, and counts what fits"
 )]
 
+mod apart;
 mod baselines;
 mod codes;
 mod engine;

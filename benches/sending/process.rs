@@ -20,6 +20,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines, Stdi
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::oneshot;
 
+use crate::apart::keep_apart;
 use crate::world::World;
 
 /// Set for a child.
@@ -96,8 +97,10 @@ impl SenderProcess {
                 }
             }
         });
+        let id = child.id().unwrap();
+        keep_apart(id);
         Self {
-            id: child.id().unwrap(),
+            id,
             child: tokio::sync::Mutex::new(child),
             stdin: tokio::sync::Mutex::new((stdin, 0)),
             waiting,
@@ -210,7 +213,9 @@ async fn sender(environment: BTreeMap<String, String>, clock: Clock, certificate
     let url = environment["HEADGATE_GRAPH_URL"].clone();
     let token = Secret::new(headgate_testkit::GRAPH_TOKEN.to_owned());
     let proof = Secret::new(headgate_testkit::graph_proof());
-    let graph = GraphClient::trusting(&url, &token, proof, certificate).unwrap();
+    let graph = GraphClient::trusting(&url, &token, proof, certificate)
+        .and_then(|client| client.with_connections(sender::CONNECTIONS))
+        .unwrap();
     Sender::with_graph(&Settings::from_map(environment), clock, graph)
         .await
         .unwrap()

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use crate::apart;
 use crate::baselines::{Design, Outcomes};
 use crate::codes::Codes;
 use crate::engine::Engine;
@@ -29,14 +30,18 @@ in real time, the sender in a process of its own with one thread, and Meta's sid
 on loopback. When a message arrived is what the simulator's own log says.
 ";
 
+/// Where the part of the page begins that is not measured here.
+const SIMULATED: &str = "## The shipped machine in virtual time";
+
 impl Report {
     /// The page.
     pub(crate) fn text(&self) -> String {
         let mut out = HEAD.to_owned();
         writeln!(
             out,
-            "\nMachine: {}. Build: profile `bench` of Cargo.toml.\n",
-            machine::name()
+            "\nMachine: {}. {}. Build: profile `bench` of Cargo.toml.\n",
+            machine::name(),
+            apart::described()
         )
         .unwrap();
         self.counts(&mut out);
@@ -45,10 +50,12 @@ impl Report {
         out
     }
 
-    /// Puts the page where it belongs.
+    /// Puts the page where it belongs; what a simulation found stands behind it and stays.
     pub(crate) fn write(&self) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/benchmarks.md");
-        std::fs::write(path, self.text()).unwrap();
+        let before = std::fs::read_to_string(&path).unwrap();
+        let simulated = before.find(SIMULATED).map_or("", |at| &before[at..]);
+        std::fs::write(path, format!("{}\n{simulated}", self.text())).unwrap();
     }
 
     fn counts(&self, out: &mut String) {

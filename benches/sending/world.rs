@@ -66,7 +66,6 @@ impl World {
         };
         let simulator = Simulator::start(Options {
             tls: true,
-            threads: 1,
             app_secret: APP_SECRET.into(),
             access_token: GRAPH_TOKEN.into(),
             numbers: vec![Number {

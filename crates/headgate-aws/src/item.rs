@@ -1,8 +1,9 @@
 //! DynamoDB items: reading and writing attributes without ceremony.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, WriteRequest};
 use headgate_domain::time::Timestamp;
 
 /// An item as the SDK has it.
@@ -108,16 +109,49 @@ pub(crate) async fn batch_get(
                 .map(|k| k.keys)
                 .unwrap_or_default();
             if !pending.is_empty() {
-                tries = tries.saturating_add(1);
-                if tries > 6 {
-                    return Err(crate::AwsError::new("BatchGetItem", "throttled"));
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(
-                    20_u64.saturating_mul(1 << tries),
-                ))
-                .await;
+                back_off("BatchGetItem", &mut tries).await?;
             }
         }
     }
     Ok(found)
+}
+
+/// Puts or deletes any number of items, 25 a call and unconditionally; no key may be there twice.
+pub(crate) async fn batch_write(
+    client: &aws_sdk_dynamodb::Client,
+    table: &str,
+    requests: Vec<WriteRequest>,
+) -> Result<(), crate::AwsError> {
+    for chunk in requests.chunks(25) {
+        let mut pending = chunk.to_vec();
+        let mut tries = 0_u32;
+        while !pending.is_empty() {
+            let answer = client
+                .batch_write_item()
+                .request_items(table, pending)
+                .send()
+                .await
+                .map_err(|e| crate::AwsError::of("BatchWriteItem", &e))?;
+            pending = answer
+                .unprocessed_items
+                .unwrap_or_default()
+                .remove(table)
+                .unwrap_or_default();
+            if !pending.is_empty() {
+                back_off("BatchWriteItem", &mut tries).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a batch did not take is asked for again, each time later, and not for ever.
+async fn back_off(operation: &'static str, tries: &mut u32) -> Result<(), crate::AwsError> {
+    *tries = tries.saturating_add(1);
+    if *tries > 6 {
+        return Err(crate::AwsError::new(operation, "throttled"));
+    }
+    let pause = Duration::from_millis(20_u64.saturating_mul(1 << *tries));
+    tokio::time::sleep(pause).await;
+    Ok(())
 }

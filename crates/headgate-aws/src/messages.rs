@@ -2,13 +2,14 @@
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use headgate_domain::holder::{Seen, Ticket};
 use headgate_domain::identity::{Pseudonym, SubjectId};
 use headgate_domain::lane::Purpose;
 use headgate_domain::record::{RecordRef, State};
 use headgate_domain::retention::content_ttl;
 use headgate_domain::time::{Day, Timestamp};
 
-use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s};
+use crate::item::{Attributes, Item, b, batch_get, batch_write, key, ms, n, s};
 use crate::{Aws, AwsError};
 
 /// The messages table.
@@ -133,10 +134,27 @@ pub enum Settled {
 /// A page of an outbox partition.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// Its records; a row that cannot be read is left out.
-    pub records: Vec<Record>,
+    /// What a holder needs of its records; a row that cannot be read is left out.
+    pub seen: Vec<Seen>,
     /// Where the next page starts, if there is one. DynamoDB ends a page at 1 MB, so a short page is not the last.
     pub next: Option<String>,
+}
+
+impl Record {
+    /// What a holder needs of it.
+    pub fn seen(&self) -> Seen {
+        Seen {
+            ticket: Ticket {
+                reference: self.reference.clone(),
+                attempt: self.attempt,
+                campaign: self.campaign.clone(),
+                recipient: self.subject.as_str().to_owned(),
+                expires_at: self.expires_at,
+                due: None,
+            },
+            state: self.state,
+        }
+    }
 }
 
 impl Messages {
@@ -247,7 +265,8 @@ impl Messages {
         }
     }
 
-    /// A page of an outbox partition behind a cursor, oldest first, read consistently.
+    /// A page of an outbox partition behind a cursor, oldest first, read consistently. Bodies are left
+    /// where they are until a record is judged.
     ///
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
@@ -269,18 +288,21 @@ impl Messages {
                 s(headgate_domain::record::outbox_pk(number, lane, shard)),
             )
             .expression_attribute_values(":cursor", s(cursor))
+            .projection_expression("pk, sk, #state, attempt, campaign, #subject, expires_at")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#subject", "subject")
             .limit(limit)
             .consistent_read(true)
             .send()
             .await
             .map_err(|e| AwsError::of("Query", &e))?;
-        let records = answer.items().iter().filter_map(record_of).collect();
+        let seen = answer.items().iter().filter_map(seen_of).collect();
         let next = answer
             .last_evaluated_key
             .as_ref()
             .and_then(|k| k.text("sk"))
             .map(str::to_owned);
-        Ok(Page { records, next })
+        Ok(Page { seen, next })
     }
 
     /// Several records by reference, read consistently; missing ones are absent.
@@ -641,32 +663,17 @@ impl Messages {
             .await
             .map_err(|e| AwsError::of("Query", &e))?;
         let keys = answer.items.unwrap_or_default();
-        for chunk in keys.chunks(25) {
-            let mut pending = chunk
-                .iter()
-                .map(|k| {
-                    let delete = DeleteRequest::builder()
-                        .set_key(Some(k.clone()))
-                        .build()
-                        .map_err(|_build| AwsError::new("BatchWriteItem", "request not built"))?;
-                    Ok(WriteRequest::builder().delete_request(delete).build())
-                })
-                .collect::<Result<Vec<_>, AwsError>>()?;
-            while !pending.is_empty() {
-                let answer = self
-                    .client
-                    .batch_write_item()
-                    .request_items(&self.table, pending)
-                    .send()
-                    .await
-                    .map_err(|e| AwsError::of("BatchWriteItem", &e))?;
-                pending = answer
-                    .unprocessed_items
-                    .unwrap_or_default()
-                    .remove(&self.table)
-                    .unwrap_or_default();
-            }
-        }
+        let deletes = keys
+            .iter()
+            .map(|k| {
+                let delete = DeleteRequest::builder()
+                    .set_key(Some(k.clone()))
+                    .build()
+                    .map_err(|_build| AwsError::new("BatchWriteItem", "request not built"))?;
+                Ok(WriteRequest::builder().delete_request(delete).build())
+            })
+            .collect::<Result<_, AwsError>>()?;
+        batch_write(&self.client, &self.table, deletes).await?;
         Ok(keys.len())
     }
 }
@@ -702,16 +709,38 @@ fn item_of(record: &Record) -> Item {
     item
 }
 
-fn record_of(item: &Item) -> Option<Record> {
+fn reference_of(item: &Item) -> Option<RecordRef> {
     let pk = item.text("pk")?.strip_prefix("O#")?.replace('#', ".");
-    let reference = RecordRef::parse(&format!("{pk}.{}", item.text("sk")?))?;
-    Some(Record {
-        reference,
+    RecordRef::parse(&format!("{pk}.{}", item.text("sk")?))
+}
+
+fn attempt_of(item: &Item) -> u32 {
+    let attempt = item.number("attempt").and_then(|a| u32::try_from(a).ok());
+    attempt.unwrap_or(0)
+}
+
+fn seen_of(item: &Item) -> Option<Seen> {
+    Some(Seen {
+        ticket: Ticket {
+            reference: reference_of(item)?,
+            attempt: attempt_of(item),
+            campaign: item.text("campaign").map(str::to_owned),
+            recipient: SubjectId::parse(item.text("subject")?)
+                .ok()?
+                .as_str()
+                .to_owned(),
+            expires_at: item.time("expires_at")?,
+            due: None,
+        },
         state: State::from_word(item.text("state")?)?,
-        attempt: item
-            .number("attempt")
-            .and_then(|a| u32::try_from(a).ok())
-            .unwrap_or(0),
+    })
+}
+
+fn record_of(item: &Item) -> Option<Record> {
+    Some(Record {
+        reference: reference_of(item)?,
+        state: State::from_word(item.text("state")?)?,
+        attempt: attempt_of(item),
         subject: SubjectId::parse(item.text("subject")?).ok()?,
         purpose: Purpose::from_word(item.text("purpose")?)?,
         campaign: item.text("campaign").map(str::to_owned),

@@ -31,8 +31,10 @@ const SECOND_NS: u64 = 1_000_000_000;
 const MARGIN_NS: u64 = 200_000;
 /// How long a send counts.
 const SPAN_NS: u64 = SECOND_NS.saturating_add(MARGIN_NS);
-/// Idle time is not saved up: at most this much of the schedule is caught up.
-const CATCH_UP_NS: u64 = SECOND_NS / 10;
+/// Idle time is not saved up: at most this much of the schedule is caught up. What is caught up comes back
+/// as a pause a second later, when the window is full early, and a code must sit such a pause out; less
+/// of it, and what a hand-over takes is lost (docs/adr/0012).
+const CATCH_UP_NS: u64 = SECOND_NS / 15;
 /// One message a second: no slow-down goes below it, or a number would fall silent.
 const LEAST_MILLI: u64 = 1_000;
 
@@ -223,15 +225,12 @@ impl Pace {
         u64::from(self.per_second).saturating_mul(u64::from(self.guard_permille))
     }
 
-    /// How many sends a second may hold: the guarded limit, and a quarter of what the guard leaves
-    /// free, without which late slots could never be caught up; less what arrives in a second.
-    ///
-    /// At 80/s that is 79: one place stays free for what the network pushes together.
+    /// How many sends a second may hold: the guarded limit, less what arrives in a second. What the guard
+    /// leaves free stays free for what the network pushes together.
     fn window(&self) -> usize {
-        let guarded = self.full_milli().div_ceil(1_000);
-        let free = u64::from(self.per_second).saturating_sub(guarded);
-        let places = guarded
-            .saturating_add(free / 4)
+        let places = self
+            .full_milli()
+            .div_ceil(1_000)
             .saturating_sub(self.inbound_milli.div_ceil(1_000))
             .max(1);
         usize::try_from(places).unwrap_or(usize::MAX)

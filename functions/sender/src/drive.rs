@@ -66,9 +66,11 @@ pub(crate) async fn serve(
     let mut happened = VecDeque::from([Event::Tick]);
     let mut term = None;
     loop {
+        let mut sent = false;
         while let Some(event) = happened.pop_front() {
             for effect in holder.step(now(), event) {
                 let at_once = matches!(effect, Effect::Send { .. });
+                sent |= at_once;
                 let opens = matches!(effect, Effect::Open { .. }).then(|| warm.clone());
                 let mut doing: Work<'_> = Box::pin(async {
                     let event = Box::pin(shell.perform(effect)).await;
@@ -91,6 +93,11 @@ pub(crate) async fn serve(
         }
         if holder.is_over() && work.is_empty() {
             break;
+        }
+        if sent {
+            // The connections are tasks of this same thread: what was handed to them goes out now, before
+            // anything else is worked on.
+            tokio::task::yield_now().await;
         }
         let mono = now().mono;
         let sleep = Duration::from_nanos(holder.wake_at(mono).saturating_sub(mono));

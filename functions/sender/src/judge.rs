@@ -29,6 +29,9 @@ use crate::Parts;
 use crate::country::country;
 use crate::shell::{Kept, Shell};
 
+/// So many records are opened or judged without a pause: about a tenth of a millisecond.
+const RECORDS_AT_ONCE: usize = 8;
+
 /// What is known when a block is judged.
 struct Known<'a> {
     config: &'a Config,
@@ -71,7 +74,8 @@ pub(crate) async fn judge(
     )?;
     let now = parts.now();
     let mut opened = HashMap::with_capacity(records.len());
-    for record in records {
+    for (n, record) in records.into_iter().enumerate() {
+        leave_room_for_slots(n).await;
         let payload = open(parts, &record, &salts, now).await?;
         let salt = salts.get(&record.subject).cloned();
         opened.insert(record.reference.clone(), (record, payload.zip(salt)));
@@ -94,16 +98,21 @@ pub(crate) async fn judge(
         now,
     };
     let mut recipients = recipients;
-    let judged = tickets.iter().map(|ticket| {
+    let mut judged = Vec::with_capacity(tickets.len());
+    for (n, ticket) in tickets.iter().enumerate() {
+        leave_room_for_slots(n).await;
         let Some((record, payload)) = opened.remove(&ticket.reference) else {
-            return Judgement::Refused { reason: "erased" };
+            judged.push(Judgement::Refused { reason: "erased" });
+            continue;
         };
         if !matches!(record.state, State::Queued | State::Scheduled) {
             shell.kept().remove(&ticket.reference);
-            return Judgement::Moved;
+            judged.push(Judgement::Moved);
+            continue;
         }
         let Some(payload) = payload else {
-            return Judgement::Refused { reason: "erased" };
+            judged.push(Judgement::Refused { reason: "erased" });
+            continue;
         };
         let recipient = recipients.entry(record.subject.clone()).or_default();
         let (judgement, kept) = one(&known, record, payload, recipient);
@@ -112,9 +121,16 @@ pub(crate) async fn judge(
             recipient.recent.sends.push((kept.record.purpose, now));
             shell.kept().insert(ticket.reference.clone(), kept);
         }
-        judgement
-    });
-    Ok(judged.collect())
+        judged.push(judgement);
+    }
+    Ok(judged)
+}
+
+/// A block is judged on the thread that sends: every few records, what is due in the meantime goes first.
+async fn leave_room_for_slots(done: usize) {
+    if done % RECORDS_AT_ONCE == RECORDS_AT_ONCE.saturating_sub(1) {
+        tokio::task::yield_now().await;
+    }
 }
 
 fn one(

@@ -39,7 +39,7 @@ pub use config::StartError;
 /// The longest a holder keeps the lease; then a successor takes over without a gap.
 const TERM: Duration = Duration::from_mins(1);
 /// Connections to the Graph API (sending.md: 1 to 4).
-const CONNECTIONS: usize = 4;
+pub const CONNECTIONS: usize = 4;
 /// What a term leaves of the function's time: to drain answers and to record them.
 const DRAIN: Duration = Duration::from_secs(15);
 

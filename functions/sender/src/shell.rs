@@ -3,7 +3,7 @@
 //! Keeps what the holder must not know: opened payloads, permits and what Meta said, from a record's
 //! judging until its outcome is written down. Every failure is logged here and becomes an event.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +30,9 @@ const PAGE: i32 = 100;
 const LOOK_BACK_PAGES: u32 = 50;
 const SETTLE_TRIES: u32 = 3;
 const AFTER_AWS_ERROR: Duration = Duration::from_millis(500);
+/// What is remembered for the caps is gathered for this long. A holder that dies forgets as much: somebody
+/// may then get one message more than a cap allows.
+const REMEMBERED_TOGETHER: Duration = Duration::from_millis(100);
 
 /// What is known of a record in hand beyond what the holder knows.
 pub(crate) struct Kept {
@@ -50,6 +53,8 @@ pub(crate) struct Shell<'a> {
     kept: Mutex<HashMap<RecordRef, Kept>>,
     /// What is remembered of recipients, as read or written in this term, by subject.
     remembered: Mutex<HashMap<String, Recipient>>,
+    /// The subjects of whom something is remembered that is not written down yet.
+    unwritten: Mutex<HashSet<String>>,
 }
 
 impl<'a> Shell<'a> {
@@ -66,6 +71,7 @@ impl<'a> Shell<'a> {
             holder: format!("{:032x}", u128::from_be_bytes(bytes)),
             kept: Mutex::default(),
             remembered: Mutex::default(),
+            unwritten: Mutex::default(),
         })
     }
 
@@ -75,6 +81,12 @@ impl<'a> Shell<'a> {
 
     pub(crate) fn remembered(&self) -> MutexGuard<'_, HashMap<String, Recipient>> {
         self.remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unwritten(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.unwritten
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -234,7 +246,7 @@ impl<'a> Shell<'a> {
                 let put = parts
                     .messages
                     .requeue(&seen.ticket.reference, from, due.attempt);
-                let seen = tried("requeue", put.await).map(|r| r.map(|r| seen_of(&r)));
+                let seen = tried("requeue", put.await).map(|r| r.map(|r| r.seen()));
                 Event::Requeued { due, seen }
             }
             Effect::Tell { ticket, due } => tidied("tell", self.tell(&ticket, due).await),
@@ -260,12 +272,13 @@ impl<'a> Shell<'a> {
 
     async fn take(&self, seen: Option<&LeaseView>) -> Result<Option<Taken>, AwsError> {
         let (pacing, now) = (&self.parts.pacing, self.parts.now());
-        let taken = pacing
-            .take(&self.portfolio, seen, &self.holder, now)
-            .await?;
-        let Some(epoch) = taken else { return Ok(None) };
-        let legacy = pacing.legacy(&self.portfolio).await?;
-        Ok(Some(Taken { epoch, legacy }))
+        // What was left is written before FREE, so it is there when FREE has been seen; if somebody else
+        // was faster, the lease is not taken, and what was read of it is of no use.
+        let (taken, legacy) = tokio::try_join!(
+            pacing.take(&self.portfolio, seen, &self.holder, now),
+            pacing.legacy(&self.portfolio),
+        )?;
+        Ok(taken.map(|epoch| Taken { epoch, legacy }))
     }
 
     async fn renew(
@@ -345,7 +358,7 @@ impl<'a> Shell<'a> {
         let mut records = Vec::new();
         for _ in 0..LOOK_BACK_PAGES {
             let page = messages.page(number, lane, shard, &from, PAGE).await?;
-            records.extend(page.records.iter().map(seen_of));
+            records.extend(page.seen);
             match page.next {
                 Some(next) if next.as_str() < front => from = next,
                 reached => return Ok(PageRead { records, reached }),
@@ -365,7 +378,7 @@ impl<'a> Shell<'a> {
         let records = self.parts.messages.load(&references).await?;
         let mut records: HashMap<RecordRef, Seen> = records
             .iter()
-            .map(|r| (r.reference.clone(), seen_of(r)))
+            .map(|r| (r.reference.clone(), r.seen()))
             .collect();
         let found = entries.into_iter().map(|entry| {
             let seen = records.remove(&entry.reference);
@@ -380,7 +393,7 @@ impl<'a> Shell<'a> {
         if !counts.is_empty() {
             parts.pacing.add_to_budget(&self.portfolio, counts).await?;
         }
-        let known: Vec<(String, Recipient)> = marks
+        let known: BTreeMap<String, Recipient> = marks
             .iter()
             .map(|mark| {
                 let mut remembered = self.remembered();
@@ -389,13 +402,9 @@ impl<'a> Shell<'a> {
                 (mark.recipient.clone(), recipient.clone())
             })
             .collect();
-        let puts = known.iter().map(|(subject, recipient)| {
-            let pacing = &parts.pacing;
-            pacing.put_recipient(&self.portfolio, subject, recipient, now)
-        });
-        futures_util::future::try_join_all(puts)
-            .await
-            .map(|_puts| ())
+        let known: Vec<(String, Recipient)> = known.into_iter().collect();
+        let put = parts.pacing.put_recipients(&self.portfolio, &known, now);
+        put.await
     }
 
     /// What is remembered of the recipients of a block: as read, unless this term knows better, and with
@@ -431,37 +440,43 @@ impl<'a> Shell<'a> {
     }
 
     /// Remembers a send for the caps. Only what was sent, or may have been, counts, so it is remembered after.
-    async fn remember(&self, ticket: &Ticket, verdict: Verdict) {
+    /// Returns whether it is for the caller to write it down, with what comes until it does.
+    async fn remember(&self, ticket: &Ticket, verdict: Verdict) -> Result<bool, AwsError> {
         let purpose = self.kept().get(&ticket.reference).map(|k| k.record.purpose);
-        if let (Verdict::Accepted { .. } | Verdict::Ambiguous { .. }, Some(purpose)) =
+        let (Verdict::Accepted { .. } | Verdict::Ambiguous { .. }, Some(purpose)) =
             (verdict, purpose)
-        {
-            let remembered = self.put_recent(&ticket.recipient, purpose).await;
-            // This term knows it all the same; a cap is worth no message's outcome.
-            match tried("caps", remembered) {
-                Ok(()) | Err(Unavailable) => {}
-            }
-        }
+        else {
+            return Ok(false);
+        };
+        let config = self.parts.controls.config().await?;
+        let Some(hours) = longest_cap_hours(&config, purpose) else {
+            return Ok(false);
+        };
+        let now = self.parts.now();
+        let mut remembered = self.remembered();
+        let recipient = remembered.entry(ticket.recipient.clone()).or_default();
+        let recent = std::mem::take(&mut recipient.recent);
+        recipient.recent = recent.with(purpose, now, hours);
+        drop(remembered);
+        let mut unwritten = self.unwritten();
+        let is_first = unwritten.is_empty();
+        unwritten.insert(ticket.recipient.clone());
+        Ok(is_first)
     }
 
-    async fn put_recent(&self, subject: &str, purpose: Purpose) -> Result<(), AwsError> {
-        let parts = self.parts;
-        let config = parts.controls.config().await?;
-        let Some(hours) = longest_cap_hours(&config, purpose) else {
-            return Ok(());
+    /// Writes down what is remembered since it was last written: a batch costs little more than one.
+    async fn write_remembered(&self) -> Result<(), AwsError> {
+        tokio::time::sleep(REMEMBERED_TOGETHER).await;
+        let people = std::mem::take(&mut *self.unwritten());
+        let known: Vec<(String, Recipient)> = {
+            let remembered = self.remembered();
+            let known = people
+                .into_iter()
+                .filter_map(|subject| remembered.get_key_value(&subject));
+            known.map(|(s, r)| (s.clone(), r.clone())).collect()
         };
-        let now = parts.now();
-        let recipient = {
-            let mut remembered = self.remembered();
-            let recipient = remembered.entry(subject.to_owned()).or_default();
-            let recent = std::mem::take(&mut recipient.recent);
-            recipient.recent = recent.with(purpose, now, hours);
-            recipient.clone()
-        };
-        let put = parts
-            .pacing
-            .put_recipient(&self.portfolio, subject, &recipient, now);
-        put.await
+        let (pacing, now) = (&self.parts.pacing, self.parts.now());
+        pacing.put_recipients(&self.portfolio, &known, now).await
     }
 
     async fn send(&self, ticket: &Ticket) -> Answer {
@@ -493,8 +508,8 @@ impl<'a> Shell<'a> {
 
     /// Writes a verdict down, trying again when a table does not take it.
     async fn settle(&self, ticket: &Ticket, verdict: Verdict) -> Result<(), Unavailable> {
-        // Once, however often the writing down is tried.
-        self.remember(ticket, verdict).await;
+        // Once, however often the writing down is tried. A cap is worth no message's outcome.
+        let writes = tried("caps", self.remember(ticket, verdict).await).unwrap_or(false);
         let mut result = settle::write(self, ticket, verdict).await;
         for _ in 0..SETTLE_TRIES {
             if result.is_ok() {
@@ -505,6 +520,11 @@ impl<'a> Shell<'a> {
         }
         if result.is_ok() {
             self.kept().remove(&ticket.reference);
+        }
+        if writes {
+            match tried("caps", self.write_remembered().await) {
+                Ok(()) | Err(Unavailable) => {}
+            }
         }
         tried("settle", result)
     }
@@ -519,21 +539,6 @@ impl<'a> Shell<'a> {
             Some(due) => parts.pacing.drop_due(&self.portfolio, &due).await,
             None => Ok(()),
         }
-    }
-}
-
-/// What the holder needs of a record.
-fn seen_of(record: &Record) -> Seen {
-    Seen {
-        ticket: Ticket {
-            reference: record.reference.clone(),
-            attempt: record.attempt,
-            campaign: record.campaign.clone(),
-            recipient: record.subject.as_str().to_owned(),
-            expires_at: record.expires_at,
-            due: None,
-        },
-        state: record.state,
     }
 }
 

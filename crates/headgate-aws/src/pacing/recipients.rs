@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::Purpose;
 use headgate_domain::pair::{owed, paid_at};
@@ -12,7 +12,7 @@ use headgate_domain::time::{DAY, Timestamp};
 
 use super::Pacing;
 use crate::AwsError;
-use crate::item::{Attributes, Item, batch_get, key, ms, n, s};
+use crate::item::{Attributes, Item, batch_get, batch_write, key, ms, n, s};
 
 /// What is remembered about a recipient of a portfolio.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -147,30 +147,27 @@ impl Pacing {
             .collect())
     }
 
-    /// Remembers a recipient, until nothing of it can matter any more.
+    /// Remembers recipients, each until nothing of it can matter any more; nobody may be there twice.
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
-    pub async fn put_recipient(
+    pub async fn put_recipients(
         &self,
         portfolio: &str,
-        subject: &str,
-        recipient: &Recipient,
+        recipients: &[(String, Recipient)],
         now: Timestamp,
     ) -> Result<(), AwsError> {
-        let mut item = recipient_key(portfolio, subject);
-        if let Some(bucket) = recipient.bucket {
-            item.insert("bucket".to_owned(), n(bucket));
-        }
-        let sends = recipient.recent.sends.iter();
-        let sends = sends.map(|(purpose, at)| s(format!("{}{}", purpose.letter(), at.millis())));
-        item.insert("sends".to_owned(), AttributeValue::L(sends.collect()));
-        let days = i64::from(Recent::MAX_HOURS)
-            .div_euclid(24)
-            .saturating_add(1);
-        let ttl = now.plus_millis(DAY.saturating_mul(days));
-        item.insert("ttl".to_owned(), n(ttl.seconds()));
-        self.put(item).await
+        let puts = recipients
+            .iter()
+            .map(|(subject, recipient)| {
+                let put = PutRequest::builder()
+                    .set_item(Some(recipient_item(portfolio, subject, recipient, now)))
+                    .build()
+                    .map_err(|_build| AwsError::new("BatchWriteItem", "request not built"))?;
+                Ok(WriteRequest::builder().put_request(put).build())
+            })
+            .collect::<Result<_, AwsError>>()?;
+        batch_write(&self.client, &self.table, puts).await
     }
 }
 
@@ -180,6 +177,22 @@ fn budget_key(portfolio: &str) -> Item {
 
 fn recipient_key(portfolio: &str, subject: &str) -> Item {
     key(format!("R#{portfolio}#{subject}"), "R")
+}
+
+fn recipient_item(portfolio: &str, subject: &str, recipient: &Recipient, now: Timestamp) -> Item {
+    let mut item = recipient_key(portfolio, subject);
+    if let Some(bucket) = recipient.bucket {
+        item.insert("bucket".to_owned(), n(bucket));
+    }
+    let sends = recipient.recent.sends.iter();
+    let sends = sends.map(|(purpose, at)| s(format!("{}{}", purpose.letter(), at.millis())));
+    item.insert("sends".to_owned(), AttributeValue::L(sends.collect()));
+    let days = i64::from(Recent::MAX_HOURS)
+        .div_euclid(24)
+        .saturating_add(1);
+    let ttl = now.plus_millis(DAY.saturating_mul(days));
+    item.insert("ttl".to_owned(), n(ttl.seconds()));
+    item
 }
 
 fn recipient_of(item: &Item) -> Recipient {

@@ -62,7 +62,8 @@ enum Stage {
     Running,
     /// IDLE is written, or is about to be: looking once more, while sending goes on.
     Looking,
-    /// No slot is used any more; waiting for claims under way and for what was handed back.
+    /// Nothing more is claimed. Slots are used until the claims under way are done; then what is left is
+    /// handed back.
     HandingBack,
     /// FREE is being written.
     Freeing,
@@ -101,6 +102,8 @@ pub struct Holder {
     found: bool,
     /// IDLE is written and the last reads have been asked for.
     looks: bool,
+    /// The handing back has been asked for.
+    hands_back: bool,
     ended_by_time: bool,
     failed: bool,
 }
@@ -127,6 +130,7 @@ impl Holder {
             tidying: 0,
             found: false,
             looks: false,
+            hands_back: false,
             ended_by_time: false,
             failed: false,
             tuning: settings.tuning,
@@ -145,7 +149,14 @@ impl Holder {
 
     /// Whether it may send at an instant: at most one holder may, at any time.
     pub fn sends(&self, mono: u64) -> bool {
-        matches!(self.stage, Stage::Running | Stage::Looking) && self.lease.holds(mono)
+        let uses_slots = match self.stage {
+            Stage::Running | Stage::Looking => true,
+            Stage::HandingBack => !self.hands_back,
+            Stage::Standby | Stage::Freeing | Stage::Draining | Stage::Parting | Stage::Over => {
+                false
+            }
+        };
+        uses_slots && self.lease.holds(mono)
     }
 
     /// The term, once the lease is ours.
@@ -491,6 +502,10 @@ impl Holder {
             let dues = self.dues.iter().map(Dues::wake_at);
             let numbers = self.numbers.iter().map(|n| n.wake_at(now, &self.tuning));
             at = dues.chain(numbers).fold(at, u64::min);
+        }
+        if self.stage == Stage::HandingBack && self.sends(now) {
+            let slots = self.numbers.iter().filter_map(Number::slot_at);
+            at = slots.fold(at, u64::min);
         }
         // What is due and not done waits for an event; time alone will not help it.
         if at <= now {

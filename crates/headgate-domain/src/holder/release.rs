@@ -107,18 +107,22 @@ impl Holder {
 
     pub(super) fn begin_hand_back(&mut self, now: Now, epoch: u64, out: &mut Vec<Effect>) {
         self.stage = Stage::HandingBack;
-        self.looks = false;
         self.hand_back(now, epoch, out);
     }
 
-    /// Waits for claims under way, which would otherwise be written after we let go, then for the handing back.
+    /// Waits for claims under way, which would otherwise be written after we let go, and sends meanwhile; then
+    /// waits for the handing back.
     pub(super) fn hand_back(&mut self, now: Now, epoch: u64, out: &mut Vec<Effect>) {
+        if self.sends(now.mono) {
+            for number in &mut self.numbers {
+                number.use_slots(now, out);
+            }
+        }
         if self.numbers.iter().any(Number::is_claiming) {
             return;
         }
-        if !self.looks {
-            // From here on `looks` says that the handing back has been asked for.
-            self.looks = true;
+        if !self.hands_back {
+            self.hands_back = true;
             for number in &mut self.numbers {
                 number.hand_back(now, epoch, out);
             }

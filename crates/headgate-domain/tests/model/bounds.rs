@@ -40,6 +40,8 @@ pub(crate) struct Bounds {
     /// Whether every notification first arrives inside the ambiguity timer.
     pub(crate) in_time: bool,
     pub(crate) bug: Bug,
+    /// The order in which the two calls of taking a lease are made.
+    pub(crate) legacy_first: bool,
     /// Goes on past everything else that must never be.
     pub(crate) only: Option<&'static str>,
     pub(crate) tuning: Tuning,

@@ -65,6 +65,8 @@ pub(crate) struct Tables {
 pub(crate) struct Job {
     pub(crate) effect: Effect,
     stage: u8,
+    /// What was read of a predecessor, when that came before the lease was taken.
+    legacy: Option<Option<Legacy>>,
     /// What came of it, once the last call is made.
     pub(crate) done: Option<Event>,
 }
@@ -74,6 +76,7 @@ impl Job {
         Self {
             effect,
             stage: 0,
+            legacy: None,
             done: None,
         }
     }
@@ -87,6 +90,8 @@ pub(crate) struct Caller<'a> {
     pub(crate) numbers: &'a [&'a str],
     pub(crate) per_second: u32,
     pub(crate) bug: Bug,
+    /// Whether what a predecessor left is read before the lease is taken: the two are asked for at once.
+    pub(crate) legacy_first: bool,
     /// What there was before IDLE was written, for [`Bug::LookBeforeIdle`].
     pub(crate) before_idle: Option<&'a Tables>,
 }
@@ -104,7 +109,27 @@ impl Tables {
     pub(crate) fn call(&mut self, job: &mut Job, by: &Caller<'_>) {
         let stage = job.stage;
         job.stage += 1;
-        job.done = self.make(&job.effect, stage, by);
+        if by.legacy_first && matches!(job.effect, Effect::TakeLease { .. }) {
+            job.done = self.take_after_reading(job, by);
+        } else {
+            job.done = self.make(&job.effect, stage, by);
+        }
+    }
+
+    /// The two calls of taking the lease, the other way round.
+    fn take_after_reading(&mut self, job: &mut Job, by: &Caller<'_>) -> Option<Event> {
+        let Some(legacy) = job.legacy.clone() else {
+            job.legacy = Some(self.legacy.clone());
+            return MORE;
+        };
+        let Effect::TakeLease { seen } = &job.effect else {
+            unreachable!("only taking the lease reads what was left");
+        };
+        let epoch = seen.as_ref().map_or(1, |s| s.epoch + 1);
+        let taken = self.take(seen.as_ref(), by);
+        Some(Event::LeaseTaken(Ok(
+            taken.then_some(Taken { epoch, legacy })
+        )))
     }
 
     #[expect(clippy::too_many_lines, reason = "a line or two per effect")]

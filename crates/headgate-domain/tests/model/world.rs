@@ -296,6 +296,7 @@ impl World {
             numbers: bounds.numbers(),
             per_second: bounds.per_second,
             bug: bounds.bug,
+            legacy_first: bounds.legacy_first,
             before_idle,
         };
         self.tables.call(job, &caller);

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Assumes: Graph API 120 ms in the median, 800 ms at the 99th percentile; DynamoDB 4 and 15; the
-//! network 15 ms plus 1 and 10; queue to function 16 and 105; timers late by up to 1.2 ms; calendars
+//! network 15 ms plus 1 and 10; from an app's call to intake 16 and 105, which are SQS's and Lambda's
+//! own; a code then takes intake six calls one after the other, with the write; timers late by up to 1.2 ms; calendars
 //! off by 50 ms; monotonic clocks by 50 millionths. Meta keeps a sliding log that also counts what it
 //! refused. Computing takes no time.
 #![allow(
@@ -33,6 +34,7 @@ mod world;
 
 use chance::SECOND;
 use headgate_domain::holder::Tuning;
+use meta::percentile;
 use report::{Row, markdown};
 use world::{Case, Finds, run};
 
@@ -124,22 +126,43 @@ fn is_sound(row: &Row) {
     assert!(row.codes_sent > 0, "codes were sent");
 }
 
-/// Runs a case and, in the proof, the harder worlds; prints the table; asserts the targets of sending.md.
+/// The seeds of the proof: one world may be lucky.
+const SEEDS: [u64; 5] = [7, 11, 13, 17, 19];
+
+/// Runs a case, in the proof with several seeds and in harder worlds; prints the table; asserts the targets
+/// of sending.md of the seeds together.
 fn keeps_the_targets(per_second: u32, used: f64, writes: f64) {
     let case = case(per_second);
-    let mut rows = vec![row(&case)];
-    if proof() {
-        rows.extend(harder(&case).iter().map(row));
-    }
-    println!("{}", markdown(&rows));
-    rows.iter().for_each(is_sound);
-    let [p50, p99, _] = rows[0].from_outbox;
+    let seeds = if proof() { &SEEDS[..] } else { &SEEDS[..1] };
+    let seeded = seeds.iter().map(|seed| Case {
+        seed: *seed,
+        ..case.clone()
+    });
+    let rows: Vec<Row> = seeded.map(|case| row(&case)).collect();
+    let mut all: Vec<&Row> = rows.iter().collect();
+    let worse: Vec<Row> = if proof() {
+        harder(&case).iter().map(row).collect()
+    } else {
+        Vec::new()
+    };
+    all.extend(&worse);
+    println!("{}", markdown(&all));
+    all.iter().for_each(|row| is_sound(row));
+    let waited: Vec<u64> = rows.iter().flat_map(|r| r.waited.iter().copied()).collect();
+    let [p50, p99] = [0.5, 0.99].map(|part| percentile(&waited, part));
+    let mean = |of: fn(&Row) -> f64| rows.iter().map(of).sum::<f64>() / rows.len() as f64;
+    let (mean_used, mean_writes) = (mean(|r| r.used), mean(|r| r.writes));
+    println!(
+        "{per_second}/s, {} seeds: {mean_used:.2} % used, {mean_writes:.4} write units a message; {} codes waited {p50:.0} ms, 99 % at most {p99:.0}\n",
+        rows.len(),
+        waited.len(),
+    );
     assert!(p50 <= 70.0, "codes wait {p50} ms in the median");
     assert!(p99 <= 130.0, "codes wait {p99} ms at the 99th percentile");
-    assert!(rows[0].writes <= writes, "{} write units", rows[0].writes);
+    assert!(mean_writes <= writes, "{mean_writes} write units");
     // A short run has more of hand-overs in it than an hour would.
     let used = if proof() { used } else { used - 0.7 };
-    assert!(rows[0].used >= used, "{} % used", rows[0].used);
+    assert!(mean_used >= used, "{mean_used} % used");
 }
 
 #[test]

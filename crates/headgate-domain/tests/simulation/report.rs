@@ -22,7 +22,10 @@ pub(crate) struct Row {
     /// Milliseconds: median, 99th percentile, longest.
     pub(crate) from_outbox: [f64; 3],
     pub(crate) from_queue: [f64; 3],
+    pub(crate) from_app: [f64; 3],
     pub(crate) codes_sent: usize,
+    /// What each code waited from intake to its first byte.
+    pub(crate) waited: Vec<u64>,
     pub(crate) writes: f64,
     parts: String,
     reads: f64,
@@ -50,9 +53,11 @@ impl Row {
             worst_sent: worst_second(&seen.sends),
             worst_arrived: worst_second(&seen.arrivals),
             refused: seen.refused as f64 / (n + seen.refused as f64) * 100.0,
-            from_outbox: waits(&seen.from_outbox),
-            from_queue: waits(&seen.from_queue),
-            codes_sent: seen.from_outbox.len(),
+            from_outbox: waits(&seen.codes.from_outbox),
+            from_queue: waits(&seen.codes.from_queue),
+            from_app: waits(&seen.codes.from_app),
+            codes_sent: seen.codes.from_outbox.len(),
+            waited: seen.codes.from_queue.clone(),
             writes: each(bill.writes()),
             parts: format!(
                 "{:.4} + {:.4} + {:.4} + {:.4} + {:.4} + {:.4}",
@@ -73,16 +78,17 @@ impl Row {
 }
 
 /// The table, in Markdown.
-pub(crate) fn markdown(rows: &[Row]) -> String {
+pub(crate) fn markdown(rows: &[&Row]) -> String {
     let mut text = String::from(
-        "| world | limit/s | codes/s | seconds, terms | used % | worst 1-s window: sent, at Meta | 130429 % | code, outbox to first byte: p50 / p99 / max ms | code, queue to first byte: p50 / p99 / max ms | limiter write units per message (claims + lease + cursors + legacy + dues + pairs) | read units, read calls per message | ambiguous by hand-over | longest gap ms |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+        "| world | limit/s | codes/s | seconds, terms | used % | worst 1-s window: sent, at Meta | 130429 % | code, outbox to first byte: p50 / p99 / max ms | code, intake to first byte: p50 / p99 / max ms | code, app to first byte: p50 / p99 / max ms | limiter write units per message (claims + lease + cursors + legacy + dues + pairs) | read units, read calls per message | ambiguous by hand-over | longest gap ms |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for row in rows {
         let [o50, o99, omax] = row.from_outbox;
         let [q50, q99, qmax] = row.from_queue;
+        let [a50, a99, amax] = row.from_app;
         writeln!(
             text,
-            "| {} | {} | {} | {}, {} | {:.2} | {}, {} | {:.3} | {o50:.0} / {o99:.0} / {omax:.0} | {q50:.0} / {q99:.0} / {qmax:.0} | {:.4} ({}) | {:.3}, {:.3} | {} | {:.0} |",
+            "| {} | {} | {} | {}, {} | {:.2} | {}, {} | {:.3} | {o50:.0} / {o99:.0} / {omax:.0} | {q50:.0} / {q99:.0} / {qmax:.0} | {a50:.0} / {a99:.0} / {amax:.0} | {:.4} ({}) | {:.3}, {:.3} | {} | {:.0} |",
             row.what,
             row.per_second,
             row.codes,

@@ -61,6 +61,25 @@ pub(crate) enum Finds {
     ByClaim(usize),
 }
 
+/// What codes waited, to the first byte of each.
+#[derive(Default)]
+pub(crate) struct Codes {
+    /// From the moment the write into the outbox was begun.
+    pub(crate) from_outbox: Vec<Ns>,
+    /// From the moment its queue handed it to intake.
+    pub(crate) from_queue: Vec<Ns>,
+    /// From the call of the app: with what SQS and Lambda take to hand it over.
+    pub(crate) from_app: Vec<Ns>,
+}
+
+/// A code on its way, and when it got how far.
+#[derive(Clone, Copy)]
+struct OnItsWay {
+    called: Ns,
+    handed: Ns,
+    begun: Ns,
+}
+
 /// What was seen.
 #[derive(Default)]
 pub(crate) struct Seen {
@@ -69,9 +88,8 @@ pub(crate) struct Seen {
     /// Measured: taken and refused by Meta.
     pub(crate) accepted: u64,
     pub(crate) refused: u64,
-    /// From the write into the outbox, and from the app's call, to the first byte.
-    pub(crate) from_outbox: Vec<Ns>,
-    pub(crate) from_queue: Vec<Ns>,
+    /// What codes waited for their first byte.
+    pub(crate) codes: Codes,
     pub(crate) terms: u64,
     pub(crate) twice: u64,
     pub(crate) blocks_judged: Vec<usize>,
@@ -105,10 +123,7 @@ enum What {
         ticket: Ticket,
     },
     Code,
-    CodeWritten {
-        queued: Ns,
-        begun: Ns,
-    },
+    CodeWritten(OnItsWay),
     CodeLooks,
     Count,
 }
@@ -145,7 +160,7 @@ pub(crate) struct World {
     outbox: Outbox,
     tables: Tables,
     meta: Meta,
-    waits: HashMap<String, (Ns, Ns)>,
+    waits: HashMap<String, OnItsWay>,
     taken: HashMap<String, u64>,
     codes: u64,
     seen: Seen,
@@ -210,20 +225,27 @@ impl World {
             What::Code => {
                 let next = self.chance.gap(self.case.codes);
                 self.agenda.at(now + next, What::Code);
-                // Queue and function, then the idempotency item; the outbox item comes after.
-                let begun = now + self.chance.draw(Spread::ms(16, 105)) + self.dynamodb();
+                let handed = now + self.chance.draw(Spread::ms(16, 105));
+                // Identifier, person, suppression; then the idempotency item and the ceiling. The outbox
+                // item comes last.
+                let rounds: Ns = (0..5).map(|_| self.dynamodb()).sum();
+                let begun = handed + rounds;
                 let done = begun + self.dynamodb();
-                let queued = now;
-                self.agenda.at(done, What::CodeWritten { queued, begun });
+                let way = OnItsWay {
+                    called: now,
+                    handed,
+                    begun,
+                };
+                self.agenda.at(done, What::CodeWritten(way));
             }
-            What::CodeWritten { queued, begun } => {
+            What::CodeWritten(way) => {
                 self.codes += 1;
-                let written = wall(begun).plus_millis(self.chance.around(SKEW_MS));
+                let written = wall(way.begun).plus_millis(self.chance.around(SKEW_MS));
                 let ulid = random_ulid(written, mixed(self.codes) ^ self.case.seed);
                 let random = self.chance.next().to_le_bytes()[0];
                 let lane = Purpose::Authentication;
                 let shard = shard(lane, self.case.per_second, None, random);
-                self.waits.insert(ulid.clone(), (queued, begun));
+                self.waits.insert(ulid.clone(), way);
                 self.outbox.put_code(shard, ulid);
                 let looks = now + self.dynamodb() / 2;
                 self.agenda.at(looks, What::CodeLooks);
@@ -356,8 +378,10 @@ impl World {
                 let all = one.max(two).max(self.dynamodb());
                 (all / 2, all + self.dynamodb())
             }
-            // The lease, then what was left; the record, then the event for the app.
-            Effect::TakeLease { .. } | Effect::Settle { .. } => (one / 2, one + two),
+            // The lease, and what was left.
+            Effect::TakeLease { .. } => (one / 2, one.max(two)),
+            // The record, then the event for the app.
+            Effect::Settle { .. } => (one / 2, one + two),
             Effect::ReadLease
             | Effect::Renew { left: None, .. }
             | Effect::ReadNextDue
@@ -385,11 +409,13 @@ impl World {
     fn note_send(&mut self, now: Ns, ticket: &Ticket) {
         let ulid = &ticket.reference.ulid;
         let measured = now >= self.case.warm_up;
-        if let Some((queued, begun)) = self.waits.remove(ulid)
-            && queued >= self.case.warm_up
+        if let Some(way) = self.waits.remove(ulid)
+            && way.called >= self.case.warm_up
         {
-            self.seen.from_queue.push(now - queued);
-            self.seen.from_outbox.push(now - begun);
+            let codes = &mut self.seen.codes;
+            codes.from_outbox.push(now - way.begun);
+            codes.from_queue.push(now - way.handed);
+            codes.from_app.push(now - way.called);
         }
         if let Some(last) = self.seen.sends.last()
             && measured

@@ -253,7 +253,9 @@ impl World {
         let (messages, mut all) = (self.messages(), Vec::new());
         for shard in 0..MAX_SHARDS {
             let page = messages.page("106540352242922", lane, shard, "0", 100);
-            all.extend(page.await.unwrap().records);
+            let seen = page.await.unwrap().seen.into_iter();
+            let references: Vec<_> = seen.map(|s| s.ticket.reference).collect();
+            all.extend(messages.load(&references).await.unwrap());
         }
         all
     }

@@ -129,8 +129,8 @@ impl World {
         let mut references = Vec::new();
         for shard in 0..MAX_SHARDS {
             let page = self.messages.page(NUMBER_ID, lane, shard, "0", 1_000);
-            let records = page.await.unwrap().records;
-            references.extend(records.into_iter().map(|r| r.reference));
+            let seen = page.await.unwrap().seen;
+            references.extend(seen.into_iter().map(|s| s.ticket.reference));
         }
         references
     }

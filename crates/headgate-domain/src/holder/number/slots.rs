@@ -12,6 +12,12 @@ impl Number {
         self.pace.due().max(self.evened)
     }
 
+    /// When the next slot is used, if anything is ready for it.
+    pub(in crate::holder) fn slot_at(&self) -> Option<u64> {
+        let ready = self.lanes.iter().any(|lane| !lane.ready.is_empty());
+        ready.then(|| self.due())
+    }
+
     /// Uses every slot that is open now; late ones are caught up as far as the ring allows.
     pub(in crate::holder) fn use_slots(&mut self, now: Now, out: &mut Vec<Effect>) {
         if !self.open {
