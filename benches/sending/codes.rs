@@ -26,7 +26,7 @@ pub(crate) struct Codes {
 /// People of the backlog who can be reached while codes are sent.
 const PEOPLE: usize = 20_000;
 
-/// Sends so many codes, two a second on average, with so many marketing messages waiting.
+/// Sends so many codes, four a second on average, with so many marketing messages waiting.
 pub(crate) async fn measure(world: &World, backlog: usize, codes: usize) -> Codes {
     let process = connect(world).await;
     settle_in(world).await;
@@ -43,7 +43,7 @@ pub(crate) async fn measure(world: &World, backlog: usize, codes: usize) -> Code
     for n in 0..codes {
         // Exponential gaps from a fixed sequence: the same codes at the same times in every run.
         let share = ((n * 7_919) % codes) as f64 / codes as f64;
-        let gap = -(1.0 - share).ln() * 0.5;
+        let gap = -(1.0 - share).ln() * 0.25;
         tokio::time::sleep(Duration::from_secs_f64(gap)).await;
         let body = code(world, n);
         sent.push((recipient(n), Instant::now()));

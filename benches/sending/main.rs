@@ -45,7 +45,7 @@ const SECONDS_VARIABLE: &str = "HEADGATE_BENCH_SECONDS";
 /// What waits while codes are sent.
 const BACKLOG: usize = 1_000_000;
 /// How many codes.
-const CODES: usize = 150;
+const CODES: usize = 400;
 /// Sends of the engine.
 const SENDS: u64 = 60_000;
 

@@ -373,10 +373,8 @@ impl Number {
             at = at.min(self.resolve_at);
         }
         let (size, due) = (self.block_size(tuning), self.due());
+        at = at.min(self.slot_at().unwrap_or(u64::MAX));
         for lane in &self.lanes {
-            if !lane.ready.is_empty() {
-                at = at.min(due);
-            }
             if lane.claiming.is_none() && !lane.waiting.is_empty() && lane.ready.len() < size {
                 at = at.min(lane.rests_until.max(due.saturating_sub(tuning.send_by / 2)));
             }

@@ -1,8 +1,9 @@
 //! The slots: what leaves now, and what may not after all.
 
-use super::{AT_ONCE, MOST_IN_FLIGHT, MS, Number, SECOND_MILLI, unsent};
+use super::{AT_ONCE, Lane, MOST_IN_FLIGHT, MS, Number, SECOND_MILLI, unsent};
 use crate::holder::io::{Effect, Now, Outcome, Ticket, Verdict};
 use crate::holder::lane::Ready;
+use crate::lane::Purpose;
 use crate::pair::Persist;
 use crate::record::RecordRef;
 
@@ -15,7 +16,29 @@ impl Number {
     /// When the next slot is used, if anything is ready for it.
     pub(in crate::holder) fn slot_at(&self) -> Option<u64> {
         let ready = self.lanes.iter().any(|lane| !lane.ready.is_empty());
-        ready.then(|| self.due())
+        ready.then(|| self.due().saturating_add(self.kept_for_a_code()))
+    }
+
+    /// How long a slot that is open is left to a code that is being claimed or judged, so that it need not
+    /// wait for the one after: one slot, which the schedule catches up. Where slots are short it is not
+    /// worth it.
+    fn kept_for_a_code(&self) -> u64 {
+        let slot = self.slot();
+        let comes = |lane: &Lane| lane.ready.is_empty() && lane.claiming.is_some();
+        let mut codes = self.lanes.iter();
+        let a_code_comes = codes.any(|lane| lane.purpose == Purpose::Authentication && comes(lane));
+        if a_code_comes && slot > AT_ONCE {
+            slot
+        } else {
+            0
+        }
+    }
+
+    /// The distance of two slots at the pace in force.
+    fn slot(&self) -> u64 {
+        SECOND_MILLI
+            .checked_div(self.pace.rate_milli())
+            .unwrap_or(0)
     }
 
     /// Uses every slot that is open now; late ones are caught up as far as the ring allows.
@@ -24,7 +47,7 @@ impl Number {
             return;
         }
         self.put_back_late(now);
-        while now.mono >= self.due() && self.in_flight < MOST_IN_FLIGHT {
+        while self.slot_at().is_some_and(|at| now.mono >= at) && self.in_flight < MOST_IN_FLIGHT {
             let ready = self.ready_lanes();
             let Some(purpose) = self.turns.pick(ready) else {
                 return;
@@ -59,9 +82,7 @@ impl Number {
             if !self.pace.take(now.mono) {
                 return;
             }
-            let slot = SECOND_MILLI
-                .checked_div(self.pace.rate_milli())
-                .unwrap_or(0);
+            let slot = self.slot();
             let from = self.evened.max(now.mono.saturating_sub(AT_ONCE));
             self.evened = from.saturating_add(slot.saturating_sub(slot / 10));
             self.turns.used(purpose, ready);
