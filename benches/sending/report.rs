@@ -54,8 +54,9 @@ impl Report {
     pub(crate) fn write(&self) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/benchmarks.md");
         let before = std::fs::read_to_string(&path).unwrap();
-        let simulated = before.find(SIMULATED).map_or("", |at| &before[at..]);
-        std::fs::write(path, format!("{}\n{simulated}", self.text())).unwrap();
+        let (_, simulated) = before.split_once(SIMULATED).unwrap();
+        let page = format!("{}\n{SIMULATED}{simulated}", self.text());
+        std::fs::write(path, page).unwrap();
     }
 
     fn counts(&self, out: &mut String) {

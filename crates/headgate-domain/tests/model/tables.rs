@@ -66,7 +66,7 @@ pub(crate) struct Job {
     pub(crate) effect: Effect,
     stage: u8,
     /// What was read of a predecessor, when that came before the lease was taken.
-    legacy: Option<Option<Legacy>>,
+    legacy: Option<Legacy>,
     /// What came of it, once the last call is made.
     pub(crate) done: Option<Event>,
 }
@@ -110,18 +110,19 @@ impl Tables {
         let stage = job.stage;
         job.stage += 1;
         if by.legacy_first && matches!(job.effect, Effect::TakeLease { .. }) {
-            job.done = self.take_after_reading(job, by);
+            job.done = self.take_after_reading(job, stage, by);
         } else {
             job.done = self.make(&job.effect, stage, by);
         }
     }
 
     /// The two calls of taking the lease, the other way round.
-    fn take_after_reading(&mut self, job: &mut Job, by: &Caller<'_>) -> Option<Event> {
-        let Some(legacy) = job.legacy.clone() else {
-            job.legacy = Some(self.legacy.clone());
+    fn take_after_reading(&mut self, job: &mut Job, stage: u8, by: &Caller<'_>) -> Option<Event> {
+        if stage == 0 {
+            job.legacy.clone_from(&self.legacy);
             return MORE;
-        };
+        }
+        let legacy = job.legacy.take();
         let Effect::TakeLease { seen } = &job.effect else {
             unreachable!("only taking the lease reads what was left");
         };

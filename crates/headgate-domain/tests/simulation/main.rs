@@ -147,7 +147,9 @@ fn keeps_the_targets(per_second: u32, used: f64, writes: f64) {
     };
     all.extend(&worse);
     println!("{}", markdown(&all));
-    all.iter().for_each(|row| is_sound(row));
+    for row in &all {
+        is_sound(row);
+    }
     let waited: Vec<u64> = rows.iter().flat_map(|r| r.waited.iter().copied()).collect();
     let [p50, p99] = [0.5, 0.99].map(|part| percentile(&waited, part));
     let mean = |of: fn(&Row) -> f64| rows.iter().map(of).sum::<f64>() / rows.len() as f64;

@@ -65,11 +65,11 @@ pub(crate) enum Finds {
 #[derive(Default)]
 pub(crate) struct Codes {
     /// From the moment the write into the outbox was begun.
-    pub(crate) from_outbox: Vec<Ns>,
+    pub(crate) outbox: Vec<Ns>,
     /// From the moment its queue handed it to intake.
-    pub(crate) from_queue: Vec<Ns>,
+    pub(crate) queue: Vec<Ns>,
     /// From the call of the app: with what SQS and Lambda take to hand it over.
-    pub(crate) from_app: Vec<Ns>,
+    pub(crate) app: Vec<Ns>,
 }
 
 /// A code on its way, and when it got how far.
@@ -413,9 +413,9 @@ impl World {
             && way.called >= self.case.warm_up
         {
             let codes = &mut self.seen.codes;
-            codes.from_outbox.push(now - way.begun);
-            codes.from_queue.push(now - way.handed);
-            codes.from_app.push(now - way.called);
+            codes.outbox.push(now - way.begun);
+            codes.queue.push(now - way.handed);
+            codes.app.push(now - way.called);
         }
         if let Some(last) = self.seen.sends.last()
             && measured

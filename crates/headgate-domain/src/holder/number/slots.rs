@@ -1,6 +1,6 @@
 //! The slots: what leaves now, and what may not after all.
 
-use super::{AT_ONCE, Lane, MOST_IN_FLIGHT, MS, Number, SECOND_MILLI, unsent};
+use super::{AT_ONCE, MOST_IN_FLIGHT, MS, Number, SECOND_MILLI, unsent};
 use crate::holder::io::{Effect, Now, Outcome, Ticket, Verdict};
 use crate::holder::lane::Ready;
 use crate::lane::Purpose;
@@ -24,9 +24,11 @@ impl Number {
     /// worth it.
     fn kept_for_a_code(&self) -> u64 {
         let slot = self.slot();
-        let comes = |lane: &Lane| lane.ready.is_empty() && lane.claiming.is_some();
-        let mut codes = self.lanes.iter();
-        let a_code_comes = codes.any(|lane| lane.purpose == Purpose::Authentication && comes(lane));
+        let a_code_comes = self.lanes.iter().any(|lane| {
+            lane.purpose == Purpose::Authentication
+                && lane.ready.is_empty()
+                && lane.claiming.is_some()
+        });
         if a_code_comes && slot > AT_ONCE {
             slot
         } else {
