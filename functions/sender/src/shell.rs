@@ -3,7 +3,7 @@
 //! Keeps what the holder must not know: opened payloads, permits and what Meta said, from a record's
 //! judging until its outcome is written down. Every failure is logged here and becomes an event.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use headgate_domain::identity::{SubjectId, Wamid};
 use headgate_domain::lane::Purpose;
 use headgate_domain::outbound::Payload;
 use headgate_domain::policy::{SendPermit, longest_cap_hours};
+use headgate_domain::recent::Recent;
 use headgate_domain::record::{RecordRef, State};
 use headgate_lambda::log::{Field, Level, log};
 
@@ -30,8 +31,8 @@ const PAGE: i32 = 100;
 const LOOK_BACK_PAGES: u32 = 50;
 const SETTLE_TRIES: u32 = 3;
 const AFTER_AWS_ERROR: Duration = Duration::from_millis(500);
-/// What is remembered for the caps is gathered for this long. A holder that dies forgets as much: somebody
-/// may then get one message more than a cap allows.
+/// What is remembered for the caps is gathered for this long: fewer calls, as many write units. A holder that
+/// dies forgets as much: somebody may then get one message more than a cap allows.
 const REMEMBERED_TOGETHER: Duration = Duration::from_millis(100);
 
 /// What is known of a record in hand beyond what the holder knows.
@@ -54,7 +55,8 @@ pub(crate) struct Shell<'a> {
     /// What is remembered of recipients, as read or written in this term, by subject.
     remembered: Mutex<HashMap<String, Recipient>>,
     /// The subjects of whom something is remembered that is not written down yet.
-    unwritten: Mutex<HashSet<String>>,
+    unwritten: Mutex<BTreeSet<String>>,
+    writing: tokio::sync::Mutex<()>,
 }
 
 impl<'a> Shell<'a> {
@@ -72,6 +74,7 @@ impl<'a> Shell<'a> {
             kept: Mutex::default(),
             remembered: Mutex::default(),
             unwritten: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
         })
     }
 
@@ -85,7 +88,7 @@ impl<'a> Shell<'a> {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn unwritten(&self) -> MutexGuard<'_, HashSet<String>> {
+    fn unwritten(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.unwritten
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -289,7 +292,9 @@ impl<'a> Shell<'a> {
     ) -> Result<bool, AwsError> {
         let pacing = &self.parts.pacing;
         if let Some(left) = left {
-            pacing.put_legacy(&self.portfolio, left).await?;
+            // A successor reads once who was written to.
+            let left = pacing.put_legacy(&self.portfolio, left);
+            tokio::join!(self.write_remembered(), left).1?;
         }
         let now = self.parts.now();
         pacing.renew(&self.portfolio, epoch, phase, now).await
@@ -389,22 +394,18 @@ impl<'a> Shell<'a> {
 
     /// The counts, then the marks: a crash in between counts somebody twice, which is the safe side.
     async fn flush(&self, counts: &[(u32, i64)], marks: &[Mark]) -> Result<(), AwsError> {
-        let (parts, now) = (self.parts, self.parts.now());
         if !counts.is_empty() {
-            parts.pacing.add_to_budget(&self.portfolio, counts).await?;
+            let pacing = &self.parts.pacing;
+            pacing.add_to_budget(&self.portfolio, counts).await?;
         }
-        let known: BTreeMap<String, Recipient> = marks
-            .iter()
-            .map(|mark| {
-                let mut remembered = self.remembered();
-                let recipient = remembered.entry(mark.recipient.clone()).or_default();
-                recipient.bucket = Some(mark.bucket);
-                (mark.recipient.clone(), recipient.clone())
-            })
-            .collect();
-        let known: Vec<(String, Recipient)> = known.into_iter().collect();
-        let put = parts.pacing.put_recipients(&self.portfolio, &known, now);
-        put.await
+        let people = marks.iter().map(|mark| {
+            let mut remembered = self.remembered();
+            let recipient = remembered.entry(mark.recipient.clone()).or_default();
+            recipient.bucket = Some(mark.bucket);
+            mark.recipient.clone()
+        });
+        let people: BTreeSet<String> = people.collect();
+        self.put_remembered(&people).await
     }
 
     /// What is remembered of the recipients of a block: as read, unless this term knows better, and with
@@ -441,17 +442,17 @@ impl<'a> Shell<'a> {
 
     /// Remembers a send for the caps. Only what was sent, or may have been, counts, so it is remembered after.
     /// Returns whether it is for the caller to write it down, with what comes until it does.
-    async fn remember(&self, ticket: &Ticket, verdict: Verdict) -> Result<bool, AwsError> {
+    async fn remember(&self, ticket: &Ticket, verdict: Verdict) -> bool {
         let purpose = self.kept().get(&ticket.reference).map(|k| k.record.purpose);
         let (Verdict::Accepted { .. } | Verdict::Ambiguous { .. }, Some(purpose)) =
             (verdict, purpose)
         else {
-            return Ok(false);
+            return false;
         };
-        let config = self.parts.controls.config().await?;
-        let Some(hours) = longest_cap_hours(&config, purpose) else {
-            return Ok(false);
-        };
+        let config = tried("caps", self.parts.controls.config().await);
+        // What cannot be looked up now is remembered for as long as any cap may ask.
+        let hours = config.map_or(Some(Recent::MAX_HOURS), |c| longest_cap_hours(&c, purpose));
+        let Some(hours) = hours else { return false };
         let now = self.parts.now();
         let mut remembered = self.remembered();
         let recipient = remembered.entry(ticket.recipient.clone()).or_default();
@@ -461,18 +462,31 @@ impl<'a> Shell<'a> {
         let mut unwritten = self.unwritten();
         let is_first = unwritten.is_empty();
         unwritten.insert(ticket.recipient.clone());
-        Ok(is_first)
+        is_first
     }
 
-    /// Writes down what is remembered since it was last written: a batch costs little more than one.
-    async fn write_remembered(&self) -> Result<(), AwsError> {
-        tokio::time::sleep(REMEMBERED_TOGETHER).await;
-        let people = std::mem::take(&mut *self.unwritten());
+    /// Writes down what is remembered since it was last written. A table that does not take it costs no
+    /// message its outcome.
+    async fn write_remembered(&self) {
+        for again in 0..=SETTLE_TRIES {
+            if again > 0 {
+                tokio::time::sleep(AFTER_AWS_ERROR).await;
+            }
+            let people = std::mem::take(&mut *self.unwritten());
+            if tried("caps", self.put_remembered(&people).await).is_ok() {
+                return;
+            }
+            self.unwritten().extend(people);
+        }
+        self.unwritten().clear();
+    }
+
+    /// Puts what is remembered of people as it stands now; one put at a time, or an older one could come last.
+    async fn put_remembered(&self, people: &BTreeSet<String>) -> Result<(), AwsError> {
+        let _alone = self.writing.lock().await;
         let known: Vec<(String, Recipient)> = {
             let remembered = self.remembered();
-            let known = people
-                .into_iter()
-                .filter_map(|subject| remembered.get_key_value(&subject));
+            let known = people.iter().filter_map(|s| remembered.get_key_value(s));
             known.map(|(s, r)| (s.clone(), r.clone())).collect()
         };
         let (pacing, now) = (&self.parts.pacing, self.parts.now());
@@ -508,8 +522,18 @@ impl<'a> Shell<'a> {
 
     /// Writes a verdict down, trying again when a table does not take it.
     async fn settle(&self, ticket: &Ticket, verdict: Verdict) -> Result<(), Unavailable> {
-        // Once, however often the writing down is tried. A cap is worth no message's outcome.
-        let writes = tried("caps", self.remember(ticket, verdict).await).unwrap_or(false);
+        // Once, however often the writing down is tried.
+        let writes = self.remember(ticket, verdict).await;
+        let remembering = async {
+            if writes {
+                tokio::time::sleep(REMEMBERED_TOGETHER).await;
+                self.write_remembered().await;
+            }
+        };
+        tokio::join!(self.write_down(ticket, verdict), remembering).0
+    }
+
+    async fn write_down(&self, ticket: &Ticket, verdict: Verdict) -> Result<(), Unavailable> {
         let mut result = settle::write(self, ticket, verdict).await;
         for _ in 0..SETTLE_TRIES {
             if result.is_ok() {
@@ -520,11 +544,6 @@ impl<'a> Shell<'a> {
         }
         if result.is_ok() {
             self.kept().remove(&ticket.reference);
-        }
-        if writes {
-            match tried("caps", self.write_remembered().await) {
-                Ok(()) | Err(Unavailable) => {}
-            }
         }
         tried("settle", result)
     }

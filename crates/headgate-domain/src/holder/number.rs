@@ -1,7 +1,7 @@
 //! One phone number of the portfolio: read ahead, claim, judge, wait for the slot, send.
 //!
 //! A slot goes to the most important lane that has a judged record. Everything slow runs beside the
-//! slots and never holds one up.
+//! slots; nothing holds one up but a code that is about to be ready, once and for one slot.
 
 mod book;
 mod claiming;
@@ -88,6 +88,8 @@ pub(super) struct Number {
     pub(super) pace: Pace,
     /// Where missed slots that are caught up may begin.
     evened: u64,
+    /// The block of codes that a slot was kept for already.
+    kept_for: Option<u64>,
     pub(super) pairs: Pairs,
     turns: Turns,
     pub(super) lanes: Vec<Lane>,
@@ -120,6 +122,7 @@ impl Number {
             open_at: now,
             pace: Pace::new(settings.per_second, settings.guard_permille, now),
             evened: now,
+            kept_for: None,
             pairs: Pairs::new(now, std::iter::empty()),
             turns: Turns::new(),
             lanes: Vec::new(),

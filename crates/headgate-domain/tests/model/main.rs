@@ -12,7 +12,7 @@
 //! slowness is a pause. Bounds on crashes, pauses, troubles and errors make every run end, so nothing is cut off.
 //!
 //! Never: two holders that may send; a message accepted twice while notifications arrive inside the timer;
-//! an attempt on the wire twice; a message that leaves more than two seconds after its claim was begun; nobody at work and nobody to be woken, and a message not at its end.
+//! an attempt on the wire twice; a message that is given to its connection more than two seconds after its claim was begun; nobody at work and nobody to be woken, and a message not at its end.
 //!
 //! Left out, because it leads to no other state that anyone sees: the answers of what nobody else has
 //! a part in come at once (`is_own`); Meta decides when the first byte leaves, as nobody sees that before an
@@ -46,7 +46,7 @@ mod unavailable;
 mod walk;
 mod world;
 
-use bounds::{Bounds, message, tuning};
+use bounds::{Bounds, SECOND_NS, message, tuning};
 use headgate_domain::holder::Tuning;
 use headgate_domain::lane::{PURPOSES, Purpose};
 use search::explore;
@@ -187,6 +187,26 @@ fn nothing_is_lost_when_a_table_does_not_answer() {
         ..one(CODE)
     };
     holds("a code, a call that fails", &bounds);
+}
+
+/// Terms that end while something is ready, claimed or under way.
+#[test]
+fn nothing_is_lost_or_sent_twice_when_terms_end_by_time() {
+    let proof = is_proof();
+    let bounds = Bounds {
+        messages: vec![message(0, 0, CODE, 80), message(1, 0, CODE, 80)],
+        troubles: 0,
+        errors: u16::from(proof),
+        intake_until: 4,
+        tuning: Tuning {
+            // Longer than what a predecessor claimed is left to it.
+            term: 4 * SECOND_NS,
+            wake_successor_before: SECOND_NS,
+            ..tuning(CODE)
+        },
+        ..one(CODE)
+    };
+    holds("two codes, terms of four seconds", &bounds);
 }
 
 #[test]

@@ -23,8 +23,8 @@ use crate::unavailable::unavailable;
 const SEND_BY_MS: u64 = 2_000;
 /// What is noted of one that does not.
 pub(crate) const STALE: &str = "left on a judgement that is too old";
-/// Of so many blocks it is kept when they were claimed: more are never open.
-const MOST_BLOCKS: usize = 16;
+/// Of so many blocks it is kept when they were claimed: as many as there are slots for claims.
+const MOST_BLOCKS: usize = 256;
 /// No run of the bounded world is longer: more is a mistake in the model.
 const LONGEST_S: u64 = 7_200;
 

@@ -76,6 +76,22 @@ async fn two_holders_woken_at_once_send_nothing_twice() {
 }
 
 #[tokio::test]
+async fn who_was_written_to_is_remembered_for_the_next_holder() {
+    let world = World::start().await;
+    // More than one batch.
+    let references = world.queue("marketing", 0..30).await;
+    world.wake().await;
+    assert_each_once(&world.simulator.arrivals(), 30);
+    let mut people = Vec::new();
+    for reference in &references {
+        people.push(world.record(reference).await.subject);
+    }
+    let known = world.pacing.recipients(PORTFOLIO, &people).await.unwrap();
+    assert_eq!(known.len(), 30);
+    assert!(known.values().all(|r| r.recent.sends.len() == 1));
+}
+
+#[tokio::test]
 async fn an_opt_out_after_acceptance_cancels_what_is_queued() {
     let world = World::start().await;
     let references = world.queue("marketing", 0..4).await;

@@ -20,20 +20,23 @@ impl Number {
     }
 
     /// How long a slot that is open is left to a code that is being claimed or judged, so that it need not
-    /// wait for the one after: one slot, which the schedule catches up. Where slots are short it is not
-    /// worth it.
+    /// wait for the one after: one slot, once for each claim, which the schedule catches up. Where slots are
+    /// short it is not worth it.
     fn kept_for_a_code(&self) -> u64 {
         let slot = self.slot();
-        let a_code_comes = self.lanes.iter().any(|lane| {
-            lane.purpose == Purpose::Authentication
-                && lane.ready.is_empty()
-                && lane.claiming.is_some()
-        });
-        if a_code_comes && slot > AT_ONCE {
+        let claiming = self.claiming_codes();
+        if claiming.is_some() && claiming != self.kept_for && slot > AT_ONCE {
             slot
         } else {
             0
         }
+    }
+
+    /// The block of codes that is being claimed or judged, while none is ready.
+    fn claiming_codes(&self) -> Option<u64> {
+        let mut lanes = self.lanes.iter();
+        let codes = lanes.find(|lane| lane.purpose == Purpose::Authentication)?;
+        codes.claiming.filter(|_| codes.ready.is_empty())
     }
 
     /// The distance of two slots at the pace in force.
@@ -84,6 +87,8 @@ impl Number {
             if !self.pace.take(now.mono) {
                 return;
             }
+            // Whatever came of it, that claim had its slot.
+            self.kept_for = self.claiming_codes().or(self.kept_for);
             let slot = self.slot();
             let from = self.evened.max(now.mono.saturating_sub(AT_ONCE));
             self.evened = from.saturating_add(slot.saturating_sub(slot / 10));
