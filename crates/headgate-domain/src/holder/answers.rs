@@ -23,6 +23,9 @@ const UNWANTED_REST: u64 = SECOND_NS.saturating_mul(900);
 /// When a message cannot go back to its lane, it is due again after this.
 const DUE_AGAIN_MS: i64 = 6 * SECOND;
 
+/// A fast number may have more strays in a second: one in two hundred messages.
+const STRAYS_ONE_IN: u32 = 200;
+
 impl Number {
     /// Takes in what became of a send. `keeps` is off when no slot comes any more.
     pub(super) fn answered(
@@ -88,7 +91,8 @@ impl Number {
             (now, 1)
         };
         self.throttles = (since, count);
-        count > tuning.stray_throttles
+        let strays = self.settings.per_second / STRAYS_ONE_IN;
+        count > tuning.stray_throttles.max(strays)
     }
 
     fn hold_back(&mut self, now: Now, why: Holdback) {
