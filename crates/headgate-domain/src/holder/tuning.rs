@@ -46,8 +46,8 @@ pub struct Tuning {
     pub checkpoint_every: u64,
     /// A number that had nothing to do for this long is quiet.
     pub quiet: u64,
-    /// So many 130429 in a second, or one in two hundred messages if that is more, do not slow a number down: at this rate one now and then is the
-    /// network's jitter, and a cut costs fifty times what the message does.
+    /// So many 130429 in a second, or one in two hundred messages if that is more, do not slow a number
+    /// down: now and then one is the network's jitter, and a cut costs fifty times what the message does.
     pub stray_throttles: u32,
     /// Rest after a table did not answer.
     pub after_error: u64,
