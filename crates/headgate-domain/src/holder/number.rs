@@ -155,14 +155,17 @@ impl Number {
         for claim in opened.claims {
             for (reference, attempt) in claim.references {
                 self.live.insert(reference.clone(), false);
-                self.inherited.insert(
-                    reference,
-                    Inherited {
+                // A claim is not rewritten when one of its messages goes back and is claimed anew: of two
+                // that name a message, the later attempt may be the one that Meta has.
+                let known = self.inherited.get(&reference);
+                if known.is_none_or(|known| known.attempt < attempt) {
+                    let inherited = Inherited {
                         slot: claim.slot,
                         attempt,
                         resolving: false,
-                    },
-                );
+                    };
+                    self.inherited.insert(reference, inherited);
+                }
             }
         }
         self.resolve_at = resolve_at;
@@ -404,4 +407,54 @@ fn unsent(mut ticket: Ticket) -> Ticket {
 fn until_expiry(now: Now, ticket: &Ticket) -> u64 {
     let ms = u64::try_from(ticket.expires_at.millis_since(now.wall)).unwrap_or(0);
     now.mono.saturating_add(ms.saturating_mul(MS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::holder::io::{Claim, Verdict};
+    use crate::record::ulid;
+    use crate::time::Timestamp;
+
+    /// What was held back by Meta and claimed anew stands in two claims, the later of them in any slot.
+    #[test]
+    fn of_two_claims_that_name_a_message_the_later_attempt_is_resolved() {
+        let now = Now {
+            mono: 10_000 * MS,
+            wall: Timestamp::from_seconds(1_795_000_000),
+        };
+        let reference = RecordRef {
+            number: "1".into(),
+            lane: Purpose::Authentication,
+            shard: 0,
+            ulid: ulid(now.wall, [7; 10]),
+        };
+        let claim = |slot, attempt| Claim {
+            epoch: 1,
+            block: u64::from(attempt),
+            slot,
+            references: vec![(reference.clone(), attempt)],
+        };
+        for claims in [[claim(0, 2), claim(3, 1)], [claim(0, 1), claim(3, 2)]] {
+            let settings = NumberSettings {
+                id: "1".into(),
+                per_second: 80,
+                guard_permille: None,
+            };
+            let mut number = Number::new(0, settings, now.mono);
+            let opened = Opened {
+                claims: claims.into(),
+                cursors: Vec::new(),
+                pairs: Vec::new(),
+            };
+            let pace = Pace::new(80, None, now.mono);
+            number.open(now, opened, (pace, None), now.mono);
+            let mut out = Vec::new();
+            number.resolve(now, &mut out);
+            assert!(
+                matches!(out.as_slice(), [Effect::Settle { ticket, verdict: Verdict::Lost { .. }, .. }] if ticket.attempt == 2),
+                "{out:?}"
+            );
+        }
+    }
 }
