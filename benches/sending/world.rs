@@ -299,6 +299,7 @@ fn payload(lane: Purpose, n: usize, person: usize) -> Payload {
     Payload {
         phone: None,
         bsuid: Some(bsuid(person)),
+        identity_key: None,
         // The form of a key, and nobody's.
         suppression: vec![format!("x1_{person:043}")],
         message: message(lane),

@@ -20,6 +20,8 @@ use crate::suppression::Suppression;
 
 const PEPPER: u32 = 1;
 const TRIES: u32 = 5;
+/// How an objection came to stand under an identifier the person did not say it under.
+const CARRIED: &str = "carried_over";
 
 /// Everything a recorded consent touches.
 #[derive(Clone)]
@@ -116,6 +118,13 @@ impl Consents {
                 .subjects
                 .states(std::slice::from_ref(&statement.subject))
                 .await?;
+            if let Some(standing) = states.first().and_then(|s| s.same_as.clone()) {
+                let of_standing = Statement {
+                    subject: standing,
+                    ..statement.clone()
+                };
+                return Box::pin(self.record(&of_standing, now)).await;
+            }
             let judged = states.first().and_then(|s| s.consent(statement.purpose));
             if let Some(same) = judged.filter(|c| is_same(c, statement)) {
                 // A yes that was cut off before it took effect takes effect now.
@@ -167,6 +176,35 @@ impl Consents {
             event = Some(proof);
         }
         Err(AwsError::new("recording a consent", "contended").into())
+    }
+
+    /// Copies what objections are kept under some identifiers of a person to others of the same person.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the list cannot be read or written.
+    pub async fn carry_objections(
+        &self,
+        from: &[Identifier],
+        to: &[Identifier],
+        at: Timestamp,
+    ) -> Result<(), AwsError> {
+        let keys: Vec<String> = from
+            .iter()
+            .map(|identifier| self.suppression_key(identifier).as_str().to_owned())
+            .collect();
+        let covered = self.suppression.covering(&keys).await?;
+        let mut purposes: Vec<Purpose> = covered.into_iter().flat_map(|(_, p)| p).collect();
+        purposes.sort_unstable();
+        purposes.dedup();
+        if purposes.is_empty() {
+            return Ok(());
+        }
+        for identifier in to {
+            self.suppression
+                .add(&self.suppression_key(identifier), &purposes, at, CARRIED)
+                .await?;
+        }
+        Ok(())
     }
 
     async fn prove(&self, statement: &Statement, now: Timestamp) -> Result<String, KeyringError> {

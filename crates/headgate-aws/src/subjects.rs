@@ -1,9 +1,14 @@
 //! Subjects: finding the person behind an identifier, and what is known of them.
 //!
 //! A row is found by pseudonym only. The number itself is a vault field; the consent state is in
-//! clear, because it names nobody.
+//! clear, because it names nobody. Who an identifier leads to is `identifiers`', what becomes of people
+//! whose identifiers change is `identity`'s.
 
 mod health;
+mod identifiers;
+mod identity;
+
+pub use identifiers::Held;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use headgate_domain::consent::{Consent, State, Subject};
@@ -12,16 +17,15 @@ use headgate_domain::identity::{
 };
 use headgate_domain::lane::{PURPOSES, Purpose};
 use headgate_domain::sealing::Place;
-use headgate_domain::time::{DAY, Timestamp};
+use headgate_domain::time::Timestamp;
+use headgate_redact::Personal;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s};
 use crate::keyring::{Keyring, KeyringError, Salt};
-use crate::{Aws, AwsError, random};
+use crate::{Aws, AwsError};
 
-/// Somebody of whom nothing but an identifier is known is forgotten after this long.
-const UNKNOWN_TTL_MS: i64 = 90 * DAY;
 /// The version of the identity pepper in force.
 const PEPPER: u32 = 1;
 
@@ -68,56 +72,9 @@ impl Subjects {
         identifier.pseudonym(&self.identity, PEPPER, self.keyring.deployment())
     }
 
-    /// The subject of an identifier, if there is one.
-    ///
-    /// # Errors
-    /// [`AwsError`] when the table cannot be read.
-    pub async fn find(&self, identifier: &Identifier) -> Result<Option<SubjectId>, AwsError> {
-        let item = self
-            .get(key(
-                format!("I#{}", self.pseudonym(identifier).as_str()),
-                "I",
-            ))
-            .await?;
-        Ok(item
-            .as_ref()
-            .and_then(|i| i.text("subject"))
-            .and_then(|t| SubjectId::parse(t).ok()))
-    }
-
-    /// The subjects of several identifiers, in one read per hundred; unknown ones are absent.
-    ///
-    /// # Errors
-    /// [`AwsError`] when the table cannot be read.
-    pub async fn find_all(
-        &self,
-        identifiers: &[Identifier],
-    ) -> Result<HashMap<Identifier, SubjectId>, AwsError> {
-        let pointers: HashMap<String, &Identifier> = identifiers
-            .iter()
-            .map(|identifier| {
-                (
-                    format!("I#{}", self.pseudonym(identifier).as_str()),
-                    identifier,
-                )
-            })
-            .collect();
-        let keys = pointers.keys().map(|pk| key(pk.as_str(), "I")).collect();
-        let items = batch_get(&self.client, &self.table, keys).await?;
-        Ok(items
-            .iter()
-            .filter_map(|item| {
-                let identifier = *pointers.get(item.text("pk")?)?;
-                Some((
-                    identifier.clone(),
-                    SubjectId::parse(item.text("subject")?).ok()?,
-                ))
-            })
-            .collect())
-    }
-
     /// Everything known about several subjects, with the salts to seal with, in two reads per
-    /// hundred; who cannot be read or opened is absent.
+    /// hundred; who cannot be read or opened is absent. Under the id of a subject that another one
+    /// stands for, that other one is found.
     ///
     /// # Errors
     /// [`KeyringError`] when keys or tables are not available.
@@ -139,7 +96,16 @@ impl Subjects {
         let mut salts = salts?;
         let mut loaded = HashMap::new();
         for item in items? {
-            let Some(salt) = state_of(&item).and_then(|subject| salts.remove(&subject.id)) else {
+            let Some(state) = state_of(&item) else {
+                continue;
+            };
+            if let Some(other) = state.same_as {
+                if let Some(found) = self.load_with_salt(&other).await? {
+                    loaded.insert(state.id, found);
+                }
+                continue;
+            }
+            let Some(salt) = salts.remove(&state.id) else {
                 continue;
             };
             if let Ok(subject) = self.read(&item, &salt).await {
@@ -147,161 +113,6 @@ impl Subjects {
             }
         }
         Ok(loaded)
-    }
-
-    /// The subject of the given identifiers, created if none of them is known.
-    ///
-    /// When several are given and only some are known, the others are linked to the same subject.
-    ///
-    /// # Errors
-    /// [`KeyringError`] when keys or tables are not available.
-    pub async fn find_or_create(
-        &self,
-        identifiers: &[Identifier],
-        now: Timestamp,
-    ) -> Result<SubjectId, KeyringError> {
-        let mut known = None;
-        let mut missing = Vec::new();
-        for identifier in identifiers {
-            match self.find(identifier).await? {
-                Some(subject) => known = known.or(Some(subject)),
-                None => missing.push(identifier),
-            }
-        }
-        let created = known.is_none();
-        let mut subject = match known {
-            Some(subject) => subject,
-            None => SubjectId::from_random(random::<16>()?),
-        };
-        for identifier in missing {
-            // The pointer decides who is first: a racing creator finds it and uses that subject.
-            if let Some(winner) = self.link(identifier, &subject).await? {
-                subject = winner;
-            } else {
-                self.store_identifier(&subject, identifier, now, created)
-                    .await?;
-            }
-        }
-        Ok(subject)
-    }
-
-    /// Claims the pointer of an identifier; `Some` when another subject already has it.
-    async fn link(
-        &self,
-        identifier: &Identifier,
-        subject: &SubjectId,
-    ) -> Result<Option<SubjectId>, AwsError> {
-        let mut item = key(format!("I#{}", self.pseudonym(identifier).as_str()), "I");
-        item.insert("subject".to_owned(), s(subject.as_str()));
-        let answer = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await;
-        match answer.map_err(|e| AwsError::of("PutItem", &e)) {
-            Ok(_) => Ok(None),
-            Err(e) if e.is("ConditionalCheckFailedException") => {
-                let winner = self.find(identifier).await?;
-                Ok(winner.filter(|w| w != subject))
-            }
-            Err(e) => Err(e),
-        }
-    }
-
-    async fn store_identifier(
-        &self,
-        subject: &SubjectId,
-        identifier: &Identifier,
-        now: Timestamp,
-        created: bool,
-    ) -> Result<(), KeyringError> {
-        if created && self.restore(subject, identifier, now).await? {
-            return Ok(());
-        }
-        let salt = self.keyring.create_salts(subject).await?;
-        let field = field_of(identifier);
-        let pk = format!("S#{subject}");
-        let sealed = self
-            .keyring
-            .seal_vault(&salt, &place(&pk, field), identifier.reveal().as_bytes())
-            .await?;
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key(&pk, "S")))
-            .expression_attribute_names("#f", field)
-            .expression_attribute_values(":v", b(sealed))
-            .expression_attribute_values(
-                ":i",
-                AttributeValue::Ss(vec![self.pseudonym(identifier).as_str().to_owned()]),
-            )
-            .expression_attribute_values(":now", ms(now))
-            .update_expression(
-                "SET #f = :v, created_at = if_not_exists(created_at, :now) ADD idents :i",
-            )
-            .send()
-            .await
-            .map_err(|e| AwsError::of("UpdateItem", &e))?;
-        Ok(())
-    }
-
-    /// Writes the row of a subject of whom only a pointer exists: a new one, or one whose creator has
-    /// not written it yet. `false`, and nothing is changed, when there is a row: it may hold a consent
-    /// by now, and must not get an expiry.
-    ///
-    /// # Errors
-    /// [`KeyringError`] when keys or tables are not available.
-    pub async fn restore(
-        &self,
-        subject: &SubjectId,
-        identifier: &Identifier,
-        now: Timestamp,
-    ) -> Result<bool, KeyringError> {
-        let salt = self.keyring.create_salts(subject).await?;
-        let field = field_of(identifier);
-        let pk = format!("S#{subject}");
-        let sealed = self
-            .keyring
-            .seal_vault(&salt, &place(&pk, field), identifier.reveal().as_bytes())
-            .await?;
-        let mut item = key(&pk, "S");
-        item.insert(field.to_owned(), b(sealed));
-        item.insert(
-            "idents".to_owned(),
-            AttributeValue::Ss(vec![self.pseudonym(identifier).as_str().to_owned()]),
-        );
-        item.insert("created_at".to_owned(), ms(now));
-        item.insert(
-            "ttl".to_owned(),
-            n(now.plus_millis(UNKNOWN_TTL_MS).seconds()),
-        );
-        let call = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)");
-        match call.send().await.map_err(|e| AwsError::of("PutItem", &e)) {
-            Ok(_) => Ok(true),
-            Err(e) if e.is("ConditionalCheckFailedException") => Ok(false),
-            Err(e) => Err(e.into()),
-        }
-    }
-
-    /// Stores an identifier that leads to a subject but is not in its row: whoever linked it was interrupted.
-    ///
-    /// # Errors
-    /// [`KeyringError`] when keys or tables are not available.
-    pub async fn complete(
-        &self,
-        subject: &SubjectId,
-        identifier: &Identifier,
-        now: Timestamp,
-    ) -> Result<(), KeyringError> {
-        self.store_identifier(subject, identifier, now, false).await
     }
 
     /// Everything known about a subject, read consistently; `None` when there is no such person.
@@ -315,7 +126,8 @@ impl Subjects {
             .map(|(subject, _salt)| subject))
     }
 
-    /// Everything known about a subject and the salt to seal with, in one round trip.
+    /// Everything known about a subject, or the one that stands for it, and the salt to seal with, in
+    /// one round trip.
     ///
     /// # Errors
     /// [`KeyringError`] when keys or tables are not available.
@@ -328,6 +140,9 @@ impl Subjects {
             self.keyring.salt(subject)
         );
         let Some(item) = item? else { return Ok(None) };
+        if let Some(other) = state_of(&item).and_then(|state| state.same_as) {
+            return Box::pin(self.load_with_salt(&other)).await;
+        }
         let salt = salt?;
         Ok(Some((self.read(&item, &salt).await?, salt)))
     }
@@ -355,6 +170,8 @@ impl Subjects {
             subject.bsuid = Bsuid::parse(&text).ok();
         }
         subject.reference = self.opened(item, salt, &pk, "ref").await?;
+        let identity_key = self.opened(item, salt, &pk, identity::KEY).await?;
+        subject.identity_key = identity_key.map(Personal::new);
         Ok(subject)
     }
 
@@ -617,11 +434,32 @@ impl SubjectStates {
         }
     }
 
-    /// What the rules need about several subjects, consistently, in one read per hundred.
+    /// What the rules need about several subjects, consistently, in one read per hundred. Of a subject
+    /// that another one stands for, it is the state of that other one, under the id that was asked for.
     ///
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
     pub async fn load(&self, subjects: &[SubjectId]) -> Result<Vec<Subject>, AwsError> {
+        let mut states = self.rows(subjects).await?;
+        let others: Vec<SubjectId> = states.iter().filter_map(|s| s.same_as.clone()).collect();
+        if others.is_empty() {
+            return Ok(states);
+        }
+        let standing = self.rows(&others).await?;
+        for state in &mut states {
+            let other = state.same_as.clone();
+            if let Some(found) = standing.iter().find(|s| Some(&s.id) == other.as_ref()) {
+                *state = Subject {
+                    id: state.id.clone(),
+                    same_as: other,
+                    ..found.clone()
+                };
+            }
+        }
+        Ok(states)
+    }
+
+    async fn rows(&self, subjects: &[SubjectId]) -> Result<Vec<Subject>, AwsError> {
         let mut wanted = subjects.to_vec();
         wanted.sort_unstable();
         wanted.dedup();
@@ -756,6 +594,7 @@ fn state_of(item: &Item) -> Option<Subject> {
     subject.last_inbound_at = item.time("last_inbound_at");
     subject.meta_stop = item.flag("meta_stop");
     subject.health = health::health_of(item);
+    identity::read(item, &mut subject);
     Some(subject)
 }
 

@@ -11,6 +11,7 @@ use crate::lane::{PURPOSES, Purpose};
 use crate::outbound::{MAX_BYTES, Recipient};
 use crate::refusal::{Code, Refusal};
 use crate::time::{DAY, MINUTE, Timestamp};
+use headgate_redact::Personal;
 
 /// A yes older than this at arrival is recorded and changes nothing: Meta repeats for seven days.
 pub const MAX_YES_AGE_MS: i64 = 7 * DAY;
@@ -387,6 +388,52 @@ pub struct Subject {
     pub reference: Option<String>,
     /// Whether messages have lately reached the person.
     pub health: Health,
+    /// The key of the person's account, as Meta last told it.
+    pub identity_key: Option<Personal<String>>,
+    /// Since when that key is known.
+    pub identity_key_at: Option<Timestamp>,
+    /// When somebody else may have taken the person's place, and by what that showed.
+    pub identity_change: Option<(Timestamp, IdentityChange)>,
+    /// The subject that stands for this one since the two turned out to be one person.
+    pub same_as: Option<SubjectId>,
+}
+
+/// What shows that somebody else may be behind an identifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentityChange {
+    /// The account has another number.
+    Number,
+    /// The account has another user id, and its number is not told.
+    UserId,
+    /// The key of the account is another: a new device, or a new holder of the number.
+    IdentityKey,
+    /// The number has passed to another account.
+    NumberReassigned,
+}
+
+impl IdentityChange {
+    const ALL: [Self; 4] = [
+        Self::Number,
+        Self::UserId,
+        Self::IdentityKey,
+        Self::NumberReassigned,
+    ];
+
+    /// The word for it, as stored and as told to apps.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Number => "number",
+            Self::UserId => "user_id",
+            Self::IdentityKey => "identity_key",
+            Self::NumberReassigned => "number_reassigned",
+        }
+    }
+
+    /// The change behind a stored word; an unknown word is one of the key.
+    pub fn from_word(word: &str) -> Self {
+        let known = Self::ALL.into_iter().find(|change| change.word() == word);
+        known.unwrap_or(Self::IdentityKey)
+    }
 }
 
 impl Subject {
@@ -407,7 +454,18 @@ impl Subject {
                 failed_at: None,
                 held_back_at: None,
             },
+            identity_key: None,
+            identity_key_at: None,
+            identity_change: None,
+            same_as: None,
         }
+    }
+
+    /// Whether what was said or done at a time is this person's: before their identity changed, it may
+    /// have been somebody else. In doubt, in the same second, it was.
+    pub fn is_theirs(&self, at: Timestamp) -> bool {
+        self.identity_change
+            .is_none_or(|(changed_at, _what)| at > changed_at)
     }
 
     /// The consent for a purpose.
@@ -421,10 +479,13 @@ impl Subject {
 
     /// Whether the person has said yes to anything from this business, as Meta's opt-in asks.
     pub fn has_any_consent(&self) -> bool {
-        self.consents
-            .iter()
-            .flatten()
-            .any(|c| c.state == State::Given)
+        self.any_consent().is_some()
+    }
+
+    /// A yes to anything that is the person's own.
+    pub fn any_consent(&self) -> Option<&Consent> {
+        let mut all = self.consents.iter().flatten();
+        all.find(|c| c.state == State::Given && self.is_theirs(c.at))
     }
 }
 

@@ -3,15 +3,18 @@
 //! Owns the identifiers of a person (telephone number, business-scoped user id), the subject they
 //! belong to, Meta's message id, which embeds a number, and the keyed pseudonyms that stand for
 //! all of these at rest. Every type here prints as a placeholder; the text in clear is
-//! behind `reveal`. It does not decide whether two identifiers are one person: that is a lookup.
+//! behind `reveal`. Whether two identifiers are
+//! one person is decided by who is known under each ([`meet`]).
 
 mod bsuid;
+mod meeting;
 mod phone;
 mod pseudonym;
 mod subject;
 mod wamid;
 
 pub use bsuid::{Bsuid, InvalidBsuid};
+pub use meeting::{Meeting, meet};
 pub use phone::{InvalidPhone, Phone};
 pub use pseudonym::{InvalidPseudonym, Kind, Pepper, Pseudonym, PseudonymTag, pseudonym};
 pub use subject::{InvalidSubjectId, SubjectId};

@@ -689,6 +689,9 @@ pub struct Payload {
     /// The business-scoped user id.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub bsuid: Option<String>,
+    /// The key of the account that a code is for; Meta does not deliver it to an account with another.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub identity_key: Option<String>,
     /// Keys of the `suppression` table, sealed so that it cannot be joined with traffic.
     pub suppression: Vec<String>,
     /// Meta's message object, wamids included.
@@ -724,6 +727,9 @@ impl Payload {
                 (None, Some(bsuid)) => body.insert("recipient".into(), bsuid.as_str().into()),
                 (None, None) => None,
             };
+            if let Some(key) = &self.identity_key {
+                body.insert("recipient_identity_key_hash".into(), key.as_str().into());
+            }
             body.insert("biz_opaque_callback_data".into(), opaque.into());
         }
         Value::Object(body)

@@ -245,6 +245,7 @@ fn the_graph_body_carries_our_reference_and_never_the_apps_id() {
     let payload = Payload {
         phone: Some("+16135550123".into()),
         bsuid: None,
+        identity_key: None,
         suppression: vec![],
         message: message.message,
         id: message.id,

@@ -16,16 +16,17 @@
 //! | 2 | its template is known, in use, of the lane's category, and gets what it takes (R-202) | `template_unknown`, `template_unapproved`, `template_paused`, `template_disabled`, `template_parked`, `purpose_mismatch`, `template_parameters` |
 //! | 3 | a code is a template message, a message of our own an answer | `purpose_mismatch` |
 //! | 4 | the person has not opted out, here or with Meta's switch; our own answers excepted | `suppressed`, `meta_stopped` |
-//! | 5 | Meta delivers the purpose to the person's country | `region_blocked` |
-//! | 6 | the person agreed, asked for the code, or has just written | `no_consent`, `consent_unconfirmed`, `no_user_action`, `window_closed` |
-//! | 7 | a free-form message has an open window | `window_closed` |
-//! | 8 | messages reach the person | `recipient_unreachable` |
-//! | 9 | no hour of the day is night everywhere the person may be | `quiet_hours` |
-//! | 10 | nothing is paused: account, its sending of the purpose, portfolio, number, its marketing, producer | `account_paused`, `number_paused`, `producer_paused` |
-//! | 11 | Meta does not hold marketing back from the person, and no cap is reached | `frequency_cap` |
-//! | 12 | it is day where the person is | `quiet_hours` |
+//! | 5 | the person is who they were when the message was accepted and, for a code, when the number was last proven; our own answers excepted | `identity_changed` |
+//! | 6 | Meta delivers the purpose to the person's country | `region_blocked` |
+//! | 7 | the person agreed, asked for the code, or has just written | `no_consent`, `consent_unconfirmed`, `identity_changed`, `no_user_action`, `window_closed` |
+//! | 8 | a free-form message has an open window | `window_closed` |
+//! | 9 | messages reach the person | `recipient_unreachable` |
+//! | 10 | no hour of the day is night everywhere the person may be | `quiet_hours` |
+//! | 11 | nothing is paused: account, its sending of the purpose, portfolio, number, its marketing, producer | `account_paused`, `number_paused`, `producer_paused` |
+//! | 12 | Meta does not hold marketing back from the person, and no cap is reached | `frequency_cap` |
+//! | 13 | it is day where the person is | `quiet_hours` |
 //!
-//! Rules 1 to 9 refuse; 10 to 12 tell the message to wait. A pause without an end refuses at intake,
+//! Rules 1 to 10 refuse; 11 to 13 tell the message to wait. A pause without an end refuses at intake,
 //! where the app can be told, and waits at the claim: nothing that was accepted is thrown away by a pause.
 
 mod contract;
@@ -178,7 +179,7 @@ pub fn rests_on(request: &Request<'_>, facts: &Facts<'_>, now: Timestamp) -> Opt
     refuse(request, facts, now).ok().flatten()
 }
 
-/// Rules 1 to 8: the ledger event a yes would rest on.
+/// Rules 1 to 10: the ledger event a yes would rest on.
 fn refuse(
     request: &Request<'_>,
     facts: &Facts<'_>,
@@ -213,13 +214,13 @@ fn refuse(
     if request.purpose == Purpose::Marketing && facts.subject.meta_stop {
         return Err(Code::MetaStopped.into());
     }
+    if !is_system(request) && !is_for_the_same_person(request, facts.subject) {
+        return Err(Code::IdentityChanged.into());
+    }
     if Profiles::compiled_in().is_blocked(request.purpose, request.to) {
         return Err(Code::RegionBlocked.into());
     }
-    let window_open = facts
-        .subject
-        .last_inbound_at
-        .is_some_and(|at| now.millis_since(at) < SERVICE_WINDOW_MS);
+    let window_open = is_window_open(facts.subject, now);
     let consent_event = match request.purpose {
         Purpose::Authentication => user_action(request)?,
         Purpose::Service if window_open => None,
@@ -238,6 +239,28 @@ fn refuse(
         return Err(Code::RecipientUnreachable.into());
     }
     Ok(consent_event)
+}
+
+/// Whether the service window is open, for this person: what their predecessor wrote opens nothing.
+pub fn is_window_open(subject: &Subject, now: Timestamp) -> bool {
+    let changed_at = subject.identity_change.map(|(at, _what)| at);
+    subject.last_inbound_at.is_some_and(|at| {
+        now.millis_since(at) < SERVICE_WINDOW_MS && changed_at.is_none_or(|changed| at >= changed)
+    })
+}
+
+/// What was accepted before the person's identity changed was meant for the person before. A code opens
+/// an account, so it needs proof that the number is still the account holder's: a consent to
+/// authentication that was recorded since.
+fn is_for_the_same_person(request: &Request<'_>, subject: &Subject) -> bool {
+    if !subject.is_theirs(request.accepted_at) {
+        return false;
+    }
+    request.purpose != Purpose::Authentication
+        || subject.identity_change.is_none()
+        || subject
+            .consent(Purpose::Authentication)
+            .is_some_and(|c| c.state == State::Given && subject.is_theirs(c.at))
 }
 
 fn user_action(request: &Request<'_>) -> Result<Option<String>, Refusal> {
@@ -281,22 +304,20 @@ fn has_refused_utility(request: &Request<'_>, facts: &Facts<'_>) -> bool {
 /// a person who has opted in to *something* from this business: Meta's own opt-in rule (compliance.md 1.3).
 fn consent(request: &Request<'_>, subject: &Subject) -> Result<Option<String>, Refusal> {
     match subject.consent(request.purpose) {
-        Some(c) if c.state == State::Given => return Ok(Some(c.event.clone())),
+        Some(c) if c.state == State::Given && subject.is_theirs(c.at) => {
+            return Ok(Some(c.event.clone()));
+        }
         Some(c) if c.state == State::Withdrawn => return Err(Code::Suppressed.into()),
         Some(_) | None => {}
     }
     if let Basis::Contract { .. } = request.basis
         && request.purpose == Purpose::Utility
-        && subject.has_any_consent()
+        && let Some(any) = subject.any_consent()
     {
-        let any = subject
-            .consents
-            .iter()
-            .flatten()
-            .find(|c| c.state == State::Given);
-        return Ok(any.map(|c| c.event.clone()));
+        return Ok(Some(any.event.clone()));
     }
     match subject.consent(request.purpose) {
+        Some(c) if c.state == State::Given => Err(Code::IdentityChanged.into()),
         Some(_requested) => Err(Code::ConsentUnconfirmed.into()),
         None => Err(Code::NoConsent.into()),
     }

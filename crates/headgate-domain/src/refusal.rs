@@ -99,7 +99,7 @@ codes! {
     /// Cannot be reached.
     RecipientUnreachable = "recipient_unreachable", "Earlier messages to this person could not be delivered.", "Check the number with the person by another channel.";
     /// Recycled number.
-    IdentityChanged = "identity_changed", "The person behind this number seems to have changed.", "Have the person prove the number again.";
+    IdentityChanged = "identity_changed", "Somebody else may be behind this number or user id now, so what the person before agreed to does not count.", "Ask the person again. For login codes, prove the number by another channel and record a consent with purpose authentication.";
     /// Too late.
     Expired = "expired", "The message was not sent before it expired.", "Send it again with a later expires_at if it is still of use.";
     /// Too early.

@@ -14,7 +14,7 @@ use headgate_redact::{LogSafe, Personal};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-pub use update::{Choice, Inbound, Other, Preference, Status, StatusWord, Update};
+pub use update::{AccountNotice, Choice, Inbound, Other, Preference, Status, StatusWord, Update};
 
 use crate::signature::VerifiedBody;
 use shape::{Contacts, Piece, list, moment, word};

@@ -248,9 +248,13 @@ fn payload(message: &OutboundMessage, person: &Person) -> Payload {
         Identifier::Phone(phone) => (Some(phone.reveal().to_owned()), None),
         Identifier::Bsuid(bsuid) => (None, Some(bsuid.reveal().to_owned())),
     };
+    let key = person.subject.identity_key.as_ref();
     Payload {
         phone,
         bsuid,
+        identity_key: key
+            .filter(|_key| message.purpose == Purpose::Authentication)
+            .map(|key| key.reveal().clone()),
         suppression: person.suppression.clone(),
         message: message.message.clone(),
         id: message.id.clone(),

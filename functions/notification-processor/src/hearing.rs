@@ -88,12 +88,19 @@ impl Heard<'_> {
                 .person
                 .consent(purpose)
                 .is_some_and(|current| may_reopen(current, self.inbound.at, method))
+                && self.is_reopened_by_who_closed(purpose)
             {
                 let said = self.said(Action::Given, method, keyword);
                 events.extend(say(self.ports, &said, purpose, self.now).await?);
             }
         }
         Ok(events)
+    }
+
+    /// What a predecessor on the number closed is not reopened by a word.
+    fn is_reopened_by_who_closed(&self, purpose: Purpose) -> bool {
+        let closed = self.person.consent(purpose);
+        closed.is_none_or(|closed| self.person.is_theirs(closed.at))
     }
 
     /// `CONFIRM <code>`: the person answers a form on our opt-in page, whose wording is the notice.
@@ -232,6 +239,8 @@ pub(crate) mod tests {
             kind: kind.into(),
             text: Some(Personal::new(text.into())),
             payload: payload.map(|text| Personal::new(text.into())),
+            identity_key: None,
+            notice: None,
             raw: Personal::new("{}".into()),
         }
     }

@@ -14,15 +14,16 @@ use headgate_domain::identity::Pseudonym;
 use headgate_domain::sealing::Place;
 use headgate_domain::time::Timestamp;
 use headgate_redact::Personal;
-use headgate_webhook::notification::Inbound;
+use headgate_webhook::notification::{AccountNotice, Inbound};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::config::Ports;
 use crate::content::shown;
 use crate::hearing::Heard;
+use crate::identity;
 use crate::outcome::{Effects, Failure, Poison};
-use crate::people;
+use crate::people::Met;
 use crate::preferences::STOPPED;
 
 /// Everything an inbound message causes.
@@ -34,8 +35,7 @@ pub(crate) async fn receive(
     now: Timestamp,
 ) -> Result<Effects, Failure> {
     let mut effects = Effects::default();
-    let identifiers = people::identifiers(inbound.from_phone.as_ref(), inbound.from_bsuid.as_ref());
-    if identifiers.is_empty() {
+    if names_nobody(inbound) {
         effects.poison.push(Poison {
             reason: "names_nobody",
             why: "a message names neither a number nor a user id",
@@ -45,7 +45,11 @@ pub(crate) async fn receive(
         });
         return Ok(effects);
     }
-    let (person, salt) = people::meet(ports, &identifiers, now).await?;
+    let Met {
+        subject: person,
+        salt,
+        events: changes,
+    } = identity::sender(ports, inbound, now).await?;
     let name = ports.pseudonym(&inbound.wamid);
     if store(ports, inbound, &person, &salt, &name, now).await? {
         effects.ignored = 1;
@@ -61,7 +65,8 @@ pub(crate) async fn receive(
         name: &name,
         now,
     };
-    effects.events = heard.consent().await?;
+    effects.events = changes;
+    effects.events.extend(heard.consent().await?);
     if let Some(number) = inbound
         .number
         .as_ref()
@@ -73,9 +78,19 @@ pub(crate) async fn receive(
             effects.count(number, &STOPPED);
         }
     }
+    effects
+        .events
+        .extend(identity::told(&person, inbound.at.min(now)));
     effects.events.push(told(&heard, config));
     effects.done.push(name);
     Ok(effects)
+}
+
+/// Whether it names neither who wrote nor, if it is a notice about an account, whose that is now.
+fn names_nobody(inbound: &Inbound) -> bool {
+    inbound.from_phone.is_none()
+        && inbound.from_bsuid.is_none()
+        && !matches!(inbound.notice, Some(AccountNotice::Moved { .. }))
 }
 
 /// Whether the business may answer freely now. A message to a number that is not in the configuration

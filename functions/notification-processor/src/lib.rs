@@ -16,6 +16,7 @@ mod controls;
 mod failed;
 mod health;
 mod hearing;
+mod identity;
 mod inbound;
 mod notices;
 mod outcome;

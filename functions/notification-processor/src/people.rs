@@ -5,10 +5,12 @@
 
 use headgate_aws::keyring::{KeyringError, Salt};
 use headgate_domain::consent::Subject;
+use headgate_domain::event::Event;
 use headgate_domain::identity::{Bsuid, Identifier, Phone, SubjectId};
 use headgate_domain::time::Timestamp;
 
 use crate::config::Ports;
+use crate::identity::{self, Named};
 use crate::outcome::Failure;
 
 /// The names Meta gave for a person.
@@ -18,22 +20,71 @@ pub(crate) fn identifiers(phone: Option<&Phone>, bsuid: Option<&Bsuid>) -> Vec<I
     phone.into_iter().chain(bsuid).collect()
 }
 
-/// The person behind identifiers, created when nobody is known by any of them.
+/// A person who is known.
+pub(crate) struct Met {
+    /// What is known.
+    pub(crate) subject: Subject,
+    /// What their fields are sealed with.
+    pub(crate) salt: Salt,
+    /// What meeting them changed, for the apps.
+    pub(crate) events: Vec<Event>,
+}
+
+/// The person behind identifiers at a moment, created when nobody is known by any of them.
 pub(crate) async fn meet(
     ports: &Ports,
+    phone: Option<&Phone>,
+    bsuid: Option<&Bsuid>,
+    (at, now): (Timestamp, Timestamp),
+) -> Result<Met, Failure> {
+    let at = at.min(now);
+    let known = identifiers(phone, bsuid);
+    let mut held = Vec::with_capacity(known.len());
+    for identifier in &known {
+        held.push(ports.subjects.holder(identifier, at).await?);
+    }
+    let mut events = Vec::new();
+    let id = match (held.as_slice(), phone, bsuid) {
+        ([Some(only)], ..) => only.subject.clone(),
+        ([Some(one), Some(other)], ..) if one.subject == other.subject => one.subject.clone(),
+        ([by_phone, by_bsuid], Some(phone), Some(bsuid))
+            if by_phone.is_some() || by_bsuid.is_some() =>
+        {
+            let named = Named { phone, bsuid };
+            let held = (by_phone.as_ref(), by_bsuid.as_ref());
+            let found = identity::reconcile(ports, &named, held, (at, now)).await?;
+            events = found.1;
+            found.0
+        }
+        _ => ports.subjects.find_or_create(&known, now).await?,
+    };
+    // What has passed to somebody else meanwhile is not written into the row of who had it then.
+    let theirs: Vec<Identifier> = known
+        .into_iter()
+        .zip(held)
+        .filter(|(_identifier, held)| held.as_ref().is_none_or(|held| held.still))
+        .map(|(identifier, _held)| identifier)
+        .collect();
+    let met = load(ports, &id, &theirs, now).await?;
+    Ok(Met { events, ..met })
+}
+
+/// What is known of a subject; identifiers that its row lacks are completed.
+pub(crate) async fn load(
+    ports: &Ports,
+    id: &SubjectId,
     identifiers: &[Identifier],
     now: Timestamp,
-) -> Result<(Subject, Salt), Failure> {
-    let id = ports.subjects.find_or_create(identifiers, now).await?;
-    let mut known = match ports.subjects.load_with_salt(&id).await {
+) -> Result<Met, Failure> {
+    let mut known = match ports.subjects.load_with_salt(id).await {
         Ok(known) => known,
-        Err(error) => return Err(blame(ports, &id, error).await),
+        Err(error) => return Err(blame(ports, id, error).await),
     };
     if known.is_none()
         && let Some(first) = identifiers.first()
     {
-        ports.subjects.restore(&id, first, now).await?;
-        known = ports.subjects.load_with_salt(&id).await?;
+        ports.subjects.restore(id, first, now).await?;
+        known = ports.subjects.load_with_salt(id).await?;
     }
     let (mut subject, salt) = known.ok_or(KeyringError::NoKey)?;
     for identifier in identifiers {
@@ -42,14 +93,21 @@ pub(crate) async fn meet(
             Identifier::Bsuid(_) => subject.bsuid.is_none(),
         };
         if is_missing {
-            ports.subjects.complete(&id, identifier, now).await?;
+            ports
+                .subjects
+                .complete(&subject.id, identifier, now)
+                .await?;
             match identifier {
                 Identifier::Phone(phone) => subject.phone = Some(phone.clone()),
                 Identifier::Bsuid(bsuid) => subject.bsuid = Some(bsuid.clone()),
             }
         }
     }
-    Ok((subject, salt))
+    Ok(Met {
+        subject,
+        salt,
+        events: Vec::new(),
+    })
 }
 
 /// Whose fault it is that a value does not open. A key of a day or of the vault that is missing is

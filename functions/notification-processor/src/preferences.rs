@@ -24,11 +24,18 @@ pub(crate) async fn note(
     preference: &Preference,
     now: Timestamp,
 ) -> Result<Effects, Failure> {
-    let identifiers = people::identifiers(preference.phone.as_ref(), preference.bsuid.as_ref());
     let mut effects = Effects::default();
     match preference.choice {
         Choice::Stop => {
-            let (person, _salt) = people::meet(ports, &identifiers, now).await?;
+            let met = people::meet(
+                ports,
+                preference.phone.as_ref(),
+                preference.bsuid.as_ref(),
+                (preference.at, now),
+            );
+            let met = met.await?;
+            effects.events.extend(met.events);
+            let person = met.subject;
             ports
                 .subjects
                 .note_meta_stop(&person.id, true, preference.at)
@@ -52,11 +59,12 @@ pub(crate) async fn note(
             effects.events.extend(told);
         }
         Choice::Resume => {
-            for identifier in &identifiers {
-                if let Some(subject) = ports.subjects.find(identifier).await? {
+            let named = people::identifiers(preference.phone.as_ref(), preference.bsuid.as_ref());
+            for identifier in &named {
+                if let Some(held) = ports.subjects.holder(identifier, preference.at).await? {
                     ports
                         .subjects
-                        .note_meta_stop(&subject, false, preference.at)
+                        .note_meta_stop(&held.subject, false, preference.at)
                         .await?;
                 }
             }

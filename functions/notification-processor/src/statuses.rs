@@ -23,10 +23,13 @@ use crate::controls::stopped_by;
 use crate::failed::sentence;
 use crate::outcome::{Effects, Failure};
 use crate::says::{Said, say};
-use crate::{health, scores};
+use crate::{health, identity, scores};
 
 /// Meta's code for "the person stopped marketing messages of this business".
 const MARKETING_STOPPED: u32 = 131_050;
+
+/// Meta's code for "the account behind the address has another key".
+const IDENTITY_MISMATCH: u32 = 137_000;
 
 /// A record that reached a state.
 pub(crate) struct Move {
@@ -113,6 +116,10 @@ pub(crate) async fn settle(
     match state {
         State::Failed => {
             health::failed(ports, &record.subject, code, status.at).await?;
+            if code == Some(IDENTITY_MISMATCH) {
+                let changed = identity::mismatched(ports, &record.subject, status.at);
+                effects.events.push(changed.await?);
+            }
             let stopped = code.and_then(|code| stopped_by(code, &record.reference.number));
             effects
                 .stopped
@@ -341,6 +348,7 @@ mod tests {
         let payload = Payload {
             phone: None,
             bsuid: None,
+            identity_key: None,
             suppression: Vec::new(),
             message: serde_json::Map::new(),
             id: "order-1".into(),

@@ -17,7 +17,7 @@ use headgate_domain::lane::Purpose;
 use headgate_domain::live::Live;
 use headgate_domain::outbound::{Kind, Payload, basis_from_json, kind_of};
 use headgate_domain::policy::{
-    Facts, Moment, No, Request, SERVICE_WINDOW_MS, authorize, longest_cap_hours,
+    Facts, Moment, No, Request, authorize, is_window_open, longest_cap_hours,
 };
 use headgate_domain::record::{RecordRef, State};
 use headgate_domain::refusal::Code;
@@ -175,9 +175,7 @@ fn one(
     };
     match authorize(&request, &facts, known.now) {
         Ok(permit) => {
-            let in_window = subject
-                .last_inbound_at
-                .is_some_and(|at| known.now.millis_since(at) < SERVICE_WINDOW_MS);
+            let in_window = is_window_open(subject, known.now);
             let judgement = Judgement::Permitted {
                 // Only a template reaches somebody outside the window.
                 counts: !in_window && matches!(kind, Kind::Template { .. }),

@@ -13,7 +13,7 @@ mod people;
 mod waits;
 
 use super::*;
-use crate::consent::Consent;
+use crate::consent::{Consent, IdentityChange};
 use crate::identity::SubjectId;
 use crate::lane::PURPOSES;
 use crate::outbound::Parameters;
@@ -115,6 +115,7 @@ struct Ask {
     kind: Kind,
     not_before: Option<Timestamp>,
     expires_at: Timestamp,
+    accepted_at: Option<Timestamp>,
     now: Timestamp,
 }
 
@@ -133,6 +134,7 @@ impl Ask {
             kind: template("sale"),
             not_before: None,
             expires_at: NOW.plus_millis(7 * 24 * HOUR),
+            accepted_at: None,
             now: NOW,
         }
     }
@@ -165,7 +167,7 @@ impl Ask {
             basis: &self.basis,
             kind: &self.kind,
             expires_at: self.expires_at,
-            accepted_at: self.now,
+            accepted_at: self.accepted_at.unwrap_or(self.now),
             not_before: self.not_before,
         };
         let facts = Facts {

@@ -21,7 +21,7 @@ pub(super) fn earliest(request: &Request<'_>, now: Timestamp) -> Timestamp {
     request.not_before.map_or(now, |t| t.max(now))
 }
 
-/// Rules 9 to 12.
+/// Rules 10 to 13.
 pub(super) fn for_its_time(
     request: &Request<'_>,
     facts: &Facts<'_>,

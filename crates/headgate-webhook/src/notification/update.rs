@@ -138,8 +138,26 @@ pub struct Inbound {
     pub text: Option<Personal<String>>,
     /// What the button stands for: a payload, a reply's id. The business wrote it.
     pub payload: Option<Personal<String>>,
+    /// The key of the account, when the identity check is switched on at Meta.
+    pub identity_key: Option<Personal<String>>,
+    /// What a notice of Meta's says has become of the account; then `from_…` is what it was before.
+    pub notice: Option<AccountNotice>,
     /// The message object as Meta sent it.
     pub raw: Personal<String>,
+}
+
+/// What has become of the account of a person (`system` messages; read 2026-09-11).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AccountNotice {
+    /// It has another number, and with it another user id. At least one of the two is told.
+    Moved {
+        /// The number now.
+        phone: Option<Phone>,
+        /// The user id now.
+        bsuid: Option<Bsuid>,
+    },
+    /// Its key has changed: a new device, or a new holder of the number.
+    NewKey,
 }
 
 /// A choice made in `WhatsApp` itself.
@@ -221,6 +239,9 @@ impl Other {
     }
 }
 
+/// Meta's are 12 characters in its examples; a longer text than this is no key.
+const LONGEST_KEY: usize = 256;
+
 /// Reads a message from a person.
 pub(super) fn inbound(
     raw: &RawValue,
@@ -249,20 +270,59 @@ pub(super) fn inbound(
         "interactive.button_reply.id",
         "interactive.list_reply.id",
     ];
+    let notice = account_notice(&message);
+    let (from_phone, from_bsuid) = match &notice {
+        // The contact beside it may be the one from before or the one of now.
+        Some(AccountNotice::Moved { phone, bsuid }) => (
+            message
+                .phone("from")
+                .filter(|from| Some(from) != phone.as_ref()),
+            message
+                .bsuid("system.previous_user_id")
+                .or_else(|| message.bsuid("from_user_id"))
+                .filter(|from| Some(from) != bsuid.as_ref()),
+        ),
+        Some(AccountNotice::NewKey) | None => (
+            message.phone("from").or_else(|| contact?.phone("wa_id")),
+            message
+                .bsuid("from_user_id")
+                .or_else(|| contact?.bsuid("user_id")),
+        ),
+    };
     Ok(Update::Inbound(Inbound {
         number: number.map(str::to_owned),
         wamid: wamid(&message)?,
         at: at(&message, entry_time)?,
-        from_phone: message.phone("from").or_else(|| contact?.phone("wa_id")),
-        from_bsuid: message
-            .bsuid("from_user_id")
-            .or_else(|| contact?.bsuid("user_id")),
+        from_phone,
+        from_bsuid,
         profile_name: contact.and_then(|contact| contact.personal("profile.name")),
         kind: message.text("type").unwrap_or_default(),
         text: text.into_iter().find_map(|path| message.personal(path)),
         payload: payload.into_iter().find_map(|path| message.personal(path)),
+        identity_key: contact
+            .and_then(|contact| contact.personal("identity_key_hash"))
+            .or_else(|| message.personal("identity_key_hash"))
+            .or_else(|| message.personal("identity.hash"))
+            .filter(|key| key.reveal().len() <= LONGEST_KEY),
+        notice,
         raw: Personal::new(raw.get().to_owned()),
     }))
+}
+
+/// Reads what a `system` message says; `None` for one that says nothing about the account.
+fn account_notice(message: &Piece) -> Option<AccountNotice> {
+    if message.text("type")? != "system" {
+        return None;
+    }
+    match message.text("system.type")?.as_str() {
+        "user_changed_number" | "user_changed_user_id" => {
+            let phone = message.phone("system.wa_id");
+            let bsuid = message.bsuid("system.user_id");
+            (phone.is_some() || bsuid.is_some()).then_some(AccountNotice::Moved { phone, bsuid })
+        }
+        "customer_identity_changed" => Some(AccountNotice::NewKey),
+        _ => None,
+    }
 }
 
 /// Reads a status; `None` for a word that is none of ours, which moves no record.

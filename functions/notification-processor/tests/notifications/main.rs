@@ -10,6 +10,7 @@
 
 mod controls;
 mod failures;
+mod identity;
 mod objections;
 mod world;
 

@@ -15,7 +15,7 @@ use headgate_aws::suppression::Suppression;
 use headgate_aws::{Aws, AwsSettings};
 use headgate_domain::config::Config;
 use headgate_domain::consent::{Action, State as Stands, Subject};
-use headgate_domain::identity::{Identifier, Phone, SubjectId};
+use headgate_domain::identity::{Bsuid, Identifier, Phone, SubjectId};
 use headgate_domain::lane::Purpose;
 use headgate_domain::live::Live;
 use headgate_domain::outbound::Payload;
@@ -207,6 +207,12 @@ impl World {
             .unwrap()
     }
 
+    /// Whom a number or a user id leads to now.
+    pub(crate) async fn holder(&self, name: &str) -> Option<SubjectId> {
+        let identifier = named(name);
+        self.consents.subjects().find(&identifier).await.unwrap()
+    }
+
     /// What is known of a subject.
     pub(crate) async fn person(&self, subject: &SubjectId) -> Subject {
         self.consents
@@ -257,11 +263,9 @@ impl World {
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 
-    /// What a suppression entry of a number covers.
-    pub(crate) async fn suppressed(&self, phone: &str) -> Vec<Purpose> {
-        let key = self
-            .consents
-            .suppression_key(&Identifier::from(Phone::parse(phone).unwrap()));
+    /// What a suppression entry of a number or a user id covers.
+    pub(crate) async fn suppressed(&self, name: &str) -> Vec<Purpose> {
+        let key = self.consents.suppression_key(&named(name));
         let found = self
             .consents
             .suppression()
@@ -291,8 +295,13 @@ impl World {
 
     /// Records a yes, as a shop's form would.
     pub(crate) async fn opt_in(&self, phone: &str, at: Timestamp) {
+        self.opt_in_subject(&self.subject(phone).await, at).await;
+    }
+
+    /// The same, of somebody the shop knows by our id.
+    pub(crate) async fn opt_in_subject(&self, subject: &SubjectId, at: Timestamp) {
         let statement = Statement {
-            subject: self.subject(phone).await,
+            subject: subject.clone(),
             purpose: Purpose::Marketing,
             action: Action::Given,
             at,
@@ -324,6 +333,7 @@ impl World {
         let payload = Payload {
             phone: Some(phone.into()),
             bsuid: None,
+            identity_key: None,
             suppression: Vec::new(),
             message: Map::new(),
             id: format!("order-{id}"),
@@ -409,6 +419,13 @@ impl World {
             .iter()
             .flat_map(|(place, text)| [place.as_str(), " ", text, "\n"])
             .collect()
+    }
+}
+
+fn named(name: &str) -> Identifier {
+    match Phone::parse(name) {
+        Ok(phone) => phone.into(),
+        Err(_no_number) => Bsuid::parse(name).unwrap().into(),
     }
 }
 

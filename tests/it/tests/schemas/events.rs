@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use headgate_domain::consent::METHODS;
+use headgate_domain::consent::{IdentityChange, METHODS};
 use headgate_domain::event::{Event, message_event, refusal_data};
 use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::{PURPOSES, Purpose};
@@ -180,6 +180,21 @@ fn what_a_person_says_makes_an_allowed_event() {
             allow(&about(event).with("occurred_at", now().to_string()));
         }
     }
+    let changed = |change: &str| {
+        Event::new("subject.changed", now(), &[change])
+            .with_subject(Some(&subject()))
+            .with("change", change)
+    };
+    for change in [
+        IdentityChange::Number,
+        IdentityChange::UserId,
+        IdentityChange::IdentityKey,
+        IdentityChange::NumberReassigned,
+    ] {
+        allow(&changed(change.word()).with("consents", "suspended"));
+    }
+    allow(&changed("same_person").with("same_as", subject().as_str()));
+    refuse(&changed("hair"));
     let inbound = |message_ref: &str| {
         about(Event::new("inbound.message", now(), &[message_ref]))
             .with("number", Some("106540352242922"))

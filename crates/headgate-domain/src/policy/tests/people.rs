@@ -380,3 +380,116 @@ fn our_own_answers_reach_who_opted_out_in_their_own_conversation_and_nowhere_els
         Err(Code::PurposeMismatch)
     );
 }
+
+/// Somebody whose identity changed a minute ago, and what they had said before and have said since.
+fn changed(said: &[(Purpose, i64)]) -> Subject {
+    let mut subject = subject();
+    subject.identity_change = Some((NOW.plus_millis(-MINUTE), IdentityChange::Number));
+    for (purpose, minutes) in said {
+        subject = with(subject, *purpose, State::Given);
+        let index = PURPOSES.iter().position(|p| p == purpose).unwrap();
+        if let Some(consent) = &mut subject.consents[index] {
+            consent.at = NOW.plus_millis(minutes * MINUTE);
+        }
+    }
+    subject
+}
+
+#[test]
+fn what_was_agreed_to_before_the_identity_changed_does_not_count_until_it_is_said_again() {
+    let marketing = |subject: &Subject| {
+        judge(
+            subject,
+            Purpose::Marketing,
+            &Basis::Consent,
+            &template("sale"),
+            &[],
+        )
+    };
+    for minutes in [-60, -1] {
+        let before = changed(&[(Purpose::Marketing, minutes)]);
+        assert_eq!(marketing(&before), Err(Code::IdentityChanged));
+    }
+    let since = changed(&[(Purpose::Marketing, 0)]);
+    assert_eq!(marketing(&since), Ok(Some("L3.7".into())));
+    let contract = Basis::Contract {
+        reference: "order-1".into(),
+    };
+    let utility = |subject: &Subject| {
+        judge(
+            subject,
+            Purpose::Utility,
+            &contract,
+            &template("shipped"),
+            &[],
+        )
+    };
+    assert_eq!(
+        utility(&changed(&[(Purpose::Marketing, -60)])),
+        Err(Code::NoConsent)
+    );
+    assert!(utility(&changed(&[(Purpose::Marketing, 0)])).is_ok());
+}
+
+#[test]
+fn a_code_waits_for_proof_that_the_number_is_still_the_account_holders() {
+    let code = |subject: &Subject| {
+        let basis = Basis::UserAction { at: NOW };
+        judge(
+            subject,
+            Purpose::Authentication,
+            &basis,
+            &template("login"),
+            &[],
+        )
+    };
+    for said in [
+        [].as_slice(),
+        &[(Purpose::Authentication, -60)],
+        &[(Purpose::Marketing, 0)],
+    ] {
+        assert_eq!(code(&changed(said)), Err(Code::IdentityChanged), "{said:?}");
+    }
+    assert_eq!(code(&changed(&[(Purpose::Authentication, 0)])), Ok(None));
+}
+
+#[test]
+fn what_was_accepted_for_the_person_before_is_not_sent_to_the_one_now() {
+    let mut subject = changed(&[(Purpose::Marketing, 0)]);
+    subject.identity_change = Some((NOW.plus_millis(MINUTE), IdentityChange::IdentityKey));
+    let index = PURPOSES
+        .iter()
+        .position(|p| *p == Purpose::Marketing)
+        .unwrap();
+    if let Some(consent) = &mut subject.consents[index] {
+        consent.at = NOW.plus_millis(2 * MINUTE);
+    }
+    let ask = Ask {
+        subject,
+        accepted_at: Some(NOW),
+        now: NOW.plus_millis(3 * MINUTE),
+        ..Ask::marketing()
+    };
+    assert_eq!(
+        ask.judge().map_err(|no| no.code()),
+        Err(Code::IdentityChanged)
+    );
+}
+
+#[test]
+fn a_conversation_with_the_person_before_is_over_and_one_with_the_person_now_is_not() {
+    let answer = |minutes: i64| {
+        let mut subject = changed(&[]);
+        subject.last_inbound_at = Some(NOW.plus_millis(minutes * MINUTE));
+        judge(
+            &subject,
+            Purpose::Service,
+            &Basis::Consent,
+            &Kind::FreeForm,
+            &[],
+        )
+    };
+    assert_eq!(answer(-60), Err(Code::WindowClosed));
+    assert_eq!(answer(-1), Ok(None), "the message that showed the change");
+    assert_eq!(answer(0), Ok(None));
+}

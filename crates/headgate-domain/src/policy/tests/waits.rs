@@ -1,4 +1,4 @@
-//! Rules 5 and 8 to 12: country, health, pauses, caps and the night.
+//! Rules 6 and 9 to 13: country, health, pauses, caps and the night.
 
 use super::*;
 use crate::config::Cap;

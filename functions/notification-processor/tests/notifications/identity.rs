@@ -1,0 +1,444 @@
+//! Who is behind a number or a user id, when that changes: objections follow, consents wait, and nobody
+//! is written to in the place of somebody else.
+
+use headgate_domain::consent::{IdentityChange, State as Stands};
+use headgate_domain::lane::Purpose;
+use headgate_domain::time::{HOUR, MINUTE, Timestamp};
+use serde_json::{Value, json};
+
+use crate::world::{NUMBER, World, body, status, text};
+
+const ADA: &str = "+16135550100";
+const ADA_NEW: &str = "+16135550101";
+const ADA_ID: &str = "CA.13491208655302741918";
+const ADA_NEW_ID: &str = "CA.24491208655302741918";
+const BOB_ID: &str = "CA.77491208655302741918";
+
+/// A message that names its sender by what is given, with a key of the account beside it.
+fn from(
+    phone: Option<&str>,
+    id: Option<&str>,
+    key: Option<&str>,
+    wamid: &str,
+    at: Timestamp,
+    words: &str,
+) -> String {
+    let wa_id = phone.map(|phone| phone.trim_start_matches('+'));
+    let mut message = text("", wamid, at, words);
+    let fields = message.as_object_mut().unwrap();
+    fields.remove("from");
+    fields.extend(wa_id.map(|wa_id| ("from".to_owned(), json!(wa_id))));
+    fields.extend(id.map(|id| ("from_user_id".to_owned(), json!(id))));
+    let contact = json!({ "profile": { "name": "Ada" }, "wa_id": wa_id, "user_id": id, "identity_key_hash": key });
+    json!({ "entry": [{ "id": "300", "changes": [{ "field": "messages", "value": {
+        "metadata": { "phone_number_id": NUMBER }, "contacts": [contact], "messages": [message] } }] }] })
+    .to_string()
+}
+
+/// Meta's notice that an account has another number.
+fn moved(from: &str, system: &Value, at: Timestamp) -> String {
+    let mut message = text(from, "wamid.MOVED", at, "");
+    message["type"] = json!("system");
+    message["system"] = system.clone();
+    body("messages", &[message])
+}
+
+fn minutes_ago(world: &World, minutes: i64) -> Timestamp {
+    let now = world.now().seconds();
+    Timestamp::from_seconds(now).plus_millis(-minutes * MINUTE)
+}
+
+async fn is_suspended(world: &World, phone: &str) -> bool {
+    let subject = world.holder(phone).await.unwrap();
+    let person = world.person(&subject).await;
+    let given = person.consent(Purpose::Marketing).unwrap();
+    assert_eq!(given.state, Stands::Given);
+    !person.is_theirs(given.at)
+}
+
+#[tokio::test]
+async fn a_person_without_a_number_is_one_person_under_both_names() {
+    let world = World::start().await;
+    world
+        .consume(&from(
+            None,
+            Some(ADA_ID),
+            None,
+            "wamid.1",
+            minutes_ago(&world, 9),
+            "hello",
+        ))
+        .await;
+    let by_id = world.holder(ADA_ID).await.unwrap();
+    world
+        .consume(&from(
+            Some(ADA),
+            Some(ADA_ID),
+            None,
+            "wamid.2",
+            minutes_ago(&world, 8),
+            "it is me",
+        ))
+        .await;
+    assert_eq!(world.holder(ADA).await, Some(by_id.clone()));
+    let known = world.person(&by_id).await;
+    assert!(known.phone.is_some() && known.bsuid.is_some());
+    assert_eq!(known.identity_change, None);
+
+    // A no by id alone is a no under the number.
+    world
+        .consume(&from(
+            None,
+            Some(ADA_ID),
+            None,
+            "wamid.3",
+            minutes_ago(&world, 7),
+            "STOP",
+        ))
+        .await;
+    assert_eq!(world.suppressed(ADA).await, [Purpose::Marketing]);
+    let everything = world.everything().await;
+    for secret in ["5550100", ADA_ID] {
+        assert!(!everything.contains(secret), "{secret} is stored in clear");
+    }
+}
+
+#[tokio::test]
+async fn two_subjects_that_are_one_person_keep_the_stricter_state_and_answer_to_both_ids() {
+    let world = World::start().await;
+    world.opt_in(ADA, minutes_ago(&world, 30)).await;
+    let by_number = world.holder(ADA).await.unwrap();
+    world
+        .consume(&from(
+            None,
+            Some(ADA_ID),
+            None,
+            "wamid.1",
+            minutes_ago(&world, 20),
+            "STOP",
+        ))
+        .await;
+    let by_id = world.holder(ADA_ID).await.unwrap();
+    assert_ne!(by_number, by_id);
+
+    let both = from(
+        Some(ADA),
+        Some(ADA_ID),
+        None,
+        "wamid.2",
+        minutes_ago(&world, 10),
+        "hello",
+    );
+    world.consume(&both).await;
+    assert_eq!(world.holder(ADA_ID).await, Some(by_number.clone()));
+    for id in [&by_number, &by_id] {
+        let person = world.person(id).await;
+        assert_eq!(person.id, by_number);
+        assert!(person.phone.is_some() && person.bsuid.is_some());
+        assert_eq!(
+            person.consent(Purpose::Marketing).unwrap().state,
+            Stands::Withdrawn
+        );
+    }
+    assert_eq!(world.suppressed(ADA).await, [Purpose::Marketing]);
+    let mut told = world.events("inbound.message").await;
+    told.retain(|event| event["subject"] == by_number.as_str());
+    assert_eq!(told.len(), 1);
+    let same = &world.events("subject.changed").await[0];
+    assert_eq!(
+        (&same["subject"], &same["data"]["same_as"]),
+        (&json!(by_id.as_str()), &json!(by_number.as_str()))
+    );
+
+    // What is said about the one counts for the other, and Meta's repetition changes nothing.
+    world.consume(&both).await;
+    world.opt_in_subject(&by_id, minutes_ago(&world, 5)).await;
+    assert_eq!(world.marketing(ADA).await, Some(Stands::Given));
+    assert_eq!(world.suppressed(ADA).await, []);
+}
+
+#[tokio::test]
+async fn a_new_number_takes_the_objections_along_and_suspends_the_consents() {
+    let world = World::start().await;
+    world.opt_in(ADA, minutes_ago(&world, 60)).await;
+    world
+        .consume(&from(
+            Some(ADA),
+            Some(ADA_ID),
+            None,
+            "wamid.1",
+            minutes_ago(&world, 50),
+            "hello",
+        ))
+        .await;
+    let ada = world.holder(ADA).await.unwrap();
+    let notice = json!({ "type": "user_changed_number", "wa_id": "16135550101", "user_id": ADA_NEW_ID, "previous_user_id": ADA_ID });
+    let notice = moved(ADA, &notice, minutes_ago(&world, 40));
+    for _repeated in 0..2 {
+        world.consume(&notice).await;
+        assert_eq!(world.holder(ADA_NEW).await, Some(ada.clone()));
+        assert_eq!(world.holder(ADA_NEW_ID).await, Some(ada.clone()));
+        assert_eq!(
+            world.holder(ADA_ID).await,
+            Some(ada.clone()),
+            "an id is never given away"
+        );
+        assert_eq!(
+            world.holder(ADA).await,
+            None,
+            "the number is somebody else's soon"
+        );
+        let person = world.person(&ada).await;
+        assert_eq!(person.phone.unwrap().reveal(), ADA_NEW);
+        assert!(is_suspended(&world, ADA_NEW).await);
+        let told = world.events("subject.changed").await;
+        assert_eq!(told.len(), 1);
+        assert_eq!(
+            (&told[0]["subject"], &told[0]["data"]["change"]),
+            (&json!(ada.as_str()), &json!("number"))
+        );
+    }
+    // Whoever has the old number now is a stranger, and not Ada.
+    world
+        .consume(&from(
+            Some(ADA),
+            Some(BOB_ID),
+            None,
+            "wamid.2",
+            minutes_ago(&world, 30),
+            "hi",
+        ))
+        .await;
+    let bob = world.holder(ADA).await.unwrap();
+    assert_ne!(bob, ada);
+    assert!(
+        world
+            .person(&bob)
+            .await
+            .consents
+            .iter()
+            .all(Option::is_none)
+    );
+    // A stop of hers that was under way all the time is hers.
+    world
+        .consume(&body(
+            "messages",
+            &[text(ADA, "wamid.3", minutes_ago(&world, 45), "STOP")],
+        ))
+        .await;
+    assert_eq!(world.marketing(ADA_NEW).await, Some(Stands::Withdrawn));
+    assert_eq!(world.suppressed(ADA_NEW).await, [Purpose::Marketing]);
+    assert_eq!(world.marketing(ADA).await, None, "Bob has said nothing");
+}
+
+#[tokio::test]
+async fn a_new_user_id_without_a_number_leaves_the_number_behind() {
+    let world = World::start().await;
+    world.opt_in(ADA, minutes_ago(&world, 60)).await;
+    world
+        .consume(&from(
+            Some(ADA),
+            Some(ADA_ID),
+            None,
+            "wamid.1",
+            minutes_ago(&world, 55),
+            "STOP",
+        ))
+        .await;
+    let ada = world.holder(ADA).await.unwrap();
+    let notice = json!({ "type": "user_changed_user_id", "user_id": ADA_NEW_ID, "previous_user_id": ADA_ID });
+    let mut notice = moved(ADA, &notice, minutes_ago(&world, 40));
+    notice = notice.replace(r#""from":"16135550100","#, "");
+    world.consume(&notice).await;
+    let person = world.person(&ada).await;
+    assert_eq!(person.phone, None);
+    assert_eq!(person.bsuid.unwrap().reveal(), ADA_NEW_ID);
+    assert_eq!(
+        (world.holder(ADA).await, world.holder(ADA_NEW_ID).await),
+        (None, Some(ada))
+    );
+    assert_eq!(world.suppressed(ADA_NEW_ID).await, [Purpose::Marketing]);
+    assert_eq!(
+        world.events("subject.changed").await[0]["data"]["change"],
+        "user_id"
+    );
+}
+
+#[tokio::test]
+async fn a_number_under_another_user_id_is_somebody_else() {
+    let world = World::start().await;
+    world.opt_in(ADA, minutes_ago(&world, 60)).await;
+    world
+        .consume(&from(
+            Some(ADA),
+            Some(ADA_ID),
+            None,
+            "wamid.1",
+            minutes_ago(&world, 50),
+            "hello",
+        ))
+        .await;
+    let ada = world.holder(ADA).await.unwrap();
+    world
+        .consume(&from(
+            Some(ADA),
+            Some(BOB_ID),
+            None,
+            "wamid.2",
+            minutes_ago(&world, 40),
+            "START",
+        ))
+        .await;
+    let bob = world.holder(ADA).await.unwrap();
+    assert_ne!(ada, bob);
+    assert_eq!(world.holder(BOB_ID).await, Some(bob.clone()));
+    assert!(
+        world
+            .person(&bob)
+            .await
+            .consents
+            .iter()
+            .all(Option::is_none),
+        "START reopens nothing that was another's"
+    );
+    let before = world.person(&ada).await;
+    assert_eq!(before.phone, None, "what is sent to Ada must not reach Bob");
+    assert_eq!(
+        before.identity_change.unwrap().1,
+        IdentityChange::NumberReassigned
+    );
+    // Meta repeats what Ada wrote: it is still hers, and gives her nothing back.
+    world
+        .consume(&from(
+            Some(ADA),
+            Some(ADA_ID),
+            None,
+            "wamid.3",
+            minutes_ago(&world, 45),
+            "STOP",
+        ))
+        .await;
+    assert_eq!(world.holder(ADA).await, Some(bob));
+    assert_eq!(world.person(&ada).await.phone, None);
+    assert_eq!(
+        world
+            .person(&ada)
+            .await
+            .consent(Purpose::Marketing)
+            .unwrap()
+            .state,
+        Stands::Withdrawn
+    );
+}
+
+#[tokio::test]
+async fn an_account_that_writes_from_another_number_has_moved() {
+    let world = World::start().await;
+    world.opt_in(ADA, minutes_ago(&world, 60)).await;
+    world
+        .consume(&from(
+            Some(ADA),
+            Some(ADA_ID),
+            None,
+            "wamid.1",
+            minutes_ago(&world, 50),
+            "hello",
+        ))
+        .await;
+    world.opt_in(ADA_NEW, minutes_ago(&world, 45)).await;
+    let (ada, other) = (
+        world.holder(ADA).await.unwrap(),
+        world.holder(ADA_NEW).await.unwrap(),
+    );
+    let message = from(
+        Some(ADA_NEW),
+        Some(ADA_ID),
+        None,
+        "wamid.2",
+        minutes_ago(&world, 40),
+        "hello",
+    );
+    for _repeated in 0..2 {
+        world.consume(&message).await;
+        assert_eq!(
+            (world.holder(ADA).await, world.holder(ADA_NEW).await),
+            (None, Some(ada.clone()))
+        );
+        assert_eq!(world.person(&ada).await.phone.unwrap().reveal(), ADA_NEW);
+        assert_eq!(world.person(&other).await.phone, None);
+        assert!(is_suspended(&world, ADA_NEW).await);
+    }
+    world.opt_in(ADA_NEW, minutes_ago(&world, 10)).await;
+    assert!(!is_suspended(&world, ADA_NEW).await, "said again");
+}
+
+#[tokio::test]
+async fn another_key_of_the_account_suspends_in_whatever_order_it_is_told() {
+    for reversed in [false, true] {
+        let world = World::start().await;
+        world.opt_in(ADA, minutes_ago(&world, 60)).await;
+        let changed_at = minutes_ago(&world, 40);
+        let mut told = [
+            from(
+                Some(ADA),
+                Some(ADA_ID),
+                Some("DF2lS5v2W6x="),
+                "wamid.1",
+                minutes_ago(&world, 50),
+                "hello",
+            ),
+            from(
+                Some(ADA),
+                Some(ADA_ID),
+                Some("DF2lS5v2W6x="),
+                "wamid.2",
+                minutes_ago(&world, 45),
+                "hello",
+            ),
+            from(
+                Some(ADA),
+                Some(ADA_ID),
+                Some("x6W2v5Sl2FD="),
+                "wamid.3",
+                changed_at,
+                "START",
+            ),
+        ];
+        if reversed {
+            told.reverse();
+        }
+        for message in &told {
+            world.consume(message).await;
+        }
+        assert!(is_suspended(&world, ADA).await);
+        let ada = world.holder(ADA).await.unwrap();
+        let changed = world.person(&ada).await.identity_change;
+        assert_eq!(changed, Some((changed_at, IdentityChange::IdentityKey)));
+        assert_eq!(world.events("subject.changed").await.len(), 1);
+        let everything = world.everything().await;
+        for key in ["DF2lS5v2W6x", "x6W2v5Sl2FD"] {
+            assert!(!everything.contains(key), "a key is stored in clear");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_code_that_was_not_delivered_for_another_key_suspends_too() {
+    let world = World::start().await;
+    world.opt_in(ADA, world.now().plus_millis(-HOUR)).await;
+    let record = world.record(ADA, Purpose::Authentication, 1).await;
+    let at = minutes_ago(&world, 0);
+    let opaque = record.opaque(1);
+    world
+        .consume(&body(
+            "statuses",
+            &[status(&opaque, "failed", at, Some(137_000))],
+        ))
+        .await;
+    assert!(is_suspended(&world, ADA).await);
+    assert_eq!(
+        world.events("subject.changed").await[0]["data"]["change"],
+        "identity_key"
+    );
+    assert_eq!(world.events("message.failed").await.len(), 1);
+}
