@@ -245,7 +245,7 @@ fn the_graph_body_carries_our_reference_and_never_the_apps_id() {
     let payload = Payload {
         phone: Some("+16135550123".into()),
         bsuid: None,
-        identity_key: None,
+        identity_key: Some("DF2lS5v2W6x=".into()),
         suppression: vec![],
         message: message.message,
         id: message.id,
@@ -255,6 +255,7 @@ fn the_graph_body_carries_our_reference_and_never_the_apps_id() {
     let body = payload.graph_body("hg1.x");
     assert_eq!(body["to"], "+16135550123");
     assert_eq!(body["biz_opaque_callback_data"], "hg1.x");
+    assert_eq!(body["recipient_identity_key_hash"], "DF2lS5v2W6x=");
     assert!(!body.to_string().contains("order-1001-shipped"));
     assert_eq!(
         basis_from_json(&payload.basis),

@@ -442,3 +442,25 @@ async fn a_code_that_was_not_delivered_for_another_key_suspends_too() {
     );
     assert_eq!(world.events("message.failed").await.len(), 1);
 }
+
+#[tokio::test]
+async fn the_number_of_who_wrote_is_told_only_to_those_who_asked_for_it() {
+    for asked in [false, true] {
+        let world = World::start().await;
+        world.tell_numbers(asked).await;
+        let message = from(
+            Some(ADA),
+            Some(ADA_ID),
+            None,
+            "wamid.1",
+            minutes_ago(&world, 1),
+            "hello",
+        );
+        world.consume(&message).await;
+        let told = &world.events("inbound.message").await[0];
+        let number = asked.then(|| json!(ADA));
+        assert_eq!(told["data"].get("phone"), number.as_ref());
+        assert!(!told.to_string().contains(ADA_ID));
+        assert_eq!(told.to_string().contains("5550100"), asked);
+    }
+}

@@ -153,6 +153,16 @@ impl World {
         self.controls().config().await.unwrap()
     }
 
+    /// Configures whether apps are told the number of who wrote; before the function is first used.
+    pub(crate) async fn tell_numbers(&self, told: bool) {
+        let text = CONFIG.replace(
+            "inbound_numbers = false",
+            &format!("inbound_numbers = {told}"),
+        );
+        let config = Config::from_toml(&text).unwrap();
+        self.controls().put_config(&config, 2).await.unwrap();
+    }
+
     /// The messages table.
     pub(crate) fn messages(&self) -> Messages {
         Messages::new(
