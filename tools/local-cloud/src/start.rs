@@ -54,7 +54,11 @@ pub(crate) async fn start(options: Options) -> Result<LocalCloud> {
         ..Places::default()
     };
     // A first look without addresses only to learn which APIs there are.
-    let sketch = Stack::new(STACK, text.clone(), &given, Arc::new(Places::default()))?;
+    let unplaced = Places {
+        nested: options.nested.clone(),
+        ..Places::default()
+    };
+    let sketch = Stack::new(STACK, text.clone(), &given, Arc::new(unplaced))?;
     let mut api_listeners = Vec::new();
     for id in apis(&sketch)? {
         let listener = next_listener(&mut ports).await?;

@@ -37,9 +37,12 @@ pub(crate) struct Plan {
     pub(crate) functions: BTreeSet<String>,
 }
 
-/// The logical ids of the APIs of a stack, before anything has an address.
+/// The logical ids of the APIs of a stack and its nested stacks, before anything has an address.
 pub(crate) fn apis(stack: &Stack) -> Result<Vec<String>> {
     let mut out = Vec::new();
+    for (_, child) in stack.nested()? {
+        out.extend(apis(&child)?);
+    }
     for (id, kind, properties) in stack.resources()? {
         if kind == "AWS::Serverless::Api" {
             out.push(id);
