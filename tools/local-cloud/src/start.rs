@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use aws_credential_types::Credentials;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use bytes::Bytes;
-use http::Request;
+use http::{Request, StatusCode};
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -93,15 +93,18 @@ pub(crate) async fn start(options: Options) -> Result<LocalCloud> {
                 .cloned()
                 .collect(),
         );
+        let own = Arc::new(plan.own_answers.get(&id).cloned().unwrap_or_default());
+        let too_large = own.answer(StatusCode::PAYLOAD_TOO_LARGE, api::TOO_LARGE);
         let functions = functions.clone();
         let handle = move |request| {
-            let (routes, functions) = (Arc::clone(&routes), functions.clone());
-            async move { api::answer(&routes, &functions, request).await }
+            let (routes, own) = (Arc::clone(&routes), Arc::clone(&own));
+            let functions = functions.clone();
+            async move { api::answer(&routes, &own, &functions, request).await }
         };
         tasks.push(host::serve(
             listener,
             api::MAX_BODY,
-            api::TOO_LARGE,
+            too_large,
             stop.clone(),
             handle,
         ));
@@ -256,7 +259,7 @@ impl Servers {
         host::serve(
             listener,
             SERVICE_BODY_MAX,
-            too_large,
+            host::json(StatusCode::PAYLOAD_TOO_LARGE, too_large),
             self.stop.clone(),
             move |request| {
                 let (watch, answer) = (watch.clone(), Arc::clone(&answer));
@@ -372,6 +375,7 @@ pub(crate) async fn front(
             }
         }
     };
-    let task = host::serve(listener, SERVICE_BODY_MAX, "{}", stop, handle);
+    let too_large = host::json(StatusCode::PAYLOAD_TOO_LARGE, "{}");
+    let task = host::serve(listener, SERVICE_BODY_MAX, too_large, stop, handle);
     Ok((url, task))
 }

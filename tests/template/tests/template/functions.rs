@@ -244,6 +244,88 @@ fn every_dead_letter_queue_and_the_purge_raise_an_alarm() {
     assert!(watched.contains("RetentionPurgeFunction"));
 }
 
+/// what is watched, and from where the numbers come.
+#[test]
+fn peaks_and_bursts_raise_an_alarm() {
+    let (root, edge) = (Template::root(), Template::edge());
+    // Counted from log lines of these words; a word that nobody logs would count nothing.
+    for (id, group, event, source) in [
+        (
+            "SignatureRefused",
+            "WebhookLogGroup",
+            "signature_refused",
+            "functions/webhook/src/lib.rs",
+        ),
+        (
+            "ClientCertificateRefused",
+            "WebhookLogGroup",
+            "client_certificate_refused",
+            "functions/webhook/src/lib.rs",
+        ),
+        (
+            "MessageRefused",
+            "IntakeLogGroup",
+            "message_refused",
+            "functions/intake/src/outbound.rs",
+        ),
+    ] {
+        let filter = root.properties(&format!("{id}Metric"));
+        assert_eq!(target(&filter["LogGroupName"]), group);
+        assert_eq!(
+            filter["FilterPattern"],
+            format!("{{ $.event = \"{event}\" }}")
+        );
+        assert!(
+            read(source).contains(&format!("\"{event}\"")),
+            "nobody logs {event}"
+        );
+        let metric = target(&filter["MetricTransformations"][0]["MetricName"]);
+        let watching = root
+            .ids_of("AWS::CloudWatch::Alarm")
+            .into_iter()
+            .filter(|alarm| root.properties(alarm).to_string().contains(&metric))
+            .count();
+        assert_eq!(watching, 1, "{metric}");
+    }
+    let lanes: BTreeSet<String> = many(&root.properties("SendingUnusualAlarm")["Metrics"])
+        .into_iter()
+        .filter(|metric| metric["MetricStat"].is_object())
+        .map(|metric| target(&metric["MetricStat"]["Metric"]["Dimensions"][0]["Value"]))
+        .collect();
+    let expected = ["authentication", "marketing", "service", "utility"];
+    assert_eq!(
+        lanes,
+        expected
+            .map(|lane| format!("${{Deployment}}-{lane}"))
+            .into()
+    );
+    for (template, id) in [
+        (&root, "SendingUnusualAlarm"),
+        (&root, "RefusalsUnusualAlarm"),
+        (&edge, "HooksTrafficUnusualAlarm"),
+    ] {
+        let alarm = template.properties(id);
+        let metrics = many(&alarm["Metrics"]);
+        let band = metrics
+            .iter()
+            .find(|metric| metric["Id"] == alarm["ThresholdMetricId"]);
+        let band = band.unwrap()["Expression"].as_str().unwrap();
+        let of = band.strip_prefix("ANOMALY_DETECTION_BAND(").unwrap();
+        let (of, _width) = of.split_once(", ").unwrap();
+        assert!(
+            metrics.iter().any(|metric| metric["Id"] == of),
+            "{id}: {of}"
+        );
+    }
+    for id in ["HooksBlockedAlarm", "PrivacyBlockedAlarm"] {
+        let alarm = edge.properties(id);
+        assert_eq!(alarm["MetricName"], "BlockedRequests");
+        let acl = target(&alarm["Dimensions"][0]["Value"]);
+        let named = id.replace("BlockedAlarm", "WebAcl");
+        assert_eq!(acl, target(&edge.properties(&named)["Name"]));
+    }
+}
+
 /// Whoever is woken by an alarm finds its name as a heading, and every heading of the kind an alarm.
 #[test]
 fn every_alarm_has_a_runbook_and_every_runbook_an_alarm() {
