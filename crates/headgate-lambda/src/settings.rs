@@ -150,7 +150,8 @@ mod tests {
         assert_eq!(Settings::default().optional(NAME), Ok(None));
         assert_eq!(with(NAME, " x ").optional(NAME), Ok(Some("x")));
         for blank in ["", " \t"] {
-            let refused = with(NAME, blank).optional(NAME).map_err(|m| m.variable);
+            let settings = with(NAME, blank);
+            let refused = settings.optional(NAME).map_err(|missing| missing.variable);
             assert_eq!(refused, Err(NAME));
         }
     }
