@@ -1,4 +1,4 @@
-"""Expand template.yaml offline, as the SAM transform would.
+"""Expand a template offline, as the SAM transform would.
 
 Some mistakes show only after the transform: cfn-lint on the SAM template does not see the event
 source mappings and deployments that come out of it.

@@ -13,7 +13,7 @@ use intake::Intake;
 use local_cloud::{Handler, HttpHandler};
 use notification_processor::NotificationProcessor;
 use serde_json::json;
-use webhook::{AwsPorts, Webhook};
+use webhook::{AwsPorts, Callers, Webhook};
 
 use crate::process::connect;
 use crate::utilisation::{Sent, observe, settle_in};
@@ -63,7 +63,9 @@ async fn connect_notifications(world: &World) {
     let settings = Settings::from_map(world.stage.environment("WebhookFunction"));
     let names = webhook::config::Config::from_settings(&settings).unwrap();
     let ports = AwsPorts::new(&world.stage.aws(), &names);
-    let webhook = Webhook::new(ports, world.clock.clone()).await.unwrap();
+    let webhook = Webhook::new(ports, Callers::Anybody, world.clock.clone())
+        .await
+        .unwrap();
     let webhook = Arc::new(webhook);
     let answer: HttpHandler = Arc::new(move |request| {
         let webhook = Arc::clone(&webhook);

@@ -62,6 +62,18 @@ impl Settings {
         })
     }
 
+    /// The name behind a variable that may be absent and then means "off".
+    ///
+    /// # Errors
+    /// [`MissingSetting`] when it is blank: that is a mistake, and not a decision to be less safe.
+    pub fn optional(&self, variable: &'static str) -> Result<Option<&str>, MissingSetting> {
+        if self.0.contains_key(variable) {
+            self.name(variable).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
     /// Looks variables up for who needs the standard ones, such as the AWS adapters.
     pub fn lookup(&self) -> impl Fn(&str) -> Option<String> {
         |variable| self.find(variable).map(str::to_owned)
@@ -78,13 +90,17 @@ impl Settings {
 
 /// What a variable names, told from its own name so that no list has to be kept up.
 fn what(variable: &str) -> &'static str {
-    const KINDS: [(&str, &str); 12] = [
+    const KINDS: [(&str, &str); 13] = [
         ("HEADGATE_TABLE_", "a DynamoDB table"),
         ("HEADGATE_SECRET_", "a secret in Secrets Manager"),
         ("HEADGATE_KMS_KEY_", "a KMS key"),
         ("HEADGATE_KMS_MAC_", "a KMS HMAC key"),
         ("HEADGATE_BUS_", "an EventBridge bus"),
         ("HEADGATE_BUCKET_", "an S3 bucket"),
+        (
+            "HEADGATE_CLIENT_CERTIFICATE_CN",
+            "the owner of the client certificate",
+        ),
         ("HEADGATE_DEPLOYMENT", "this deployment"),
         ("HEADGATE_PRIVACY_URL", "the address of the privacy pages"),
         ("HEADGATE_GRAPH_URL", "the address of the Graph API"),
@@ -125,6 +141,18 @@ mod tests {
             let expected =
                 "HEADGATE_TABLE_KEYS is not set; it must name a DynamoDB table; see docs/data.md";
             assert_eq!(text, Err(expected.to_owned()));
+        }
+    }
+
+    #[test]
+    fn an_optional_name_may_be_absent_and_may_not_be_blank() {
+        const NAME: &str = "HEADGATE_CLIENT_CERTIFICATE_CN";
+        assert_eq!(Settings::default().optional(NAME), Ok(None));
+        assert_eq!(with(NAME, " x ").optional(NAME), Ok(Some("x")));
+        for blank in ["", " \t"] {
+            let settings = with(NAME, blank);
+            let refused = settings.optional(NAME).map_err(|missing| missing.variable);
+            assert_eq!(refused, Err(NAME));
         }
     }
 

@@ -111,6 +111,71 @@ pub fn api_gateway(
     })
 }
 
+/// The same request as an HTTP API passes it on in payload format 1.0.
+pub fn http_api(
+    method: &str,
+    path: &str,
+    query: &[(&str, &str)],
+    headers: &[(&str, &str)],
+    body: Body<'_>,
+) -> Value {
+    let lowercase: Vec<(String, &str)> = headers
+        .iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), *value))
+        .collect();
+    let headers: Vec<(&str, &str)> = lowercase
+        .iter()
+        .map(|(name, value)| (name.as_str(), *value))
+        .collect();
+    let mut event = api_gateway(method, path, query, &headers, body);
+    merge(
+        &mut event,
+        json!({
+            "version": "1.0",
+            "path": format!("/v1{path}"),
+            "requestContext": {
+                "authorizer": { "claims": null, "scopes": null },
+                "domainPrefix": "api",
+                "extendedRequestId": "request-id",
+                "identity": { "accessKey": null, "principalOrgId": null, "user": null },
+                "requestTime": "22/Nov/2026:10:00:00 +0000",
+                "resourceId": null,
+            },
+        }),
+    );
+    event
+}
+
+/// Adds what API Gateway says about the certificate of a client, in both kinds of API.
+pub fn with_client_certificate(mut event: Value, subject: &str) -> Value {
+    let certificate = json!({
+        "clientCertPem": "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+        "subjectDN": subject,
+        "issuerDN": "CN=Example Authority",
+        "serialNumber": "a1:a1:a1",
+        "validity": {
+            "notBefore": "Nov 1 00:00:00 2026 GMT",
+            "notAfter": "Nov 1 00:00:00 2027 GMT",
+        },
+    });
+    merge(
+        &mut event,
+        json!({ "requestContext": { "identity": { "clientCert": certificate } } }),
+    );
+    event
+}
+
+fn merge(into: &mut Value, from: Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                merge(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from,
+    }
+}
+
 /// API Gateway says `null` rather than an empty object.
 fn single(pairs: &[(&str, &str)]) -> Value {
     let map: Map<String, Value> = pairs

@@ -46,6 +46,17 @@ pub async fn without_a_setting(binary: &str, function: &str) {
     assert!(failures.is_empty(), "{function}:\n{}", failures.join("\n"));
 }
 
+/// Blanks a setting that may be absent: a mistake, and not a decision to do without it.
+pub async fn with_a_blank(binary: &str, function: &str, setting: &str) {
+    let stage = stage().await;
+    let mut environment = stage.environment(&logical_id(function));
+    for blank in ["", " \t"] {
+        environment.insert(setting.to_owned(), blank.to_owned());
+        let outcome = refusal(binary, setting, environment.clone(), &[]).await;
+        assert_eq!(outcome, Ok(()), "{function}");
+    }
+}
+
 /// Starts a function whose secret was never set, and whose secret is not what it should be.
 pub async fn without_a_usable_secret(binary: &str, function: &str, secret: &str, setting: &str) {
     let stage = Stage::empty().await;

@@ -68,10 +68,15 @@ pub fn graph_proof() -> String {
 impl Stage {
     /// A deployment as `sam deploy` leaves it: resources, and nothing in them.
     pub async fn empty() -> Self {
-        let nested = include_str!("../../../infra/data.yaml");
+        let nested = [
+            ("infra/data.yaml", include_str!("../../../infra/data.yaml")),
+            ("infra/edge.yaml", include_str!("../../../infra/edge.yaml")),
+        ];
         let options = Options {
             template: include_str!("../../../template.yaml").to_owned(),
-            nested: [("infra/data.yaml".to_owned(), nested.to_owned())].into(),
+            nested: nested
+                .map(|(location, text)| (location.to_owned(), text.to_owned()))
+                .into(),
             // Without its handler connected, no function is started by anything.
             parameters: [
                 ("Deployment".to_owned(), DEPLOYMENT.to_owned()),

@@ -52,10 +52,11 @@ fn now() -> Timestamp {
 
 impl World {
     async fn new(mut environment_change: impl FnMut(&mut BTreeMap<String, String>)) -> Self {
-        let nested = [(
-            "infra/data.yaml".to_owned(),
-            include_str!("../../../infra/data.yaml").to_owned(),
-        )]
+        let nested = [
+            ("infra/data.yaml", include_str!("../../../infra/data.yaml")),
+            ("infra/edge.yaml", include_str!("../../../infra/edge.yaml")),
+        ]
+        .map(|(location, text)| (location.to_owned(), text.to_owned()))
         .into();
         let options = Options {
             template: include_str!("../../../template.yaml").to_owned(),

@@ -45,10 +45,11 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let nested = [(
-            "infra/data.yaml".to_owned(),
-            include_str!("../../../infra/data.yaml").to_owned(),
-        )]
+        let nested = [
+            ("infra/data.yaml", include_str!("../../../infra/data.yaml")),
+            ("infra/edge.yaml", include_str!("../../../infra/edge.yaml")),
+        ]
+        .map(|(location, text)| (location.to_owned(), text.to_owned()))
         .into();
         let options = Options {
             template: include_str!("../../../template.yaml").to_owned(),

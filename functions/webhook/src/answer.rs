@@ -19,7 +19,7 @@ pub(crate) enum Answer {
     Taken,
     /// 200 with the challenge.
     Challenge(String),
-    /// 401: anything wrong with the signature.
+    /// 401: anything wrong with the signature, or with the client certificate.
     Unsigned,
     /// 403: not a handshake of ours.
     NoHandshake,

@@ -1,10 +1,11 @@
 //! The webhook: the one address at which Meta reaches us.
 //!
-//! Answers the handshake and takes notifications: signature over the raw bytes,
-//! then durable, then 200 (I10). It knows crypto and one queue; it does not parse, so nothing in a
+//! Answers the handshake and takes notifications: with mutual TLS the caller's name first
+//! signature over the raw bytes, then durable, then 200 (I10). It knows crypto and one queue; it does not parse, so nothing in a
 //! notification can reach it, and a notification nobody can read still arrives.
 
 mod answer;
+mod client;
 pub mod config;
 mod keys;
 mod ports;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use headgate_lambda::clock::Clock;
+use headgate_lambda::http::ClientSubject;
 use headgate_lambda::log::{Field, Level, log};
 use headgate_lambda::runtime::survive;
 use headgate_webhook::handshake;
@@ -21,14 +23,17 @@ use headgate_webhook::signature::{self, InvalidSignature, SIGNATURE_HEADER, Veri
 use http::{Method, Request, Response};
 
 use answer::Answer;
+use client::{Admitted, NotAdmitted};
 use keys::{KeyRing, Keys};
 
+pub use client::Callers;
 pub use keys::KeysError;
 pub use ports::{AwsPorts, PortFuture, Ports};
 
 /// The function.
 pub struct Webhook {
     ports: Box<dyn Ports>,
+    callers: Callers,
     keys: KeyRing,
 }
 
@@ -37,10 +42,15 @@ impl Webhook {
     ///
     /// # Errors
     /// [`KeysError`].
-    pub async fn new(ports: impl Ports + 'static, clock: Clock) -> Result<Self, KeysError> {
+    pub async fn new(
+        ports: impl Ports + 'static,
+        callers: Callers,
+        clock: Clock,
+    ) -> Result<Self, KeysError> {
         let keys = KeyRing::load(&ports, clock).await?;
         Ok(Self {
             ports: Box::new(ports),
+            callers,
             keys,
         })
     }
@@ -62,17 +72,22 @@ impl Webhook {
     }
 
     async fn answer(&self, request: Request<Bytes>) -> Answer {
+        let subject = request.extensions().get::<ClientSubject>();
+        let admitted = match self.callers.admit(subject) {
+            Ok(admitted) => admitted,
+            Err(why) => return turn_away(why),
+        };
         if request.method() == Method::GET {
-            self.handshake(request.uri().query().unwrap_or_default())
+            self.handshake(&admitted, request.uri().query().unwrap_or_default())
                 .await
         } else if request.method() == Method::POST {
-            self.take(request).await
+            self.take(&admitted, request).await
         } else {
             Answer::Method
         }
     }
 
-    async fn handshake(&self, query: &str) -> Answer {
+    async fn handshake(&self, _by: &Admitted, query: &str) -> Answer {
         let keys = self.keys.current();
         let mut outcome = handshake::answer(&keys.verify_tokens, query);
         if outcome == Err(handshake::HandshakeRefused::Token)
@@ -96,7 +111,7 @@ impl Webhook {
         }
     }
 
-    async fn take(&self, request: Request<Bytes>) -> Answer {
+    async fn take(&self, _by: &Admitted, request: Request<Bytes>) -> Answer {
         let (head, body) = request.into_parts();
         let header = head
             .headers
@@ -181,6 +196,16 @@ fn refuse(why: InvalidSignature) -> Answer {
     log(
         Level::Warn,
         "signature_refused",
+        &[("error", Field::safe(&why))],
+    );
+    Answer::Unsigned
+}
+
+/// One line of its own and the answer to a wrong signature: a stranger learns nothing from it.
+fn turn_away(why: NotAdmitted) -> Answer {
+    log(
+        Level::Warn,
+        "client_certificate_refused",
         &[("error", Field::safe(&why))],
     );
     Answer::Unsigned

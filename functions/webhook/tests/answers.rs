@@ -14,12 +14,13 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use headgate_aws::AwsError;
 use headgate_domain::time::Timestamp;
+use headgate_lambda::http::ClientSubject;
 use headgate_redact::Secret;
 use headgate_webhook::queue_body::{self, Encoded};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{Method, Request, Response};
 use sha2::Sha256;
-use webhook::{KeysError, PortFuture, Ports, Webhook};
+use webhook::{Callers, KeysError, PortFuture, Ports, Webhook};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -65,13 +66,17 @@ fn stored(app_secret: &str, verify_token: &str) -> String {
 }
 
 async fn start(secret: String) -> (Arc<World>, Result<Webhook, KeysError>) {
+    start_for(Callers::Anybody, secret).await
+}
+
+async fn start_for(callers: Callers, secret: String) -> (Arc<World>, Result<Webhook, KeysError>) {
     let world = Arc::new(World {
         secret: Mutex::new(secret),
         ..World::default()
     });
     let clock = Arc::clone(&world);
     let clock = Arc::new(move || Timestamp::from_millis(clock.now.load(Ordering::SeqCst)));
-    let webhook = Webhook::new(Fake(Arc::clone(&world)), clock).await;
+    let webhook = Webhook::new(Fake(Arc::clone(&world)), callers, clock).await;
     (world, webhook)
 }
 
@@ -265,4 +270,87 @@ async fn without_usable_keys_the_function_does_not_start() {
         let (_world, started) = start(secret).await;
         assert_eq!(started.err(), Some(expected));
     }
+}
+
+/// With mutual TLS, who has a certificate of the right authority and another name is turned away
+/// (R-123), whatever the rest of the request is like, and learns nothing from it.
+#[tokio::test]
+async fn with_mutual_tls_only_the_named_caller_gets_as_far_as_the_signature() {
+    const NAME: &str = "client.webhooks.fbclientcerts.com";
+    let callers = Callers::Named(NAME.to_owned());
+    let (world, webhook) = start_for(callers, stored(SECRET, "token")).await;
+    let webhook = webhook.unwrap();
+    let from = |subject: &str, mut request: Request<Bytes>| {
+        let subject = ClientSubject(subject.to_owned());
+        request.extensions_mut().insert(subject);
+        request
+    };
+    let handshake = || {
+        let query = "hub.mode=subscribe&hub.challenge=1&hub.verify_token=token";
+        let uri = format!("https://hooks.example/webhook?{query}");
+        Request::builder().uri(uri).body(Bytes::new()).unwrap()
+    };
+    let deletion = || {
+        let mut request = signed(b"{}");
+        *request.method_mut() = Method::DELETE;
+        request
+    };
+
+    let strangers = [
+        "CN=client.webhooks.fbclientcerts.com.evil.example,O=Example",
+        "CN=evil.client.webhooks.fbclientcerts.com",
+        "CN=client.webhooks.fbclientcerts.co",
+        "CN=*.webhooks.fbclientcerts.com",
+        "CN=CLIENT.WEBHOOKS.FBCLIENTCERTS.COM",
+        "CN=evil.example,OU=client.webhooks.fbclientcerts.com",
+        "CN=evil.example,OU=CN=client.webhooks.fbclientcerts.com",
+        r"CN=evil.example\,CN=client.webhooks.fbclientcerts.com",
+        r"O=Example\,CN=client.webhooks.fbclientcerts.com",
+        r#"O="Example,CN=client.webhooks.fbclientcerts.com""#,
+        "CN=evil.example,CN=client.webhooks.fbclientcerts.com",
+        "O=client.webhooks.fbclientcerts.com",
+        "client.webhooks.fbclientcerts.com",
+        "CN=",
+        "",
+    ];
+    for request in [signed(b"{}"), handshake(), deletion()] {
+        assert_eq!(refused(&webhook, request).await, 401);
+    }
+    // Only API Gateway says whose certificate it is; a header is anybody's.
+    let mut claimed = signed(b"{}");
+    for header in ["x-amzn-mtls-clientcert-subject", "clientcert"] {
+        let subject = format!("CN={NAME}").parse().unwrap();
+        claimed.headers_mut().insert(header, subject);
+    }
+    assert_eq!(refused(&webhook, claimed).await, 401);
+    for subject in strangers {
+        for request in [signed(b"{}"), handshake(), deletion()] {
+            let request = from(subject, request);
+            assert_eq!(refused(&webhook, request).await, 401, "{subject}");
+        }
+    }
+    assert!(world.queue.lock().unwrap().is_empty());
+
+    for subject in [
+        format!("CN={NAME}"),
+        format!(r"CN={NAME},O=Meta Platforms\, Inc.,L=Menlo Park,ST=California,C=US"),
+        format!(r#"C=US, ST=California, O="Meta Platforms, Inc.", CN={NAME}"#),
+    ] {
+        assert_eq!(refused(&webhook, from(&subject, signed(b"{}"))).await, 200);
+        let answer = webhook.handle(from(&subject, handshake())).await;
+        assert_eq!((status(&answer), answer.body().as_ref()), (200, &b"1"[..]));
+        // A certificate is no signature.
+        let unsigned = from(&subject, post(None, "{}"));
+        assert_eq!(refused(&webhook, unsigned).await, 401);
+    }
+    assert_eq!(world.queue.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn without_mutual_tls_a_certificate_changes_nothing() {
+    let (_world, webhook) = running().await;
+    let mut request = signed(b"{}");
+    let subject = ClientSubject("CN=anybody.example".to_owned());
+    request.extensions_mut().insert(subject);
+    assert_eq!(refused(&webhook, request).await, 200);
 }

@@ -27,9 +27,11 @@ use crate::simulated_meta::simulate;
 
 /// The application as it is deployed.
 pub const TEMPLATE: &str = include_str!("../../../template.yaml");
-/// Its nested stack, by its location in the template.
-pub const DATA_TEMPLATE: (&str, &str) =
-    ("infra/data.yaml", include_str!("../../../infra/data.yaml"));
+/// Its nested stacks, by their location in the template.
+pub const NESTED_TEMPLATES: [(&str, &str); 2] = [
+    ("infra/data.yaml", include_str!("../../../infra/data.yaml")),
+    ("infra/edge.yaml", include_str!("../../../infra/edge.yaml")),
+];
 /// The configuration as it is shipped.
 pub const CONFIG: &str = include_str!("../../../config/headgate.toml");
 
@@ -79,7 +81,9 @@ impl Stage {
         let calendar = options.calendar.clone();
         let cloud = LocalCloud::start(local_cloud::Options {
             template: TEMPLATE.to_owned(),
-            nested: BTreeMap::from([(DATA_TEMPLATE.0.to_owned(), DATA_TEMPLATE.1.to_owned())]),
+            nested: NESTED_TEMPLATES
+                .map(|(location, text)| (location.to_owned(), text.to_owned()))
+                .into(),
             parameters: BTreeMap::from([("EnableEventSources".to_owned(), "true".to_owned())]),
             data_dir: options.data_dir,
             first_port: options.first_port,
@@ -269,7 +273,7 @@ impl Stage {
         let ports = webhook::AwsPorts::new(&self.aws, &names);
         let webhook = Arc::new(started(
             "WebhookFunction",
-            webhook::Webhook::new(ports, clock.clone()).await,
+            webhook::Webhook::new(ports, names.callers, clock.clone()).await,
         )?);
         let answer: HttpHandler = Arc::new(move |request| {
             let webhook = Arc::clone(&webhook);

@@ -1,6 +1,7 @@
 //! API Gateway: the routes of the template, and nothing beside them.
 //!
-//! Promises the answers of API Gateway for what is not a route (403), too large (413) or failed (502).
+//! Promises the answers of API Gateway for what is not a route (403), too large (413) or failed (502), with the
+//! headers and bodies the template has for them.
 //! Deliberately has no stages, authorizers or throttling.
 
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 
 use crate::functions::Functions;
-use crate::host;
+use crate::own_answers::OwnAnswers;
 
 /// The largest body API Gateway takes.
 pub(crate) const MAX_BODY: usize = 10 * 1024 * 1024;
@@ -65,6 +66,7 @@ impl Route {
 /// Answers one request of one API.
 pub(crate) async fn answer(
     routes: &[Route],
+    own: &OwnAnswers,
     functions: &Functions,
     mut request: Request<Bytes>,
 ) -> Response<Bytes> {
@@ -75,7 +77,7 @@ pub(crate) async fn answer(
         // A literal path wins over one with parameters.
         .min_by_key(|(_, parameters)| parameters.len());
     let Some((route, parameters)) = found else {
-        return host::json(
+        return own.answer(
             StatusCode::FORBIDDEN,
             r#"{"message":"Missing Authentication Token"}"#,
         );
@@ -86,7 +88,7 @@ pub(crate) async fn answer(
     });
     match functions.request(&route.function, request).await {
         Some(response) => response,
-        None => host::json(
+        None => own.answer(
             StatusCode::BAD_GATEWAY,
             r#"{"message":"Internal server error"}"#,
         ),

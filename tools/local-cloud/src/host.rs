@@ -36,11 +36,11 @@ pub(crate) fn url_of(listener: &TcpListener) -> Result<String> {
     Ok(format!("http://{address}"))
 }
 
-/// Serves until `stop` changes; `too_large` answers a body beyond `limit` bytes.
+/// Serves until `stop` changes; `too_large` is the answer to a body beyond `limit` bytes.
 pub(crate) fn serve<F, R>(
     listener: TcpListener,
     limit: usize,
-    too_large: &'static str,
+    too_large: Response<Bytes>,
     stop: watch::Receiver<bool>,
     handle: F,
 ) -> JoinHandle<()>
@@ -49,6 +49,7 @@ where
     R: Future<Output = Response<Bytes>> + Send + 'static,
 {
     let handle = Arc::new(handle);
+    let too_large = Arc::new(too_large);
     tokio::spawn(async move {
         let mut stopped = stop.clone();
         loop {
@@ -62,13 +63,13 @@ where
                 continue;
             };
             stream.set_nodelay(true).ok();
-            let handle = Arc::clone(&handle);
+            let (handle, too_large) = (Arc::clone(&handle), Arc::clone(&too_large));
             let mut stopped = stop.clone();
             tokio::spawn(async move {
                 let service = service_fn(move |request: Request<Incoming>| {
-                    let handle = Arc::clone(&handle);
+                    let (handle, too_large) = (Arc::clone(&handle), Arc::clone(&too_large));
                     async move {
-                        Ok::<_, Infallible>(exchange(request, limit, too_large, &*handle).await)
+                        Ok::<_, Infallible>(exchange(request, limit, &too_large, &*handle).await)
                     }
                 });
                 let connection = hyper::server::conn::http1::Builder::new()
@@ -88,7 +89,7 @@ where
 async fn exchange<F, R>(
     request: Request<Incoming>,
     limit: usize,
-    too_large: &'static str,
+    too_large: &Response<Bytes>,
     handle: &F,
 ) -> Response<Full<Bytes>>
 where
@@ -98,21 +99,21 @@ where
     let (parts, body) = request.into_parts();
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > limit {
-        return close(StatusCode::PAYLOAD_TOO_LARGE, too_large);
+        return close(too_large.clone());
     }
     match Limited::new(body, limit).collect().await {
         Ok(body) => handle(Request::from_parts(parts, body.to_bytes()))
             .await
             .map(Full::new),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
-            close(StatusCode::PAYLOAD_TOO_LARGE, too_large)
+            close(too_large.clone())
         }
-        Err(_disconnected) => close(StatusCode::BAD_REQUEST, "{}"),
+        Err(_disconnected) => close(json(StatusCode::BAD_REQUEST, "{}")),
     }
 }
 
-fn close(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
-    let mut response = json(status, Bytes::from_static(body.as_bytes())).map(Full::new);
+fn close(response: Response<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = response.map(Full::new);
     response
         .headers_mut()
         .insert("connection", HeaderValue::from_static("close"));

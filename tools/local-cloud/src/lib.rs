@@ -56,6 +56,7 @@ mod measure;
 mod meter;
 mod metered;
 mod options;
+mod own_answers;
 mod plan;
 mod schedule;
 mod secrets;

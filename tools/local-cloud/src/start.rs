@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use aws_credential_types::Credentials;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use bytes::Bytes;
-use http::Request;
+use http::{Request, StatusCode};
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -54,7 +54,11 @@ pub(crate) async fn start(options: Options) -> Result<LocalCloud> {
         ..Places::default()
     };
     // A first look without addresses only to learn which APIs there are.
-    let sketch = Stack::new(STACK, text.clone(), &given, Arc::new(Places::default()))?;
+    let unplaced = Places {
+        nested: options.nested.clone(),
+        ..Places::default()
+    };
+    let sketch = Stack::new(STACK, text.clone(), &given, Arc::new(unplaced))?;
     let mut api_listeners = Vec::new();
     for id in apis(&sketch)? {
         let listener = next_listener(&mut ports).await?;
@@ -89,15 +93,18 @@ pub(crate) async fn start(options: Options) -> Result<LocalCloud> {
                 .cloned()
                 .collect(),
         );
+        let own = Arc::new(plan.own_answers.get(&id).cloned().unwrap_or_default());
+        let too_large = own.answer(StatusCode::PAYLOAD_TOO_LARGE, api::TOO_LARGE);
         let functions = functions.clone();
         let handle = move |request| {
-            let (routes, functions) = (Arc::clone(&routes), functions.clone());
-            async move { api::answer(&routes, &functions, request).await }
+            let (routes, own) = (Arc::clone(&routes), Arc::clone(&own));
+            let functions = functions.clone();
+            async move { api::answer(&routes, &own, &functions, request).await }
         };
         tasks.push(host::serve(
             listener,
             api::MAX_BODY,
-            api::TOO_LARGE,
+            too_large,
             stop.clone(),
             handle,
         ));
@@ -252,7 +259,7 @@ impl Servers {
         host::serve(
             listener,
             SERVICE_BODY_MAX,
-            too_large,
+            host::json(StatusCode::PAYLOAD_TOO_LARGE, too_large),
             self.stop.clone(),
             move |request| {
                 let (watch, answer) = (watch.clone(), Arc::clone(&answer));
@@ -368,6 +375,7 @@ pub(crate) async fn front(
             }
         }
     };
-    let task = host::serve(listener, SERVICE_BODY_MAX, "{}", stop, handle);
+    let too_large = host::json(StatusCode::PAYLOAD_TOO_LARGE, "{}");
+    let task = host::serve(listener, SERVICE_BODY_MAX, too_large, stop, handle);
     Ok((url, task))
 }

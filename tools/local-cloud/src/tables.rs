@@ -310,6 +310,7 @@ impl Tables {
             keys: keys.clone(),
         });
         let too_large = r#"{"__type":"com.amazonaws.dynamodb.v20120810#RequestEntityTooLargeException","message":"Too large."}"#;
+        let too_large = crate::host::json(http::StatusCode::PAYLOAD_TOO_LARGE, too_large);
         let front = crate::host::serve(front, SERVICE_BODY_MAX, too_large, stop, move |request| {
             Arc::clone(&metered).answer(request)
         });

@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use local_cloud::{Calendar, LocalCloud, Options};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -83,6 +85,55 @@ async fn the_public_routes_lead_to_the_functions_of_the_template() {
     assert!(leads("POST", "/webhook", "WebhookFunction"));
     for (api, _, path, _) in &routes {
         assert!(cloud.api_url(api).is_some(), "{path} has no address");
+    }
+    cloud.stop().await.unwrap();
+}
+
+/// What leads nowhere is answered by API Gateway; that answer is one of ours too.
+#[tokio::test]
+async fn an_answer_without_a_function_carries_the_headers_and_no_words() {
+    let cloud = start().await;
+    for (api, status, method, path, size) in [
+        (
+            "HooksApi",
+            403,
+            "GET",
+            "/nowhere?hub.verify_token=canary",
+            0,
+        ),
+        ("HooksApi", 403, "DELETE", "/webhook", 0),
+        ("HooksApi", 502, "POST", "/webhook", 2),
+        ("HooksApi", 413, "POST", "/webhook", 11 << 20),
+        ("PrivacyApi", 403, "GET", "/u/canary/more", 0),
+        ("PrivacyApi", 502, "GET", "/privacy", 0),
+    ] {
+        let url = cloud.api_url(api).unwrap();
+        let address = url.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {size}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // One that is announced as too large is answered before it is sent.
+        if size < 1 << 20 {
+            stream.write_all(&vec![b'x'; size]).await.unwrap();
+        }
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let answer = answer.to_lowercase();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with(&format!("http/1.1 {status} ")), "{head}");
+        assert_eq!(body, "{}", "{api} {method} {path}");
+        assert!(!answer.contains("canary"));
+        for header in [
+            "strict-transport-security: max-age=63072000; includesubdomains",
+            "x-content-type-options: nosniff",
+            "cache-control: no-store",
+        ] {
+            assert!(head.contains(header), "{api} {path} lacks {header}: {head}");
+        }
+        let page = head.contains("referrer-policy: no-referrer");
+        assert_eq!(page, api == "PrivacyApi");
     }
     cloud.stop().await.unwrap();
 }

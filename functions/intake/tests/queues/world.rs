@@ -91,7 +91,9 @@ impl World {
         let calendar = Calendar::at_fixed_morning();
         let cloud = LocalCloud::start(Options {
             template: read("template.yaml"),
-            nested: [("infra/data.yaml".to_owned(), read("infra/data.yaml"))].into(),
+            nested: ["infra/data.yaml", "infra/edge.yaml"]
+                .map(|location| (location.to_owned(), read(location)))
+                .into(),
             parameters: [("EnableEventSources".to_owned(), "true".to_owned())].into(),
             data_dir: None,
             first_port: None,

@@ -63,7 +63,9 @@ impl World {
         let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
         let cloud = LocalCloud::start(Options {
             template: read("template.yaml"),
-            nested: [("infra/data.yaml".to_owned(), read("infra/data.yaml"))].into(),
+            nested: ["infra/data.yaml", "infra/edge.yaml"]
+                .map(|location| (location.to_owned(), read(location)))
+                .into(),
             parameters: BTreeMap::new(),
             data_dir: None,
             first_port: None,

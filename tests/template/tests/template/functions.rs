@@ -1,6 +1,6 @@
 //! The functions: how they are built, what starts them, where they log.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -174,7 +174,7 @@ fn a_message_stays_invisible_six_times_longer_than_its_function_may_run() {
 }
 
 #[test]
-fn every_function_has_its_own_log_group_and_there_is_no_other_but_the_access_logs() {
+fn every_function_has_its_own_log_group_and_there_is_no_other_but_those_of_the_edge() {
     let template = Template::root();
     let mut expected = BTreeSet::new();
     for (id, name) in functions() {
@@ -195,11 +195,6 @@ fn every_function_has_its_own_log_group_and_there_is_no_other_but_the_access_log
         template.section("Parameters")["LogRetentionDays"]["Default"],
         30
     );
-    for api in template.ids_of("AWS::Serverless::Api") {
-        let group = format!("{}AccessLogGroup", api.strip_suffix("Api").unwrap());
-        assert_eq!(template.properties(&group)["RetentionInDays"], 90);
-        expected.insert(group);
-    }
     let groups: BTreeSet<String> = template
         .ids_of("AWS::Logs::LogGroup")
         .into_iter()
@@ -214,6 +209,19 @@ fn every_function_has_its_own_log_group_and_there_is_no_other_but_the_access_log
         );
     }
     assert!(Template::data().ids_of("AWS::Logs::LogGroup").is_empty());
+    let edge = Template::edge();
+    let mut days = BTreeMap::new();
+    for group in edge.ids_of("AWS::Logs::LogGroup") {
+        let properties = edge.properties(group);
+        assert_eq!(target(&properties["KmsKeyId"]), "LogsKeyArn", "{group}");
+        days.insert(group, properties["RetentionInDays"].as_i64().unwrap());
+    }
+    let expected = [
+        ("HooksAccessLogGroup", 90),
+        ("HooksFirewallLogGroup", 30),
+        ("PrivacyAccessLogGroup", 90),
+    ];
+    assert_eq!(days, expected.into());
 }
 
 #[test]
@@ -236,21 +244,105 @@ fn every_dead_letter_queue_and_the_purge_raise_an_alarm() {
     assert!(watched.contains("RetentionPurgeFunction"));
 }
 
+/// what is watched, and from where the numbers come.
+#[test]
+fn peaks_and_bursts_raise_an_alarm() {
+    let (root, edge) = (Template::root(), Template::edge());
+    // Counted from log lines of these words; a word that nobody logs would count nothing.
+    for (id, group, event, source) in [
+        (
+            "SignatureRefused",
+            "WebhookLogGroup",
+            "signature_refused",
+            "functions/webhook/src/lib.rs",
+        ),
+        (
+            "ClientCertificateRefused",
+            "WebhookLogGroup",
+            "client_certificate_refused",
+            "functions/webhook/src/lib.rs",
+        ),
+        (
+            "MessageRefused",
+            "IntakeLogGroup",
+            "message_refused",
+            "functions/intake/src/outbound.rs",
+        ),
+    ] {
+        let filter = root.properties(&format!("{id}Metric"));
+        assert_eq!(target(&filter["LogGroupName"]), group);
+        assert_eq!(
+            filter["FilterPattern"],
+            format!("{{ $.event = \"{event}\" }}")
+        );
+        assert!(
+            read(source).contains(&format!("\"{event}\"")),
+            "nobody logs {event}"
+        );
+        let metric = target(&filter["MetricTransformations"][0]["MetricName"]);
+        let watching = root
+            .ids_of("AWS::CloudWatch::Alarm")
+            .into_iter()
+            .filter(|alarm| root.properties(alarm).to_string().contains(&metric))
+            .count();
+        assert_eq!(watching, 1, "{metric}");
+    }
+    let lanes: BTreeSet<String> = many(&root.properties("SendingUnusualAlarm")["Metrics"])
+        .into_iter()
+        .filter(|metric| metric["MetricStat"].is_object())
+        .map(|metric| target(&metric["MetricStat"]["Metric"]["Dimensions"][0]["Value"]))
+        .collect();
+    let expected = ["authentication", "marketing", "service", "utility"];
+    assert_eq!(
+        lanes,
+        expected
+            .map(|lane| format!("${{Deployment}}-{lane}"))
+            .into()
+    );
+    for (template, id) in [
+        (&root, "SendingUnusualAlarm"),
+        (&root, "RefusalsUnusualAlarm"),
+        (&edge, "HooksTrafficUnusualAlarm"),
+    ] {
+        let alarm = template.properties(id);
+        let metrics = many(&alarm["Metrics"]);
+        let band = metrics
+            .iter()
+            .find(|metric| metric["Id"] == alarm["ThresholdMetricId"]);
+        let band = band.unwrap()["Expression"].as_str().unwrap();
+        let of = band.strip_prefix("ANOMALY_DETECTION_BAND(").unwrap();
+        let (of, _width) = of.split_once(", ").unwrap();
+        assert!(
+            metrics.iter().any(|metric| metric["Id"] == of),
+            "{id}: {of}"
+        );
+    }
+    for id in ["HooksBlockedAlarm", "PrivacyBlockedAlarm"] {
+        let alarm = edge.properties(id);
+        assert_eq!(alarm["MetricName"], "BlockedRequests");
+        let acl = target(&alarm["Dimensions"][0]["Value"]);
+        let named = id.replace("BlockedAlarm", "WebAcl");
+        assert_eq!(acl, target(&edge.properties(&named)["Name"]));
+    }
+}
+
 /// Whoever is woken by an alarm finds its name as a heading, and every heading of the kind an alarm.
 #[test]
 fn every_alarm_has_a_runbook_and_every_runbook_an_alarm() {
-    let root = Template::root();
-    let alarms: BTreeSet<String> = root
-        .ids_of("AWS::CloudWatch::Alarm")
-        .into_iter()
-        .map(|id| {
-            let alarm = root.properties(id);
+    let mut alarms = BTreeSet::new();
+    for template in Template::all() {
+        for id in template.ids_of("AWS::CloudWatch::Alarm") {
+            let alarm = template.properties(id);
             let description = alarm["AlarmDescription"].as_str().unwrap();
             assert!(description.contains("docs/operations.md"), "{id}");
+            let actions = json!({ "Fn::If": [
+                "HasAlarmTopic", [{ "Ref": "AlarmTopicArn" }], { "Ref": "AWS::NoValue" },
+            ] });
+            assert_eq!(alarm["AlarmActions"], actions, "{id} tells nobody");
             let name = target(&alarm["AlarmName"]);
-            name.strip_prefix("${Deployment}-").unwrap().to_owned()
-        })
-        .collect();
+            alarms.insert(name.strip_prefix("${Deployment}-").unwrap().to_owned());
+        }
+    }
     let runbooks: BTreeSet<String> = read("docs/operations.md")
         .lines()
         .filter_map(|line| line.strip_prefix("### Alarm: "))

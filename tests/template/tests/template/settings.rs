@@ -2,10 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::json;
+
 use crate::template::{Template, functions, pascal, read, target};
 
 /// Read by the runtime, not by a function of ours.
 const RUNTIME_VARIABLES: [&str; 1] = ["AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH"];
+
+/// The one setting that may be absent: mutual TLS is off without it.
+const OPTIONAL: &str = "HEADGATE_CLIENT_CERTIFICATE_CN";
 
 /// Function name to the variables docs/data.md says it has.
 fn documented() -> BTreeMap<String, BTreeSet<String>> {
@@ -30,11 +35,16 @@ fn documented() -> BTreeMap<String, BTreeSet<String>> {
         let row = cells(row);
         for variable in variables(&row[0]) {
             for (name, mark) in names.iter().zip(&row[1..]) {
+                let marks = if variable == OPTIONAL {
+                    ["", "optional"]
+                } else {
+                    ["", "x"]
+                };
                 assert!(
-                    mark.is_empty() || mark == "x",
+                    marks.contains(&mark.as_str()),
                     "{mark} in the settings table"
                 );
-                if mark == "x" {
+                if !mark.is_empty() {
                     documented.get_mut(name).unwrap().insert(variable.clone());
                 }
             }
@@ -92,6 +102,7 @@ fn expected_target(variable: &str) -> Option<String> {
     match name {
         "DEPLOYMENT" => Some("Deployment".to_owned()),
         "GRAPH_URL" => Some("GraphUrl".to_owned()),
+        "PRIVACY_URL" => Some("Edge.Outputs.PrivacyUrl".to_owned()),
         "BUS_NAME" => output("EventBusName"),
         "KMS_KEY_DATA" => output("DataKeyArn"),
         _ => None,
@@ -125,12 +136,36 @@ fn each_setting_names_the_resource_it_says_it_names() {
             if let Some(expected) = expected_target(variable) {
                 assert_eq!(target(value), expected, "{variable} of {name}");
             } else {
-                let known = variable == "HEADGATE_PRIVACY_URL"
-                    || RUNTIME_VARIABLES.contains(&variable.as_str());
-                assert!(known, "nobody says what {variable} names");
+                let known = [RUNTIME_VARIABLES[0], OPTIONAL];
+                assert!(
+                    known.contains(&variable.as_str()),
+                    "nobody says what {variable} names"
+                );
             }
         }
     }
+}
+
+/// A truststore without the name would let in everybody under Meta's authority; a name without a
+/// truststore would let in nobody.
+#[test]
+fn whose_certificate_it_must_be_is_set_exactly_when_there_is_a_truststore() {
+    let (root, edge) = (Template::root(), Template::edge());
+    let name = &root.properties("WebhookFunction")["Environment"]["Variables"][OPTIONAL];
+    let expected = json!({ "Fn::If": [
+        "HasTruststore", { "Ref": "HooksClientCertificateName" }, { "Ref": "AWS::NoValue" },
+    ] });
+    assert_eq!(*name, expected);
+    let has = json!({ "Fn::Not": [{ "Fn::Equals": [{ "Ref": "HooksTruststoreUri" }, ""] }] });
+    for template in [&root, &edge] {
+        assert_eq!(template.section("Conditions")["HasTruststore"], has);
+    }
+    let given = &root.properties("Edge")["Parameters"]["HooksTruststoreUri"];
+    assert_eq!(target(given), "HooksTruststoreUri");
+    let parameter = &root.section("Parameters")["HooksClientCertificateName"];
+    assert_eq!(parameter["Default"], "client.webhooks.fbclientcerts.com");
+    // It cannot be blank, which the function would refuse.
+    assert_eq!(parameter["AllowedPattern"], "^[a-z0-9.-]+$");
 }
 
 #[test]

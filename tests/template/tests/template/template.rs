@@ -2,7 +2,7 @@
 //!
 //! Deliberately resolves nothing: the assertions are about what is written, not what it becomes.
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use serde_json::{Map, Value, json};
 use serde_yaml_ng::Value as Yaml;
@@ -21,6 +21,16 @@ impl Template {
     /// The nested stack that holds data.
     pub(crate) fn data() -> Self {
         Self::load("infra/data.yaml")
+    }
+
+    /// The nested stack that is public.
+    pub(crate) fn edge() -> Self {
+        Self::load("infra/edge.yaml")
+    }
+
+    /// Every stack.
+    pub(crate) fn all() -> [Self; 3] {
+        [Self::root(), Self::data(), Self::edge()]
     }
 
     fn load(path: &str) -> Self {
@@ -158,7 +168,9 @@ fn only_intrinsics_that_run_locally_are_used() {
             Value::Object(map) => {
                 for (key, value) in map {
                     if let Some(name) = key.strip_prefix("Fn::") {
-                        let known = ["GetAtt", "Sub", "Join", "If", "Equals", "Not"];
+                        let known = [
+                            "GetAtt", "Sub", "Join", "Split", "If", "Equals", "Not", "And",
+                        ];
                         assert!(known.contains(&name), "Fn::{name} does not run locally");
                     }
                     walk(value);
@@ -168,8 +180,9 @@ fn only_intrinsics_that_run_locally_are_used() {
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
-    walk(&Template::root().root);
-    walk(&Template::data().root);
+    for template in Template::all() {
+        walk(&template.root);
+    }
 }
 
 #[test]
@@ -190,4 +203,31 @@ fn every_output_of_the_data_stack_that_is_used_exists() {
         used += 1;
     }
     assert!(used > 50);
+}
+
+#[test]
+fn the_edge_is_given_every_parameter_and_gives_every_output_that_is_used() {
+    let (root, edge) = (Template::root(), Template::edge());
+    let names = |value: &Value| -> BTreeSet<String> {
+        value
+            .as_object()
+            .expect("a mapping")
+            .keys()
+            .cloned()
+            .collect()
+    };
+    let given = names(&root.properties("Edge")["Parameters"]);
+    assert_eq!(given, names(edge.section("Parameters")));
+    let text = read("template.yaml");
+    let used: BTreeSet<String> = text
+        .split("Edge.Outputs.")
+        .skip(1)
+        .map(|piece| {
+            piece
+                .chars()
+                .take_while(char::is_ascii_alphanumeric)
+                .collect()
+        })
+        .collect();
+    assert_eq!(used, names(edge.section("Outputs")));
 }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::api::Route;
 use crate::events::{Rule, check_pattern};
 use crate::mapping::Mapping;
+use crate::own_answers::OwnAnswers;
 use crate::schedule::Schedule;
 use crate::sqs::{QueueSettings, Redrive};
 use crate::stack::{Stack, text};
@@ -34,12 +35,17 @@ pub(crate) struct Plan {
     pub(crate) mappings: Vec<Mapping>,
     pub(crate) schedules: Vec<(Schedule, bool)>,
     pub(crate) routes: Vec<Route>,
+    /// API → what it answers by itself.
+    pub(crate) own_answers: BTreeMap<String, OwnAnswers>,
     pub(crate) functions: BTreeSet<String>,
 }
 
-/// The logical ids of the APIs of a stack, before anything has an address.
+/// The logical ids of the APIs of a stack and its nested stacks, before anything has an address.
 pub(crate) fn apis(stack: &Stack) -> Result<Vec<String>> {
     let mut out = Vec::new();
+    for (_, child) in stack.nested()? {
+        out.extend(apis(&child)?);
+    }
     for (id, kind, properties) in stack.resources()? {
         if kind == "AWS::Serverless::Api" {
             out.push(id);
@@ -189,7 +195,12 @@ impl Plan {
                 self.buses.insert(stack.physical_name(id)?);
             }
             "AWS::Events::Rule" => self.rule(stack, properties)?,
-            "AWS::Serverless::Api" => self.definition(id, property("DefinitionBody")?.as_ref())?,
+            "AWS::Serverless::Api" => {
+                let definition = property("DefinitionBody")?;
+                self.definition(id, definition.as_ref())?;
+                let own = OwnAnswers::of(definition.as_ref())?;
+                self.own_answers.insert(id.to_owned(), own);
+            }
             _ => {}
         }
         Ok(())
