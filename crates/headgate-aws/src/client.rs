@@ -124,7 +124,7 @@ impl Aws {
         not(feature = "sqs"),
         allow(dead_code, reason = "each feature uses it")
     )]
-    fn for_service(&self, endpoint: &str) -> SdkConfig {
+    pub(crate) fn for_service(&self, endpoint: &str) -> SdkConfig {
         let url = self
             .endpoints
             .iter()

@@ -163,7 +163,8 @@ impl DeserializeResponse for Reader {
         let length = response.headers().get("content-length");
         let length = length.and_then(|text| text.parse::<usize>().ok());
         let reads = response.status().as_u16() == 200;
-        (reads && length.is_none_or(|length| length > self.largest)).then(|| Err(refused(TOO_LARGE)))
+        (reads && length.is_none_or(|length| length > self.largest))
+            .then(|| Err(refused(TOO_LARGE)))
     }
 
     fn deserialize_nonstreaming_with_config(

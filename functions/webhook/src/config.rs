@@ -1,4 +1,4 @@
-//! The webhook's settings: one queue and one secret, both by name.
+//! The webhook's settings: one queue, one bucket and one secret, each by name.
 //!
 //! A missing one stops the function at cold start (I5).
 
@@ -9,6 +9,8 @@ use headgate_lambda::settings::{MissingSetting, Settings};
 pub struct Config {
     /// The queue that makes a notification durable.
     pub notifications_queue_url: String,
+    /// Where a notification is kept that fits no queue message.
+    pub overflow_bucket: String,
     /// The secret with the app secrets and verify tokens.
     pub secret_id: String,
 }
@@ -23,6 +25,7 @@ impl Config {
             notifications_queue_url: settings
                 .name("HEADGATE_QUEUE_NOTIFICATIONS_URL")?
                 .to_owned(),
+            overflow_bucket: settings.name("HEADGATE_BUCKET_OVERFLOW")?.to_owned(),
             secret_id: settings.name("HEADGATE_SECRET_WEBHOOK")?.to_owned(),
         })
     }
@@ -34,8 +37,9 @@ mod tests {
 
     use super::*;
 
-    const ALL: [&str; 2] = [
+    const ALL: [&str; 3] = [
         "HEADGATE_QUEUE_NOTIFICATIONS_URL",
+        "HEADGATE_BUCKET_OVERFLOW",
         "HEADGATE_SECRET_WEBHOOK",
     ];
 
