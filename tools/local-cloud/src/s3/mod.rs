@@ -5,7 +5,7 @@
 //! Deliberately has no bucket addresses (a path names the bucket), versions, multipart uploads, ranges, streamed
 //! bodies, names that need escaping, policies or encryption.
 //!
-//! Why not `s3s`: it brings sixty crates for four operations, and leaves the storage to who uses it.
+//! Why not `s3s`: docs/adr/0013.
 
 mod operations;
 mod signature;
