@@ -58,14 +58,11 @@ pub enum Found {
 
 impl Bucket {
     /// The bucket of a name, out of which nothing is read that is larger than `largest` bytes.
-    ///
-    /// # Errors
-    /// [`AwsError`] if the connection to AWS was made without credentials or a region.
-    pub fn new(aws: &Aws, name: &str, largest: usize) -> Result<Self, AwsError> {
+    pub fn new(aws: &Aws, name: &str, largest: usize) -> Self {
         let config = aws.for_service("AWS_ENDPOINT_URL_S3");
-        let call = operation(&config, name, largest)
-            .ok_or_else(|| AwsError::new("connecting to S3", "incomplete settings"))?;
-        Ok(Self { call })
+        Self {
+            call: operation(&config, name, largest),
+        }
     }
 
     /// Puts an object; returning means that S3 has it. The bucket decides how it is encrypted.
@@ -198,68 +195,80 @@ fn operation(
     config: &SdkConfig,
     bucket: &str,
     largest: usize,
-) -> Option<Operation<Request, Vec<u8>, ErrorMetadata>> {
-    let region = config.region()?;
-    let endpoint = match config.endpoint_url() {
+) -> Operation<Request, Vec<u8>, ErrorMetadata> {
+    let mut builder = Operation::builder()
+        .service_name("S3")
+        .operation_name("Object")
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(&endpoint(config, bucket))
+        .runtime_plugin(signer(config));
+    // `Aws` sets them all.
+    if let Some(client) = config.http_client() {
+        builder = builder.http_client(client);
+    }
+    if let (Some(sleep), Some(time)) = (config.sleep_impl(), config.time_source()) {
+        builder = builder.sleep_impl(sleep).time_source(time);
+    }
+    if let Some(retries) = config.retry_config() {
+        builder = builder.standard_retry(retries);
+    }
+    if let Some(timeouts) = config.timeout_config() {
+        builder = builder.timeout_config(timeouts.clone());
+    }
+    builder
+        .retry_classifier(TransientErrorClassifier::<ErrorMetadata>::new())
+        .retry_classifier(HttpStatusCodeClassifier::default())
+        .serializer(Request::build)
+        .deserializer_impl(Reader { largest })
+        .build()
+}
+
+fn endpoint(config: &SdkConfig, bucket: &str) -> String {
+    if let Some(url) = config.endpoint_url() {
         // Whoever stands in for S3 has one address for all buckets.
-        Some(url) => format!("{}/{bucket}", url.trim_end_matches('/')),
-        None => format!(
-            "https://{bucket}.s3.{region}.{}",
-            if region.as_ref().starts_with("cn-") {
-                "amazonaws.com.cn"
-            } else {
-                "amazonaws.com"
-            }
-        ),
+        return format!("{}/{bucket}", url.trim_end_matches('/'));
+    }
+    let region = config.region().map_or("", AsRef::as_ref);
+    let suffix = if region.starts_with("cn-") {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
     };
+    format!("https://{bucket}.s3.{region}.{suffix}")
+}
+
+/// Signs as S3 wants it: the path as it is sent, the hash of the body in a header.
+fn signer(config: &SdkConfig) -> StaticRuntimePlugin {
     let mut signing = SigningOptions::default();
-    // What S3 has for itself: a path is signed as it is sent, and the hash of the body is a header.
     signing.double_uri_encode = false;
     signing.normalize_uri_path = false;
     signing.content_sha256_header = true;
     let mut layer = Layer::new("signing");
     layer.store_put(AuthSchemeOptionResolverParams::new(()));
     layer.store_put(SigV4OperationSigningConfig {
-        region: Some(SigningRegion::from(region.clone())),
+        region: config.region().cloned().map(SigningRegion::from),
         region_set: None,
         name: Some(SigningName::from_static("s3")),
         signing_options: signing,
     });
-    let signer = RuntimeComponentsBuilder::new("signing")
+    let mut components = RuntimeComponentsBuilder::new("signing")
         .with_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(
             StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]),
         )))
-        .with_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()))
-        .with_identity_resolver(
-            SCHEME_ID,
-            SharedIdentityResolver::new(config.credentials_provider()?),
-        )
-        .with_retry_classifier(TransientErrorClassifier::<ErrorMetadata>::new())
-        .with_retry_classifier(HttpStatusCodeClassifier::default());
-    Some(
-        Operation::builder()
-            .service_name("S3")
-            .operation_name("Object")
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(config.http_client()?)
-            .sleep_impl(config.sleep_impl()?)
-            .time_source(config.time_source()?)
-            .standard_retry(config.retry_config()?)
-            .timeout_config(config.timeout_config()?.clone())
-            .endpoint_url(&endpoint)
-            .runtime_plugin(
-                StaticRuntimePlugin::new()
-                    .with_config(layer.freeze())
-                    .with_runtime_components(signer),
-            )
-            .serializer(Request::build)
-            .deserializer_impl(Reader { largest })
-            .build(),
-    )
+        .with_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()));
+    if let Some(credentials) = config.credentials_provider() {
+        components =
+            components.with_identity_resolver(SCHEME_ID, SharedIdentityResolver::new(credentials));
+    }
+    StaticRuntimePlugin::new()
+        .with_config(layer.freeze())
+        .with_runtime_components(components)
 }
 
 #[cfg(test)]
 mod tests {
+    use aws_types::region::Region;
+
     use super::*;
 
     #[test]
@@ -269,6 +278,22 @@ mod tests {
         for other in [&b""[..], b"<Code>", b"{}", b"\xff"] {
             assert_eq!(code(other), "service error");
         }
+    }
+
+    #[test]
+    fn a_bucket_has_an_address_of_its_own_unless_somebody_stands_in_for_s3() {
+        let address = |region: &'static str, url: Option<&str>| {
+            let mut config = SdkConfig::builder();
+            config.set_region(Region::from_static(region));
+            config.set_endpoint_url(url.map(str::to_owned));
+            endpoint(&config.build(), "shelf")
+        };
+        let own = "https://shelf.s3.ca-central-1.amazonaws.com";
+        assert_eq!(address("ca-central-1", None), own);
+        let own = "https://shelf.s3.cn-north-1.amazonaws.com.cn";
+        assert_eq!(address("cn-north-1", None), own);
+        let stand_in = address("ca-central-1", Some("http://127.0.0.1:1/"));
+        assert_eq!(stand_in, "http://127.0.0.1:1/shelf");
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub async fn store(aws: &Aws, bucket: &str, body: &[u8], now: Timestamp) -> Valu
 
 /// Puts bytes under a name.
 pub async fn put(aws: &Aws, bucket: &str, key: &str, bytes: Vec<u8>) {
-    let bucket = Bucket::new(aws, bucket, bytes.len()).unwrap();
+    let bucket = Bucket::new(aws, bucket, bytes.len());
     bucket.put(key, bytes).await.unwrap();
 }
 

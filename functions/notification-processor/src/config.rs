@@ -114,7 +114,7 @@ impl Ports {
             controls: Controls::new(&aws, names.controls),
             bus: Bus::new(&aws, names.bus),
             quarantine: Quarantine::new(Queue::new(&aws, names.quarantine), keyring.clone()),
-            overflow: Bucket::new(&aws, names.overflow, LARGEST_OBJECT)?,
+            overflow: Bucket::new(&aws, names.overflow, LARGEST_OBJECT),
             scores: Scores::default(),
             keyring,
             message_ref,

@@ -16,8 +16,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let aws = AwsSettings::new(settings.lookup())
         .and_then(|found| Aws::new(&found))
         .map_err(|error| refuse_to_start(&error))?;
-    let ports = AwsPorts::new(&aws, &config).map_err(|error| refuse_to_start(&error))?;
-    let webhook = Webhook::new(ports, system_clock())
+    let webhook = Webhook::new(AwsPorts::new(&aws, &config), system_clock())
         .await
         .map_err(|error| refuse_to_start(&error))?;
     serve(|request| webhook.handle(request)).await

@@ -39,16 +39,13 @@ pub struct AwsPorts {
 
 impl AwsPorts {
     /// Connects to the queue, the bucket and the secret the configuration names.
-    ///
-    /// # Errors
-    /// [`AwsError`] if the connection lacks what a request to S3 is signed with.
-    pub fn new(aws: &Aws, config: &Config) -> Result<Self, AwsError> {
-        Ok(Self {
+    pub fn new(aws: &Aws, config: &Config) -> Self {
+        Self {
             queue: Queue::new(aws, &config.notifications_queue_url),
-            overflow: Bucket::new(aws, &config.overflow_bucket, LARGEST_OBJECT)?,
+            overflow: Bucket::new(aws, &config.overflow_bucket, LARGEST_OBJECT),
             secrets: Secrets::new(aws),
             secret_id: config.secret_id.clone(),
-        })
+        }
     }
 }
 
