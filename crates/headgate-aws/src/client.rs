@@ -32,10 +32,11 @@ pub struct AwsSettings {
     endpoints: Vec<(&'static str, String)>,
 }
 
-const ENDPOINTS: [&str; 5] = [
+const ENDPOINTS: [&str; 6] = [
     "AWS_ENDPOINT_URL_DYNAMODB",
     "AWS_ENDPOINT_URL_EVENTBRIDGE",
     "AWS_ENDPOINT_URL_KMS",
+    "AWS_ENDPOINT_URL_S3",
     "AWS_ENDPOINT_URL_SECRETS_MANAGER",
     "AWS_ENDPOINT_URL_SQS",
 ];
@@ -123,7 +124,7 @@ impl Aws {
         not(feature = "sqs"),
         allow(dead_code, reason = "each feature uses it")
     )]
-    fn for_service(&self, endpoint: &str) -> SdkConfig {
+    pub(crate) fn for_service(&self, endpoint: &str) -> SdkConfig {
         let url = self
             .endpoints
             .iter()

@@ -31,6 +31,8 @@ pub mod keyring;
 pub mod ledger;
 #[cfg(feature = "store")]
 pub mod messages;
+#[cfg(feature = "s3")]
+pub mod objects;
 #[cfg(feature = "store")]
 pub mod pacing;
 #[cfg(feature = "kms")]

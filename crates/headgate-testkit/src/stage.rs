@@ -133,7 +133,7 @@ impl Stage {
         Arc::new(move || Timestamp::from_millis(calendar.now_ms()))
     }
 
-    /// The tables and queues with this text in an item or message.
+    /// The tables, queues and buckets with this text in an item, a message, or an object or its name.
     pub async fn places_with(&self, text: &str) -> Vec<String> {
         let dump = self.cloud.dump().await.expect("the cloud can be read");
         dump.into_iter()

@@ -6,5 +6,6 @@
 
 pub mod handshake;
 pub mod notification;
+pub mod overflow;
 pub mod queue_body;
 pub mod signature;

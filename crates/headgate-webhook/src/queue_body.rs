@@ -1,8 +1,8 @@
 //! How a verified body travels through our queue.
 //!
-//! Owns the two forms: raw while it fits and SQS may carry it, else compressed, with a message
-//! attribute that says so. A body is never split: that would need parsing before it is durable.
-//! What does not fit even compressed is refused, and Meta keeps it for seven days.
+//! Owns the three forms: raw while it fits and SQS may carry it, else compressed, else a pointer to
+//! where the compressed bytes are stored ([`overflow`](crate::overflow)); a message attribute says
+//! which. A body is never split: that would need parsing before it is durable.
 
 use std::io::Read as _;
 
@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use headgate_redact::LogSafe;
 
+use crate::overflow::Packed;
 use crate::signature::VerifiedBody;
 
 /// The message attribute that names the encoding; absent for a raw body.
@@ -28,7 +29,16 @@ pub const LARGEST_BODY: usize = 4 * 1024 * 1024;
 /// A window of 8 MB: more than our bodies need, and a bound on what a frame can make us allocate.
 const WINDOW_LOG: u32 = 23;
 
-/// A body as it goes onto the queue.
+/// The form a body has to take.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Form {
+    /// It fits a queue message.
+    Queued(Encoded),
+    /// It fits none: to be stored, and a pointer queued.
+    Stored(Packed),
+}
+
+/// A body as it goes onto the queue, or a pointer to one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Encoded {
     /// The message body.
@@ -37,13 +47,19 @@ pub struct Encoded {
     pub encoding: Option<&'static str>,
 }
 
-/// The body does not fit a queue message even compressed.
+/// Why a body can take no form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the notification does not fit a queue message even when compressed")]
-pub struct TooLarge;
+pub enum Unencodable {
+    /// More than [`LARGEST_BODY`]: nothing would take it back.
+    #[error("the notification is larger than 4 MiB")]
+    TooLarge,
+    /// zstd gave up: there is no memory for it.
+    #[error("the notification could not be compressed")]
+    Compression,
+}
 
-/// Consists of a text of ours.
-impl LogSafe for TooLarge {}
+/// Consists of texts of ours alone.
+impl LogSafe for Unencodable {}
 
 /// Why a queue message is not a body of ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -57,40 +73,49 @@ pub enum Undecodable {
     /// More than [`LARGEST_BODY`] once unpacked.
     #[error("the queue message is larger than 4 MiB when unpacked")]
     TooLarge,
+    /// Not a pointer as the webhook writes them.
+    #[error("the queue message is not a pointer to a stored notification")]
+    Pointer,
+    /// What is stored has another size or hash than its pointer says.
+    #[error("what is stored is not what the pointer was written for")]
+    Replaced,
 }
 
 /// Consists of texts of ours alone.
 impl LogSafe for Undecodable {}
 
-/// Brings a body into the form in which it goes onto the queue.
+/// Brings a body into the form in which it can be queued.
 ///
 /// # Errors
-/// [`TooLarge`].
-pub fn encode(body: &VerifiedBody) -> Result<Encoded, TooLarge> {
+/// [`Unencodable`].
+pub fn encode(body: &VerifiedBody) -> Result<Form, Unencodable> {
     let bytes = body.bytes();
+    if bytes.len() > LARGEST_BODY {
+        return Err(Unencodable::TooLarge);
+    }
     if bytes.len() <= LARGEST_MESSAGE
         && let Ok(text) = std::str::from_utf8(bytes)
         && !text.is_empty()
         && text.chars().all(sqs_carries)
     {
-        return Ok(Encoded {
+        return Ok(Form::Queued(Encoded {
             text: text.to_owned(),
             encoding: None,
-        });
+        }));
     }
     // Level 3 is zstd's own default: 3 MB of JSON in some ten milliseconds.
-    let packed = zstd::bulk::compress(bytes, 3).map_err(|_foreign| TooLarge)?;
-    let text = STANDARD.encode(packed);
-    if text.len() > LARGEST_MESSAGE {
-        return Err(TooLarge);
+    let packed = zstd::bulk::compress(bytes, 3).map_err(|_foreign| Unencodable::Compression)?;
+    if base64::encoded_len(packed.len(), true).is_none_or(|length| length > LARGEST_MESSAGE) {
+        return Ok(Form::Stored(Packed(packed)));
     }
-    Ok(Encoded {
-        text,
+    Ok(Form::Queued(Encoded {
+        text: STANDARD.encode(packed),
         encoding: Some(COMPRESSED),
-    })
+    }))
 }
 
-/// Takes a body back from the queue.
+/// Takes a body back that is in the queue message itself; for a pointer see
+/// [`Pointer`](crate::overflow::Pointer).
 ///
 /// # Security
 /// Unpacking stops at [`LARGEST_BODY`]. For what makes the result verified see
@@ -101,18 +126,21 @@ pub fn encode(body: &VerifiedBody) -> Result<Encoded, TooLarge> {
 pub fn decode(text: &str, encoding: Option<&str>) -> Result<VerifiedBody, Undecodable> {
     let bytes = match encoding {
         None => text.as_bytes().to_vec(),
-        Some(COMPRESSED) => unpack(text)?,
+        Some(COMPRESSED) => {
+            let packed = STANDARD
+                .decode(text)
+                .map_err(|_foreign| Undecodable::Damaged)?;
+            unpack(&packed)?
+        }
         Some(_other) => return Err(Undecodable::Encoding),
     };
     Ok(VerifiedBody::from_own_queue(bytes))
 }
 
-fn unpack(text: &str) -> Result<Vec<u8>, Undecodable> {
-    let packed = STANDARD
-        .decode(text)
-        .map_err(|_foreign| Undecodable::Damaged)?;
-    let mut reader = zstd::stream::read::Decoder::new(packed.as_slice())
-        .map_err(|_foreign| Undecodable::Damaged)?;
+/// Unpacks a zstd frame, within bounds.
+pub(crate) fn unpack(packed: &[u8]) -> Result<Vec<u8>, Undecodable> {
+    let mut reader =
+        zstd::stream::read::Decoder::new(packed).map_err(|_foreign| Undecodable::Damaged)?;
     reader
         .window_log_max(WINDOW_LOG)
         .map_err(|_foreign| Undecodable::Damaged)?;
@@ -137,8 +165,8 @@ const fn sqs_carries(character: char) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+pub(crate) mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may fail loudly")]
     use super::*;
 
     fn body(bytes: impl Into<Vec<u8>>) -> VerifiedBody {
@@ -146,7 +174,9 @@ mod tests {
     }
 
     fn there_and_back(bytes: &[u8]) -> Option<&'static str> {
-        let encoded = encode(&body(bytes)).unwrap();
+        let Form::Queued(encoded) = encode(&body(bytes)).unwrap() else {
+            panic!("it fits a queue message");
+        };
         assert!(encoded.text.len() <= LARGEST_MESSAGE && !encoded.text.is_empty());
         let back = decode(&encoded.text, encoded.encoding).unwrap();
         assert!(back.bytes() == bytes);
@@ -163,19 +193,30 @@ mod tests {
         assert_eq!(there_and_back(&vec![b'x'; LARGEST_BODY]), Some(COMPRESSED));
     }
 
-    #[test]
-    fn what_cannot_be_compressed_enough_is_refused() {
-        // A linear congruential sequence: no generator is needed to have no pattern for zstd.
+    /// Bytes that do not compress: a linear congruential sequence needs no generator and has no
+    /// pattern that zstd could find.
+    pub(crate) fn noise(length: usize) -> Vec<u8> {
         let mut state = 1_u64;
-        let noise: Vec<u8> = std::iter::repeat_with(|| {
+        let next = || {
             state = state
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1);
             state.to_be_bytes()[0]
-        })
-        .take(LARGEST_MESSAGE)
-        .collect();
-        assert_eq!(encode(&body(noise)).err(), Some(TooLarge));
+        };
+        std::iter::repeat_with(next).take(length).collect()
+    }
+
+    #[test]
+    fn what_fits_no_message_even_compressed_is_to_be_stored_and_what_is_too_large_is_refused() {
+        for length in [LARGEST_MESSAGE, LARGEST_BODY] {
+            let form = encode(&body(noise(length))).unwrap();
+            assert!(matches!(form, Form::Stored(_)), "{length}");
+        }
+        // Three quarters of it fit, in base64.
+        let form = encode(&body(noise(LARGEST_MESSAGE / 4 * 3 - 1024))).unwrap();
+        assert!(matches!(form, Form::Queued(_)));
+        let larger = encode(&body(vec![b'x'; LARGEST_BODY + 1]));
+        assert_eq!(larger.err(), Some(Unencodable::TooLarge));
     }
 
     #[test]
@@ -187,10 +228,12 @@ mod tests {
 
     #[test]
     fn foreign_forms_are_refused() {
-        assert_eq!(
-            decode("{}", Some("gzip")).err(),
-            Some(Undecodable::Encoding)
-        );
+        for encoding in ["gzip", crate::overflow::OVERFLOW] {
+            assert_eq!(
+                decode("{}", Some(encoding)).err(),
+                Some(Undecodable::Encoding)
+            );
+        }
         assert_eq!(
             decode("not base64!", Some(COMPRESSED)).err(),
             Some(Undecodable::Damaged)

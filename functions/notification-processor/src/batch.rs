@@ -3,10 +3,12 @@
 //! The order: every unit of work, up to sixteen at a time; then, shared by the batch, the salts of
 //! whoever is told about, the events, the marks of inbound messages that are done; last what is
 //! set aside, so that a record handed over again is rarely set aside twice. A failure at any
-//! place is that of the records it touched.
+//! place is that of the records it touched. A notification that was stored is fetched first, and
+//! deleted when nothing more can fail.
 
 use std::collections::{BTreeMap, HashSet};
 
+use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt as _};
 use headgate_domain::config::Config;
 use headgate_domain::identity::{Pseudonym, SubjectId};
@@ -18,6 +20,7 @@ use headgate_lambda::runtime::survive;
 use crate::calls::calls;
 use crate::config::Ports;
 use crate::outcome::{Effects, Failure, hopeless};
+use crate::overflow::bring;
 use crate::updates::{Step, Unit, read};
 use crate::{controls, health, inbound, preferences, scores, statuses};
 
@@ -37,18 +40,25 @@ struct Batch<'a> {
 /// Handles a batch.
 pub(crate) async fn handle(ports: &Ports, event: SqsEvent, now: Timestamp) -> BatchResponse {
     let mut units = Vec::new();
-    let mut effects = Vec::new();
-    for (index, record) in event.records.iter().enumerate() {
-        let (work, rest) = read(index, record, now);
-        units.extend(work);
-        effects.push(rest);
-    }
     let mut batch = Batch {
         ports,
         now,
-        effects,
+        effects: Vec::new(),
         failures: BTreeMap::new(),
     };
+    let records = event.records.iter();
+    let brought = join_all(records.map(|record| bring(&ports.overflow, record))).await;
+    for (index, (record, brought)) in event.records.iter().zip(brought).enumerate() {
+        let (work, rest) = match brought {
+            Ok(brought) => read(index, record, brought, now),
+            Err(failure) => {
+                batch.note(index, Some(failure));
+                Default::default()
+            }
+        };
+        units.extend(work);
+        batch.effects.push(rest);
+    }
     match ports.controls.config().await {
         Ok(config) => batch.run(&config, units).await,
         Err(error) => {
@@ -80,6 +90,7 @@ impl Batch<'_> {
         self.publish().await;
         self.finish().await;
         self.set_aside().await;
+        self.clear().await;
     }
 
     fn note(&mut self, record: usize, failure: Option<Failure>) {
@@ -239,6 +250,20 @@ impl Batch<'_> {
                     self.note(record, Some(failure));
                     break;
                 }
+            }
+        }
+    }
+
+    /// Deletes what was stored of the records that are done.
+    async fn clear(&mut self) {
+        for record in 0..self.effects.len() {
+            if self.failures.contains_key(&record) {
+                continue;
+            }
+            let stored = self.effects.get_mut(record);
+            if let Some(key) = stored.and_then(|effects| effects.stored.take()) {
+                let deleted = self.ports.overflow.delete(key.as_str()).await;
+                self.note(record, deleted.err().map(Failure::from));
             }
         }
     }

@@ -11,6 +11,7 @@ use headgate_aws::controls::Controls;
 use headgate_aws::keyring::Keyring;
 use headgate_aws::ledger::Ledger;
 use headgate_aws::messages::Messages;
+use headgate_aws::objects::Bucket;
 use headgate_aws::peppers::pepper;
 use headgate_aws::queue::Queue;
 use headgate_aws::subjects::{Subjects, message_pseudonym};
@@ -19,6 +20,7 @@ use headgate_aws::{Aws, AwsError, AwsSettings};
 use headgate_domain::identity::{Pepper, Pseudonym, Wamid};
 use headgate_lambda::settings::{MissingSetting, Settings};
 use headgate_redact::LogSafe;
+use headgate_webhook::overflow::LARGEST_OBJECT;
 
 use crate::quarantine::Quarantine;
 use crate::scores::Scores;
@@ -47,6 +49,7 @@ struct Names<'a> {
     keys: &'a str,
     controls: &'a str,
     quarantine: &'a str,
+    overflow: &'a str,
     bus: &'a str,
     data_key: &'a str,
     identity_key: &'a str,
@@ -65,6 +68,7 @@ impl<'a> Names<'a> {
             keys: settings.name("HEADGATE_TABLE_KEYS")?,
             controls: settings.name("HEADGATE_TABLE_CONTROLS")?,
             quarantine: settings.name("HEADGATE_QUEUE_NOTIFICATIONS_DLQ_URL")?,
+            overflow: settings.name("HEADGATE_BUCKET_OVERFLOW")?,
             bus: settings.name("HEADGATE_BUS_NAME")?,
             data_key: settings.name("HEADGATE_KMS_KEY_DATA")?,
             identity_key: settings.name("HEADGATE_KMS_MAC_IDENTITY")?,
@@ -83,6 +87,7 @@ pub(crate) struct Ports {
     pub(crate) controls: Controls,
     pub(crate) bus: Bus,
     pub(crate) quarantine: Quarantine,
+    pub(crate) overflow: Bucket,
     pub(crate) scores: Scores,
     message_ref: Pepper,
     deployment: String,
@@ -109,6 +114,7 @@ impl Ports {
             controls: Controls::new(&aws, names.controls),
             bus: Bus::new(&aws, names.bus),
             quarantine: Quarantine::new(Queue::new(&aws, names.quarantine), keyring.clone()),
+            overflow: Bucket::new(&aws, names.overflow, LARGEST_OBJECT),
             scores: Scores::default(),
             keyring,
             message_ref,

@@ -20,6 +20,7 @@ mod identity;
 mod inbound;
 mod notices;
 mod outcome;
+mod overflow;
 mod people;
 mod preferences;
 pub mod quarantine;

@@ -15,6 +15,7 @@ use headgate_domain::risk::Counts;
 use headgate_domain::time::Timestamp;
 use headgate_lambda::runtime::Panicked;
 use headgate_redact::{LogSafe, Personal};
+use headgate_webhook::overflow::ObjectKey;
 
 use crate::controls::Stopped;
 use crate::statuses::Move;
@@ -73,6 +74,8 @@ pub(crate) struct Effects {
     pub(crate) stopped: BTreeMap<(Stopped, &'static str), Timestamp>,
     /// Who was reached, with what, when.
     pub(crate) reached: Vec<(SubjectId, Purpose, Timestamp)>,
+    /// Where the notification itself is stored, to be deleted last.
+    pub(crate) stored: Option<ObjectKey>,
     /// What was recognised as known already, or as not ours.
     pub(crate) ignored: usize,
 }
@@ -95,6 +98,7 @@ impl Effects {
             *last = at.max(*last);
         }
         self.reached.extend(other.reached);
+        self.stored = self.stored.take().or(other.stored);
         self.ignored = self.ignored.saturating_add(other.ignored);
     }
 

@@ -7,12 +7,11 @@ use std::collections::HashMap;
 
 use headgate_domain::time::Timestamp;
 use headgate_lambda::batch::SqsRecord;
-use headgate_redact::Personal;
 use headgate_webhook::notification::{self, Inbound, Other, Preference, Status, Update};
-use headgate_webhook::queue_body::{COMPRESSED, ENCODING_ATTRIBUTE, decode};
 
 use crate::notices;
 use crate::outcome::{Effects, Poison};
+use crate::overflow::{Brought, aside};
 use crate::people::identifiers;
 use crate::statuses;
 
@@ -42,41 +41,33 @@ pub(crate) struct Unit {
 }
 
 /// Takes a record apart.
-pub(crate) fn read(record: usize, message: &SqsRecord, now: Timestamp) -> (Vec<Unit>, Effects) {
+pub(crate) fn read(
+    record: usize,
+    message: &SqsRecord,
+    brought: Brought,
+    now: Timestamp,
+) -> (Vec<Unit>, Effects) {
     let mut effects = Effects::default();
-    let encoding = message.attribute(ENCODING_ATTRIBUTE);
-    let parsed = match decode(&message.body, encoding) {
-        Ok(body) => notification::parse(&body).map_err(|_malformed| {
-            (
-                "malformed",
-                "the notification is not a JSON object with a list of entries",
-            )
-        }),
-        Err(_why) => Err((
-            "undecodable",
-            "the queue message is not in a form that webhook writes",
-        )),
-    };
-    let updates = match parsed {
-        Ok(updates) => updates,
-        Err((reason, why)) => {
-            let content = Personal::new(message.body.clone());
-            let encoding = encoding.map(|word| {
-                if word == COMPRESSED {
-                    COMPRESSED
-                } else {
-                    "unknown"
-                }
-            });
-            effects.poison.push(Poison {
-                reason,
-                why,
-                index: None,
-                encoding,
-                content,
-            });
+    let (body, stored) = match brought {
+        Brought::Body(body) => (body, None),
+        Brought::Stored(body, key, stored) => {
+            effects.stored = Some(key);
+            (body, Some(stored))
+        }
+        Brought::Handled => return (Vec::new(), effects),
+        Brought::Poison(poison) => {
+            effects.poison.push(poison);
             return (Vec::new(), effects);
         }
+    };
+    let Ok(updates) = notification::parse(&body) else {
+        effects.poison.push(aside(
+            message,
+            stored.as_deref(),
+            "malformed",
+            "the notification is not a JSON object with a list of entries",
+        ));
+        return (Vec::new(), effects);
     };
     let again = message.receive_count() > 1;
     let mut units: Vec<Unit> = Vec::new();
@@ -157,20 +148,23 @@ mod tests {
         clippy::indexing_slicing,
         reason = "tests may fail loudly"
     )]
+    use headgate_webhook::signature::VerifiedBody;
     use serde_json::{Value, json};
 
     use super::*;
 
+    fn read_body(body: String) -> (Vec<Unit>, Effects) {
+        let brought = Brought::Body(VerifiedBody::from_own_queue(body.clone().into_bytes()));
+        let message = SqsRecord {
+            body,
+            ..SqsRecord::default()
+        };
+        read(0, &message, brought, Timestamp::default())
+    }
+
     fn read_value(value: &Value) -> (Vec<Unit>, Effects) {
         let body = json!({ "entry": [{ "id": "1", "changes": [{ "field": "messages", "value": value }] }] }).to_string();
-        read(
-            0,
-            &SqsRecord {
-                body,
-                ..SqsRecord::default()
-            },
-            Timestamp::default(),
-        )
+        read_body(body)
     }
 
     fn status(opaque: &str, word: &str) -> Value {
@@ -224,14 +218,7 @@ mod tests {
             ("unreadable", Some(0))
         );
         assert_eq!(effects.poison[0].content.reveal(), "7");
-        let (_units, effects) = read(
-            0,
-            &SqsRecord {
-                body: "{".into(),
-                ..SqsRecord::default()
-            },
-            Timestamp::default(),
-        );
+        let (_units, effects) = read_body("{".to_owned());
         assert_eq!(
             (
                 effects.poison[0].reason,

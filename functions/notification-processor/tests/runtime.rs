@@ -1,7 +1,8 @@
 //! The notification processor's binary under Lambda's Runtime API: it answers, or refuses to start (I5).
+#![allow(clippy::indexing_slicing, reason = "tests may fail loudly")]
 
 use headgate_lambda::clock::system_clock;
-use headgate_testkit::{Running, events, refusals, stage};
+use headgate_testkit::{Running, events, overflow, refusals, stage};
 use serde_json::json;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_notification-processor");
@@ -49,6 +50,37 @@ async fn a_status_and_a_body_that_nobody_can_read_do_not_come_again() {
         assert_eq!(stage.places_with(personal).await, Vec::<String>::new());
         assert!(!processor.output().contains(personal));
     }
+}
+
+#[tokio::test]
+async fn a_stored_notification_is_fetched_handled_and_deleted() {
+    let stage = stage().await;
+    let environment = stage.environment("NotificationProcessorFunction");
+    let processor = Running::start(BINARY, &environment).await;
+    let now = system_clock()();
+    let notice = json!({ "entry": [{ "id": "300000000000001", "time": now.seconds(), "changes": [{
+        "field": "message_template_status_update",
+        "value": { "event": "PAUSED", "message_template_name": "autumn_sale", "message_template_language": "en_US" },
+    }] }] });
+    let bucket = environment.get("HEADGATE_BUCKET_OVERFLOW");
+    let bucket = bucket.map(String::as_str).unwrap_or_default();
+    let body = notice.to_string();
+    let pointer = overflow::store(&stage.aws(), bucket, body.as_bytes(), now).await;
+    let key = pointer["key"].as_str().unwrap_or_default();
+    assert_eq!(stage.places_with(key).await.len(), 2, "its name and itself");
+
+    let mut batch = events::sqs("arn:notifications", &[&pointer.to_string()]);
+    batch["Records"][0]["messageAttributes"]["encoding"] =
+        json!({ "stringValue": "overflow", "dataType": "String" });
+    let answer = processor.invoke(batch).await;
+    assert_eq!(
+        answer,
+        json!({ "batchItemFailures": [] }),
+        "{}",
+        processor.output()
+    );
+    assert_eq!(stage.places_with("template.notification").await.len(), 1);
+    assert_eq!(stage.places_with(key).await, Vec::<String>::new());
 }
 
 #[tokio::test]

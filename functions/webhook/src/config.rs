@@ -1,4 +1,5 @@
-//! The webhook's settings: one queue and one secret, both by name, and with mutual TLS who may call.
+//! The webhook's settings: one queue, one bucket and one secret, each by name, and with mutual TLS
+//! who may call.
 //!
 //! A missing one stops the function at cold start (I5).
 
@@ -11,6 +12,8 @@ use crate::client::Callers;
 pub struct Config {
     /// The queue that makes a notification durable.
     pub notifications_queue_url: String,
+    /// Where a notification is kept that fits no queue message.
+    pub overflow_bucket: String,
     /// The secret with the app secrets and verify tokens.
     pub secret_id: String,
     /// Who may call.
@@ -28,6 +31,7 @@ impl Config {
             notifications_queue_url: settings
                 .name("HEADGATE_QUEUE_NOTIFICATIONS_URL")?
                 .to_owned(),
+            overflow_bucket: settings.name("HEADGATE_BUCKET_OVERFLOW")?.to_owned(),
             secret_id: settings.name("HEADGATE_SECRET_WEBHOOK")?.to_owned(),
             callers: settings
                 .optional("HEADGATE_CLIENT_CERTIFICATE_CN")?
@@ -42,8 +46,9 @@ mod tests {
 
     use super::*;
 
-    const ALL: [&str; 2] = [
+    const ALL: [&str; 3] = [
         "HEADGATE_QUEUE_NOTIFICATIONS_URL",
+        "HEADGATE_BUCKET_OVERFLOW",
         "HEADGATE_SECRET_WEBHOOK",
     ];
 

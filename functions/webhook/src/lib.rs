@@ -1,7 +1,8 @@
 //! The webhook: the one address at which Meta reaches us.
 //!
 //! Answers the handshake and takes notifications: with mutual TLS the caller's name first
-//! signature over the raw bytes, then durable, then 200 (I10). It knows crypto and one queue; it does not parse, so nothing in a
+//! signature over the raw bytes, then durable, then 200 (I10). It knows crypto, one
+//! queue and one bucket; it does not parse, so nothing in a
 //! notification can reach it, and a notification nobody can read still arrives.
 
 mod answer;
@@ -13,12 +14,14 @@ mod ports;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use headgate_aws::AwsError;
 use headgate_lambda::clock::Clock;
 use headgate_lambda::http::ClientSubject;
 use headgate_lambda::log::{Field, Level, log};
 use headgate_lambda::runtime::survive;
 use headgate_webhook::handshake;
-use headgate_webhook::queue_body::{self, LARGEST_BODY};
+use headgate_webhook::overflow::{ObjectKey, Packed};
+use headgate_webhook::queue_body::{self, Encoded, Form, LARGEST_BODY};
 use headgate_webhook::signature::{self, InvalidSignature, SIGNATURE_HEADER, VerifiedBody};
 use http::{Method, Request, Response};
 
@@ -35,6 +38,7 @@ pub struct Webhook {
     ports: Box<dyn Ports>,
     callers: Callers,
     keys: KeyRing,
+    clock: Clock,
 }
 
 impl Webhook {
@@ -47,11 +51,12 @@ impl Webhook {
         callers: Callers,
         clock: Clock,
     ) -> Result<Self, KeysError> {
-        let keys = KeyRing::load(&ports, clock).await?;
+        let keys = KeyRing::load(&ports, Arc::clone(&clock)).await?;
         Ok(Self {
             ports: Box::new(ports),
             callers,
             keys,
+            clock,
         })
     }
 
@@ -156,27 +161,39 @@ impl Webhook {
     }
 
     async fn make_durable(&self, body: &VerifiedBody, size: usize) -> Answer {
-        let encoded = match queue_body::encode(body) {
-            Ok(encoded) => encoded,
-            Err(too_large) => {
+        let form = match queue_body::encode(body) {
+            Ok(form) => form,
+            Err(why) => {
                 log(
                     Level::Error,
                     "not_durable",
-                    &[
-                        ("error", Field::safe(&too_large)),
-                        ("bytes", Field::count(size)),
-                    ],
+                    &[("error", Field::safe(&why)), ("bytes", Field::count(size))],
                 );
                 return Answer::NotDurable;
             }
         };
-        let compressed = Field::flag(encoded.encoding.is_some());
-        match self.ports.enqueue(encoded).await {
-            Ok(()) => {
+        let stored = Field::flag(matches!(form, Form::Stored(_)));
+        let queued = match form {
+            Form::Queued(encoded) => Ok(encoded),
+            Form::Stored(packed) => self.store(packed).await,
+        };
+        let done = match queued {
+            Ok(encoded) => {
+                let compressed = Field::flag(encoded.encoding.is_some());
+                self.ports.enqueue(encoded).await.map(|()| compressed)
+            }
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok(compressed) => {
                 log(
                     Level::Info,
                     "notification_queued",
-                    &[("bytes", Field::count(size)), ("compressed", compressed)],
+                    &[
+                        ("bytes", Field::count(size)),
+                        ("compressed", compressed),
+                        ("stored", stored),
+                    ],
                 );
                 Answer::Taken
             }
@@ -189,6 +206,15 @@ impl Webhook {
                 Answer::NotDurable
             }
         }
+    }
+
+    /// Stores a body, and gives what is queued in its place. When the pointer is not queued the object
+    /// is nobody's, and goes with its time.
+    async fn store(&self, packed: Packed) -> Result<Encoded, AwsError> {
+        let key = ObjectKey::new((self.clock)().day(), headgate_aws::random()?);
+        let pointer = packed.pointer(&key);
+        self.ports.store(key, packed.into_bytes()).await?;
+        Ok(pointer)
     }
 }
 

@@ -1,13 +1,15 @@
-//! The two things the webhook asks of the outside: its secret, and a place that is durable.
+//! What the webhook asks of the outside: its secret, a queue, and a place for what no message holds.
 //!
 //! Owns the port, so that every answer can be shown without AWS, and the adapter to AWS.
 
 use std::pin::Pin;
 
+use headgate_aws::objects::Bucket;
 use headgate_aws::queue::Queue;
 use headgate_aws::secrets::Secrets;
 use headgate_aws::{Aws, AwsError};
 use headgate_redact::Secret;
+use headgate_webhook::overflow::{LARGEST_OBJECT, ObjectKey};
 use headgate_webhook::queue_body::{ENCODING_ATTRIBUTE, Encoded};
 
 use crate::config::Config;
@@ -20,22 +22,27 @@ pub trait Ports: Send + Sync {
     /// Makes a notification durable; returning `Ok` means that it is.
     fn enqueue(&self, body: Encoded) -> PortFuture<'_, ()>;
 
+    /// Stores what fits no queue message; returning `Ok` means that a pointer to it can be queued.
+    fn store(&self, key: ObjectKey, bytes: Vec<u8>) -> PortFuture<'_, ()>;
+
     /// Reads the webhook's secret as it is now.
     fn read_secret(&self) -> PortFuture<'_, Secret<String>>;
 }
 
-/// The port in AWS: SQS and Secrets Manager.
+/// The port in AWS: SQS, S3 and Secrets Manager.
 pub struct AwsPorts {
     queue: Queue,
+    overflow: Bucket,
     secrets: Secrets,
     secret_id: String,
 }
 
 impl AwsPorts {
-    /// Connects to the queue and the secret the configuration names.
+    /// Connects to the queue, the bucket and the secret the configuration names.
     pub fn new(aws: &Aws, config: &Config) -> Self {
         Self {
             queue: Queue::new(aws, &config.notifications_queue_url),
+            overflow: Bucket::new(aws, &config.overflow_bucket, LARGEST_OBJECT),
             secrets: Secrets::new(aws),
             secret_id: config.secret_id.clone(),
         }
@@ -48,6 +55,10 @@ impl Ports for AwsPorts {
             let attributes = body.encoding.map(|encoding| (ENCODING_ATTRIBUTE, encoding));
             self.queue.send(&body.text, attributes.as_slice()).await
         })
+    }
+
+    fn store(&self, key: ObjectKey, bytes: Vec<u8>) -> PortFuture<'_, ()> {
+        Box::pin(async move { self.overflow.put(key.as_str(), bytes).await })
     }
 
     fn read_secret(&self) -> PortFuture<'_, Secret<String>> {

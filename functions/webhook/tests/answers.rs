@@ -16,6 +16,7 @@ use headgate_aws::AwsError;
 use headgate_domain::time::Timestamp;
 use headgate_lambda::http::ClientSubject;
 use headgate_redact::Secret;
+use headgate_webhook::overflow::{ObjectKey, Pointer};
 use headgate_webhook::queue_body::{self, Encoded};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{Method, Request, Response};
@@ -24,11 +25,13 @@ use webhook::{Callers, KeysError, PortFuture, Ports, Webhook};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// A queue and a secret store with state, and switches for their failures.
+/// A queue, a bucket and a secret store with state, and switches for their failures.
 #[derive(Default)]
 struct World {
     queue: Mutex<Vec<Encoded>>,
+    bucket: Mutex<Vec<(ObjectKey, Vec<u8>)>>,
     queue_down: AtomicBool,
+    bucket_down: AtomicBool,
     queue_panics: AtomicBool,
     secret: Mutex<String>,
     secret_reads: AtomicUsize,
@@ -45,6 +48,16 @@ impl Ports for Fake {
                 return Err(AwsError::new("SendMessage", "timeout"));
             }
             self.0.queue.lock().unwrap().push(body);
+            Ok(())
+        })
+    }
+
+    fn store(&self, key: ObjectKey, bytes: Vec<u8>) -> PortFuture<'_, ()> {
+        Box::pin(async move {
+            if self.0.bucket_down.load(Ordering::SeqCst) {
+                return Err(AwsError::new("PutObject", "timeout"));
+            }
+            self.0.bucket.lock().unwrap().push((key, bytes));
             Ok(())
         })
     }
@@ -179,6 +192,61 @@ async fn a_large_notification_is_compressed_and_an_impossible_one_is_refused() {
     }
     let too_large = vec![b'x'; 4 * 1024 * 1024 + 1];
     assert_eq!(refused(&webhook, signed(&too_large)).await, 413);
+    assert!(world.bucket.lock().unwrap().is_empty());
+}
+
+/// Bytes without a pattern: no compression makes them fit a queue message.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 7_u64;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_be_bytes()[0]
+    };
+    std::iter::repeat_with(next).take(length).collect()
+}
+
+#[tokio::test]
+async fn what_does_not_compress_is_stored_and_a_pointer_to_it_queued() {
+    let (world, webhook) = running().await;
+    world.now.store(1_795_910_400_000, Ordering::SeqCst);
+    let body = noise(3 * 1024 * 1024);
+    for _ in 0..2 {
+        assert_eq!(refused(&webhook, signed(&body)).await, 200);
+    }
+    let (queue, bucket) = (world.queue.lock().unwrap(), world.bucket.lock().unwrap());
+    for (queued, (key, stored)) in queue.iter().zip(bucket.iter()) {
+        assert_eq!(queued.encoding, Some("overflow"));
+        let pointer = Pointer::parse(&queued.text).unwrap();
+        assert_eq!(pointer.key(), key);
+        assert!(key.as_str().starts_with("2026-11-29/"), "{}", key.as_str());
+        assert!(pointer.open(stored).unwrap().bytes() == body);
+    }
+    assert_eq!((queue.len(), bucket.len()), (2, 2));
+    assert_ne!(bucket[0].0, bucket[1].0);
+}
+
+#[tokio::test]
+async fn what_was_not_stored_is_not_queued_and_what_was_not_queued_is_not_answered_with_200() {
+    let (world, webhook) = running().await;
+    let body = noise(1024 * 1024);
+    world.bucket_down.store(true, Ordering::SeqCst);
+    assert_eq!(refused(&webhook, signed(&body)).await, 503);
+    assert!(world.queue.lock().unwrap().is_empty());
+
+    world.bucket_down.store(false, Ordering::SeqCst);
+    world.queue_down.store(true, Ordering::SeqCst);
+    assert_eq!(refused(&webhook, signed(&body)).await, 503);
+    assert_eq!(world.bucket.lock().unwrap().len(), 1);
+
+    // Meta sends it again; the object of the first time is nobody's.
+    world.queue_down.store(false, Ordering::SeqCst);
+    assert_eq!(refused(&webhook, signed(&body)).await, 200);
+    let (queue, bucket) = (world.queue.lock().unwrap(), world.bucket.lock().unwrap());
+    let pointer = Pointer::parse(&queue[0].text).unwrap();
+    assert_eq!((queue.len(), bucket.len()), (1, 2));
+    assert_eq!(pointer.key(), &bucket[1].0);
 }
 
 #[tokio::test]

@@ -68,6 +68,44 @@ async fn the_handshake_is_echoed_and_only_signed_notifications_are_queued() {
 }
 
 #[tokio::test]
+async fn what_fits_no_queue_message_is_in_the_bucket_before_it_is_answered() {
+    let stage = stage().await;
+    let webhook = Running::start(BINARY, &stage.environment("WebhookFunction")).await;
+    let mut state = 7_u64;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_be_bytes()[0]
+    })
+    .take(3 * 1024 * 1024)
+    .collect();
+    let signed = signature(APP_SECRET, &noise);
+    let answer = webhook
+        .invoke(post(Some(&signed), Body::Base64(&noise)))
+        .await;
+    assert_eq!(answer["statusCode"], 200, "{}", webhook.output());
+
+    let dump = stage.cloud().dump().await.unwrap_or_default();
+    let one = |begin: &str, end: &str| {
+        let mut found = dump
+            .iter()
+            .filter(|(place, _)| place.starts_with(begin) && place.contains(end));
+        let only = found.next().map(|(_, text)| text.clone());
+        assert!(found.next().is_none(), "{begin}{end}");
+        only.unwrap_or_default()
+    };
+    let queued = one("queue ", "-notifications message");
+    let name = one("bucket ", " name");
+    let pointer = serde_json::Deserializer::from_str(&queued)
+        .into_iter::<Value>()
+        .next();
+    let pointer = pointer.and_then(Result::ok).unwrap_or_default();
+    assert_eq!(pointer["key"], json!(name), "{queued}");
+    assert!(queued.contains("overflow"), "{queued}");
+}
+
+#[tokio::test]
 async fn without_a_setting_it_does_not_start() {
     refusals::without_a_setting(BINARY, "webhook").await;
 }

@@ -141,8 +141,15 @@ impl Canary {
 }
 
 /// Whether invariant I4 names this place as an exception: unread lane input, raw notifications on
-/// their queue, and `inbound.message` on its way to the app. Each is short-lived and under a customer key.
+/// their queue and in the overflow bucket, and `inbound.message` on its way to the app. Each is
+/// short-lived and under a customer key. The name of an object is no exception.
 pub fn is_named_exception(place: &str, text: &str) -> bool {
+    if let Some(object) = place.strip_prefix("bucket ") {
+        let mut words = object.split(' ');
+        let bucket = words.next().and_then(|name| name.split_once('-'));
+        return bucket.is_some_and(|(_deployment, name)| name.starts_with("overflow-"))
+            && words.next() == Some("object");
+    }
     let Some(queue) = place
         .strip_prefix("queue ")
         .and_then(|p| p.split(' ').next())
@@ -249,5 +256,12 @@ mod tests {
             ""
         ));
         assert!(!is_named_exception("table headgate-messages/x", ""));
+        let stored = "bucket headgate-overflow-123456789012";
+        assert!(is_named_exception(&format!("{stored} object a/b"), ""));
+        assert!(!is_named_exception(&format!("{stored} name"), "a/b"));
+        assert!(!is_named_exception(
+            "bucket headgate-other-1 object a/b",
+            ""
+        ));
     }
 }

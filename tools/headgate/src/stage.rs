@@ -70,7 +70,7 @@ pub struct Stage {
 }
 
 /// How many ports a stage takes from its first one: services, APIs, simulator.
-pub const PORTS: u16 = 8;
+pub const PORTS: u16 = 9;
 
 impl Stage {
     /// Starts everything; when it returns, it is ready.
@@ -97,7 +97,7 @@ impl Stage {
         put_config(&cloud, &aws, &config).await?;
         let secrets = LocalSecrets::load_or_make(&cloud, &aws).await?;
         let simulator = if options.graph_url.is_none() {
-            // Ports below the last are the cloud's: five services and two APIs.
+            // Ports below the last are the cloud's: six services and two APIs.
             let port = options.first_port.map(|p| p.saturating_add(PORTS - 1));
             Some(simulate(port, &config, &secrets, &calendar).await?)
         } else {

@@ -10,12 +10,17 @@ use serde_json::Value;
 use crate::LocalCloud;
 use crate::stack::{REGION, text};
 
+/// Who everybody is here.
+pub(crate) const ACCESS_KEY_ID: &str = "local";
+/// What they sign with.
+pub(crate) const SECRET_ACCESS_KEY: &str = "local";
+
 impl LocalCloud {
     /// The variables with which an SDK finds the local services.
     pub fn aws_environment(&self) -> BTreeMap<String, String> {
         let mut out: BTreeMap<String, String> = [
-            ("AWS_ACCESS_KEY_ID", "local"),
-            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
             ("AWS_REGION", REGION),
             ("AWS_DEFAULT_REGION", REGION),
         ]

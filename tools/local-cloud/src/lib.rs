@@ -11,6 +11,7 @@
 //! | DynamoDB | dynoxide (SQLite) | `dynamodb.sqlite` |
 //! | SQS | `sqs`, our own | `sqs.journal`: a line per change, before it is acknowledged |
 //! | KMS, Secrets Manager | `kms`, `secrets`, our own, each on a `vault` | `kms.json`, `secrets.json`: replaced at each change |
+//! | S3 | `s3`, our own, on a `vault` | `s3.json`: replaced at each change |
 //! | EventBridge | `events`, our own | nothing to keep |
 //! | Lambda, API Gateway | `mapping`, `schedule`, `api` | nothing to keep |
 //!
@@ -58,6 +59,7 @@ mod metered;
 mod options;
 mod own_answers;
 mod plan;
+mod s3;
 mod schedule;
 mod secrets;
 mod sqs;
@@ -91,6 +93,7 @@ use kms::Keys;
 use mapping::Mapping;
 use metered::Watch;
 use plan::Plan;
+use s3::Buckets;
 use schedule::Schedules;
 use secrets::Secrets;
 use sqs::Sqs;
@@ -113,6 +116,7 @@ pub struct LocalCloud {
     sqs: Arc<Sqs>,
     keys: Arc<Keys>,
     secrets: Arc<Secrets>,
+    buckets: Arc<Buckets>,
     functions: Functions,
     schedules: Schedules,
     calendar: Calendar,
@@ -300,10 +304,11 @@ impl LocalCloud {
         }
     }
 
-    /// Every item of every table and every message of every queue, as text; secrets excluded.
+    /// Every item of every table, every message of every queue and every object of every bucket, as text; secrets
+    /// excluded. The name of an object is a text of its own.
     ///
     /// # Errors
-    /// If a table cannot be read.
+    /// If a table cannot be read, or what has expired cannot be deleted.
     pub async fn dump(&self) -> Result<Vec<(String, String)>> {
         let tables = self.tables.clone();
         let mut out = tokio::task::spawn_blocking(move || tables.dump())
@@ -320,18 +325,21 @@ impl LocalCloud {
                 ),
             ));
         }
+        out.extend(self.buckets.dump()?);
         Ok(out)
     }
 
-    /// Deletes table items that have expired by the calendar now, instead of within a minute.
+    /// Deletes table items and objects that have expired by the calendar now, instead of later.
     ///
     /// # Errors
     /// If a table cannot be read.
     pub async fn sweep_expired(&self) -> Result<usize> {
+        let objects = self.buckets.sweep()?;
         let (tables, calendar) = (self.tables.clone(), self.calendar.clone());
-        tokio::task::spawn_blocking(move || tables.sweep(&calendar))
+        let items = tokio::task::spawn_blocking(move || tables.sweep(&calendar))
             .await
-            .context("the sweep of the tables did not end")?
+            .context("the sweep of the tables did not end")??;
+        Ok(items + objects)
     }
 
     /// Stops polling, gives running batches a second to end, and closes every port.
@@ -351,6 +359,7 @@ impl LocalCloud {
         }
         self.keys.save()?;
         self.secrets.save()?;
+        self.buckets.save()?;
         Ok(())
     }
 }

@@ -35,16 +35,19 @@ pub enum Service {
     SecretsManager,
     /// EventBridge.
     EventBridge,
+    /// S3.
+    S3,
 }
 
 impl Service {
     /// All services, in the order of their ports.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Dynamodb,
         Self::Sqs,
         Self::Kms,
         Self::SecretsManager,
         Self::EventBridge,
+        Self::S3,
     ];
 
     /// The name in `AWS_ENDPOINT_URL_<name>`.
@@ -55,6 +58,7 @@ impl Service {
             Self::Kms => "KMS",
             Self::SecretsManager => "SECRETS_MANAGER",
             Self::EventBridge => "EVENTBRIDGE",
+            Self::S3 => "S3",
         }
     }
 }

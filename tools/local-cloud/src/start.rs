@@ -22,6 +22,7 @@ use crate::host::SERVICE_BODY_MAX;
 use crate::kms::Keys;
 use crate::metered::{Watch, text_after};
 use crate::plan::{Plan, apis};
+use crate::s3::Buckets;
 use crate::schedule::Schedules;
 use crate::secrets::Secrets;
 use crate::sqs::{Engine, Sqs};
@@ -125,6 +126,7 @@ pub(crate) async fn start(options: Options) -> Result<LocalCloud> {
         sqs: state.sqs,
         keys: state.keys,
         secrets: state.secrets,
+        buckets: state.buckets,
         functions,
         schedules,
         calendar: options.calendar,
@@ -149,6 +151,7 @@ struct State {
     sqs: Arc<Sqs>,
     keys: Arc<Keys>,
     secrets: Arc<Secrets>,
+    buckets: Arc<Buckets>,
     bus: Arc<Bus>,
 }
 
@@ -174,6 +177,11 @@ impl State {
         keys.create(&plan.keys, &plan.aliases)?;
         let secrets = Arc::new(Secrets::open(file("secrets.json"))?);
         secrets.create(&plan.secrets)?;
+        let buckets = Arc::new(Buckets::open(
+            file("s3.json"),
+            plan.buckets.clone(),
+            options.calendar.clone(),
+        )?);
         let bus = Arc::new(Bus {
             buses: plan.buses.clone(),
             rules: plan.rules.clone(),
@@ -186,6 +194,7 @@ impl State {
             sqs,
             keys,
             secrets,
+            buckets,
             bus,
         })
     }
@@ -243,6 +252,13 @@ impl Servers {
                         async move { bus.answer(&operation, request.body()) }
                     }));
                 }
+                Service::S3 => {
+                    let buckets = Arc::clone(&state.buckets);
+                    tasks.push(self.serve(service, listener, move |_operation, request| {
+                        let buckets = Arc::clone(&buckets);
+                        async move { buckets.answer(&request) }
+                    }));
+                }
             }
         }
         Ok(tasks)
@@ -280,14 +296,12 @@ where
     F: Fn(String, Request<Bytes>) -> R,
     R: Future<Output = http::Response<Bytes>>,
 {
-    let operation = host::operation(&request);
-    watch.tally.count(service, &operation);
-    let place = if service == Service::Sqs {
-        let url = text_after(request.body(), b"\"QueueUrl\":\"");
-        url.rsplit('/').next().unwrap_or_default().to_owned()
+    let (operation, place) = if service == Service::S3 {
+        Buckets::name(&request)
     } else {
-        String::new()
+        (host::operation(&request), queue_of(service, &request))
     };
+    watch.tally.count(service, &operation);
     let call = || Call {
         service: format!("{service:?}"),
         operation: operation.clone(),
@@ -299,7 +313,7 @@ where
     }
     let asked = request.body().len();
     let response = answer(operation.clone(), request).await;
-    if !place.is_empty() {
+    if service == Service::Sqs && !place.is_empty() {
         let bytes = asked.max(response.body().len());
         watch.gauge.queue(&place, &operation, bytes);
     }
@@ -308,6 +322,15 @@ where
         match watch.gate.forever().await {}
     }
     response
+}
+
+/// The queue a request names.
+fn queue_of(service: Service, request: &Request<Bytes>) -> String {
+    if service != Service::Sqs {
+        return String::new();
+    }
+    let url = text_after(request.body(), b"\"QueueUrl\":\"");
+    url.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 /// The SDK client of the event source mappings.

@@ -12,6 +12,7 @@ mod controls;
 mod failures;
 mod identity;
 mod objections;
+mod overflow;
 mod world;
 
 use base64::Engine as _;

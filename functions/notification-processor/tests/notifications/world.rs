@@ -22,7 +22,9 @@ use headgate_domain::outbound::Payload;
 use headgate_domain::record::{RecordRef, State, ulid};
 use headgate_domain::sealing::Place;
 use headgate_domain::time::Timestamp;
-use headgate_lambda::batch::{BatchResponse, SqsEvent, SqsRecord, SystemAttributes};
+use headgate_lambda::batch::{
+    BatchResponse, MessageAttribute, SqsEvent, SqsRecord, SystemAttributes,
+};
 use headgate_lambda::clock::{Clock, system_clock};
 use headgate_lambda::settings::Settings;
 use local_cloud::{Calendar, LocalCloud, Options};
@@ -181,22 +183,79 @@ impl World {
         )
     }
 
-    /// Hands bodies over as one batch, received for the given time.
-    pub(crate) async fn deliver(&self, bodies: &[String], receive: u32) -> BatchResponse {
-        let records = bodies.iter().enumerate().map(|(index, body)| SqsRecord {
+    /// Bodies, each with its encoding, as one batch, received for the given time.
+    pub(crate) fn batch(&self, bodies: &[(String, Option<&str>)], receive: u32) -> SqsEvent {
+        let records = bodies.iter().enumerate();
+        let records = records.map(|(index, (body, encoding))| SqsRecord {
             message_id: format!("m{index}"),
             body: body.clone(),
             attributes: SystemAttributes {
                 approximate_receive_count: Some(receive.to_string()),
                 ..SystemAttributes::default()
             },
+            message_attributes: encoding
+                .map(|encoding| {
+                    let attribute = MessageAttribute {
+                        string_value: Some(encoding.to_owned()),
+                        data_type: "String".to_owned(),
+                    };
+                    ("encoding".to_owned(), attribute)
+                })
+                .into_iter()
+                .collect(),
             ..SqsRecord::default()
         });
-        self.function
-            .handle(SqsEvent {
-                records: records.collect(),
-            })
+        SqsEvent {
+            records: records.collect(),
+        }
+    }
+
+    /// Hands bodies over as one batch, received for the given time.
+    pub(crate) async fn deliver(&self, bodies: &[String], receive: u32) -> BatchResponse {
+        let bodies: Vec<_> = bodies.iter().map(|body| (body.clone(), None)).collect();
+        self.function.handle(self.batch(&bodies, receive)).await
+    }
+
+    /// Hands a pointer over, received for the given time.
+    pub(crate) async fn deliver_stored(&self, pointer: &str, receive: u32) -> BatchResponse {
+        let pointer = (pointer.to_owned(), Some("overflow"));
+        self.function.handle(self.batch(&[pointer], receive)).await
+    }
+
+    /// Another function in this deployment, with another secret to sign with.
+    pub(crate) async fn signing_with(&self, secret: &str) -> NotificationProcessor {
+        let settings = self
+            .cloud
+            .function_environment("NotificationProcessorFunction");
+        let mut settings = settings.unwrap();
+        settings.insert("AWS_SECRET_ACCESS_KEY".to_owned(), secret.to_owned());
+        NotificationProcessor::new(&Settings::from_map(settings), system_clock())
             .await
+            .unwrap()
+    }
+
+    /// The services.
+    pub(crate) const fn cloud(&self) -> &LocalCloud {
+        &self.cloud
+    }
+
+    /// A connection to them.
+    pub(crate) const fn aws(&self) -> &Aws {
+        &self.aws
+    }
+
+    /// The name of the overflow bucket.
+    pub(crate) fn bucket(&self) -> &str {
+        self.settings.name("HEADGATE_BUCKET_OVERFLOW").unwrap()
+    }
+
+    /// The names of what is stored there.
+    pub(crate) async fn objects(&self) -> Vec<String> {
+        let dump = self.cloud.dump().await.unwrap();
+        let names = dump
+            .into_iter()
+            .filter(|(place, _name)| place.starts_with("bucket ") && place.ends_with(" name"));
+        names.map(|(_place, name)| name).collect()
     }
 
     /// Hands one body over and expects that it is consumed.

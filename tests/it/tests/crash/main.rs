@@ -118,6 +118,8 @@ async fn the_notification_processor_dies_at_every_point_of_a_batch() {
     includes(&covered, "TransactWriteItems", "");
     includes(&covered, "PutEvents", "");
     includes(&covered, "SendMessage", "notifications-dlq");
+    includes(&covered, "GetObject", "");
+    includes(&covered, "DeleteObject", "");
 }
 
 #[tokio::test(flavor = "multi_thread")]

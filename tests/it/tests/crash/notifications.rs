@@ -1,9 +1,10 @@
-//! The notification processor dies: a STOP, two statuses, and a body nobody can read.
+//! The notification processor dies: a STOP, two statuses in the overflow bucket, and a body nobody can read.
 
 use headgate_domain::record::State;
-use headgate_lambda::batch::{BatchResponse, SqsEvent};
+use headgate_lambda::batch::{BatchResponse, MessageAttribute, SqsEvent};
 use headgate_lambda::clock::Clock;
 use headgate_lambda::settings::Settings;
+use headgate_testkit::overflow::store;
 use headgate_testkit::{End, environment};
 use local_cloud::{Call, Crash};
 use notification_processor::NotificationProcessor;
@@ -86,19 +87,31 @@ impl Trial for Notifications {
         let seconds = (world.clock)().seconds();
         let stop = json!({ "from": phone.trim_start_matches('+'), "id": format!("wamid.stop{batch}"), "timestamp": seconds.to_string(),
             "type": "text", "text": { "body": "STOP" } });
+        let statuses = notification(
+            "statuses",
+            &[
+                status(&references[0].opaque(1), "delivered", seconds, None),
+                status(&references[1].opaque(1), "failed", seconds, Some(131_026)),
+            ],
+        );
+        let settings = world.stage.environment("NotificationProcessorFunction");
+        let bucket = &settings["HEADGATE_BUCKET_OVERFLOW"];
+        let now = (world.clock)();
+        let pointer = store(&world.stage.aws(), bucket, statuses.as_bytes(), now).await;
         let bodies = [
             notification("messages", &[stop]),
-            notification(
-                "statuses",
-                &[
-                    status(&references[0].opaque(1), "delivered", seconds, None),
-                    status(&references[1].opaque(1), "failed", seconds, Some(131_026)),
-                ],
-            ),
+            pointer.to_string(),
             "{\"unreadable".to_owned(),
         ];
         let aside = world.stage.cloud().meter().queue("notifications-dlq").sent;
-        let batch_of_queue = delivery("arn:notifications", &format!("n-{batch}"), &bodies);
+        let mut batch_of_queue = delivery("arn:notifications", &format!("n-{batch}"), &bodies);
+        let overflow = MessageAttribute {
+            string_value: Some("overflow".to_owned()),
+            data_type: "String".to_owned(),
+        };
+        batch_of_queue.records[1]
+            .message_attributes
+            .insert("encoding".to_owned(), overflow);
         let call = match self.run(batch_of_queue.clone(), Some((n, crash))).await {
             End::Died(call) => Some(call),
             End::Answered(answer) => {
@@ -150,6 +163,13 @@ impl Trial for Notifications {
         );
         let set_aside = world.stage.cloud().meter().queue("notifications-dlq").sent;
         assert!(set_aside > aside, "what is poison is kept: {at}");
+        let key = pointer["key"].as_str().unwrap();
+        let stored = world.stage.places_with(key).await;
+        assert_eq!(
+            stored,
+            Vec::<String>::new(),
+            "what is handled is gone: {at}"
+        );
         call
     }
 }

@@ -121,7 +121,7 @@ fn the_index_of_messages_carries_keys_alone() {
 }
 
 #[test]
-fn tables_keys_and_secrets_outlive_the_stack() {
+fn tables_buckets_keys_and_secrets_outlive_the_stack() {
     for template in Template::all() {
         for (id, resource) in template.resources() {
             let kind = resource["Type"].as_str().unwrap();
@@ -132,6 +132,9 @@ fn tables_keys_and_secrets_outlive_the_stack() {
             let precious = [
                 "AWS::DynamoDB::Table",
                 "AWS::KMS::Key",
+                "AWS::S3::Bucket",
+                // Without it a bucket that is kept could be read by others.
+                "AWS::S3::BucketPolicy",
                 "AWS::SecretsManager::Secret",
                 "AWS::Serverless::Application",
             ];

@@ -27,7 +27,8 @@ const STARS: &str = "
 ## Where a `*` stands
 
 - the principal of a refusal, which means everybody
-- `sqs:*`, refused to everybody without TLS
+- `sqs:*` and `s3:*`, refused to everybody without TLS
+- the objects of the overflow bucket, whose names are random
 - the resource of a key policy, where it means that key
 - the API Gateway logging role, one for the account and region, carries an AWS-managed policy
 
@@ -53,11 +54,13 @@ fn page() -> String {
         }
     }
     out.push_str("\nThe account administers every key (describe, enable, rotate, tag, policy, deletion after 30 days) and uses none.\n");
-    out.push_str("\n## Refusals and service access on queues, tables and secrets\n\n| Resource | For | Actions | Who | Only |\n|---|---|---|---|---|\n");
+    out.push_str("\n## Refusals and service access on queues, tables, the bucket and secrets\n\n| Resource | For | Actions | Who | Only |\n|---|---|---|---|---|\n");
     for (id, resource) in data.resources() {
         let properties = &resource["Properties"];
         let policy = match resource["Type"].as_str() {
-            Some("AWS::SQS::QueuePolicy") => &properties["PolicyDocument"],
+            Some("AWS::S3::BucketPolicy" | "AWS::SQS::QueuePolicy") => {
+                &properties["PolicyDocument"]
+            }
             Some("AWS::DynamoDB::Table") => &properties["ResourcePolicy"]["PolicyDocument"],
             Some("AWS::SecretsManager::ResourcePolicy") => &properties["ResourcePolicy"],
             _ => continue,
@@ -134,6 +137,9 @@ fn condition(condition: &Value) -> String {
 
 /// `Data.Outputs.SubjectsTableArn` as `SubjectsTable`, `IntakeLogGroup.Arn` as `IntakeLogGroup`.
 fn readable(resource: &str) -> String {
+    if let Some(bucket) = resource.strip_prefix("${") {
+        return format!("objects of {}", readable(bucket.trim_end_matches("}/*")));
+    }
     let name = resource.strip_prefix("Data.Outputs.").unwrap_or(resource);
     let name = name.strip_suffix("Arn").unwrap_or(name);
     name.trim_end_matches('.').to_owned()

@@ -12,6 +12,7 @@
 
 mod access;
 mod apis;
+mod bucket;
 mod data;
 mod firewall;
 mod functions;

@@ -160,7 +160,7 @@ fn the_operator_reaches_no_table_with_people_in_it_and_no_secret() {
 }
 
 #[test]
-fn the_webhook_knows_one_queue_and_one_secret() {
+fn the_webhook_knows_one_queue_one_bucket_and_one_secret() {
     let template = Template::root();
     let reached: BTreeSet<String> = grants(&template, "Webhook")
         .into_iter()
@@ -173,11 +173,42 @@ fn the_webhook_knows_one_queue_and_one_secret() {
         .flat_map(|grant| grant.resources)
         .collect();
     let expected = [
+        "${Data.Outputs.OverflowBucketArn}/*",
         "Data.Outputs.NotificationsQueueArn",
         "Data.Outputs.WebhookSecretArn",
         "WebhookLogGroup.Arn",
     ];
     assert_eq!(reached, expected.map(str::to_owned).into());
+}
+
+/// The webhook cannot read back what it stored, and nobody but these two reaches the bucket at all.
+#[test]
+fn the_overflow_bucket_is_written_by_one_function_and_read_and_emptied_by_the_other() {
+    let template = Template::root();
+    let mut found = Vec::new();
+    let mut all: Vec<(String, Vec<Grant>)> = functions()
+        .into_iter()
+        .map(|(id, name)| (name, grants(&template, &id)))
+        .collect();
+    all.push(("operator".to_owned(), operator_grants(&template)));
+    for (name, grants) in all {
+        for grant in grants {
+            let actions = grant.actions.into_iter();
+            let of_s3 = actions.filter(|action| action.starts_with("s3:"));
+            let on = grant.resources.join(" ");
+            found.extend(of_s3.map(|action| format!("{name} {action} {on}")));
+        }
+    }
+    let bucket = "Data.Outputs.OverflowBucketArn";
+    assert_eq!(
+        found,
+        [
+            format!("notification-processor s3:DeleteObject ${{{bucket}}}/*"),
+            format!("notification-processor s3:GetObject ${{{bucket}}}/*"),
+            format!("notification-processor s3:ListBucket {bucket}"),
+            format!("webhook s3:PutObject ${{{bucket}}}/*"),
+        ]
+    );
 }
 
 #[test]

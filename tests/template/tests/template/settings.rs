@@ -93,6 +93,9 @@ fn expected_target(variable: &str) -> Option<String> {
             None => output(&format!("{}Queue{form}", pascal(queue))),
         };
     }
+    if let Some(bucket) = name.strip_prefix("BUCKET_") {
+        return output(&format!("{}BucketName", pascal(bucket)));
+    }
     if let Some(mac) = name.strip_prefix("KMS_MAC_") {
         return output(&format!("{}MacKeyArn", pascal(mac)));
     }

@@ -72,7 +72,7 @@ pub(super) fn judge(r: &Report, e: &Evidence<'_>) -> Vec<Promise> {
             format!("{} moved", r.redriven),
         ),
         promise(
-            "no personal data in any table, queue or log",
+            "no personal data in any table, queue, bucket or log",
             e.found.is_empty(),
             places(&e.found),
         ),

@@ -1,4 +1,4 @@
-//! The search for what must not be there: every table, every queue, every log line of the demo.
+//! The search for what must not be there: every table, every queue, every bucket, every log line of the demo.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,7 +9,7 @@ use super::scenario::Scenario;
 use crate::canary::{Canary, Finding, is_named_exception};
 use crate::stage::Stage;
 
-/// Searches every item of every table, every queue and every log line (invariant I4).
+/// Searches every item of every table, every queue, every bucket and every log line (invariant I4).
 pub(super) async fn personal_data(
     stage: &Stage,
     input: &Scenario,

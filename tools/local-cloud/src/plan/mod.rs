@@ -14,6 +14,7 @@ use crate::api::Route;
 use crate::events::{Rule, check_pattern};
 use crate::mapping::Mapping;
 use crate::own_answers::OwnAnswers;
+use crate::s3::BucketSettings;
 use crate::schedule::Schedule;
 use crate::sqs::{QueueSettings, Redrive};
 use crate::stack::{Stack, text};
@@ -30,6 +31,7 @@ pub(crate) struct Plan {
     pub(crate) secrets: Vec<(String, Option<String>)>,
     /// Logical id → name.
     pub(crate) secret_names: BTreeMap<String, String>,
+    pub(crate) buckets: BTreeMap<String, BucketSettings>,
     pub(crate) buses: BTreeSet<String>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) mappings: Vec<Mapping>,
@@ -191,6 +193,12 @@ impl Plan {
                 self.secret_names.insert(id.to_owned(), name.clone());
                 self.secrets.push((name, value));
             }
+            "AWS::S3::Bucket" => {
+                let lifecycle = property("LifecycleConfiguration")?;
+                let days = lifecycle.as_ref().map(expiration).transpose()?.flatten();
+                let name = stack.physical_name(id)?;
+                self.buckets.insert(name, BucketSettings { days });
+            }
             "AWS::Events::EventBus" => {
                 self.buses.insert(stack.physical_name(id)?);
             }
@@ -279,6 +287,33 @@ fn queue(stack: &Stack, id: &str, properties: &Value) -> Result<QueueSettings> {
         max_size: usize::try_from(number("MaximumMessageSize", 1_048_576)?)?,
         redrive,
     })
+}
+
+/// The days after which everything in a bucket expires.
+fn expiration(lifecycle: &Value) -> Result<Option<i64>> {
+    let rules = lifecycle.get("Rules").and_then(Value::as_array);
+    let mut days = Vec::new();
+    for rule in rules.into_iter().flatten() {
+        let word = |name: &str| rule.get(name).map(text);
+        let Some(after) =
+            word("ExpirationInDays").filter(|_| word("Status") != Some("Disabled".to_owned()))
+        else {
+            continue;
+        };
+        if [
+            "Prefix",
+            "TagFilters",
+            "ObjectSizeGreaterThan",
+            "ObjectSizeLessThan",
+        ]
+        .iter()
+        .any(|filter| rule.get(*filter).is_some())
+        {
+            bail!("a lifecycle rule for a part of a bucket does not run locally");
+        }
+        days.push(after.parse().context("ExpirationInDays is not a number")?);
+    }
+    Ok(days.into_iter().min())
 }
 
 fn generated_secret(generate: &Value) -> Result<String> {

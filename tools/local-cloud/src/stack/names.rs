@@ -115,6 +115,7 @@ impl Stack {
             "AWS::DynamoDB::Table" => "TableName",
             "AWS::SQS::Queue" => "QueueName",
             "AWS::KMS::Alias" => "AliasName",
+            "AWS::S3::Bucket" => "BucketName",
             "AWS::Serverless::Function" | "AWS::Lambda::Function" => "FunctionName",
             "AWS::SecretsManager::Secret" | "AWS::Events::EventBus" | "AWS::Events::Rule" => "Name",
             _ => "",
@@ -140,6 +141,8 @@ fn arn(kind: &str, name: &str) -> String {
         "AWS::Events::EventBus" => ("events", format!("event-bus/{name}")),
         "AWS::Events::Rule" => ("events", format!("rule/{name}")),
         "AWS::SecretsManager::Secret" => return secret_arn(name),
+        // Bucket names are nobody else's anywhere, so there is no region or account in the ARN.
+        "AWS::S3::Bucket" => return format!("arn:aws:s3:::{name}"),
         "AWS::Serverless::Function" | "AWS::Lambda::Function" => {
             ("lambda", format!("function:{name}"))
         }

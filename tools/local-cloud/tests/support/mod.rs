@@ -53,3 +53,22 @@ client!(sqs, aws_sdk_sqs, Service::Sqs);
 client!(kms, aws_sdk_kms, Service::Kms);
 client!(secrets, aws_sdk_secretsmanager, Service::SecretsManager);
 client!(eventbridge, aws_sdk_eventbridge, Service::EventBridge);
+
+/// With checksums as headers where an operation demands them, and no streamed bodies.
+pub fn s3(cloud: &LocalCloud) -> aws_sdk_s3::Client {
+    s3_as(cloud, "local")
+}
+
+/// The same, signing with another secret.
+pub fn s3_as(cloud: &LocalCloud, secret: &str) -> aws_sdk_s3::Client {
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(aws_sdk_s3::config::BehaviorVersion::latest())
+        .credentials_provider(Credentials::new("local", secret, None, None, "test"))
+        .region(aws_types::region::Region::new("eu-west-1"))
+        .endpoint_url(cloud.endpoint(Service::S3))
+        .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .sleep_impl(TokioSleep::new())
+        .build();
+    aws_sdk_s3::Client::from_conf(config)
+}

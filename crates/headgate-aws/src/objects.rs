@@ -1,0 +1,307 @@
+//! S3: objects that are put once, read within a bound and deleted.
+//!
+//! Three requests on the runtime that every AWS SDK for Rust is generated onto: its signer,
+//! retries, timeouts and connections, the same as for all other services. What `aws-sdk-s3` would
+//! add to that, XML, checksums, endpoint rules for a hundred operations, is of no use here and a
+//! third of the webhook's size (docs/adr/0013). Lists nothing, and knows nothing of what it stores.
+
+use std::fmt;
+
+use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
+use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions};
+use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime::client::retries::classifiers::{
+    HttpStatusCodeClassifier, TransientErrorClassifier,
+};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
+use aws_smithy_runtime_api::client::auth::{
+    AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver,
+};
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::identity::SharedIdentityResolver;
+use aws_smithy_runtime_api::client::interceptors::context::{Error, Output};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
+use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
+use aws_smithy_runtime_api::client::ser_de::DeserializeResponse;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::{ConfigBag, Layer};
+use aws_smithy_types::error::ErrorMetadata;
+use aws_types::region::SigningRegion;
+use aws_types::{SdkConfig, SigningName};
+
+use crate::{Aws, AwsError};
+
+/// Our name for an object above the bound; S3 has none.
+const TOO_LARGE: &str = "ObjectTooLarge";
+
+/// A bucket.
+#[derive(Clone)]
+pub struct Bucket {
+    call: Operation<Request, Vec<u8>, ErrorMetadata>,
+}
+
+/// What a look for an object found.
+///
+/// # Privacy
+/// The bytes may hold personal data; there is no `Debug`.
+#[derive(PartialEq, Eq)]
+pub enum Found {
+    /// Its bytes.
+    Object(Vec<u8>),
+    /// There is none of this name.
+    Missing,
+    /// It is above the bound, and was not read.
+    TooLarge,
+}
+
+impl Bucket {
+    /// The bucket of a name, out of which nothing is read that is larger than `largest` bytes.
+    pub fn new(aws: &Aws, name: &str, largest: usize) -> Self {
+        let config = aws.for_service("AWS_ENDPOINT_URL_S3");
+        Self {
+            call: operation(&config, name, largest),
+        }
+    }
+
+    /// Puts an object; returning means that S3 has it. The bucket decides how it is encrypted.
+    ///
+    /// # Errors
+    /// [`AwsError`] when S3 did not confirm it.
+    pub async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), AwsError> {
+        self.call
+            .invoke(Request::new("PUT", key, bytes))
+            .await
+            .map(drop)
+            .map_err(|e| AwsError::of("PutObject", &e))
+    }
+
+    /// Looks for an object.
+    ///
+    /// # Errors
+    /// [`AwsError`] when S3 did not say. To who may not list the bucket, S3 says `AccessDenied` of
+    /// an object that is not there.
+    pub async fn find(&self, key: &str) -> Result<Found, AwsError> {
+        let asked = self.call.invoke(Request::new("GET", key, Vec::new())).await;
+        match asked.map_err(|e| AwsError::of("GetObject", &e)) {
+            Ok(bytes) => Ok(Found::Object(bytes)),
+            Err(error) if error.is("NoSuchKey") => Ok(Found::Missing),
+            Err(error) if error.is(TOO_LARGE) => Ok(Found::TooLarge),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes an object; one that is not there is no error.
+    ///
+    /// # Errors
+    /// [`AwsError`] when S3 did not confirm it.
+    pub async fn delete(&self, key: &str) -> Result<(), AwsError> {
+        self.call
+            .invoke(Request::new("DELETE", key, Vec::new()))
+            .await
+            .map(drop)
+            .map_err(|e| AwsError::of("DeleteObject", &e))
+    }
+}
+
+/// One request; the SDK's runtime may trace its `Debug`.
+struct Request {
+    method: &'static str,
+    key: String,
+    body: SdkBody,
+}
+
+impl Request {
+    fn new(method: &'static str, key: &str, body: Vec<u8>) -> Self {
+        Self {
+            method,
+            key: key.to_owned(),
+            body: SdkBody::from(body),
+        }
+    }
+
+    fn build(self) -> Result<HttpRequest, BoxError> {
+        // Names are of unreserved characters and slashes, which stand in a path as they are.
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~/".contains(&b);
+        if self.key.is_empty() || !self.key.bytes().all(plain) {
+            return Err("the name of an object needs escaping".into());
+        }
+        let mut request = HttpRequest::new(self.body);
+        request.set_method(self.method)?;
+        request.set_uri(format!("/{}", self.key))?;
+        if self.method == "PUT" {
+            let headers = request.headers_mut();
+            headers.insert("content-type", "application/octet-stream");
+        }
+        Ok(request)
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.method)
+    }
+}
+
+/// Reads answers: the bytes of a good one, the code of any other.
+#[derive(Debug)]
+struct Reader {
+    largest: usize,
+}
+
+impl DeserializeResponse for Reader {
+    /// Stops before a body above the bound, or of no declared length, is read into memory.
+    fn deserialize_streaming_with_config(
+        &self,
+        response: &mut HttpResponse,
+        _cfg: &ConfigBag,
+    ) -> Option<Result<Output, OrchestratorError<Error>>> {
+        let length = response.headers().get("content-length");
+        let length = length.and_then(|text| text.parse::<usize>().ok());
+        let reads = response.status().as_u16() == 200;
+        (reads && length.is_none_or(|length| length > self.largest))
+            .then(|| Err(refused(TOO_LARGE)))
+    }
+
+    fn deserialize_nonstreaming_with_config(
+        &self,
+        response: &HttpResponse,
+        _cfg: &ConfigBag,
+    ) -> Result<Output, OrchestratorError<Error>> {
+        let body = response.body().bytes().unwrap_or_default();
+        if response.status().is_success() {
+            return Ok(Output::erase(body.to_vec()));
+        }
+        Err(refused(&code(body)))
+    }
+}
+
+fn refused(code: &str) -> OrchestratorError<Error> {
+    let error = ErrorMetadata::builder().code(code).build();
+    OrchestratorError::operation(Error::erase(error))
+}
+
+/// The code in S3's XML for an error, which has one `Code` and quotes the name of the object.
+fn code(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let code = text
+        .split_once("<Code>")
+        .and_then(|(_, rest)| rest.split_once("</Code>"));
+    code.map_or("service error", |(code, _)| code).to_owned()
+}
+
+fn operation(
+    config: &SdkConfig,
+    bucket: &str,
+    largest: usize,
+) -> Operation<Request, Vec<u8>, ErrorMetadata> {
+    let mut builder = Operation::builder()
+        .service_name("S3")
+        .operation_name("Object")
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(&endpoint(config, bucket))
+        .runtime_plugin(signer(config));
+    // `Aws` sets them all.
+    if let Some(client) = config.http_client() {
+        builder = builder.http_client(client);
+    }
+    if let (Some(sleep), Some(time)) = (config.sleep_impl(), config.time_source()) {
+        builder = builder.sleep_impl(sleep).time_source(time);
+    }
+    if let Some(retries) = config.retry_config() {
+        builder = builder.standard_retry(retries);
+    }
+    if let Some(timeouts) = config.timeout_config() {
+        builder = builder.timeout_config(timeouts.clone());
+    }
+    builder
+        .retry_classifier(TransientErrorClassifier::<ErrorMetadata>::new())
+        .retry_classifier(HttpStatusCodeClassifier::default())
+        .serializer(Request::build)
+        .deserializer_impl(Reader { largest })
+        .build()
+}
+
+fn endpoint(config: &SdkConfig, bucket: &str) -> String {
+    if let Some(url) = config.endpoint_url() {
+        // Whoever stands in for S3 has one address for all buckets.
+        return format!("{}/{bucket}", url.trim_end_matches('/'));
+    }
+    let region = config.region().map_or("", AsRef::as_ref);
+    let suffix = if region.starts_with("cn-") {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    };
+    format!("https://{bucket}.s3.{region}.{suffix}")
+}
+
+/// Signs as S3 wants it: the path as it is sent, the hash of the body in a header.
+fn signer(config: &SdkConfig) -> StaticRuntimePlugin {
+    let mut signing = SigningOptions::default();
+    signing.double_uri_encode = false;
+    signing.normalize_uri_path = false;
+    signing.content_sha256_header = true;
+    let mut layer = Layer::new("signing");
+    layer.store_put(AuthSchemeOptionResolverParams::new(()));
+    layer.store_put(SigV4OperationSigningConfig {
+        region: config.region().cloned().map(SigningRegion::from),
+        region_set: None,
+        name: Some(SigningName::from_static("s3")),
+        signing_options: signing,
+    });
+    let mut components = RuntimeComponentsBuilder::new("signing")
+        .with_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(
+            StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]),
+        )))
+        .with_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()));
+    if let Some(credentials) = config.credentials_provider() {
+        components =
+            components.with_identity_resolver(SCHEME_ID, SharedIdentityResolver::new(credentials));
+    }
+    StaticRuntimePlugin::new()
+        .with_config(layer.freeze())
+        .with_runtime_components(components)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_types::region::Region;
+
+    use super::*;
+
+    #[test]
+    fn an_answers_code_is_read_and_nothing_else_of_it() {
+        let xml = b"<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code><Key>k</Key></Error>";
+        assert_eq!(code(xml), "NoSuchKey");
+        for other in [&b""[..], b"<Code>", b"{}", b"\xff"] {
+            assert_eq!(code(other), "service error");
+        }
+    }
+
+    #[test]
+    fn a_bucket_has_an_address_of_its_own_unless_somebody_stands_in_for_s3() {
+        let address = |region: &'static str, url: Option<&str>| {
+            let mut config = SdkConfig::builder();
+            config.set_region(Region::from_static(region));
+            config.set_endpoint_url(url.map(str::to_owned));
+            endpoint(&config.build(), "shelf")
+        };
+        let own = "https://shelf.s3.ca-central-1.amazonaws.com";
+        assert_eq!(address("ca-central-1", None), own);
+        let own = "https://shelf.s3.cn-north-1.amazonaws.com.cn";
+        assert_eq!(address("cn-north-1", None), own);
+        let stand_in = address("ca-central-1", Some("http://127.0.0.1:1/"));
+        assert_eq!(stand_in, "http://127.0.0.1:1/shelf");
+    }
+
+    #[test]
+    fn a_name_that_needs_escaping_is_not_sent() {
+        let built = |key: &str| Request::new("GET", key, Vec::new()).build().is_ok();
+        assert!(built("2026-11-28/00ff"));
+        for key in ["", "a b", "a?b", "a%2fb", "é", "a\r\nb"] {
+            assert!(!built(key), "{key}");
+        }
+    }
+}

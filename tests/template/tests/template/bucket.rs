@@ -1,0 +1,105 @@
+//! The overflow bucket: what is kept in it, for how long, and whom it refuses.
+//!
+//! Who may reach it is `rights`'s question.
+
+use serde_json::json;
+
+use crate::template::{Template, many, target};
+
+#[test]
+fn the_one_bucket_is_closed_sealed_and_emptied_within_seven_days() {
+    let template = Template::data();
+    assert_eq!(template.ids_of("AWS::S3::Bucket"), ["OverflowBucket"]);
+    assert!(Template::root().ids_of("AWS::S3::Bucket").is_empty());
+    let bucket = template.properties("OverflowBucket");
+    let name = "${Deployment}-overflow-${AWS::AccountId}";
+    assert_eq!(target(&bucket["BucketName"]), name);
+    let rules = &bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"];
+    let rules = many(rules);
+    assert_eq!(rules.len(), 1);
+    let sealed = &rules[0]["ServerSideEncryptionByDefault"];
+    assert_eq!(sealed["SSEAlgorithm"], "aws:kms");
+    assert_eq!(target(&sealed["KMSMasterKeyID"]), "QueueKey.Arn");
+    let closed = json!({
+        "BlockPublicAcls": true, "BlockPublicPolicy": true,
+        "IgnorePublicAcls": true, "RestrictPublicBuckets": true,
+    });
+    assert_eq!(bucket["PublicAccessBlockConfiguration"], closed);
+    let owner = json!([{ "ObjectOwnership": "BucketOwnerEnforced" }]);
+    assert_eq!(bucket["OwnershipControls"]["Rules"], owner);
+    for copy in [
+        "VersioningConfiguration",
+        "ReplicationConfiguration",
+        "ObjectLockConfiguration",
+        "InventoryConfigurations",
+        "NotificationConfiguration",
+    ] {
+        assert!(bucket[copy].is_null(), "the overflow bucket has {copy}");
+    }
+    // S3 rounds up to the next midnight, so six are at most seven; a message stays four.
+    let expiry = json!([{
+        "Id": "expire", "Status": "Enabled", "ExpirationInDays": 6,
+        "AbortIncompleteMultipartUpload": { "DaysAfterInitiation": 1 },
+    }]);
+    assert_eq!(bucket["LifecycleConfiguration"]["Rules"], expiry);
+    let queue = template.properties("NotificationsQueue");
+    let stays = queue["MessageRetentionPeriod"].as_i64().unwrap();
+    assert!(stays < 6 * 86_400, "a pointer outlives its object");
+}
+
+#[test]
+fn the_bucket_refuses_plain_transport_and_everybody_but_its_two_functions() {
+    let template = Template::data();
+    assert_eq!(
+        template.ids_of("AWS::S3::BucketPolicy"),
+        ["OverflowBucketPolicy"]
+    );
+    let policy = template.properties("OverflowBucketPolicy");
+    assert_eq!(target(&policy["Bucket"]), "OverflowBucket");
+    let statements = many(&policy["PolicyDocument"]["Statement"]);
+    let objects = "${OverflowBucket.Arn}/*";
+    let denied = |sid: &str| {
+        let statement = statements.iter().find(|statement| statement["Sid"] == sid);
+        let statement = statement.unwrap_or_else(|| panic!("there is no {sid}"));
+        assert_eq!(statement["Effect"], "Deny", "{sid}");
+        assert_eq!(statement["Principal"], "*", "{sid}");
+        let on: Vec<String> = many(&statement["Resource"])
+            .into_iter()
+            .map(target)
+            .collect();
+        (
+            statement["Action"].clone(),
+            on,
+            statement["Condition"].clone(),
+        )
+    };
+    assert_eq!(
+        denied("TransportIsEncrypted"),
+        (
+            json!("s3:*"),
+            vec!["OverflowBucket.Arn".to_owned(), objects.to_owned()],
+            json!({ "Bool": { "aws:SecureTransport": "false" } })
+        )
+    );
+    for (sid, actions, role) in [
+        ("NobodyElseWrites", json!("s3:PutObject"), "webhook"),
+        (
+            "NobodyElseReads",
+            json!([
+                "s3:DeleteObject",
+                "s3:DeleteObjectVersion",
+                "s3:GetObject",
+                "s3:GetObjectVersion"
+            ]),
+            "notification-processor",
+        ),
+    ] {
+        let (action, on, condition) = denied(sid);
+        assert_eq!((action, on), (actions, vec![objects.to_owned()]), "{sid}");
+        let exempt = many(&condition["ArnNotLike"]["aws:PrincipalArn"]);
+        assert_eq!(exempt.len(), 1, "{sid}");
+        let ends = format!(":role/${{Deployment}}-{role}");
+        assert!(target(exempt[0]).ends_with(&ends), "{sid}");
+    }
+    assert_eq!(statements.len(), 3, "a bucket allows nobody by its policy");
+}

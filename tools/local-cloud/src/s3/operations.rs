@@ -1,0 +1,229 @@
+//! The REST side of S3: what a request asks for, what it is answered, errors in XML.
+//!
+//! Promises the codes S3 has for what Headgate could notice, and `NotImplemented` for the rest.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+
+use super::Buckets;
+use super::state::{Content, Object};
+use crate::calendar::rfc3339;
+use crate::ids::random_id;
+use crate::vault::Unsaved;
+
+/// Names longer than this are refused.
+const LONGEST_KEY: usize = 1024;
+/// The most names one list has.
+const PER_LIST: usize = 1000;
+
+/// A refused request.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    pub(super) code: &'static str,
+    message: &'static str,
+}
+
+impl Refusal {
+    pub(super) const fn new(status: StatusCode, code: &'static str, message: &'static str) -> Self {
+        Self {
+            status,
+            code,
+            message,
+        }
+    }
+
+    const fn unsupported() -> Self {
+        let message = "This is not supported locally.";
+        Self::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", message)
+    }
+}
+
+impl From<Unsaved> for Refusal {
+    fn from(_names_a_path: Unsaved) -> Self {
+        let message = "The state cannot be written.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message)
+    }
+}
+
+/// A request by its method, its path and its query.
+pub(super) struct Asked<'a> {
+    method: &'a Method,
+    pub(super) bucket: &'a str,
+    key: &'a str,
+    query: &'a str,
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn of(request: &'a Request<Bytes>) -> Self {
+        let path = request.uri().path().trim_start_matches('/');
+        let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+        Self {
+            method: request.method(),
+            bucket,
+            key,
+            query: request.uri().query().unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn operation(&self) -> &'static str {
+        match (self.method, self.key) {
+            (&Method::GET, "") => "ListObjectsV2",
+            (&Method::GET, _) => "GetObject",
+            (&Method::PUT, key) if !key.is_empty() => "PutObject",
+            (&Method::DELETE, key) if !key.is_empty() => "DeleteObject",
+            _ => "",
+        }
+    }
+
+    fn parameter(&self, name: &str) -> Option<String> {
+        form_urlencoded::parse(self.query.as_bytes())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+    }
+
+    /// Whether the query asks for nothing beyond the operation.
+    fn is_plain(&self) -> bool {
+        form_urlencoded::parse(self.query.as_bytes()).all(|(name, _)| name == "x-id")
+    }
+}
+
+impl Buckets {
+    pub(super) fn perform(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Refusal> {
+        let asked = Asked::of(request);
+        let not_found = |code, message| Refusal::new(StatusCode::NOT_FOUND, code, message);
+        if !self.settings.contains_key(asked.bucket) {
+            return Err(not_found(
+                "NoSuchBucket",
+                "There is no bucket of this name.",
+            ));
+        }
+        let operation = asked.operation();
+        if operation == "ListObjectsV2" {
+            return self.list(&asked);
+        }
+        let ranged = request.headers().contains_key("range");
+        if ranged || !asked.is_plain() || asked.key.contains('%') {
+            return Err(Refusal::unsupported());
+        }
+        if asked.key.len() > LONGEST_KEY {
+            let message = "The name is too long.";
+            return Err(Refusal::new(
+                StatusCode::BAD_REQUEST,
+                "KeyTooLongError",
+                message,
+            ));
+        }
+        let mut response = Response::new(Bytes::new());
+        match operation {
+            "PutObject" => {
+                let kind = request.headers().get("content-type");
+                let kind = kind.and_then(|kind| kind.to_str().ok());
+                let object = Object {
+                    content: Content(request.body().clone()),
+                    kind: kind.unwrap_or("binary/octet-stream").to_owned(),
+                    put_ms: self.calendar.now_ms(),
+                };
+                header(&mut response, "etag", &object.etag());
+                self.vault.change(|state| {
+                    state.put(asked.bucket, asked.key, object);
+                    Ok::<(), Refusal>(())
+                })?;
+            }
+            "GetObject" => {
+                let state = self.vault.state();
+                let object = state.find(asked.bucket, asked.key);
+                let object = object
+                    .ok_or_else(|| not_found("NoSuchKey", "The specified key does not exist."))?;
+                header(&mut response, "etag", &object.etag());
+                header(&mut response, "content-type", &object.kind);
+                *response.body_mut() = object.content.0.clone();
+            }
+            "DeleteObject" => {
+                self.vault.change(|state| {
+                    state.delete(asked.bucket, asked.key);
+                    Ok::<(), Refusal>(())
+                })?;
+                *response.status_mut() = StatusCode::NO_CONTENT;
+            }
+            _ => return Err(Refusal::unsupported()),
+        }
+        Ok(response)
+    }
+
+    fn list(&self, asked: &Asked<'_>) -> Result<Response<Bytes>, Refusal> {
+        if asked.parameter("list-type").as_deref() != Some("2")
+            || asked.parameter("delimiter").is_some()
+        {
+            return Err(Refusal::unsupported());
+        }
+        let prefix = asked.parameter("prefix").unwrap_or_default();
+        let most = asked.parameter("max-keys");
+        let most = most.and_then(|most| most.parse().ok());
+        let most: usize = most.unwrap_or(PER_LIST).min(PER_LIST);
+        // The token is the last name of the page before.
+        let after = asked.parameter("continuation-token");
+        let after = after.or_else(|| asked.parameter("start-after"));
+        let after = after.unwrap_or_default();
+        let state = self.vault.state();
+        let mut found = state.list(asked.bucket, &prefix, &after);
+        let mut contents = String::new();
+        let (mut count, mut last) = (0, "");
+        for (key, object) in found.by_ref().take(most) {
+            let (size, etag) = (object.content.0.len(), escaped(&object.etag()));
+            let put = rfc3339(object.put_ms).unwrap_or_default();
+            write!(contents, "<Contents><Key>{}</Key><LastModified>{put}</LastModified><ETag>{etag}</ETag><Size>{size}</Size><StorageClass>STANDARD</StorageClass></Contents>", escaped(key)).unwrap_or_default();
+            (count, last) = (count + 1, key);
+        }
+        let more = found.next().is_some();
+        let next = if more {
+            format!(
+                "<NextContinuationToken>{}</NextContinuationToken>",
+                escaped(last)
+            )
+        } else {
+            String::new()
+        };
+        let body = format!(
+            "<ListBucketResult><Name>{}</Name><Prefix>{}</Prefix><KeyCount>{count}</KeyCount><MaxKeys>{most}</MaxKeys><IsTruncated>{more}</IsTruncated>{contents}{next}</ListBucketResult>",
+            escaped(asked.bucket),
+            escaped(&prefix),
+        );
+        Ok(xml(StatusCode::OK, &body))
+    }
+}
+
+/// The response with an answer or a refusal.
+pub(super) fn respond(result: Result<Response<Bytes>, Refusal>) -> Response<Bytes> {
+    let id = random_id();
+    let mut response = result.unwrap_or_else(|refusal| {
+        let (code, message) = (refusal.code, refusal.message);
+        let body = format!(
+            "<Error><Code>{code}</Code><Message>{message}</Message><RequestId>{id}</RequestId></Error>"
+        );
+        xml(refusal.status, &body)
+    });
+    header(&mut response, "x-amz-request-id", &id);
+    response
+}
+
+fn xml(status: StatusCode, body: &str) -> Response<Bytes> {
+    let text = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}");
+    let mut response = Response::new(Bytes::from(text));
+    *response.status_mut() = status;
+    header(&mut response, "content-type", "application/xml");
+    response
+}
+
+fn header(response: &mut Response<Bytes>, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+fn escaped(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    text.replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,137 @@
+//! What S3 keeps: objects by bucket and name.
+//!
+//! Promises the day at which an object goes: days after it was put, rounded up to the next midnight UTC, as S3 does.
+//! Deliberately has no `Debug`: notifications are in here.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::BucketSettings;
+use crate::amz_json::Blob;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// The content of `s3.json`.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub(super) struct State {
+    buckets: BTreeMap<String, BTreeMap<String, Object>>,
+}
+
+/// An object.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Object {
+    pub(super) content: Content,
+    pub(super) kind: String,
+    pub(super) put_ms: i64,
+}
+
+/// Bytes, in base64 in the file, and shared by the copies of the state that changes are made on.
+#[derive(Clone)]
+pub(super) struct Content(pub(super) Bytes);
+
+impl Serialize for Content {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Blob(self.0.to_vec()).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Content {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Blob::deserialize(deserializer).map(|blob| Self(blob.0.into()))
+    }
+}
+
+impl Object {
+    /// What a client compares versions by.
+    pub(super) fn etag(&self) -> String {
+        format!("\"{:x}\"", md5::compute(&self.content.0))
+    }
+
+    fn expires_ms(&self, days: i64) -> i64 {
+        let due = self.put_ms + days * DAY_MS;
+        due + (-due).rem_euclid(DAY_MS)
+    }
+}
+
+impl State {
+    pub(super) fn put(&mut self, bucket: &str, key: &str, object: Object) {
+        let objects = self.buckets.entry(bucket.to_owned()).or_default();
+        objects.insert(key.to_owned(), object);
+    }
+
+    pub(super) fn find(&self, bucket: &str, key: &str) -> Option<&Object> {
+        self.buckets.get(bucket)?.get(key)
+    }
+
+    pub(super) fn delete(&mut self, bucket: &str, key: &str) {
+        if let Some(objects) = self.buckets.get_mut(bucket) {
+            objects.remove(key);
+        }
+    }
+
+    /// The objects of a bucket whose names begin so and come after another, in order.
+    pub(super) fn list<'a>(
+        &'a self,
+        bucket: &str,
+        prefix: &'a str,
+        after: &'a str,
+    ) -> impl Iterator<Item = (&'a String, &'a Object)> + 'a {
+        let objects = self.buckets.get(bucket).into_iter().flatten();
+        objects.filter(move |(key, _)| key.starts_with(prefix) && key.as_str() > after)
+    }
+
+    /// Bucket and name of what has expired.
+    pub(super) fn expired(
+        &self,
+        settings: &BTreeMap<String, BucketSettings>,
+        now_ms: i64,
+    ) -> Vec<(String, String)> {
+        let mut out = Vec::new();
+        for (bucket, objects) in &self.buckets {
+            let Some(days) = settings.get(bucket).and_then(|settings| settings.days) else {
+                continue;
+            };
+            let gone = |object: &Object| object.expires_ms(days) <= now_ms;
+            let gone = objects.iter().filter(|(_, object)| gone(object));
+            out.extend(gone.map(|(key, _)| (bucket.clone(), key.clone())));
+        }
+        out
+    }
+
+    pub(super) fn dump(&self) -> Vec<(String, String)> {
+        let mut out = Vec::new();
+        for (bucket, objects) in &self.buckets {
+            for (key, object) in objects {
+                let text = String::from_utf8_lossy(&object.content.0).into_owned();
+                out.push((format!("bucket {bucket} name"), key.clone()));
+                out.push((format!("bucket {bucket} object {key}"), text));
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bytes, Content, DAY_MS, Object};
+
+    #[test]
+    fn an_object_goes_at_the_midnight_after_its_days() {
+        let expires = |put_ms| {
+            let content = Content(Bytes::new());
+            let kind = String::new();
+            Object {
+                content,
+                kind,
+                put_ms,
+            }
+            .expires_ms(6)
+        };
+        assert_eq!(expires(1), 7 * DAY_MS);
+        assert_eq!(expires(DAY_MS - 1), 7 * DAY_MS);
+        assert_eq!(expires(DAY_MS), 7 * DAY_MS);
+        assert_eq!(expires(DAY_MS + 1), 8 * DAY_MS);
+    }
+}
