@@ -21,6 +21,7 @@
 
 pub mod events;
 mod function;
+pub mod hostile;
 mod process;
 pub mod refusals;
 mod runtime_api;
