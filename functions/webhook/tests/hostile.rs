@@ -2,6 +2,7 @@
 #![allow(
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
     reason = "tests may fail loudly"
 )]
 
@@ -57,6 +58,18 @@ async fn whatever_a_stranger_sends_is_refused_and_leaves_nothing() {
         still_works(&webhook, method, path, number).await;
     }
     assert!(tried > 200, "{tried}");
+    // Nor does it say what would have been right.
+    let right = signature(APP_SECRET, b"{}");
+    let event = api_gateway("POST", "/webhook", &[], &[], Body::Text("{}"));
+    refused("unsigned", &webhook.invoke(event).await);
+    for told in [
+        APP_SECRET,
+        VERIFY_TOKEN,
+        right.trim_start_matches("sha256="),
+    ] {
+        assert!(!webhook.output().contains(told));
+    }
+    assert!(webhook.output().contains("signature_refused"));
 }
 
 /// What Meta would send to the route, and what it gets.

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Folders that are made, not written.
+/// What is made, not written.
 const MADE: [&str; 8] = [
     "target",
     "artifacts",
@@ -164,10 +164,12 @@ fn tree() -> BTreeMap<String, String> {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if MADE.contains(&name.as_str()) {
+                // Also a file: in a second worktree .git is one.
+                continue;
+            }
             if path.is_dir() {
-                if !MADE.contains(&name.as_str()) {
-                    folders.push(path);
-                }
+                folders.push(path);
             } else if let Ok(text) = fs::read_to_string(&path) {
                 texts.insert(
                     path.strip_prefix(&root)

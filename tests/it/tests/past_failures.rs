@@ -32,7 +32,7 @@ fn each_of_the_eighteen_failures_has_a_test_that_would_fail() {
         number.is_some_and(|number| number.parse::<u8>().is_ok())
     };
     let mut named = BTreeSet::new();
-    let mut numbers = Vec::new();
+    let mut numbers: Vec<u8> = Vec::new();
     for row in page.lines().filter(is_row) {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
         let [number, wrong, must_hold, tests] = cells.as_slice() else {
@@ -52,5 +52,5 @@ fn each_of_the_eighteen_failures_has_a_test_that_would_fail() {
         }
         numbers.push(number.parse().unwrap());
     }
-    assert_eq!(numbers, (1..=18).collect::<Vec<u8>>());
+    assert_eq!(numbers, (1..=18).collect::<Vec<_>>());
 }
