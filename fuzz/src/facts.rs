@@ -4,7 +4,7 @@ use headgate_domain::identity::{Bsuid, Phone, Wamid};
 use headgate_domain::optout::{Context, Intent, classify};
 use headgate_domain::record::is_number_id;
 use headgate_redact::Personal;
-use headgate_webhook::notification::{Inbound, Preference, Status, Update};
+use headgate_webhook::notification::{AccountNotice, Inbound, Preference, Status, Update};
 
 /// Checks the facts against the text they were read from.
 ///
@@ -52,6 +52,12 @@ fn check_one(update: &Update) {
             assert!(inbound.at.millis() > 0);
             if let Some(text) = &inbound.text {
                 heard(text.reveal());
+            }
+            // Who moved is not where they moved to: two people would be made one.
+            if let Some(AccountNotice::Moved { phone, bsuid }) = &inbound.notice {
+                assert!(phone.is_some() || bsuid.is_some());
+                assert!(phone.is_none() || *phone != inbound.from_phone);
+                assert!(bsuid.is_none() || *bsuid != inbound.from_bsuid);
             }
         }
         Update::Preference(preference) => {
@@ -117,6 +123,17 @@ fn of_somebody_else(update: &Update) -> Update {
             profile_name: inbound.profile_name.map(|_name| text()),
             text: inbound.text.map(|_text| text()),
             payload: inbound.payload.map(|_payload| text()),
+            identity_key: inbound.identity_key.map(|_key| text()),
+            notice: inbound.notice.map(|notice| match notice {
+                AccountNotice::Moved {
+                    phone: to,
+                    bsuid: id,
+                } => AccountNotice::Moved {
+                    phone: to.as_ref().map(phone),
+                    bsuid: id.as_ref().map(bsuid),
+                },
+                AccountNotice::NewKey => AccountNotice::NewKey,
+            }),
             raw: text(),
             ..inbound
         }),
