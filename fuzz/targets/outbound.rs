@@ -119,6 +119,7 @@ fn accepted(message: &OutboundMessage) {
         phone,
         bsuid,
         suppression: Vec::new(),
+        identity_key: None,
         message: object,
         id: message.id.clone(),
         reference: message.reference.clone(),

@@ -280,6 +280,7 @@ fn a_number_goes_to_meta_as_the_app_wrote_it() {
             phone: None,
             bsuid: None,
             suppression: Vec::new(),
+            identity_key: None,
             message: parsed.message,
             id: parsed.id,
             reference: None,

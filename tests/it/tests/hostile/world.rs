@@ -16,7 +16,7 @@ use webhook::config::Config;
 use webhook::{AwsPorts, Webhook};
 
 /// Longer than any answer takes.
-const SILENCE: Duration = Duration::from_secs(5);
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// Every line of the log: it belongs to the process, not to a test.
 static LOG: OnceLock<Arc<Mutex<String>>> = OnceLock::new();
