@@ -9,6 +9,11 @@ proof:
     HEADGATE_PROOF=1 cargo test --release -p headgate-domain
     HEADGATE_PROOF=1 cargo test -p headgate-it --test crash -- --nocapture
 
+# The fuzz targets, an hour each unless told otherwise: `just fuzz 600`. `fuzz/run keep` then keeps what reached
+# something new.
+fuzz seconds="3600":
+    fuzz/run {{seconds}}
+
 # Measures, in real time, and writes docs/benchmarks.md. About fifteen minutes, and as long again to build the first time.
 bench:
     cargo bench -p headgate-benches

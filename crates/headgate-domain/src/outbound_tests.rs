@@ -264,3 +264,35 @@ fn the_graph_body_carries_our_reference_and_never_the_apps_id() {
         }
     );
 }
+
+/// Sealed, opened and sent: a place on the map stays where the app put it, to the last digit.
+#[test]
+fn a_number_goes_to_meta_as_the_app_wrote_it() {
+    for step in 1..2_000_u32 {
+        let written = format!("45.{:013}", u64::from(step) * 4_999_999_937);
+        let mut message = example();
+        message["purpose"] = json!("service");
+        message["basis"] = json!({ "kind": "consent" });
+        message["message"] = json!({ "type": "location", "location": { "latitude": "here" } });
+        let body = message.to_string().replace("\"here\"", &written);
+        let parsed = OutboundMessage::parse(&body, now()).unwrap_or_else(|r| panic!("{}", r.code));
+        let payload = Payload {
+            phone: None,
+            bsuid: None,
+            suppression: Vec::new(),
+            identity_key: None,
+            message: parsed.message,
+            id: parsed.id,
+            reference: None,
+            basis: Value::Null,
+        };
+        let opened = Payload::from_bytes(&payload.to_bytes()).unwrap();
+        let sent = opened.graph_body("opaque");
+        let exact: f64 = written.parse().unwrap();
+        assert_eq!(
+            sent["location"]["latitude"].as_f64(),
+            Some(exact),
+            "{written}"
+        );
+    }
+}

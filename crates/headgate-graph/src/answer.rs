@@ -11,6 +11,7 @@ use headgate_domain::identity::Wamid;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::codes::{Class, meaning};
 use crate::outcome::{NotAccepted, Outcome};
@@ -27,7 +28,7 @@ const NO_SUCH_OBJECT: u32 = 33;
 #[derive(Deserialize)]
 struct Accepted<'a> {
     #[serde(borrow, default)]
-    messages: Vec<Message<'a>>,
+    messages: Vec<&'a RawValue>,
     #[serde(default)]
     success: Option<Value>,
 }
@@ -41,8 +42,9 @@ struct Message<'a> {
 }
 
 #[derive(Deserialize)]
-struct Refused {
-    error: GraphError,
+struct Refused<'a> {
+    #[serde(borrow)]
+    error: &'a RawValue,
 }
 
 #[derive(Deserialize)]
@@ -66,7 +68,9 @@ pub(crate) fn read(status: StatusCode, body: &[u8]) -> Outcome {
     if status.is_redirection() {
         return Outcome::ambiguous("redirect");
     }
-    if let Ok(Refused { error }) = serde_json::from_slice::<Refused>(body) {
+    let error =
+        object::<Refused<'_>>(body).and_then(|refused| object(refused.error.get().as_bytes()));
+    if let Some(error) = error {
         return refused(status, &error);
     }
     if status.is_server_error() {
@@ -76,9 +80,19 @@ pub(crate) fn read(status: StatusCode, body: &[u8]) -> Outcome {
     Outcome::ambiguous("unreadable_error")
 }
 
-fn accepted(body: &[u8]) -> Outcome {
+/// Reads an object. Serde alone would take a list for one, member by member, and what Meta does not
+/// write may not be believed.
+fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
+    let first = json.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first != Some(&b'{') {
+        return None;
+    }
     // The error would quote the answer, which holds the recipient's number.
-    let Ok(answer) = serde_json::from_slice::<Accepted<'_>>(body) else {
+    serde_json::from_slice(json).ok()
+}
+
+fn accepted(body: &[u8]) -> Outcome {
+    let Some(answer) = object::<Accepted<'_>>(body) else {
         return Outcome::ambiguous("unreadable_answer");
     };
     let Some(message) = answer.messages.first() else {
@@ -91,6 +105,9 @@ fn accepted(body: &[u8]) -> Outcome {
         } else {
             Outcome::ambiguous("answer_without_id")
         };
+    };
+    let Some(message) = object::<Message<'_>>(message.get().as_bytes()) else {
+        return Outcome::ambiguous("unreadable_answer");
     };
     let held = message.message_status.as_deref() == Some("held_for_quality_assessment");
     Wamid::parse(&message.id).map_or_else(

@@ -11,6 +11,8 @@ mod answer;
 mod client;
 mod codes;
 mod connection;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod outcome;
 mod rest;
 mod unanswered;

@@ -45,6 +45,15 @@ fn codes() -> impl Iterator<Item = (u32, Class)> {
         .flat_map(|row| [row.first, row.last].map(|code| (code, row.meaning.class)))
 }
 
+/// A list has no names for its members, so it is no error of Meta's whatever stands first in it.
+#[test]
+fn a_list_is_not_read_as_an_error() {
+    for body in [json!({ "error": [131_026] }), json!([{ "code": 131_026 }])] {
+        let outcome = answer::read(StatusCode::BAD_REQUEST, body.to_string().as_bytes());
+        assert_eq!(outcome, Outcome::ambiguous("unreadable_error"), "{body}");
+    }
+}
+
 #[test]
 fn a_yes_that_cannot_be_read_is_ambiguous() {
     for (body, why) in [
@@ -53,6 +62,8 @@ fn a_yes_that_cannot_be_read_is_ambiguous() {
         (json!({ "messages": [{ "id": "7" }] }), "answer_without_id"),
         (json!({ "messages": [{}] }), "unreadable_answer"),
         (json!({ "success": false }), "answer_without_id"),
+        (json!({ "messages": [["wamid.A"]] }), "unreadable_answer"),
+        (json!([[{ "id": "wamid.A" }]]), "unreadable_answer"),
     ] {
         let outcome = answer::read(StatusCode::OK, body.to_string().as_bytes());
         assert_eq!(outcome, Outcome::ambiguous(why));

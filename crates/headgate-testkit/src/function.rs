@@ -112,9 +112,17 @@ impl Running {
         Self { api, function }
     }
 
+    /// What the function answers to any event.
+    ///
+    /// # Errors
+    /// The error object that it reported instead.
+    pub async fn try_invoke(&self, event: Value) -> Result<Value, Value> {
+        self.api.invoke(event, DEADLINE).await
+    }
+
     /// What the function answers to an event that it is able to answer.
     pub async fn invoke(&self, event: Value) -> Value {
-        match self.api.invoke(event, DEADLINE).await {
+        match self.try_invoke(event).await {
             Ok(answer) => answer,
             Err(error) => panic!("it failed: {error} {}", self.function.output()),
         }

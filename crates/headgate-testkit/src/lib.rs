@@ -21,6 +21,7 @@
 
 pub mod events;
 mod function;
+pub mod hostile;
 pub mod overflow;
 mod process;
 pub mod refusals;

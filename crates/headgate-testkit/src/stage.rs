@@ -8,8 +8,11 @@ use std::sync::Arc;
 
 use headgate_aws::controls::Controls;
 use headgate_aws::keyring::Keyring;
+use headgate_aws::peppers::pepper;
 use headgate_aws::{Aws, AwsSettings};
 use headgate_domain::config::Config;
+use headgate_domain::identity::SubjectId;
+use headgate_domain::link;
 use headgate_domain::time::Timestamp;
 use headgate_lambda::clock::{Clock, system_clock};
 use local_cloud::{Calendar, LocalCloud, Options};
@@ -120,6 +123,16 @@ impl Stage {
             setting("HEADGATE_KMS_KEY_DATA"),
             setting("HEADGATE_DEPLOYMENT"),
         )
+    }
+
+    /// The token of an unsubscribe link, as a message to somebody would carry it.
+    pub async fn link_token(&self) -> String {
+        let environment = self.environment("PrivacyWebFunction");
+        let setting = |name: &str| environment.get(name).expect("the template sets it");
+        let deployment = setting("HEADGATE_DEPLOYMENT");
+        let key = setting("HEADGATE_KMS_MAC_LINKS");
+        let links = pepper(&self.aws(), key, deployment).await.unwrap();
+        link::token(&links, deployment, &SubjectId::from_random([7; 16]))
     }
 
     /// The services, for who wants to see what came of an event.

@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 pub use update::{AccountNotice, Choice, Inbound, Other, Preference, Status, StatusWord, Update};
 
 use crate::signature::VerifiedBody;
-use shape::{Contacts, Piece, list, moment, word};
+use shape::{Contacts, Piece, list, moment, object, word};
 
 /// The body is not an envelope of notifications, so there is nothing in it to take apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -73,7 +73,7 @@ struct Value<'a> {
 pub fn parse(body: &VerifiedBody) -> Result<Vec<Update>, Malformed> {
     // JSON is UTF-8; a stray byte in one name costs that character, not the batch.
     let text = String::from_utf8_lossy(body.bytes());
-    let envelope: Envelope<'_> = serde_json::from_str(&text).map_err(|_quotes_input| Malformed)?;
+    let envelope: Envelope<'_> = object(&text).ok_or(Malformed)?;
     let mut walk = Walk::default();
     for entry in envelope.entry {
         walk.entry(entry);
@@ -96,7 +96,7 @@ struct Walk {
 
 impl Walk {
     fn entry(&mut self, raw: &RawValue) {
-        let Ok(entry) = serde_json::from_str::<Entry<'_>>(raw.get()) else {
+        let Some(entry) = object::<Entry<'_>>(raw.get()) else {
             return self.unreadable("an entry is not an object", raw);
         };
         let id = entry.id.and_then(word).unwrap_or_default();
@@ -105,7 +105,7 @@ impl Walk {
             return self.unreadable("the changes of an entry are not a list", raw);
         };
         for raw in changes {
-            let Ok(change) = serde_json::from_str::<Change<'_>>(raw.get()) else {
+            let Some(change) = object::<Change<'_>>(raw.get()) else {
                 self.unreadable("a change is not an object", raw);
                 continue;
             };
@@ -124,7 +124,7 @@ impl Walk {
         if !matches!(place.field, "messages" | "user_preferences" | "") {
             return self.other(place, place.field, raw);
         }
-        let Ok(value) = serde_json::from_str::<Value<'_>>(raw.get()) else {
+        let Some(value) = object::<Value<'_>>(raw.get()) else {
             return self.unreadable("the value of a change is not an object", raw);
         };
         let (Some(messages), Some(statuses), Some(preferences)) = (

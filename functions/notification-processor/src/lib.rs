@@ -14,6 +14,8 @@ mod config;
 mod content;
 mod controls;
 mod failed;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod health;
 mod hearing;
 mod identity;

@@ -2,8 +2,8 @@
 //!
 //! Answers the handshake and takes notifications: with mutual TLS the caller's name first
 //! signature over the raw bytes, then durable, then 200 (I10). It knows crypto, one
-//! queue and one bucket; it does not parse, so nothing in a
-//! notification can reach it, and a notification nobody can read still arrives.
+//! queue and one bucket; it does not parse, so nothing in a notification can reach it, and a
+//! notification nobody can read still arrives.
 
 mod answer;
 mod client;

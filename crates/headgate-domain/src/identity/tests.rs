@@ -7,7 +7,10 @@
     reason = "tests may fail loudly"
 )]
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
+use sha2::{Digest as _, Sha256};
 
 use super::*;
 
@@ -198,6 +201,26 @@ fn kind_version_deployment_and_pepper_all_change_the_name() {
     for other in others {
         assert_ne!(other.as_str()[3..], base.as_str()[3..]);
     }
+}
+
+/// All numbers of a country are tried against a hash without a key in seconds.
+#[test]
+fn no_plain_hash_of_a_number_is_its_pseudonym() {
+    let number = "+16135550123";
+    let name = pseudonym(&pepper(), Kind::Phone, 1, "t_demo", number);
+    let (kind, hash) = name.as_str().split_once('_').unwrap();
+    let letter = kind.trim_end_matches('1');
+    for guess in [number, &number[1..], &number[2..]] {
+        for text in [
+            guess.to_owned(),
+            format!("headgate\0{letter}\0v1\0t_demo\0{guess}"),
+        ] {
+            let plain = Sha256::digest(text.as_bytes());
+            assert_ne!(hash, URL_SAFE_NO_PAD.encode(plain), "{text}");
+        }
+    }
+    let under_no_key = pseudonym(&Pepper::new([0; 32]), Kind::Phone, 1, "t_demo", number);
+    assert_ne!(name, under_no_key);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use headgate_domain::identity::{Bsuid, Phone};
 use headgate_domain::time::Timestamp;
 use headgate_redact::Personal;
+use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -92,6 +93,14 @@ impl Contacts {
         let only = || self.0.first().filter(|_one| alone && self.0.len() == 1);
         self.0.iter().find(same).or_else(only)
     }
+}
+
+/// Reads an object. Serde alone would take a list for one, member by member.
+pub(super) fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
+    if !json.trim_ascii_start().starts_with('{') {
+        return None;
+    }
+    serde_json::from_str(json).ok()
 }
 
 /// The pieces of a list; an absent one is empty, `None` is something else than a list.

@@ -1,6 +1,7 @@
 //! Yes and no on the consents queue.
 
 use headgate_domain::identity::SubjectId;
+use headgate_domain::ledger::verify_chain;
 use serde_json::{Value, json};
 
 use crate::world::{PRODUCER, STRANGER, World};
@@ -146,4 +147,33 @@ async fn the_ledger_names_the_role_and_not_its_session() {
             .any(|(_, item)| item.contains("producer:AROASHOP"))
     );
     assert!(tables.iter().all(|(_, item)| !item.contains("session-1")));
+}
+
+/// Some wipe the yes when the no comes, and can then not say why they wrote before it.
+#[tokio::test]
+async fn an_opt_out_keeps_the_proof_of_the_opt_in() {
+    let world = World::start().await;
+    let yes = consent(&world, "given", &json!("marketing"), "c-1");
+    let given = world.answer("CONSENTS", "s-1", &yes).await;
+    assert_eq!(given["type"], "subject.opted_in");
+    // The entries of the ledger, and the sealed wording and evidence beside the person.
+    let mut proof = world.tables().await;
+    proof.retain(|(place, _item)| place.contains("/E#"));
+    assert!(proof.len() > 2, "{}", proof.len());
+    let no = consent(&world, "withdrawn", &json!("marketing"), "c-2");
+    let out = world.answer("CONSENTS", "s-2", &no).await;
+    assert_eq!(out["type"], "subject.opted_out");
+
+    let tables = world.tables().await;
+    for kept in &proof {
+        assert!(tables.contains(kept), "{} is changed or gone", kept.0);
+    }
+    let ledger = world.consents().await.ledger().clone();
+    let mut facts = 0;
+    for shard in 0..16 {
+        let entries = ledger.entries(shard, 0).await.unwrap();
+        verify_chain(&entries).unwrap();
+        facts += entries.len();
+    }
+    assert_eq!(facts, 2, "the no stands behind the yes");
 }

@@ -12,7 +12,7 @@ use headgate_lambda::batch::{BatchResponse, SqsEvent, SqsRecord};
 use serde_json::{Value, json};
 
 use crate::world::{PRODUCER, World};
-use crate::{ID, NUMBER, code, nothing_is_in_clear, reference, spellings};
+use crate::{ID, NUMBER, code, consent, message, nothing_is_in_clear, reference, spellings};
 
 const OPERATOR: &str = "AROAOPERATOR:somebody";
 
@@ -118,6 +118,43 @@ async fn a_record_that_panics_every_time_is_set_aside_and_its_redrive_is_judged_
     let stored = world.messages().load(&[reference(accepted)]).await.unwrap();
     assert_eq!(stored[0].producer, "AROASHOP", "not whoever redrove it");
     nothing_is_in_clear(&world, &[]).await;
+}
+
+/// What was set aside before a no is judged after it: a redrive resurrects nobody.
+#[tokio::test]
+async fn a_redrive_after_an_opt_out_sends_nothing() {
+    let world = World::start().await;
+    let agreed = consent(&world, "given", &json!("marketing"), "c-1");
+    world.answer("CONSENTS", "s-1", &agreed).await;
+    let record = received(
+        world.record(
+            "MARKETING",
+            "sqs-1",
+            PRODUCER,
+            &message("marketing", ID).to_string(),
+        ),
+        3,
+    );
+    let broken = world.intake_at(panicking(&world)).await;
+    broken
+        .handle(SqsEvent {
+            records: vec![record],
+        })
+        .await;
+    let letters = letters(&world, "marketing").await;
+    assert_eq!(letters.len(), 1);
+    let stopped = consent(&world, "withdrawn", &json!("marketing"), "c-2");
+    world.answer("CONSENTS", "s-2", &stopped).await;
+
+    let redriven = world.record("MARKETING", "sqs-2", OPERATOR, &letters[0]);
+    assert_eq!(world.handle(vec![redriven]).await, BatchResponse::default());
+    let events = world.events().await;
+    let told = events.iter().find(|event| event["id"] == ID).unwrap();
+    assert_eq!(
+        (&told["type"], &told["data"]["code"]),
+        (&json!("message.refused"), &json!("suppressed"))
+    );
+    assert!(world.outbox(Purpose::Marketing).await.is_empty());
 }
 
 #[tokio::test]

@@ -97,6 +97,28 @@ async fn a_stop_closes_marketing_everywhere_and_is_passed_on() {
     }
 }
 
+/// Since 2026 a notification may name nobody's number; who wrote is the business-scoped user id alone.
+#[tokio::test]
+async fn a_message_of_a_person_without_a_number_is_processed() {
+    let world = World::start().await;
+    let at = world.now().plus_millis(-HOUR);
+    let wrote = |wamid: &str, words: &str| {
+        let mut message = text("", wamid, at, words);
+        let members = message.as_object_mut().unwrap();
+        members.remove("from");
+        members.insert("from_user_id".into(), json!("CA.1702955511"));
+        message
+    };
+    let messages = [wrote("wamid.HBgM1", "hello"), wrote("wamid.HBgM2", "STOP")];
+    world.consume(&body("messages", &messages)).await;
+    let passed = world.events("inbound.message").await;
+    assert_eq!(passed.len(), 2);
+    assert_eq!(passed[0]["subject"], passed[1]["subject"], "one person");
+    let out = world.events("subject.opted_out").await;
+    assert_eq!(one(&out)["subject"], passed[0]["subject"]);
+    assert!(!world.everything().await.contains("1702955511"));
+}
+
 #[tokio::test]
 async fn a_start_reopens_what_a_stop_closed_and_a_replayed_one_does_not() {
     let world = World::start().await;
@@ -272,6 +294,21 @@ async fn statuses_move_a_record_up_in_any_order_and_each_move_is_told_once() {
         (failed.len(), &failed[0]["event_id"]),
         (2, &failed[1]["event_id"])
     );
+}
+
+/// Meta answered 200 and held the message; hours later it says that nothing will come of it.
+#[tokio::test]
+async fn a_held_message_whose_template_is_paused_has_failed() {
+    let world = World::start().await;
+    let reference = world
+        .record_in(State::Held, ADA, Purpose::Marketing, 1)
+        .await;
+    let later = status(&reference.opaque(1), "failed", world.now(), Some(132_015));
+    world.consume(&body("statuses", &[later])).await;
+    assert_eq!(world.state(&reference).await, State::Failed);
+    let failed = world.events("message.failed").await;
+    assert_eq!(one(&failed)["data"]["code"], 132_015);
+    assert!(world.events("message.sent").await.is_empty());
 }
 
 #[tokio::test]

@@ -393,6 +393,17 @@ impl World {
 
     /// Puts a record into the outbox, accepted by Meta.
     pub(crate) async fn record(&self, phone: &str, purpose: Purpose, id: u8) -> RecordRef {
+        self.record_in(State::Accepted, phone, purpose, id).await
+    }
+
+    /// Puts a record into the outbox, in the state that a send left it in.
+    pub(crate) async fn record_in(
+        &self,
+        state: State,
+        phone: &str,
+        purpose: Purpose,
+        id: u8,
+    ) -> RecordRef {
         let now = self.now();
         let subject = self.subject(phone).await;
         let reference = RecordRef {
@@ -425,7 +436,7 @@ impl World {
             .unwrap();
         let record = Record {
             reference: reference.clone(),
-            state: State::Accepted,
+            state,
             attempt: 1,
             subject,
             purpose,

@@ -20,6 +20,7 @@ use headgate_domain::holder::Phase;
 use headgate_domain::lane::Purpose;
 use headgate_domain::record::{State, ambiguity_timer_ms};
 use meta_simulator::{Arrival, Fault, Faults};
+use serde_json::Value;
 use world::{NUMBER_ID, PORTFOLIO, World, consent, message, wake};
 
 /// The record references that Meta took, in order.
@@ -125,6 +126,75 @@ async fn a_throttled_message_goes_back_to_the_head_and_leaves_once() {
             .count(),
         3
     );
+}
+
+/// A queue counts how often it hands a message over and gives up in the end; what Meta slows down waits
+/// where nobody counts (I7).
+#[tokio::test]
+async fn throttled_messages_wait_in_the_outbox_and_in_no_queue() {
+    let world = World::start().await;
+    let references = world.queue("utility", 0..10).await;
+    world.simulator.faults(Faults {
+        fault: Fault::Throughput,
+        next: 1_000,
+    });
+    // A term that ends while Meta still says no: it is an orderly end, and hands nothing back.
+    let term = Duration::from_secs(18);
+    world.sender.handle(wake(), term).await.unwrap();
+    assert!(taken(&world.simulator.arrivals()).is_empty());
+    assert!(world.simulator.arrivals().len() > 1, "it was tried again");
+    for reference in &references {
+        assert_eq!(world.record(reference).await.state, State::Queued);
+    }
+    let dump = world.stage.cloud().dump().await.unwrap();
+    let queues = dump.iter().filter_map(|(place, _)| {
+        let (queue, _message) = place.strip_prefix("queue ")?.split_once(" message ")?;
+        Some(queue)
+    });
+    let told = ["app-events", "wake"];
+    let others: Vec<&str> = queues
+        .filter(|queue| !told.iter().any(|name| queue.ends_with(name)))
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
+}
+
+/// DynamoDB expires what has a number of seconds there and leaves a text, or milliseconds, for ever.
+#[tokio::test]
+async fn every_expiry_is_a_number_of_seconds() {
+    let world = World::start().await;
+    world.queue("utility", 0..30).await;
+    world.wake().await;
+    let now = world.now().seconds();
+    let within = now..now + 100 * 24 * 60 * 60;
+    let mut tables = HashSet::new();
+    for (place, item) in world.stage.cloud().dump().await.unwrap() {
+        let item: Value = serde_json::from_str(&item).unwrap_or_default();
+        let Some(ttl) = place.strip_prefix("table ").and(item.get("ttl")) else {
+            continue;
+        };
+        let seconds = ttl["N"].as_str().and_then(|n| n.parse::<i64>().ok());
+        let seconds = seconds.unwrap_or_else(|| panic!("{place}: {ttl}"));
+        assert!(within.contains(&seconds), "{place}: {ttl}");
+        tables.insert(place.split('/').next().unwrap().to_owned());
+    }
+    assert!(tables.len() > 1, "{tables:?}");
+}
+
+/// Accepted for a look at its template is not sent; what comes of it is told when it is known.
+#[tokio::test]
+async fn a_message_held_for_a_quality_assessment_is_held_and_not_sent() {
+    let world = World::start().await;
+    let references = world.queue("marketing", 0..1).await;
+    world.simulator.faults(Faults {
+        fault: Fault::HeldForQuality,
+        next: 1,
+    });
+    world.wake().await;
+    assert_eq!(world.record(&references[0]).await.state, State::Held);
+    assert_eq!(world.events("message.held").await, 1);
+    assert_eq!(world.events("message.sent").await, 0);
+    world.wake().await;
+    assert_eq!(world.simulator.arrivals().len(), 1, "and not sent again");
 }
 
 #[tokio::test]
@@ -304,17 +374,23 @@ async fn refused_credentials_fail_nothing_and_consume_nothing() {
 #[tokio::test]
 async fn a_message_that_meta_refuses_has_failed_with_its_code() {
     let world = World::start().await;
-    let references = world.queue("utility", 0..1).await;
-    world.simulator.faults(Faults {
-        fault: Fault::Code {
-            code: 131_026,
-            http: Some(400),
-        },
-        next: 1,
-    });
-    world.wake().await;
-    assert_eq!(world.record(&references[0]).await.state, State::Failed);
-    assert_eq!(world.events("message.failed").await, 1);
+    for (person, code) in [(0, 131_026), (1, 132_000)] {
+        let references = world.queue("utility", person..person + 1).await;
+        world.simulator.faults(Faults {
+            fault: Fault::Code {
+                code,
+                http: Some(400),
+            },
+            next: 1,
+        });
+        world.wake().await;
+        for reference in &references {
+            assert_eq!(world.record(reference).await.state, State::Failed);
+        }
+        let failed = world.events("message.failed").await;
+        assert_eq!(failed, references.len());
+    }
+    assert_eq!(world.events("message.sent").await, 0);
 }
 
 #[tokio::test]

@@ -1,0 +1,170 @@
+//! Every public route under what a stranger can put on a connection (I10).
+//!
+//! The functions run behind the routes of the template, and the requests are bytes on a socket: what
+//! no HTTP client would send is sent too. What API Gateway can hand over, and what it never would, is
+//! tried against the real binaries by each function's own tests/hostile.rs, with the same list of
+//! routes. A route of the template that this suite does not know fails it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests may fail loudly"
+)]
+
+mod requests;
+mod world;
+
+use std::path::Path;
+
+use futures_util::future::join_all;
+use requests::{CANARY, hostile};
+use world::{Answer, World};
+
+/// Every route a stranger can call: API, method, path, function. A new one is added here with what an
+/// honest request to it is ([`honest`]).
+const ROUTES: [(&str, &str, &str, &str); 7] = [
+    ("HooksApi", "GET", "/webhook", "WebhookFunction"),
+    ("HooksApi", "POST", "/webhook", "WebhookFunction"),
+    ("PrivacyApi", "GET", "/opt-in", "PrivacyWebFunction"),
+    ("PrivacyApi", "GET", "/privacy", "PrivacyWebFunction"),
+    ("PrivacyApi", "GET", "/u/{token}", "PrivacyWebFunction"),
+    ("PrivacyApi", "POST", "/opt-in", "PrivacyWebFunction"),
+    ("PrivacyApi", "POST", "/u/{token}", "PrivacyWebFunction"),
+];
+
+/// What the API itself answers when a request does not reach a function.
+const OF_THE_API: [&str; 4] = [
+    "",
+    "{}",
+    r#"{"message":"Missing Authentication Token"}"#,
+    r#"{"message":"Request Too Long"}"#,
+];
+
+#[tokio::test]
+async fn every_public_route_has_its_hostile_set() {
+    let world = World::start().await;
+    let mut routes = world.routes();
+    routes.sort();
+    let known = ROUTES
+        .map(|(api, method, path, function)| [api, method, path, function].map(str::to_owned));
+    assert_eq!(routes, known, "a route of the template is not in the suite");
+    for (_api, _method, _path, function) in ROUTES {
+        let package = kebab(function.strip_suffix("Function").unwrap());
+        let own = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../functions")
+            .join(package)
+            .join("tests/hostile.rs");
+        assert!(own.exists(), "{function} has no tests/hostile.rs");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_route_is_shaken_by_what_a_stranger_puts_on_the_wire() {
+    let world = World::start().await;
+    for (api, method, path, function) in ROUTES {
+        let before = world.stored().await;
+        let mut answered = 0;
+        let requests = hostile(method, &path.replace("{token}", CANARY));
+        // All at once, as a stranger would.
+        let answers = requests.iter().map(|(_name, bytes)| world.send(api, bytes));
+        for ((name, _bytes), answer) in requests.iter().zip(join_all(answers).await) {
+            let name = format!("{method} {path}: {name}");
+            let Some(answer) = answer else {
+                continue; // no whole request, and no word
+            };
+            closed(&name, function, &answer);
+            answered += 1;
+        }
+        assert!(answered > 80, "{method} {path}: {answered}");
+        assert!(
+            before == world.stored().await,
+            "{method} {path} left something behind"
+        );
+        honest(&world, api, method, path).await;
+    }
+    assert!(
+        !world::log().contains(CANARY),
+        "a stranger writes in the log"
+    );
+}
+
+/// An answer is the API's or one of the function's closed set, and repeats nothing.
+fn closed(name: &str, function: &str, answer: &Answer) {
+    assert!(!answer.text.contains(CANARY), "{name}: comes back");
+    if !answer.has("strict-transport-security") {
+        let api = [400, 403, 413, 414, 431, 505];
+        assert!(api.contains(&answer.status), "{name}: {}", answer.status);
+        assert!(
+            OF_THE_API.contains(&answer.body.as_str()),
+            "{name}: {}",
+            answer.body
+        );
+        return;
+    }
+    assert!(answer.has("x-content-type-options") && answer.has("cache-control"));
+    match function {
+        "WebhookFunction" => {
+            assert!(
+                [401, 403, 413].contains(&answer.status),
+                "{name}: {}",
+                answer.status
+            );
+            assert_eq!(answer.body, "", "{name}");
+        }
+        "PrivacyWebFunction" => {
+            let pages = [200, 403, 404, 413, 415, 422];
+            assert!(pages.contains(&answer.status), "{name}: {}", answer.status);
+            assert!(answer.has("content-security-policy") && answer.has("referrer-policy"));
+        }
+        unknown => panic!("say here what {unknown} may answer"),
+    }
+}
+
+/// What those the route is for would send, and what they get.
+async fn honest(world: &World, api: &str, method: &str, path: &str) {
+    let (target, headers, body, status) = match (method, path) {
+        ("GET", "/webhook") => (world::handshake(), String::new(), String::new(), 200),
+        ("POST", "/webhook") => {
+            let body = r#"{"object":"whatsapp_business_account","entry":[]}"#.to_owned();
+            (path.to_owned(), world::signed(&body), body, 200)
+        }
+        ("GET", "/opt-in" | "/privacy") => (path.to_owned(), String::new(), String::new(), 200),
+        // Without the wording that was shown, the page is shown again.
+        ("POST", "/opt-in") => (path.to_owned(), form(), "purpose=marketing".to_owned(), 422),
+        ("GET", "/u/{token}") => (world.link().await, String::new(), String::new(), 200),
+        ("POST", "/u/{token}") => (
+            world.link().await,
+            form(),
+            "scope=marketing".to_owned(),
+            200,
+        ),
+        unknown => panic!("say here what an honest request to {unknown:?} is"),
+    };
+    let length = body.len();
+    let request = format!(
+        "{method} {target} HTTP/1.1\r\nHost: api.example\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+    );
+    let answer = world.send(api, request.as_bytes()).await;
+    assert_eq!(
+        answer.map(|answer| answer.status),
+        Some(status),
+        "{method} {path}"
+    );
+}
+
+fn form() -> String {
+    "Content-Type: application/x-www-form-urlencoded\r\n".to_owned()
+}
+
+fn kebab(name: &str) -> String {
+    let mut out = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !out.is_empty() {
+            out.push('-');
+        }
+        out.push(letter.to_ascii_lowercase());
+    }
+    out
+}
