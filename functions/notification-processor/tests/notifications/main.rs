@@ -15,6 +15,7 @@ mod identity;
 mod mutations;
 mod objections;
 mod page;
+mod replays;
 mod shapes;
 mod standing;
 mod world;

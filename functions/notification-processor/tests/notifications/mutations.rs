@@ -83,7 +83,9 @@ fn nodes(value: &Value, at: &str, all: &mut Vec<String>) {
     match value {
         Value::Object(members) => members.iter().for_each(|(name, value)| below(name, value)),
         Value::Array(list) => {
-            (list.iter().enumerate()).for_each(|(place, value)| below(&place.to_string(), value))
+            for (place, value) in list.iter().enumerate() {
+                below(&place.to_string(), value);
+            }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
@@ -99,10 +101,10 @@ fn damaged(mut whole: Value, at: &str, damage: &Damage) -> Vec<u8> {
         Damage::Nested(deep) => {
             Some([b"[".repeat(*deep), node.clone().into(), b"]".repeat(*deep)].concat())
         }
-        Damage::Doubled => Some(match whole.pointer(parent).unwrap() {
-            Value::Object(_) => format!("{node},\"{name}\":{node}").into(),
-            _ => format!("{node},{node}").into(),
-        }),
+        Damage::Doubled if whole.pointer(parent).unwrap().is_object() => {
+            Some(format!("{node},\"{name}\":{node}").into())
+        }
+        Damage::Doubled => Some(format!("{node},{node}").into()),
     };
     match (whole.pointer_mut(parent).unwrap(), damage) {
         (Value::Object(members), Damage::Dropped) => drop(members.remove(name)),
