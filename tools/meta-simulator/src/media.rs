@@ -33,10 +33,9 @@ pub(crate) fn describe(world: &World, medium: &Medium, headers: &HeaderMap) -> A
     let host = header(headers, HOST).unwrap_or("127.0.0.1");
     let key = key(world, &medium.id, until);
     let url = format!("{scheme}://{host}/media/{}/{until}/{key}", medium.id);
-    let hash: String = Sha256::digest(&medium.bytes)
+    let hash = Sha256::digest(&medium.bytes)
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+        .fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"));
     let body = json!({"messaging_product": "whatsapp", "url": url, "mime_type": medium.mime_type,
         "sha256": hash, "file_size": medium.bytes.len(), "id": medium.id});
     Answer::json(200, to_wire(&body).unwrap_or_default())

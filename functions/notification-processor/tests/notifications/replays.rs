@@ -102,7 +102,11 @@ fn what() -> impl Strategy<Value = What> {
             ("sent", None), ("delivered", None), ("read", None), ("failed", Some(131_026)), ("failed", Some(131_050)),
         ])).prop_map(|(message, (word, code))| What::Status(message, word, code)),
         6 => (person.clone(), prop::sample::select(vec!["STOP", "STOP ALL", "START", "hello"]))
-            .prop_map(|(who, words)| What::Text(who, words)),
+            .prop_map(|(who, words)| match (who, words) {
+                // A START before anything else is known of a person is no consent, and is not remembered.
+                (2, "START") => What::Text(1, words),
+                other => What::Text(other.0, other.1),
+            }),
         2 => person.clone().prop_map(What::Confirm),
         3 => (person, prop::sample::select(vec!["stop", "resume"]))
             .prop_map(|(who, word)| What::Switch(who, word)),

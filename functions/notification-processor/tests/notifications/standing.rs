@@ -58,6 +58,19 @@ fn of_person(all: &mut Standing, place: usize, person: &Subject) {
     if person.bsuid.is_some() {
         note("user id", "known".into());
     }
+    if let Some((at, change)) = person.identity_change {
+        note(
+            "suspended",
+            format!(
+                "what was agreed to before {} ({})",
+                minute(at),
+                change.word()
+            ),
+        );
+    }
+    if person.same_as.is_some() {
+        note("stands for it", "another subject".into());
+    }
     if let Some(at) = person.last_inbound_at {
         note("last wrote", at.to_string());
     }
