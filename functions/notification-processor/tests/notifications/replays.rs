@@ -314,7 +314,7 @@ fn cases() -> u32 {
     let asked = std::env::var("HEADGATE_PROOF_CASES").ok();
     asked
         .and_then(|text| text.parse().ok())
-        .unwrap_or(if all { 2_000 } else { 32 })
+        .unwrap_or(if all { 500 } else { 16 })
 }
 
 #[test]
