@@ -2,11 +2,11 @@
 //!
 //! A no suppresses first and is proven after; a yes is proven first and takes effect after. So a
 //! crash between two steps always leaves the stricter state. The rule itself is
-//! `headgate_domain::consent::apply`.
+//! `headgate_domain::consent`'s.
 
 use std::sync::Arc;
 
-use headgate_domain::consent::{Action, Consent, DOUBT_MS, Outcome, State, apply, effective_at};
+use headgate_domain::consent::{Action, Consent, DOUBT_MS, Kind, Said, State, effective_at};
 use headgate_domain::identity::{Identifier, Pepper, Pseudonym, SubjectId};
 use headgate_domain::lane::Purpose;
 use headgate_domain::ledger::{EventType, Fact, evidence_commitment, subject_commitment};
@@ -61,8 +61,101 @@ pub struct Statement {
 pub struct Recorded {
     /// Whether the person now stands where the statement says.
     pub in_force: bool,
-    /// The ledger event.
+    /// The ledger event; empty for a word that opens nothing, which is only remembered.
     pub event: String,
+    /// Where the person stands now by something else that was said: it came before what it answers.
+    pub turned: Option<Consent>,
+}
+
+impl Recorded {
+    fn only(event: String) -> Self {
+        Self {
+            in_force: false,
+            event,
+            turned: None,
+        }
+    }
+}
+
+/// What a statement makes of what is known.
+struct Fold {
+    new: Consent,
+    kind: Option<Kind>,
+    /// Whether anything new is known.
+    is_news: bool,
+    /// What has proven the same before.
+    proven: Option<String>,
+    /// Whether the person stands where they stand by this statement.
+    decides: bool,
+}
+
+impl Fold {
+    /// `None` when it changes nothing that is known.
+    fn of(judged: Option<&Consent>, statement: &Statement, now: Timestamp) -> Option<Self> {
+        let (action, method) = (statement.action, statement.method.as_str());
+        let at = effective_at(judged, action, method, statement.at, now)?;
+        let revision = judged.map_or(1, |was| was.revision.saturating_add(1));
+        let Some(kind) = Kind::of(action, method) else {
+            // A form that anybody can fill in says something about nobody but a stranger.
+            return judged.is_none().then(|| Self {
+                new: Consent {
+                    revision,
+                    ..Consent::alone(State::Requested, at, "", method)
+                },
+                kind: None,
+                is_news: true,
+                proven: None,
+                decides: true,
+            });
+        };
+        let mut history = judged.map(|was| was.history.clone()).unwrap_or_default();
+        let evidence = statement.evidence.as_ref().filter(|_| kind == Kind::Again);
+        let said = Said {
+            at,
+            event: None,
+            method: method.to_owned(),
+            evidence: evidence.map(|bytes| String::from_utf8_lossy(bytes).into_owned()),
+        };
+        let known = history.latest(kind);
+        let is_known = known.is_some_and(|known| known.at == at && known.method == method);
+        let proven = known.filter(|_| is_known || kind == Kind::Again);
+        let proven = proven.map(|known| known.event.clone().unwrap_or_default());
+        let is_news = history.take(kind, said);
+        let decides = is_news && history.standing().is_some_and(|(_state, by)| by == kind);
+        let new = match Consent::of(history.clone(), revision) {
+            Some(new) => new,
+            // A word like START, before any yes and any no.
+            None => Consent {
+                history,
+                revision,
+                ..judged?.clone()
+            },
+        };
+        Some(Self {
+            new,
+            kind: Some(kind),
+            is_news,
+            proven,
+            decides,
+        })
+    }
+}
+
+/// The act behind a consent that a word like START opened again.
+fn reopening(statement: &Statement, consent: &Consent) -> Statement {
+    let again = consent.history.latest(Kind::Again);
+    Statement {
+        action: Action::Given,
+        at: consent.at,
+        method: consent.method.clone(),
+        notice: None,
+        locale: None,
+        evidence: again
+            .and_then(|said| said.evidence.as_ref())
+            .map(|text| text.clone().into_bytes()),
+        actor: None,
+        ..statement.clone()
+    }
 }
 
 impl Consents {
@@ -112,7 +205,7 @@ impl Consents {
         statement: &Statement,
         now: Timestamp,
     ) -> Result<Recorded, KeyringError> {
-        let mut event = None;
+        let (mut event, mut reopened) = (None, None);
         for _ in 0..TRIES {
             let states = self
                 .subjects
@@ -129,53 +222,82 @@ impl Consents {
             if let Some(same) = judged.filter(|c| is_same(c, statement)) {
                 // A yes that was cut off before it took effect takes effect now.
                 if same.state == State::Given {
-                    self.lift(statement).await?;
+                    self.lift(statement, same.at).await?;
                 }
                 return Ok(Recorded {
                     in_force: true,
                     event: same.event.clone(),
+                    turned: None,
                 });
             }
-            let outcome = apply(judged, statement.action, statement.at, now);
-            let at = effective_at(judged, statement.action, statement.at, now);
-            if let Outcome::Change(State::Withdrawn) = outcome {
-                self.suppress(statement, at).await?;
+            let Some(fold) = Fold::of(judged, statement, now) else {
+                let proof = self.once(&mut event, statement, now).await?;
+                return Ok(Recorded::only(proof));
+            };
+            if !fold.is_news {
+                // A yes that was opened again, and cut off before that took effect.
+                if let Some(yes) = judged.filter(|c| c.state == State::Given) {
+                    self.lift(statement, yes.at).await?;
+                }
+                let proof = match fold.proven {
+                    Some(known) => known,
+                    None => self.once(&mut event, statement, now).await?,
+                };
+                return Ok(Recorded::only(proof));
             }
-            let proof = match event.take() {
-                Some(proof) => proof,
-                None => self.prove(statement, now).await?,
+            let mut new = fold.new;
+            let is_turned = judged.is_none_or(|was| was.state != new.state);
+            if new.state == State::Withdrawn && (is_turned || fold.decides) {
+                self.suppress(statement, &new).await?;
+            }
+            // What has no effect is proven too; but a word that opens nothing is only remembered.
+            let proof = if fold.decides || fold.kind != Some(Kind::Again) {
+                self.once(&mut event, statement, now).await?
+            } else {
+                String::new()
             };
-            let Outcome::Change(state) = outcome else {
-                return Ok(Recorded {
-                    in_force: false,
-                    event: proof,
-                });
-            };
-            let new = Consent {
-                state,
-                at,
-                event: proof.clone(),
-                method: statement.method.clone(),
-                // What a word like START may re-open later: only what was a yes before.
-                replaced_given: state == State::Withdrawn
-                    && judged.is_some_and(|c| c.state == State::Given || c.replaced_given),
-            };
+            if let Some(kind) = fold.kind.filter(|_kind| !proof.is_empty()) {
+                new.history.prove(kind, &proof);
+            }
+            if fold.decides {
+                new.event.clone_from(&proof);
+            } else if new.event.is_empty() {
+                // A word like START that was said before has its effect only now.
+                let earlier = reopening(statement, &new);
+                new.event = self.once(&mut reopened, &earlier, now).await?;
+                new.history.prove(Kind::Again, &new.event);
+            }
             if self
                 .subjects
                 .put_consent(&statement.subject, statement.purpose, judged, &new)
                 .await?
             {
-                if state == State::Given {
-                    self.lift(statement).await?;
+                if new.state == State::Given && (is_turned || fold.decides) {
+                    self.lift(statement, new.at).await?;
                 }
                 return Ok(Recorded {
-                    in_force: true,
+                    in_force: fold.decides,
                     event: proof,
+                    turned: (is_turned && !fold.decides && judged.is_some()).then_some(new),
                 });
             }
-            event = Some(proof);
         }
         Err(AwsError::new("recording a consent", "contended").into())
+    }
+
+    /// Proves a statement, once however often it is tried.
+    async fn once(
+        &self,
+        proven: &mut Option<String>,
+        statement: &Statement,
+        now: Timestamp,
+    ) -> Result<String, KeyringError> {
+        if let Some(event) = proven {
+            return Ok(event.clone());
+        }
+        let event = self.prove(statement, now).await?;
+        *proven = Some(event.clone());
+        Ok(event)
     }
 
     /// Copies what objections are kept under some identifiers of a person to others of the same person.
@@ -246,16 +368,16 @@ impl Consents {
         Ok(event)
     }
 
-    async fn suppress(&self, statement: &Statement, at: Timestamp) -> Result<(), KeyringError> {
+    async fn suppress(&self, statement: &Statement, no: &Consent) -> Result<(), KeyringError> {
         for key in self.keys(&statement.subject).await? {
             self.suppression
-                .add(&key, &[statement.purpose], at, &statement.method)
+                .add(&key, &[statement.purpose], no.at, &no.method)
                 .await?;
         }
         Ok(())
     }
 
-    async fn lift(&self, statement: &Statement) -> Result<(), KeyringError> {
+    async fn lift(&self, statement: &Statement, yes_at: Timestamp) -> Result<(), KeyringError> {
         let keys = self.keys(&statement.subject).await?;
         let names: Vec<String> = keys.iter().map(|k| k.as_str().to_owned()).collect();
         let covered = self.suppression.covering(&names).await?;
@@ -264,7 +386,7 @@ impl Consents {
                 name == key.as_str() && purposes.contains(&statement.purpose)
             }) {
                 self.suppression
-                    .lift(&key, &[statement.purpose], statement.at)
+                    .lift(&key, &[statement.purpose], yes_at)
                     .await?;
             }
         }
@@ -294,7 +416,8 @@ fn is_same(current: &Consent, statement: &Statement) -> bool {
     };
     // A no is kept as no earlier than the yes it took back, which may be later than it was said.
     let moved = current.at.millis_since(statement.at);
-    let may_move = state == State::Withdrawn && current.replaced_given;
+    let took_back = current.history.latest(Kind::Yes).is_some();
+    let may_move = state == State::Withdrawn && took_back;
     let is_when = moved == 0 || (may_move && (0..=DOUBT_MS).contains(&moved));
     current.state == state && is_when && current.method == statement.method
 }

@@ -11,7 +11,7 @@ mod identity;
 pub use identifiers::Held;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use headgate_domain::consent::{Consent, State, Subject};
+use headgate_domain::consent::{Consent, History, Kind as SaidKind, Said, State, Subject};
 use headgate_domain::identity::{
     Bsuid, Identifier, Kind, Pepper, Phone, Pseudonym, SubjectId, pseudonym,
 };
@@ -265,19 +265,7 @@ impl Subjects {
         judged: Option<&Consent>,
         new: &Consent,
     ) -> Result<bool, AwsError> {
-        let value = AttributeValue::M(
-            [
-                ("state".to_owned(), s(new.state.word())),
-                ("at".to_owned(), ms(new.at)),
-                ("event".to_owned(), s(new.event.as_str())),
-                ("method".to_owned(), s(new.method.as_str())),
-                (
-                    "replaced_given".to_owned(),
-                    AttributeValue::Bool(new.replaced_given),
-                ),
-            ]
-            .into(),
-        );
+        let value = consent_value(new);
         let mut call = self
             .client
             .update_item()
@@ -289,10 +277,15 @@ impl Subjects {
             .expression_attribute_values(":c", value);
         call = match judged {
             None => call.condition_expression("attribute_not_exists(#c)"),
-            Some(judged) => call
-                .condition_expression("#c.#event = :event")
+            Some(judged) if judged.revision == 0 => call
+                .condition_expression("#c.#event = :event AND attribute_not_exists(#c.#revision)")
+                .expression_attribute_names("#revision", "revision")
                 .expression_attribute_names("#event", "event")
                 .expression_attribute_values(":event", s(judged.event.as_str())),
+            Some(judged) => call
+                .condition_expression("#c.#revision = :revision")
+                .expression_attribute_names("#revision", "revision")
+                .expression_attribute_values(":revision", n(judged.revision)),
         };
         match call
             .send()
@@ -306,7 +299,7 @@ impl Subjects {
                 Ok(now
                     .first()
                     .and_then(|s| s.consent(purpose))
-                    .is_some_and(|c| c.event == new.event))
+                    .is_some_and(|c| c == new))
             }
             Err(e) => Err(e),
         }
@@ -349,7 +342,12 @@ impl Subjects {
             .table_name(&self.table)
             .set_key(Some(key(format!("S#{subject}"), "S")))
             .update_expression("SET meta_stop = :stop, meta_stop_at = :at REMOVE #ttl")
-            .condition_expression("attribute_not_exists(meta_stop_at) OR meta_stop_at < :at")
+            .condition_expression(if stop {
+                // Of one second the stop counts.
+                "attribute_not_exists(meta_stop_at) OR meta_stop_at <= :at"
+            } else {
+                "attribute_not_exists(meta_stop_at) OR meta_stop_at < :at"
+            })
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":stop", AttributeValue::Bool(stop))
             .expression_attribute_values(":at", ms(at))
@@ -600,11 +598,62 @@ fn state_of(item: &Item) -> Option<Subject> {
 
 fn consent_of(item: &Item, purpose: Purpose) -> Option<Consent> {
     let map = item.get(&format!("c_{purpose}"))?.as_m().ok()?;
-    Some(Consent {
-        state: State::from_word(map.text("state")?),
-        at: map.time("at")?,
-        event: map.text("event")?.to_owned(),
-        method: map.text("method")?.to_owned(),
-        replaced_given: map.flag("replaced_given"),
-    })
+    let mut consent = Consent::alone(
+        State::from_word(map.text("state")?),
+        map.time("at")?,
+        map.text("event")?,
+        map.text("method")?,
+    );
+    if let Some(said) = map.get("history").and_then(|value| value.as_m().ok()) {
+        consent.history = history_of(said);
+        let revision = map.number("revision").and_then(|n| n.try_into().ok());
+        consent.revision = revision.unwrap_or_default();
+    }
+    Some(consent)
+}
+
+fn history_of(map: &Item) -> History {
+    let mut history = History::default();
+    for kind in SaidKind::ALL {
+        let Some(said) = map.get(kind.word()).and_then(|value| value.as_m().ok()) else {
+            continue;
+        };
+        if let (Some(at), Some(method)) = (said.time("at"), said.text("method")) {
+            let said = Said {
+                at,
+                event: said.text("event").map(str::to_owned),
+                method: method.to_owned(),
+                evidence: said.text("evidence").map(str::to_owned),
+            };
+            history.take(kind, said);
+        }
+    }
+    history
+}
+
+fn consent_value(consent: &Consent) -> AttributeValue {
+    let mut history = Item::new();
+    for kind in SaidKind::ALL {
+        let Some(said) = consent.history.latest(kind) else {
+            continue;
+        };
+        let mut map = Item::from([
+            ("at".to_owned(), ms(said.at)),
+            ("method".to_owned(), s(said.method.as_str())),
+        ]);
+        for (name, text) in [("event", &said.event), ("evidence", &said.evidence)] {
+            if let Some(text) = text {
+                map.insert(name.to_owned(), s(text.as_str()));
+            }
+        }
+        history.insert(kind.word().to_owned(), AttributeValue::M(map));
+    }
+    AttributeValue::M(Item::from([
+        ("state".to_owned(), s(consent.state.word())),
+        ("at".to_owned(), ms(consent.at)),
+        ("event".to_owned(), s(consent.event.as_str())),
+        ("method".to_owned(), s(consent.method.as_str())),
+        ("history".to_owned(), AttributeValue::M(history)),
+        ("revision".to_owned(), n(consent.revision)),
+    ]))
 }

@@ -3,7 +3,11 @@
 //! Facts are ordered by the time they happened, not by the time they arrived, so a replayed yes
 //! cannot opt anybody in again (decisions.md, "Consents by queue").
 
+mod history;
+
 use serde_json::Value;
+
+pub use history::{History, Kind, Said};
 
 use crate::health::Health;
 use crate::identity::{Bsuid, Phone, SubjectId};
@@ -68,8 +72,58 @@ pub struct Consent {
     pub event: String,
     /// How it was expressed.
     pub method: String,
-    /// Whether this no took a yes back: only such a no may be reopened by a word like START.
-    pub replaced_given: bool,
+    /// What else was said, from which this follows.
+    pub history: History,
+    /// How often it was written.
+    pub revision: u64,
+}
+
+impl Consent {
+    /// The consent that follows from what was said; `None` when that is no yes and no no.
+    pub fn of(history: History, revision: u64) -> Option<Self> {
+        let (state, kind) = history.standing()?;
+        let said = history.latest(kind)?;
+        Some(Self {
+            state,
+            at: said.at,
+            event: said.event.clone().unwrap_or_default(),
+            method: said.method.clone(),
+            history,
+            revision,
+        })
+    }
+
+    /// A consent of which nothing but the last fact is known.
+    pub fn alone(state: State, at: Timestamp, event: &str, method: &str) -> Self {
+        let mut history = History::default();
+        let action = match state {
+            State::Given => Action::Given,
+            State::Withdrawn => Action::Withdrawn,
+            State::Requested => Action::Requested,
+        };
+        // A yes by a word stands here for the one it opened again.
+        let kind = Kind::of(action, method).map(|kind| match kind {
+            Kind::Again => Kind::Yes,
+            Kind::Yes | Kind::NoByWord | Kind::OtherNo => kind,
+        });
+        if let Some(kind) = kind {
+            let said = Said {
+                at,
+                event: Some(event.to_owned()),
+                method: method.to_owned(),
+                evidence: None,
+            };
+            history.take(kind, said);
+        }
+        Self {
+            state,
+            at,
+            event: event.to_owned(),
+            method: method.to_owned(),
+            history,
+            revision: 0,
+        }
+    }
 }
 
 /// What a fact says.
@@ -94,70 +148,41 @@ impl Action {
     }
 }
 
-/// What to do with a fact: it is always recorded, and may also change the state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Append to the ledger and change the state.
-    Change(State),
-    /// Append to the ledger only.
-    RecordOnly,
-}
-
-/// When a fact takes effect, once [`apply`] lets it change the state.
+/// When a fact takes effect; `None` when it is recorded and changes nothing, whatever else was said: a yes
+/// that is too old, or from the future.
 ///
-/// A yes is never stored as later than now, so that a fast clock cannot outrun a no that is said
-/// meanwhile. A no is stored as no earlier than the yes it takes back, so that the same yes, coming
+/// A yes is never kept as later than now, so that a fast clock cannot outrun a no that is said meanwhile.
+/// In doubt the no wins, for wrongly writing to nobody harms nobody: when two clocks may disagree about
+/// which came first, it is kept as no earlier than the yes it takes back, so that the same yes, coming
 /// again, does not win after all.
 pub fn effective_at(
     current: Option<&Consent>,
     action: Action,
+    method: &str,
     at: Timestamp,
     now: Timestamp,
-) -> Timestamp {
-    match action {
-        Action::Given => at.min(now),
-        Action::Withdrawn => current
-            .filter(|c| c.state == State::Given)
-            .map_or(at, |c| at.max(c.at)),
-        Action::Requested => at,
-    }
-}
-
-/// Decides what a fact that happened `at` does to the current state, at time `now`.
-///
-/// In doubt the no wins: wrongly writing to nobody harms nobody.
-pub fn apply(current: Option<&Consent>, action: Action, at: Timestamp, now: Timestamp) -> Outcome {
+) -> Option<Timestamp> {
     match action {
         Action::Given => {
             let too_old = now.millis_since(at) > MAX_YES_AGE_MS;
             let from_the_future = at.millis_since(now) > MAX_AHEAD_MS;
-            // On a tie the no wins, so a yes must be strictly newer than a withdrawal.
-            let effective = effective_at(current, action, at, now);
-            let superseded = current.is_some_and(|c| match c.state {
-                State::Withdrawn | State::Given => c.at >= effective,
-                State::Requested => false,
-            });
-            if too_old || from_the_future || superseded {
-                Outcome::RecordOnly
-            } else {
-                Outcome::Change(State::Given)
-            }
+            (!too_old && !from_the_future).then(|| at.min(now))
         }
         Action::Withdrawn => {
-            let newer_yes = current
-                .is_some_and(|c| c.state == State::Given && c.at.millis_since(at) > DOUBT_MS);
-            let already = current.is_some_and(|c| c.state == State::Withdrawn && c.at >= at);
-            if newer_yes || already {
-                Outcome::RecordOnly
-            } else {
-                Outcome::Change(State::Withdrawn)
-            }
+            let doubtful = current.filter(|yes| {
+                let one_clock = by_meta(method) && by_meta(&yes.method);
+                let ahead = yes.at.millis_since(at);
+                yes.state == State::Given && !one_clock && (0..=DOUBT_MS).contains(&ahead)
+            });
+            Some(doubtful.map_or(at, |yes| yes.at))
         }
-        Action::Requested => match current {
-            None => Outcome::Change(State::Requested),
-            Some(_) => Outcome::RecordOnly,
-        },
+        Action::Requested => Some(at),
     }
+}
+
+/// Whether the time of what was said is Meta's.
+fn by_meta(method: &str) -> bool {
+    ["keyword", "quick_reply", "message_in", "meta_switch"].contains(&method)
 }
 
 /// How a consent may be expressed (compliance.md 1.4); `import` and public forms never give.
@@ -498,60 +523,62 @@ mod tests {
         Timestamp::from_seconds(1_795_000_000_i64.saturating_add(seconds))
     }
 
-    fn consent(state: State, at: Timestamp) -> Consent {
-        Consent {
-            state,
-            at,
-            event: "L0.0".into(),
-            method: "keyword".into(),
-            replaced_given: false,
+    /// What a fact leaves somebody in who stands where `current` says.
+    fn then(
+        current: Option<&Consent>,
+        action: Action,
+        method: &str,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Option<Consent> {
+        let mut history = current.map(|c| c.history.clone()).unwrap_or_default();
+        if let Some(at) = effective_at(current, action, method, at, now) {
+            let said = Said {
+                at,
+                event: None,
+                method: method.into(),
+                evidence: None,
+            };
+            history.take(Kind::of(action, method).unwrap(), said);
         }
+        Consent::of(history, 0)
+    }
+
+    fn state(consent: Option<&Consent>) -> Option<State> {
+        consent.map(|consent| consent.state)
     }
 
     #[test]
     fn a_replayed_yes_never_opts_anybody_in_again() {
-        let no = consent(State::Withdrawn, t(100));
+        let no = Consent::alone(State::Withdrawn, t(100), "L0.0", "keyword");
+        let yes_at = |at| state(then(Some(&no), Action::Given, "paper", at, t(200)).as_ref());
+        assert_eq!(yes_at(t(50)), Some(State::Withdrawn));
         assert_eq!(
-            apply(Some(&no), Action::Given, t(50), t(200)),
-            Outcome::RecordOnly
-        );
-        assert_eq!(
-            apply(Some(&no), Action::Given, t(100), t(200)),
-            Outcome::RecordOnly,
+            yes_at(t(100)),
+            Some(State::Withdrawn),
             "on a tie the no wins"
         );
-        assert_eq!(
-            apply(Some(&no), Action::Given, t(101), t(200)),
-            Outcome::Change(State::Given)
-        );
+        assert_eq!(yes_at(t(101)), Some(State::Given));
     }
 
     #[test]
     fn a_yes_older_than_seven_days_changes_nothing() {
-        assert_eq!(
-            apply(None, Action::Given, t(-8 * 86_400), t(0)),
-            Outcome::RecordOnly
-        );
-        assert_eq!(
-            apply(None, Action::Given, t(-6 * 86_400), t(0)),
-            Outcome::Change(State::Given)
-        );
+        let yes_at = |at| state(then(None, Action::Given, "paper", at, t(0)).as_ref());
+        assert_eq!(yes_at(t(-8 * 86_400)), None);
+        assert_eq!(yes_at(t(-6 * 86_400)), Some(State::Given));
+        assert_eq!(yes_at(t(301)), None, "nor does one from the future");
     }
 
     #[test]
     fn a_no_always_counts_unless_a_newer_yes_exists() {
-        let yes = consent(State::Given, t(100));
+        let yes = Consent::alone(State::Given, t(100), "L0.0", "paper");
+        let no_at =
+            |current, at, now| state(then(current, Action::Withdrawn, "keyword", at, now).as_ref());
+        assert_eq!(no_at(Some(&yes), t(100), t(200)), Some(State::Withdrawn));
+        assert_eq!(no_at(Some(&yes), t(39), t(200)), Some(State::Given));
         assert_eq!(
-            apply(Some(&yes), Action::Withdrawn, t(100), t(200)),
-            Outcome::Change(State::Withdrawn)
-        );
-        assert_eq!(
-            apply(Some(&yes), Action::Withdrawn, t(39), t(200)),
-            Outcome::RecordOnly
-        );
-        assert_eq!(
-            apply(None, Action::Withdrawn, t(-40 * 86_400), t(0)),
-            Outcome::Change(State::Withdrawn),
+            no_at(None, t(-40 * 86_400), t(0)),
+            Some(State::Withdrawn),
             "a no does not grow stale"
         );
     }
@@ -560,44 +587,43 @@ mod tests {
     fn a_no_within_the_doubt_about_two_clocks_beats_the_yes_and_keeps_beating_it() {
         // The yes at 100.4 s by the app's clock; the stop that came after it, 100 s by Meta's, in whole seconds.
         let yes_at = t(100).plus_millis(400);
-        let yes = consent(State::Given, yes_at);
+        let yes = Consent::alone(State::Given, yes_at, "L0.0", "paper");
+        let no = then(Some(&yes), Action::Withdrawn, "keyword", t(100), t(101)).unwrap();
+        assert_eq!((no.state, no.at), (State::Withdrawn, yes_at));
+        let again = then(Some(&no), Action::Given, "paper", yes_at, t(102));
         assert_eq!(
-            apply(Some(&yes), Action::Withdrawn, t(100), t(101)),
-            Outcome::Change(State::Withdrawn)
-        );
-        let stored = effective_at(Some(&yes), Action::Withdrawn, t(100), t(101));
-        assert_eq!(stored, yes_at);
-        let no = consent(State::Withdrawn, stored);
-        assert_eq!(
-            apply(Some(&no), Action::Given, yes_at, t(102)),
-            Outcome::RecordOnly,
+            state(again.as_ref()),
+            Some(State::Withdrawn),
             "the same yes coming again"
         );
+        let later = then(Some(&no), Action::Given, "paper", t(110), t(111));
         assert_eq!(
-            apply(Some(&no), Action::Given, t(110), t(111)),
-            Outcome::Change(State::Given),
+            state(later.as_ref()),
+            Some(State::Given),
             "a yes said after the no"
         );
     }
 
     #[test]
+    fn of_two_facts_by_metas_clock_the_order_is_known() {
+        let yes = Consent::alone(State::Given, t(130), "L0.0", "message_in");
+        let no = then(Some(&yes), Action::Withdrawn, "keyword", t(100), t(200));
+        assert_eq!(state(no.as_ref()), Some(State::Given));
+        let by_app = then(Some(&yes), Action::Withdrawn, "paper", t(100), t(200));
+        assert_eq!(state(by_app.as_ref()), Some(State::Withdrawn));
+    }
+
+    #[test]
     fn a_yes_from_a_fast_clock_is_not_kept_as_later_than_now() {
         let fast = t(240);
+        let yes = then(None, Action::Given, "paper", fast, t(0)).unwrap();
+        assert_eq!((yes.state, yes.at), (State::Given, t(0)));
+        let no = then(Some(&yes), Action::Withdrawn, "keyword", t(30), t(31)).unwrap();
+        assert_eq!(no.state, State::Withdrawn);
+        let again = then(Some(&no), Action::Given, "paper", fast, t(30));
         assert_eq!(
-            apply(None, Action::Given, fast, t(0)),
-            Outcome::Change(State::Given)
-        );
-        let stored = effective_at(None, Action::Given, fast, t(0));
-        assert_eq!(stored, t(0));
-        let yes = consent(State::Given, stored);
-        assert_eq!(
-            apply(Some(&yes), Action::Withdrawn, t(30), t(31)),
-            Outcome::Change(State::Withdrawn)
-        );
-        let no = consent(State::Withdrawn, t(30));
-        assert_eq!(
-            apply(Some(&no), Action::Given, fast, t(30)),
-            Outcome::RecordOnly,
+            state(again.as_ref()),
+            Some(State::Withdrawn),
             "judged by the time it is kept under"
         );
     }
@@ -622,15 +648,9 @@ mod tests {
 
     #[test]
     fn a_form_never_gives() {
-        assert_eq!(
-            apply(None, Action::Requested, t(0), t(0)),
-            Outcome::Change(State::Requested)
-        );
-        let no = consent(State::Withdrawn, t(0));
-        assert_eq!(
-            apply(Some(&no), Action::Requested, t(5), t(5)),
-            Outcome::RecordOnly
-        );
+        assert_eq!(Kind::of(Action::Requested, "web_checkbox"), None);
+        let asked = Consent::alone(State::Requested, t(0), "L0.0", "web_checkbox");
+        assert_eq!(Consent::of(asked.history, 0), None);
     }
 
     #[test]

@@ -24,10 +24,7 @@ pub(crate) struct Addresses {
 
 impl Addresses {
     pub(crate) fn new(base: Url, proof: Secret<String>) -> Result<Self, InvalidClient> {
-        let digits = proof.expose();
-        if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(InvalidClient::Proof);
-        }
+        check_proof(&proof)?;
         Ok(Self {
             base,
             proof,
@@ -67,6 +64,13 @@ impl Addresses {
     }
 }
 
+/// Whether it has the form of an HMAC-SHA256 in hexadecimal.
+pub(crate) fn check_proof(proof: &Secret<String>) -> Result<(), InvalidClient> {
+    let digits = proof.expose();
+    let is_one = digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_one.then_some(()).ok_or(InvalidClient::Proof)
+}
+
 /// An address nothing but which is the base of the Graph API.
 pub(crate) fn parse(text: &str) -> Result<Url, InvalidClient> {
     let url = Url::parse(text).map_err(|_quotes_input| InvalidClient::Address)?;
@@ -89,7 +93,7 @@ pub(crate) fn parse_loopback(text: &str) -> Result<Url, InvalidClient> {
         .ok_or(InvalidClient::Address)
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"))
 }
 

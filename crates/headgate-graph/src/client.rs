@@ -260,7 +260,7 @@ async fn read_answer(mut response: Response) -> Outcome {
     answer::read(status, &whole)
 }
 
-fn bearer(token: &Secret<String>) -> Result<HeaderValue, InvalidClient> {
+pub(crate) fn bearer(token: &Secret<String>) -> Result<HeaderValue, InvalidClient> {
     let token = token.expose();
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(InvalidClient::Token);

@@ -2,7 +2,7 @@
 //!
 //! A yes counts from a producer that may attest one; a no counts from anybody, because wrongly
 //! writing to nobody harms nobody. It does not decide what a statement changes: that is
-//! `headgate_domain::consent::apply`.
+//! `headgate_domain::consent`'s.
 
 use headgate_aws::consents::Statement;
 use headgate_domain::consent::{Action, ConsentRecord, MAX_AHEAD_MS, Subject};

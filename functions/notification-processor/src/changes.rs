@@ -71,6 +71,10 @@ impl Change {
 /// a date in the future would shut out everything that follows.
 pub(crate) fn of(notice: &Other, config: &Config, now: Timestamp) -> (Timestamp, Vec<Change>) {
     let at = notice.at.map_or(now, |at| at.min(now));
+    if notice.word() == "unknown_field" {
+        // Its name is what there is to keep.
+        return (at, vec![unknown(Some(&notice.field))]);
+    }
     let Some(fields) = Fields::read(notice.value.reveal()) else {
         return (at, vec![Change::Attention("notice_unreadable")]);
     };
@@ -98,7 +102,20 @@ fn by_field(field: &str, fields: &Fields, config: &Config, at: Timestamp) -> Vec
             vec![Change::Attention("template_components_changed")]
         }
         "security" => vec![Change::Attention("number_pin_changed")],
+        "messages" if !fields.list("errors").is_empty() => {
+            vec![Change::Attention("number_reports_errors")]
+        }
+        "messages.statuses" => vec![unknown(fields.word("status").as_deref())],
+        "user_preferences" => preference(fields),
         _ => Vec::new(),
+    }
+}
+
+/// One that is neither stop nor resume. A sign-up in WhatsApp is no consent: nobody knows its wording.
+fn preference(fields: &Fields) -> Vec<Change> {
+    match fields.word("value").as_deref() {
+        Some("SIGNUP" | "RESUME") => Vec::new(),
+        other => vec![unknown(other)],
     }
 }
 

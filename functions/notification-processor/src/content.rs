@@ -134,6 +134,18 @@ mod tests {
     }
 
     #[test]
+    fn the_id_of_what_was_attached_stays_for_the_download() {
+        for kind in ["image", "video", "audio", "document", "sticker"] {
+            let attached = json!({ "id": "400000000000001", "mime_type": "image/jpeg", "sha256": "x", "caption": "c" });
+            let seen = seen(&json!({ "type": kind, "id": "wamid.A", kind: attached }));
+            assert_eq!(seen[kind], attached);
+            let edited = json!({ "original_message_id": "wamid.A", "message": { "type": kind, kind: attached } });
+            let seen = self::seen(&json!({ "type": "edit", "edit": edited }));
+            assert_eq!(seen["edit"]["message"][kind], attached);
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_an_event_is_not_shown() {
         let message = json!({ "type": "interactive", "interactive": { "nfm_reply": { "response_json": "x".repeat(200_000) } } });
         assert!(shown(&message.to_string(), |_id| String::new()).is_none());

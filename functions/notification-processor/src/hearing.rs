@@ -8,7 +8,7 @@
 //! mostly means something else, is not, except where the law binds it: what was last sent to the
 //! person is not known here.
 
-use headgate_domain::consent::{Action, Consent, State, Subject};
+use headgate_domain::consent::{Action, Subject};
 use headgate_domain::event::Event;
 use headgate_domain::identity::Pseudonym;
 use headgate_domain::lane::Purpose;
@@ -80,16 +80,12 @@ impl Heard<'_> {
     }
 
     /// A word like START re-opens what a word like STOP closed, and nothing else: by itself it is
-    /// no consent, because no notice was shown.
+    /// no consent, because no notice was shown. It may come before the STOP it answers, so it is
+    /// remembered of everybody of whom anything is known.
     async fn opt_in(&self, keyword: &str, method: &str) -> Result<Vec<Event>, Failure> {
         let mut events = Vec::new();
         for purpose in [Purpose::Marketing, Purpose::Utility] {
-            if self
-                .person
-                .consent(purpose)
-                .is_some_and(|current| may_reopen(current, self.inbound.at, method))
-                && self.is_reopened_by_who_closed(purpose)
-            {
+            if self.person.consent(purpose).is_some() && self.is_reopened_by_who_closed(purpose) {
                 let said = self.said(Action::Given, method, keyword);
                 events.extend(say(self.ports, &said, purpose, self.now).await?);
             }
@@ -209,18 +205,6 @@ fn words_bind(inbound: &Inbound) -> bool {
         .is_some_and(|country| matches!(country.as_str(), "US" | "CA"))
 }
 
-/// Whether a word like START may re-open this consent, or has already done so by this very message.
-fn may_reopen(current: &Consent, at: Timestamp, method: &str) -> bool {
-    match current.state {
-        // Somebody who never said yes has nothing to re-open.
-        State::Withdrawn => {
-            current.replaced_given && matches!(current.method.as_str(), KEYWORD | QUICK_REPLY)
-        }
-        State::Given => current.at == at && current.method == method,
-        State::Requested => false,
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
@@ -317,48 +301,5 @@ pub(crate) mod tests {
             (method("text"), method("button"), method("image")),
             (Some(KEYWORD), Some(QUICK_REPLY), None)
         );
-    }
-
-    #[test]
-    fn a_start_word_reopens_only_what_a_stop_word_closed() {
-        let at = Timestamp::from_seconds(100);
-        let consent = |state, method: &str| Consent {
-            state,
-            at,
-            event: "L0.0".into(),
-            method: method.into(),
-            replaced_given: true,
-        };
-        let never_given = Consent {
-            replaced_given: false,
-            ..consent(State::Withdrawn, KEYWORD)
-        };
-        assert!(!may_reopen(&never_given, at, KEYWORD));
-        assert!(may_reopen(&consent(State::Withdrawn, KEYWORD), at, KEYWORD));
-        assert!(may_reopen(
-            &consent(State::Withdrawn, QUICK_REPLY),
-            at,
-            KEYWORD
-        ));
-        assert!(!may_reopen(
-            &consent(State::Withdrawn, "meta_switch"),
-            at,
-            KEYWORD
-        ));
-        assert!(!may_reopen(&consent(State::Withdrawn, "link"), at, KEYWORD));
-        assert!(
-            may_reopen(&consent(State::Given, KEYWORD), at, KEYWORD),
-            "the same message, handed over again"
-        );
-        assert!(!may_reopen(
-            &consent(State::Given, "web_checkbox"),
-            at,
-            KEYWORD
-        ));
-        assert!(!may_reopen(
-            &consent(State::Requested, KEYWORD),
-            at,
-            KEYWORD
-        ));
     }
 }

@@ -9,7 +9,7 @@ use headgate_domain::time::Timestamp;
 use headgate_webhook::notification::Other;
 use serde_json::Value;
 
-/// The event of a notice; none for a field nobody is told of.
+/// The event of a notice; none for what would come with every message.
 pub(crate) fn event(notice: &Other, now: Timestamp) -> Option<Event> {
     let field = notice.word();
     let kind = kind(field)?;
@@ -31,21 +31,28 @@ pub(crate) fn event(notice: &Other, now: Timestamp) -> Option<Event> {
     Some(event)
 }
 
-/// The family a field belongs to.
+/// The family a field belongs to; what has none of its own concerns the account, so that a field of
+/// the future is heard of. A status or a preference in a word nobody knows is kept and not told.
 fn kind(field: &str) -> Option<&'static str> {
-    const FAMILIES: [(&str, &str); 7] = [
+    const FAMILIES: [(&str, &str); 10] = [
         ("message_template_", "template.notification"),
         ("template_", "template.notification"),
         ("phone_number_", "number.notification"),
         ("security", "number.notification"),
-        ("account_", "account.notification"),
-        ("business_capability_update", "account.notification"),
-        ("payment_configuration_update", "account.notification"),
+        ("business_username_updates", "number.notification"),
+        ("calls", "number.notification"),
+        ("group_", "number.notification"),
+        ("history", "number.notification"),
+        ("messages", "number.notification"),
+        ("smb_", "number.notification"),
     ];
-    FAMILIES
+    if matches!(field, "messages.statuses" | "user_preferences") {
+        return None;
+    }
+    let family = FAMILIES
         .into_iter()
-        .find(|(prefix, _kind)| field.starts_with(prefix))
-        .map(|(_prefix, kind)| kind)
+        .find(|(prefix, _kind)| field.starts_with(prefix));
+    Some(family.map_or("account.notification", |(_prefix, kind)| kind))
 }
 
 fn template(mut event: Event, value: &str) -> Event {
@@ -127,12 +134,19 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_told_of_fields_that_are_no_notices() {
-        for field in ["messages", "quux", "history", "user_preferences"] {
-            assert!(
-                event(&notice(field, &json!({})), Timestamp::default()).is_none(),
-                "{field}"
-            );
+    fn a_field_of_the_future_is_told_and_what_comes_with_every_message_is_not() {
+        for (field, kind) in [
+            ("quux", "account.notification"),
+            ("flows", "account.notification"),
+            ("history", "number.notification"),
+            ("group_status_update", "number.notification"),
+            ("messages", "number.notification"),
+        ] {
+            let event = event(&notice(field, &json!({})), Timestamp::default()).unwrap();
+            assert_eq!(event.kind, kind, "{field}");
+        }
+        for field in ["messages.statuses", "user_preferences"] {
+            assert!(event(&notice(field, &json!({})), Timestamp::default()).is_none());
         }
     }
 

@@ -4,7 +4,7 @@
 //! into an app event. Whether it takes effect is the domain's rule, by the time of the act.
 
 use headgate_aws::consents::Statement;
-use headgate_domain::consent::Action;
+use headgate_domain::consent::{Action, Consent, State};
 use headgate_domain::event::Event;
 use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::Purpose;
@@ -65,6 +65,9 @@ pub(crate) async fn say(
         // Nothing is proven by asking, so nobody is told.
         Action::Requested => return Ok(None),
     };
+    if let Some(turned) = recorded.turned {
+        return Ok(Some(told(said, purpose, &turned)));
+    }
     Ok(recorded.in_force.then(|| {
         Event::new(kind, said.at, &[said.source, purpose.word()])
             .with_subject(Some(said.subject))
@@ -73,4 +76,19 @@ pub(crate) async fn say(
             .with("method", said.method)
             .with("ledger_event", recorded.event)
     }))
+}
+
+/// Where the person stands by something they said before, now that what it answers is known.
+fn told(said: &Said<'_>, purpose: Purpose, turned: &Consent) -> Event {
+    let kind = if turned.state == State::Given {
+        "subject.opted_in"
+    } else {
+        "subject.opted_out"
+    };
+    Event::new(kind, turned.at, &[&turned.event, purpose.word()])
+        .with_subject(Some(said.subject))
+        .with_reference(said.reference.map(str::to_owned))
+        .with("purpose", purpose.word())
+        .with("method", turned.method.as_str())
+        .with("ledger_event", turned.event.as_str())
 }

@@ -77,7 +77,8 @@ pub(crate) async fn settle(
         code,
         // A failure is that of an attempt, and moves no record that has gone on to another.
         attempt: (state == State::Failed).then(|| attempt(status)).flatten(),
-        wamid_pseudonym: Some(ports.pseudonym(&status.wamid).as_str().to_owned()),
+        wamid_pseudonym: (status.wamid.as_ref())
+            .map(|wamid| ports.pseudonym(wamid).as_str().to_owned()),
         ..Settlement::default()
     };
     if state == State::Failed

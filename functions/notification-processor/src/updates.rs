@@ -120,13 +120,9 @@ fn sort(
             Some((key, Step::Preference(preference)))
         }
         Update::Other(notice) => {
-            if let Some(event) = notices::event(&notice, now) {
-                effects.events.push(event);
-                // One after the other, as Meta wrote them.
-                return Some((NOTICES.to_owned(), Step::Notice(notice)));
-            }
-            effects.ignored = effects.ignored.saturating_add(1);
-            None
+            effects.events.extend(notices::event(&notice, now));
+            // One after the other, as Meta wrote them.
+            Some((NOTICES.to_owned(), Step::Notice(notice)))
         }
         Update::Unreadable { index, why, raw } => {
             effects.poison.push(Poison {

@@ -47,6 +47,8 @@ pub enum Command {
     Cancel(CancelArgs),
     /// Show what apps are told: one line for each event of the app-events queue.
     Events(EventsArgs),
+    /// Download what a person attached to a message.
+    Media(MediaArgs),
     /// Show how full the queues are, and where the calendar of a local run stands.
     Status(ClientArgs),
     /// Hold back a producer, let it go on, or show who is held back.
@@ -315,6 +317,44 @@ pub struct EventsArgs {
     pub timeout: Option<u64>,
 }
 
+/// `headgate media`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = MEDIA_HELP)]
+pub struct MediaArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: MediaAction,
+}
+
+const MEDIA_HELP: &str = "Example:\n  \
+headgate media get 400000000000001 --out receipt.jpg\n\n\
+The id is in the event inbound.message, under data.message.<type>.id, and good for seven days.\n\
+The access token is read from the secret that HEADGATE_SECRET_GRAPH_SEND names, and shown to Meta alone.";
+
+/// What to do with media.
+#[derive(Clone, Debug, Subcommand)]
+pub enum MediaAction {
+    /// Download it into a new file, and compare it with Meta's hash.
+    Get(MediaGetArgs),
+}
+
+/// `headgate media get`.
+#[derive(Clone, Debug, Args)]
+pub struct MediaGetArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the flattened fields have their own help")]
+    pub client: ClientArgs,
+    /// Meta's id of the media.
+    #[arg(value_name = "MEDIA_ID")]
+    pub id: String,
+    /// The file to write; never one that exists.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// The most that is taken, in megabytes; Meta sends no more than 100.
+    #[arg(long, value_name = "MB", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=2_000))]
+    pub max_size: u64,
+}
+
 /// `headgate clock`.
 #[derive(Clone, Debug, Args)]
 pub struct ClockArgs {
@@ -354,6 +394,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Number(args)) => commands::number::run(&args).await,
         Some(Command::Dlq(args)) => commands::dlq::run(&args).await,
         Some(Command::Events(args)) => commands::events::run(&args).await,
+        Some(Command::Media(MediaArgs {
+            action: MediaAction::Get(args),
+        })) => commands::media::get(&args).await,
         Some(Command::Status(args)) => commands::status::run(&args).await,
         Some(Command::Clock(ClockArgs {
             action: ClockAction::Advance { by, client },

@@ -9,11 +9,25 @@ use anyhow::{Context as _, Result, anyhow};
 use headgate_aws::controls::Controls;
 use headgate_aws::keyring::Keyring;
 use headgate_aws::queue::{Queue, Reader};
+use headgate_aws::secrets::Secrets;
 use headgate_aws::{Aws, AwsSettings};
 use headgate_domain::lane::Purpose;
 use headgate_domain::time::Timestamp;
+use headgate_graph::MediaClient;
+use headgate_redact::Secret;
+use serde::Deserialize;
 
 use crate::{control, env_file};
+
+/// Meta's own.
+const GRAPH_URL: &str = "https://graph.facebook.com";
+
+/// The secret of the sender; has no `Debug`.
+#[derive(Deserialize)]
+struct GraphToken {
+    access_token: String,
+    appsecret_proof: String,
+}
 
 /// A gateway that can be talked to.
 pub struct Connection {
@@ -121,6 +135,32 @@ impl Connection {
             .find("HEADGATE_DEPLOYMENT")
             .context("HEADGATE_DEPLOYMENT is not set: it must hold the deployment's name")?;
         Ok(Keyring::new(&self.aws, table, key, deployment))
+    }
+
+    /// A downloader of media, with the token of the secret that the environment names.
+    ///
+    /// # Errors
+    /// A sentence that names the variable to set, or says why the secret is none.
+    ///
+    /// # Security
+    /// Whose token it is and who may read it is the account's matter: no policy of the template grants
+    /// it, and in an account every read of that secret by anything but its function shows in CloudTrail.
+    pub async fn media(&self) -> Result<MediaClient> {
+        let secret = self.resource("HEADGATE_SECRET_GRAPH_SEND", "Data.GraphSendSecretArn")?;
+        let value = Secrets::new(&self.aws)
+            .read(secret)
+            .await
+            .context("the secret named by HEADGATE_SECRET_GRAPH_SEND could not be read")?;
+        let token: GraphToken = serde_json::from_str(value.expose()).map_err(|_quotes_it| {
+            anyhow!("the secret must be JSON with access_token and appsecret_proof")
+        })?;
+        let url = self.find("HEADGATE_GRAPH_URL").unwrap_or(GRAPH_URL);
+        let proof = Secret::new(token.appsecret_proof);
+        Ok(MediaClient::new(
+            url,
+            &Secret::new(token.access_token),
+            proof,
+        )?)
     }
 
     fn resource(&self, variable: &str, output: &str) -> Result<&str> {

@@ -157,6 +157,11 @@ fn environment(stage: &Stage, control_url: &str) -> Result<Vec<(String, String)>
     add("HEADGATE_WEBHOOK_URL", stage.webhook_url()?);
     add("HEADGATE_PRIVACY_URL", stage.privacy_url()?);
     add("HEADGATE_GRAPH_URL", stage.graph_url.clone());
+    let sender = stage.cloud.function_environment("SenderFunction")?;
+    let secret = sender
+        .get("HEADGATE_SECRET_GRAPH_SEND")
+        .context("the template gives SenderFunction no HEADGATE_SECRET_GRAPH_SEND")?;
+    add("HEADGATE_SECRET_GRAPH_SEND", secret.clone());
     add("HEADGATE_DEV_APP_SECRET", stage.secrets.app_secret.clone());
     add(
         "HEADGATE_DEV_VERIFY_TOKEN",

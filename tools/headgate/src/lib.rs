@@ -5,6 +5,7 @@
 //!        ├─► stage: local cloud + the six functions + a simulated Meta, all in this process
 //!  dev ──┘
 //!  send, cancel, opt-in, opt-out, events, status, clock ──► SQS, by an env file or the AWS environment
+//!  media ──► the Graph API, with the token of the secret that the environment names
 //!  producer, number, dlq ──► SQS and the controls, with the rights of an operator
 //! ```
 //!

@@ -333,3 +333,21 @@ async fn a_whole_notification_goes_back_and_a_piece_of_one_stays_and_says_so() {
     let id = left["entries"][0]["id"].as_str().unwrap();
     assert!(dev.run(&["dlq", "show", id, "--reveal"]).contains("STOP"));
 }
+
+#[test]
+fn media_is_downloaded_with_the_token_of_the_local_run_which_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::in_memory(folder.path());
+    let out = folder.path().join("attached.txt");
+    let get = |id: &'static str| ["media", "get", id, "--out", out.to_str().unwrap()];
+    let missing = dev.refuses(&get("400000000000009"));
+    assert!(missing.contains("no media of this id"), "{missing}");
+    let told = dev.json(&get("400000000000001"));
+    let bytes = std::fs::read(&out).unwrap();
+    assert_eq!(told["size"], bytes.len());
+    assert_eq!(told["mime_type"], "text/plain");
+    let again = dev.refuses(&get("400000000000001"));
+    assert!(again.contains("is there already"), "{again}");
+    let shown = format!("{missing}{told}{again}");
+    assert!(!shown.contains("local-") && !shown.contains("appsecret"));
+}

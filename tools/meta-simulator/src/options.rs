@@ -27,6 +27,17 @@ pub struct Template {
     pub body_parameters: usize,
 }
 
+/// Something a person has sent: an image, a document.
+#[derive(Clone)]
+pub struct Medium {
+    /// Media id as notifications carry it, digits only.
+    pub id: String,
+    /// What it is, such as `image/jpeg`.
+    pub mime_type: String,
+    /// What it holds.
+    pub bytes: Vec<u8>,
+}
+
 /// How long an answer takes: a deterministic spread with a long tail between two bounds.
 #[derive(Clone, Copy)]
 pub struct Latency {
@@ -71,6 +82,8 @@ pub struct Options {
     pub numbers: Vec<Number>,
     /// The approved templates.
     pub templates: Vec<Template>,
+    /// What people have sent and may be downloaded.
+    pub media: Vec<Medium>,
     /// Unix seconds for timestamps in payloads and for the 24 h window. Limits use the monotonic clock.
     pub clock: Arc<dyn Fn() -> i64 + Send + Sync>,
     /// How long answers take.
@@ -115,6 +128,11 @@ impl Default for Options {
                 template("appointment_reminder", "UTILITY", 2),
                 template("spring_offer", "MARKETING", 1),
             ],
+            media: vec![Medium {
+                id: "400000000000001".to_owned(),
+                mime_type: "text/plain".to_owned(),
+                bytes: b"What a person attached to a simulated message.\n".to_vec(),
+            }],
             clock: Arc::new(wall_clock),
             latency: Latency {
                 min_ms: 30,

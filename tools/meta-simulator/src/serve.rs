@@ -4,6 +4,7 @@ use crate::admin;
 use crate::answer::{Answer, Decision, JSON, Then};
 use crate::connection::Switch;
 use crate::graph::{self, Call, Credentials, Lane};
+use crate::media;
 use crate::refusal::Refusal;
 use crate::wire::to_wire;
 use crate::world::World;
@@ -29,6 +30,7 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .route("/{version}/{number}/messages", post(messages))
         .route("/{version}/{number}/marketing_messages", post(messages))
         .route("/{version}/{node}", get(node))
+        .route("/media/{id}/{until}/{key}", get(media::download))
         .merge(admin::routes())
         .fallback(unknown)
         .with_state(world)
@@ -127,7 +129,7 @@ pub(crate) fn send_path(path: &str) -> Option<(&str, &str, Lane)> {
     Some((version, number, lane))
 }
 
-/// The fields of a number that a caller may probe.
+/// A medium, or the fields of a number that a caller may probe.
 async fn node(
     State(world): State<Arc<World>>,
     Path((version, node)): Path<(String, String)>,
@@ -142,6 +144,9 @@ async fn node(
         &credentials(request.headers(), request.uri().query()),
     ) {
         return told(&refusal);
+    }
+    if let Some(medium) = media::find(&world, &node) {
+        return whole(media::describe(&world, medium, request.headers()));
     }
     let Some(number) = world
         .options
@@ -169,7 +174,7 @@ async fn unknown(State(world): State<Arc<World>>) -> Response {
     whole(graph::refuse(&world, &Refusal::unknown_path(), 0))
 }
 
-fn whole(answer: Answer) -> Response {
+pub(crate) fn whole(answer: Answer) -> Response {
     let (head, body) = answer.into_response().into_parts();
     Response::from_parts(head, Body::from(body))
 }
@@ -183,11 +188,11 @@ fn is_version(text: &str) -> bool {
         })
 }
 
-fn header(headers: &HeaderMap, name: axum::http::HeaderName) -> Option<&str> {
+pub(crate) fn header(headers: &HeaderMap, name: axum::http::HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn credentials<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Credentials<'a> {
+pub(crate) fn credentials<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Credentials<'a> {
     let bearer = header(headers, AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
     // Proofs are hex, so nothing in them is ever percent-encoded.
     let proof = query

@@ -61,13 +61,7 @@ fn subject() -> Subject {
 
 fn with(mut subject: Subject, purpose: Purpose, state: State) -> Subject {
     let index = PURPOSES.iter().position(|p| *p == purpose).unwrap();
-    subject.consents[index] = Some(Consent {
-        state,
-        at: NOW,
-        event: "L3.7".into(),
-        method: "web_checkbox".into(),
-        replaced_given: false,
-    });
+    subject.consents[index] = Some(Consent::alone(state, NOW, "L3.7", "web_checkbox"));
     subject
 }
 

@@ -51,8 +51,8 @@ impl Update {
 pub struct Status {
     /// Meta's id of our number; absent when the notification does not say.
     pub number: Option<String>,
-    /// Meta's id of the message.
-    pub wamid: Wamid,
+    /// Meta's id of the message, where it has the form of one: our own reference is what finds the record.
+    pub wamid: Option<Wamid>,
     /// Where the message stands.
     pub status: StatusWord,
     /// When, by Meta's clock, in whole seconds.
@@ -200,7 +200,7 @@ pub struct Other {
 }
 
 /// The fields Meta lists (webhooks overview, read 2026-09-11) and the two kinds we add.
-const FIELDS: [&str; 26] = [
+const FIELDS: [&str; 30] = [
     "account_alerts",
     "account_review_update",
     "account_settings_update",
@@ -210,6 +210,10 @@ const FIELDS: [&str; 26] = [
     "business_username_updates",
     "calls",
     "flows",
+    "group_lifecycle_update",
+    "group_participants_update",
+    "group_settings_update",
+    "group_status_update",
     "history",
     "message_template_components_update",
     "message_template_quality_update",
@@ -342,7 +346,7 @@ pub(super) fn status(
         .is_none_or(|kind| kind == "individual");
     Ok(Some(Status {
         number: number.map(str::to_owned),
-        wamid: wamid(&piece)?,
+        wamid: wamid(&piece).ok(),
         status,
         at: at(&piece, entry_time)?,
         opaque: piece.text("biz_opaque_callback_data"),

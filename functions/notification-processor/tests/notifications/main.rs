@@ -5,14 +5,20 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::panic,
-    reason = "tests may fail loudly"
+    clippy::disallowed_methods,
+    reason = "tests may fail loudly, and are told by their environment to write a page"
 )]
 
 mod controls;
 mod failures;
 mod identity;
+mod mutations;
 mod objections;
 mod overflow;
+mod page;
+mod replays;
+mod shapes;
+mod standing;
 mod world;
 
 use base64::Engine as _;

@@ -61,6 +61,15 @@ pub(crate) struct World {
 impl World {
     /// Starts everything, with keys and a configuration in place.
     pub(crate) async fn start() -> Self {
+        Self::start_at(Calendar::system()).await
+    }
+
+    /// The same, at the time of a calendar.
+    pub(crate) async fn start_at(calendar: Calendar) -> Self {
+        let clock: Clock = {
+            let calendar = calendar.clone();
+            Arc::new(move || Timestamp::from_millis(calendar.now_ms()))
+        };
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
         let cloud = LocalCloud::start(Options {
@@ -71,7 +80,7 @@ impl World {
             parameters: BTreeMap::new(),
             data_dir: None,
             first_port: None,
-            calendar: Calendar::system(),
+            calendar,
         })
         .await
         .unwrap();
@@ -93,7 +102,7 @@ impl World {
             name("HEADGATE_KMS_KEY_DATA"),
             deployment,
         );
-        let now = system_clock()();
+        let now = clock();
         keyring.mint_vault(now).await.unwrap();
         for ahead in -1..2 {
             keyring.mint_day(now.day().plus(ahead), now).await.unwrap();
@@ -116,7 +125,7 @@ impl World {
             Ledger::new(&aws, name("HEADGATE_TABLE_CONSENT_LEDGER")),
             Arc::new(suppression),
         );
-        let function = NotificationProcessor::new(&settings, system_clock())
+        let function = NotificationProcessor::new(&settings, clock.clone())
             .await
             .unwrap();
         Self {
@@ -125,7 +134,7 @@ impl World {
             aws,
             function,
             consents,
-            clock: system_clock(),
+            clock,
         }
     }
 
@@ -284,6 +293,25 @@ impl World {
         self.consents.subjects().find(&identifier).await.unwrap()
     }
 
+    /// A subject by number and business-scoped user id.
+    pub(crate) async fn meet(&self, phone: &str, bsuid: &str) -> SubjectId {
+        let names = [
+            Identifier::from(Phone::parse(phone).unwrap()),
+            Identifier::Bsuid(Bsuid::parse(bsuid).unwrap()),
+        ];
+        self.consents
+            .subjects()
+            .find_or_create(&names, self.now())
+            .await
+            .unwrap()
+    }
+
+    /// What is known of whoever has a number; nobody is made up.
+    pub(crate) async fn known(&self, phone: &str) -> Option<Subject> {
+        let subject = self.holder(phone).await?;
+        self.consents.subjects().load(&subject).await.unwrap()
+    }
+
     /// What is known of a subject.
     pub(crate) async fn person(&self, subject: &SubjectId) -> Subject {
         self.consents
@@ -404,14 +432,25 @@ impl World {
         purpose: Purpose,
         id: u8,
     ) -> RecordRef {
-        let now = self.now();
-        let subject = self.subject(phone).await;
         let reference = RecordRef {
             number: NUMBER.into(),
             lane: purpose,
             shard: 0,
-            ulid: ulid(now, [id; 10]),
+            ulid: ulid(self.now(), [id; 10]),
         };
+        self.put_record(state, &reference, phone, id).await;
+        reference
+    }
+
+    /// The same, accepted, under a reference that is given.
+    pub(crate) async fn record_as(&self, reference: &RecordRef, phone: &str, id: u8) {
+        self.put_record(State::Accepted, reference, phone, id).await;
+    }
+
+    async fn put_record(&self, state: State, reference: &RecordRef, phone: &str, id: u8) {
+        let now = self.now();
+        let purpose = reference.lane;
+        let subject = self.subject(phone).await;
         let payload = Payload {
             phone: Some(phone.into()),
             bsuid: None,
@@ -423,7 +462,7 @@ impl World {
             basis: json!({ "kind": "consent" }),
         };
         let salt = self.keyring().salt(&subject).await.unwrap();
-        let key = body_place_key(&reference);
+        let key = body_place_key(reference);
         let place = Place {
             table: "messages",
             key: &key,
@@ -452,7 +491,6 @@ impl World {
             reason: None,
         };
         self.messages().put(&record).await.unwrap();
-        reference
     }
 
     /// The state of a record.
@@ -466,7 +504,7 @@ impl World {
 
     /// The messages of a queue, by the end of its name.
     pub(crate) async fn queue(&self, name: &str) -> Vec<Value> {
-        let dump = self.cloud.dump().await.unwrap();
+        let dump = self.dump().await;
         dump.iter()
             .filter(|(place, _text)| {
                 place.starts_with("queue ")
@@ -492,12 +530,15 @@ impl World {
         events
     }
 
+    /// Everything that is stored or queued, by its place.
+    pub(crate) async fn dump(&self) -> Vec<(String, String)> {
+        self.cloud.dump().await.unwrap()
+    }
+
     /// Everything that is stored or queued, as text.
     pub(crate) async fn everything(&self) -> String {
-        self.cloud
-            .dump()
+        self.dump()
             .await
-            .unwrap()
             .iter()
             .flat_map(|(place, text)| [place.as_str(), " ", text, "\n"])
             .collect()

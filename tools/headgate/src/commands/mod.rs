@@ -5,6 +5,7 @@ pub mod clock;
 pub mod consent;
 pub mod dlq;
 pub mod events;
+pub mod media;
 pub mod number;
 pub mod producer;
 pub mod send;

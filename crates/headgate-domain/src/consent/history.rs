@@ -1,0 +1,201 @@
+//! What a person has said for one purpose, by kind, whatever order it came in.
+//!
+//! Owns the fold behind a consent: the latest fact of each kind, and the consent that follows from these
+//! alone. Meta promises neither order nor uniqueness; whatever remembered more than the latest, or less,
+//! would let luck decide where somebody stands (decisions.md, "Consents by queue").
+
+use super::{Action, State};
+use crate::time::Timestamp;
+
+/// A word of the person's, or a button of ours: closes and opens again by itself.
+const BY_WORD: [&str; 2] = ["keyword", "quick_reply"];
+
+/// A fact, as it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// When, by the clock of whoever heard it.
+    pub at: Timestamp,
+    /// The ledger event that proves it; absent while it has had no effect.
+    pub event: Option<String>,
+    /// How it was expressed.
+    pub method: String,
+    /// What would prove it: pseudonyms and words of ours.
+    pub evidence: Option<String>,
+}
+
+/// The kinds that are kept apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A yes to a notice.
+    Yes,
+    /// A no by a word like STOP.
+    NoByWord,
+    /// A no by any other way.
+    OtherNo,
+    /// A word like START: takes back a no by a word, and is no yes by itself.
+    Again,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Yes, Self::NoByWord, Self::OtherNo, Self::Again];
+
+    /// The kind of an act; none for a request, which says nothing.
+    pub fn of(action: Action, method: &str) -> Option<Self> {
+        let by_word = BY_WORD.contains(&method);
+        match action {
+            Action::Given if by_word => Some(Self::Again),
+            Action::Given => Some(Self::Yes),
+            Action::Withdrawn if by_word => Some(Self::NoByWord),
+            Action::Withdrawn => Some(Self::OtherNo),
+            Action::Requested => None,
+        }
+    }
+
+    /// The stored word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::NoByWord => "no_by_word",
+            Self::OtherNo => "other_no",
+            Self::Again => "again",
+        }
+    }
+
+    const fn place(self) -> usize {
+        match self {
+            Self::Yes => 0,
+            Self::NoByWord => 1,
+            Self::OtherNo => 2,
+            Self::Again => 3,
+        }
+    }
+}
+
+/// The latest fact of each kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History([Option<Said>; 4]);
+
+impl History {
+    /// The latest of a kind.
+    pub fn latest(&self, kind: Kind) -> Option<&Said> {
+        self.0.get(kind.place()).and_then(Option::as_ref)
+    }
+
+    /// Takes a fact in; whether it was later than what was known of its kind.
+    ///
+    /// Two of the same moment and kind are told apart by the method, so that it does not matter which
+    /// came first.
+    pub fn take(&mut self, kind: Kind, said: Said) -> bool {
+        let Some(known) = self.0.get_mut(kind.place()) else {
+            return false;
+        };
+        let rank = |said: &Said| (said.at, said.method.clone());
+        let is_later = known.as_ref().is_none_or(|known| rank(known) < rank(&said));
+        if is_later {
+            *known = Some(said);
+        }
+        is_later
+    }
+
+    /// Notes what proves a fact.
+    pub fn prove(&mut self, kind: Kind, event: &str) {
+        if let Some(Some(said)) = self.0.get_mut(kind.place()) {
+            said.event = Some(event.to_owned());
+        }
+    }
+
+    /// Where the person stands, and by which fact. Of two at the same moment the no counts, and of two noes
+    /// the one that no word takes back.
+    pub fn standing(&self) -> Option<(State, Kind)> {
+        let at = |kind: Kind| self.latest(kind).map(|said| said.at);
+        let (yes, again) = (at(Kind::Yes), at(Kind::Again));
+        let (by_word, other) = (at(Kind::NoByWord), at(Kind::OtherNo));
+        let no = by_word.max(other);
+        match (yes, no) {
+            (Some(_), None) => Some((State::Given, Kind::Yes)),
+            (Some(yes), Some(no)) if yes > no => Some((State::Given, Kind::Yes)),
+            // What was never agreed to is not opened again.
+            (Some(_), Some(no)) if by_word > other && again > Some(no) => {
+                Some((State::Given, Kind::Again))
+            }
+            (_, Some(_)) if by_word > other => Some((State::Withdrawn, Kind::NoByWord)),
+            (_, Some(_)) => Some((State::Withdrawn, Kind::OtherNo)),
+            (None, None) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(at: i64, method: &str) -> Said {
+        Said {
+            at: Timestamp::from_seconds(at),
+            event: None,
+            method: method.to_owned(),
+            evidence: None,
+        }
+    }
+
+    fn after(facts: &[(Kind, i64)]) -> Option<(State, Kind)> {
+        let mut history = History::default();
+        for (kind, at) in facts {
+            history.take(*kind, said(*at, "x"));
+        }
+        history.standing()
+    }
+
+    const GIVEN: Option<(State, Kind)> = Some((State::Given, Kind::Yes));
+
+    #[test]
+    fn a_start_word_reopens_only_what_a_stop_word_closed() {
+        use Kind::{Again, NoByWord, OtherNo, Yes};
+        let reopened = Some((State::Given, Again));
+        let no = |kind| Some((State::Withdrawn, kind));
+        for (facts, expected) in [
+            (&[(Again, 3)][..], None),
+            (&[(Yes, 1), (Again, 3)], GIVEN),
+            (&[(NoByWord, 2), (Again, 3)], no(NoByWord)),
+            (&[(Yes, 1), (NoByWord, 2), (Again, 3)], reopened),
+            (
+                &[(Yes, 1), (NoByWord, 2), (NoByWord, 2), (Again, 3)],
+                reopened,
+            ),
+            (&[(Yes, 1), (NoByWord, 2), (Again, 2)], no(NoByWord)),
+            (&[(Yes, 1), (OtherNo, 2), (Again, 3)], no(OtherNo)),
+            (
+                &[(Yes, 1), (NoByWord, 2), (OtherNo, 2), (Again, 3)],
+                no(OtherNo),
+            ),
+            (
+                &[(Yes, 1), (NoByWord, 2), (Again, 3), (OtherNo, 4)],
+                no(OtherNo),
+            ),
+            (
+                &[(Yes, 1), (OtherNo, 2), (NoByWord, 3), (Again, 4)],
+                reopened,
+            ),
+            (&[(Yes, 2), (OtherNo, 2)], no(OtherNo)),
+            (&[(Yes, 3), (OtherNo, 2)], GIVEN),
+        ] {
+            assert!(after(facts) == expected, "{}", facts.len());
+            let mut backwards = facts.to_vec();
+            backwards.reverse();
+            assert!(after(&backwards) == expected, "backwards, {}", facts.len());
+        }
+    }
+
+    #[test]
+    fn of_one_moment_it_does_not_matter_which_came_first() {
+        let (mut one, mut other) = (History::default(), History::default());
+        for method in ["paper", "link"] {
+            one.take(Kind::OtherNo, said(5, method));
+        }
+        for method in ["link", "paper", "link"] {
+            other.take(Kind::OtherNo, said(5, method));
+        }
+        assert!(one == other);
+    }
+}
