@@ -15,7 +15,13 @@ use sha2::{Digest as _, Sha256};
 pub async fn store(aws: &Aws, bucket: &str, body: &[u8], now: Timestamp) -> Value {
     let packed = zstd::bulk::compress(body, 0).unwrap();
     let pointer = pointer(&name(now), &packed);
-    put(aws, bucket, pointer["key"].as_str().unwrap(), packed).await;
+    put(
+        aws,
+        bucket,
+        pointer.get("key").unwrap().as_str().unwrap(),
+        packed,
+    )
+    .await;
     pointer
 }
 

@@ -241,7 +241,7 @@ impl Intake {
             record,
             now,
         };
-        let placing = tokio::time::timeout(WRITE, self.place(&permitted));
+        let placing = tokio::time::timeout(WRITE, Box::pin(self.place(&permitted)));
         let (placed, noted) = tokio::join!(
             placing,
             self.note_reference(&person.subject, message.reference.as_deref())

@@ -41,14 +41,14 @@ impl Intake {
             Ok(addressed) => {
                 let (subject, salt) = match foreseen.by_identifier(&addressed) {
                     Some(known) => known.clone(),
-                    None => self.find_or_create(&addressed, now).await?,
+                    None => Box::pin(self.find_or_create(&addressed, now)).await?,
                 };
                 (subject, salt, addressed)
             }
             Err(id) => {
                 let (subject, salt) = match foreseen.people.get(id) {
                     Some(known) => known.clone(),
-                    None => self.known(id).await?,
+                    None => Box::pin(self.known(id)).await?,
                 };
                 let addressed = stored(&subject).next().ok_or(Code::UnknownSubject)?;
                 (subject, salt, addressed)

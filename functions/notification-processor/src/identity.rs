@@ -45,7 +45,7 @@ pub(crate) async fn sender(
     let times = (inbound.at, now);
     match &inbound.notice {
         Some(AccountNotice::Moved { phone, bsuid }) => {
-            moved(ports, from, (phone.as_ref(), bsuid.as_ref()), times).await
+            Box::pin(moved(ports, from, (phone.as_ref(), bsuid.as_ref()), times)).await
         }
         Some(AccountNotice::NewKey) => {
             let met = people::meet(ports, from.0, from.1, times).await?;
@@ -53,7 +53,7 @@ pub(crate) async fn sender(
         }
         None => {
             let met = people::meet(ports, from.0, from.1, times).await?;
-            compare_keys(ports, met, inbound, now).await
+            Box::pin(compare_keys(ports, met, inbound, now)).await
         }
     }
 }
@@ -365,7 +365,7 @@ async fn suspend(
 ) -> Result<Met, Failure> {
     let id = met.subject.id.clone();
     note(ports, &id, change, at.min(now)).await?;
-    let known = people::load(ports, &id, &[], now).await?;
+    let known = Box::pin(people::load(ports, &id, &[], now)).await?;
     Ok(Met {
         events: met.events,
         ..known

@@ -80,16 +80,15 @@ pub(crate) fn aside(
     reason: &'static str,
     why: &'static str,
 ) -> Poison {
-    let (content, encoding) = match stored {
-        Some(stored) => (STANDARD.encode(stored), Some(COMPRESSED)),
-        None => {
-            let word = record.attribute(ENCODING_ATTRIBUTE).map(|word| match word {
-                COMPRESSED => COMPRESSED,
-                OVERFLOW => OVERFLOW,
-                _ => "unknown",
-            });
-            (record.body.clone(), word)
-        }
+    let (content, encoding) = if let Some(stored) = stored {
+        (STANDARD.encode(stored), Some(COMPRESSED))
+    } else {
+        let word = record.attribute(ENCODING_ATTRIBUTE).map(|word| match word {
+            COMPRESSED => COMPRESSED,
+            OVERFLOW => OVERFLOW,
+            _ => "unknown",
+        });
+        (record.body.clone(), word)
     };
     Poison {
         reason,

@@ -52,11 +52,11 @@ pub(crate) async fn meet(
         {
             let named = Named { phone, bsuid };
             let held = (by_phone.as_ref(), by_bsuid.as_ref());
-            let found = identity::reconcile(ports, &named, held, (at, now)).await?;
+            let found = Box::pin(identity::reconcile(ports, &named, held, (at, now))).await?;
             events = found.1;
             found.0
         }
-        _ => ports.subjects.find_or_create(&known, now).await?,
+        _ => Box::pin(ports.subjects.find_or_create(&known, now)).await?,
     };
     // What has passed to somebody else meanwhile is not written into the row of who had it then.
     let theirs: Vec<Identifier> = known
@@ -65,7 +65,7 @@ pub(crate) async fn meet(
         .filter(|(_identifier, held)| held.as_ref().is_none_or(|held| held.still))
         .map(|(identifier, _held)| identifier)
         .collect();
-    let met = load(ports, &id, &theirs, now).await?;
+    let met = Box::pin(load(ports, &id, &theirs, now)).await?;
     Ok(Met { events, ..met })
 }
 

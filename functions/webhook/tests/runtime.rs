@@ -71,12 +71,12 @@ async fn the_handshake_is_echoed_and_only_signed_notifications_are_queued() {
 async fn what_fits_no_queue_message_is_in_the_bucket_before_it_is_answered() {
     let stage = stage().await;
     let webhook = Running::start(BINARY, &stage.environment("WebhookFunction")).await;
-    let mut state = 7_u64;
+    let mut seed = 7_u64;
     let noise: Vec<u8> = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_be_bytes()[0]
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed.to_be_bytes()[0]
     })
     .take(3 * 1024 * 1024)
     .collect();

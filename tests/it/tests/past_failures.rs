@@ -5,6 +5,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
     clippy::panic,
     reason = "tests may fail loudly"
 )]

@@ -144,7 +144,7 @@ impl Connection {
     ///
     /// # Security
     /// Whose token it is and who may read it is the account's matter: no policy of the template grants
-    /// it, and in an account every read of that secret by anything but its function shows in CloudTrail.
+    /// it, and in an account every read of that secret by anything but its function shows in `CloudTrail`.
     pub async fn media(&self) -> Result<MediaClient> {
         let secret = self.resource("HEADGATE_SECRET_GRAPH_SEND", "Data.GraphSendSecretArn")?;
         let value = Secrets::new(&self.aws)

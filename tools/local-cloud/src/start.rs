@@ -87,28 +87,7 @@ pub(crate) async fn start(options: Options) -> Result<LocalCloud> {
             .await?,
     );
     for (id, listener) in api_listeners {
-        let routes: Arc<Vec<_>> = Arc::new(
-            plan.routes
-                .iter()
-                .filter(|r| r.api == id)
-                .cloned()
-                .collect(),
-        );
-        let own = Arc::new(plan.own_answers.get(&id).cloned().unwrap_or_default());
-        let too_large = own.answer(StatusCode::PAYLOAD_TOO_LARGE, api::TOO_LARGE);
-        let functions = functions.clone();
-        let handle = move |request| {
-            let (routes, own) = (Arc::clone(&routes), Arc::clone(&own));
-            let functions = functions.clone();
-            async move { api::answer(&routes, &own, &functions, request).await }
-        };
-        tasks.push(host::serve(
-            listener,
-            api::MAX_BODY,
-            too_large,
-            stop.clone(),
-            handle,
-        ));
+        tasks.push(serve_api(&plan, &id, listener, &functions, stop.clone()));
     }
 
     let poller = poller(
@@ -137,6 +116,27 @@ pub(crate) async fn start(options: Options) -> Result<LocalCloud> {
         stopping,
         _lock: lock,
     })
+}
+
+/// Serves one API: its routes, and what it answers by itself.
+fn serve_api(
+    plan: &Plan,
+    id: &str,
+    listener: TcpListener,
+    functions: &Functions,
+    stop: watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    let routes = plan.routes.iter().filter(|route| route.api == id);
+    let routes: Arc<Vec<_>> = Arc::new(routes.cloned().collect());
+    let own = Arc::new(plan.own_answers.get(id).cloned().unwrap_or_default());
+    let too_large = own.answer(StatusCode::PAYLOAD_TOO_LARGE, api::TOO_LARGE);
+    let functions = functions.clone();
+    let handle = move |request| {
+        let (routes, own) = (Arc::clone(&routes), Arc::clone(&own));
+        let functions = functions.clone();
+        async move { api::answer(&routes, &own, &functions, request).await }
+    };
+    host::serve(listener, api::MAX_BODY, too_large, stop, handle)
 }
 
 async fn next_listener(port: &mut Option<u16>) -> Result<TcpListener> {

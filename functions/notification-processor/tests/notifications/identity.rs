@@ -23,13 +23,13 @@ fn from(
     at: Timestamp,
     words: &str,
 ) -> String {
-    let wa_id = phone.map(|phone| phone.trim_start_matches('+'));
+    let digits = phone.map(|phone| phone.trim_start_matches('+'));
     let mut message = text("", wamid, at, words);
     let fields = message.as_object_mut().unwrap();
     fields.remove("from");
-    fields.extend(wa_id.map(|wa_id| ("from".to_owned(), json!(wa_id))));
+    fields.extend(digits.map(|digits| ("from".to_owned(), json!(digits))));
     fields.extend(id.map(|id| ("from_user_id".to_owned(), json!(id))));
-    let contact = json!({ "profile": { "name": "Ada" }, "wa_id": wa_id, "user_id": id, "identity_key_hash": key });
+    let contact = json!({ "profile": { "name": "Ada" }, "wa_id": digits, "user_id": id, "identity_key_hash": key });
     json!({ "entry": [{ "id": "300", "changes": [{ "field": "messages", "value": {
         "metadata": { "phone_number_id": NUMBER }, "contacts": [contact], "messages": [message] } }] }] })
     .to_string()

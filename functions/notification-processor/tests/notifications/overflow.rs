@@ -208,7 +208,7 @@ async fn when_s3_does_not_give_it_the_record_comes_again_and_others_are_done() {
         "messages",
         &[text("+16135550101", "wamid.B", world.now(), "good evening")],
     );
-    let batch = world.batch(
+    let batch = World::batch(
         &[(inline, None), (pointer.to_string(), Some("overflow"))],
         1,
     );

@@ -163,7 +163,7 @@ async fn the_page_on_notifications_is_what_the_function_does() {
             .unwrap();
             group = folder;
         }
-        let row = row(&fs::read_to_string(&path).unwrap()).await;
+        let row = Box::pin(row(&fs::read_to_string(&path).unwrap())).await;
         let shape = name(&path).replace('_', " ");
         writeln!(text, "| {shape} | {row} |").unwrap();
     }
@@ -200,7 +200,11 @@ async fn every_sample_is_accepted_and_none_of_its_parts_is_unreadable() {
             .is_some_and(|folder| path.starts_with(folder))
         {
             let folder = name(path.parent().unwrap());
-            println!("| {folder}/{} | {} |", name(&path), row(&body).await);
+            println!(
+                "| {folder}/{} | {} |",
+                name(&path),
+                Box::pin(row(&body)).await
+            );
         }
     }
 }

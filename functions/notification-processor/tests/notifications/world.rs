@@ -193,7 +193,7 @@ impl World {
     }
 
     /// Bodies, each with its encoding, as one batch, received for the given time.
-    pub(crate) fn batch(&self, bodies: &[(String, Option<&str>)], receive: u32) -> SqsEvent {
+    pub(crate) fn batch(bodies: &[(String, Option<&str>)], receive: u32) -> SqsEvent {
         let records = bodies.iter().enumerate();
         let records = records.map(|(index, (body, encoding))| SqsRecord {
             message_id: format!("m{index}"),
@@ -222,13 +222,13 @@ impl World {
     /// Hands bodies over as one batch, received for the given time.
     pub(crate) async fn deliver(&self, bodies: &[String], receive: u32) -> BatchResponse {
         let bodies: Vec<_> = bodies.iter().map(|body| (body.clone(), None)).collect();
-        self.function.handle(self.batch(&bodies, receive)).await
+        self.function.handle(Self::batch(&bodies, receive)).await
     }
 
     /// Hands a pointer over, received for the given time.
     pub(crate) async fn deliver_stored(&self, pointer: &str, receive: u32) -> BatchResponse {
         let pointer = (pointer.to_owned(), Some("overflow"));
-        self.function.handle(self.batch(&[pointer], receive)).await
+        self.function.handle(Self::batch(&[pointer], receive)).await
     }
 
     /// Another function in this deployment, with another secret to sign with.

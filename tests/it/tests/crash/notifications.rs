@@ -1,6 +1,6 @@
 //! The notification processor dies: a STOP, two statuses in the overflow bucket, and a body nobody can read.
 
-use headgate_domain::record::State;
+use headgate_domain::record::{RecordRef, State};
 use headgate_lambda::batch::{BatchResponse, MessageAttribute, SqsEvent};
 use headgate_lambda::clock::Clock;
 use headgate_lambda::settings::Settings;
@@ -51,6 +51,42 @@ impl Notifications {
             |processor| async move { processor.handle(batch).await },
         )
         .await
+    }
+}
+
+impl Notifications {
+    /// Both records have moved, and everything is told, under one id.
+    async fn moved_and_told(&self, references: &[RecordRef], subject: &Value, at: &str) {
+        let world = &self.0;
+        let states: Vec<State> = world
+            .messages
+            .load(references)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|record| record.state)
+            .collect();
+        assert!(
+            states.contains(&State::Delivered) && states.contains(&State::Failed),
+            "{states:?} {at}"
+        );
+        let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for event in world.events().await {
+            if event["subject"] == *subject {
+                let kind = event["type"].as_str().unwrap().to_owned();
+                let event_id = event["event_id"].as_str().unwrap().to_owned();
+                told.entry(kind).or_default().insert(event_id);
+            }
+        }
+        for kind in [
+            "inbound.message",
+            "subject.opted_out",
+            "message.delivered",
+            "message.failed",
+        ] {
+            let ids = told.get(kind).map_or(0, BTreeSet::len);
+            assert_eq!(ids, 1, "{kind} is told, and under one id: {at}");
+        }
     }
 }
 
@@ -125,35 +161,7 @@ impl Trial for Notifications {
             assert_eq!(answer, End::Answered(BatchResponse::default()), "{at}");
         }
 
-        let states: Vec<State> = world
-            .messages
-            .load(&references)
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|record| record.state)
-            .collect();
-        assert!(
-            states.contains(&State::Delivered) && states.contains(&State::Failed),
-            "{states:?} {at}"
-        );
-        let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for event in world.events().await {
-            if event["subject"] == subject {
-                let kind = event["type"].as_str().unwrap().to_owned();
-                let event_id = event["event_id"].as_str().unwrap().to_owned();
-                told.entry(kind).or_default().insert(event_id);
-            }
-        }
-        for kind in [
-            "inbound.message",
-            "subject.opted_out",
-            "message.delivered",
-            "message.failed",
-        ] {
-            let ids = told.get(kind).map_or(0, BTreeSet::len);
-            assert_eq!(ids, 1, "{kind} is told, and under one id: {at}");
-        }
+        self.moved_and_told(&references, &subject, &at).await;
         // As with intake's consents: a death between the proof and its effect leaves one that nothing refers to.
         let proofs = world.rows("consent-ledger", "/E#").await - facts;
         let spare = usize::from(call.is_some());

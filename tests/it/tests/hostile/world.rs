@@ -54,7 +54,8 @@ impl World {
         let stage = stage().await;
         let settings = Settings::from_map(stage.environment("WebhookFunction"));
         let config = Config::from_settings(&settings).unwrap();
-        let webhook = Webhook::new(AwsPorts::new(&stage.aws(), &config), system_clock()).await;
+        let ports = AwsPorts::new(&stage.aws(), &config);
+        let webhook = Webhook::new(ports, config.callers, system_clock()).await;
         let webhook = Arc::new(webhook.unwrap());
         let settings = Settings::from_map(stage.environment("PrivacyWebFunction"));
         let pages = Arc::new(PrivacyWeb::new(&settings, system_clock()).await.unwrap());
@@ -102,8 +103,8 @@ impl World {
         // For the rest of what is no whole request it waits longer than a test can: we hang up.
         tokio::time::timeout(SILENCE, exchange).await.ok();
         let text = String::from_utf8_lossy(&heard).into_owned();
-        let (head, body) = text.split_once("\r\n\r\n")?;
-        let mut lines = head.lines();
+        let (top, body) = text.split_once("\r\n\r\n")?;
+        let mut lines = top.lines();
         let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
         let names = lines.filter_map(|line| line.split_once(':'));
         Some(Answer {
