@@ -41,6 +41,9 @@ trait Trial: Send + Sync + 'static {
 /// What was covered: how often an operation was the last one.
 type Covered = BTreeMap<Call, u32>;
 
+/// So many points at the end are tried by every deployment.
+const LAST_POINTS: u64 = 4;
+
 /// Whether every point is wanted, however long it takes.
 fn in_full() -> bool {
     std::env::var_os("HEADGATE_PROOF").is_some()
@@ -54,8 +57,7 @@ async fn at_every_point<T: Trial>(what: &str, beside: u64, stride: u64) -> Cover
         let covered = Arc::clone(&covered);
         deployments.spawn(async move {
             let trial = T::start().await;
-            let mut n = (first - 1) * stride + 1;
-            loop {
+            let die = async |n: u64| {
                 let mut got_by = 0;
                 for crash in [Crash::Before, Crash::Unanswered] {
                     match trial.die(n, crash).await {
@@ -63,11 +65,16 @@ async fn at_every_point<T: Trial>(what: &str, beside: u64, stride: u64) -> Cover
                         None => got_by += 1,
                     }
                 }
-                // How many requests a batch takes differs a little: what runs beside each other shares some.
-                if got_by == 2 {
-                    return;
-                }
+                got_by == 2
+            };
+            let mut n = (first - 1) * stride + 1;
+            while !die(n).await {
                 n += beside * stride;
+            }
+            // How many requests a batch takes differs a little, as what runs beside each other shares some: the
+            // last one, at which the fewest batches die, is tried by every deployment.
+            for before in 1..beside.min(LAST_POINTS) {
+                die(n.saturating_sub(before * stride).max(1)).await;
             }
         });
     }
