@@ -89,7 +89,7 @@ fn is_public_v6(v6: Ipv6Addr) -> bool {
     // which can carry any IPv4 address. 64:ff9b::/96 does too and is outside.
     let is_assigned = first & 0xe000 == 0x2000;
     let is_special = match (first, second) {
-        (0x2001, 0x0db8 | 0..=0x01ff) | (0x2002, _) => true,
+        (0x2001, 0..=0x01ff | 0x0db8) | (0x2002, _) => true,
         (0x3fff, _) => second < 0x1000 || third == 0,
         _ => false,
     };

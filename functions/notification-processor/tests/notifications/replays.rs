@@ -2,8 +2,9 @@
 //!
 //! Meta promises neither order nor uniqueness and repeats for seven days. A day is made by chance and
 //! handed over twice, to two deployments: once as it happened, once shuffled, with repetitions, cut into
-//! notifications and batches anyhow. Compared is what `standing` counts as the state, without how often
-//! in a row a person could not be reached: that is an estimate, and folds what it sees.
+//! notifications and batches anyhow. Compared is what `standing` counts as the state, without two estimates
+//! that fold what arrives: how often in a row a person could not be reached, and the risk score
+//! of a number.
 
 use headgate_aws::subjects::ConsentRequest;
 use headgate_domain::lane::{PURPOSES, Purpose};

@@ -1,15 +1,15 @@
 //! What notifications leave behind, in lines that can be compared and read.
 //!
 //! Owns what counts as the state: where people stand, where messages stand, what controls hold. Left
-//! out is what counts happenings (ledger, risk, messages that came in) and names of ours that chance
-//! makes, such as a ledger event's.
+//! out is what counts happenings as they arrive (the ledger, the risk score, messages that came in) and
+//! names of ours that chance makes, such as a ledger event's.
 
 use std::collections::BTreeMap;
 
 use headgate_domain::config::TemplateStatus;
 use headgate_domain::consent::Subject;
 use headgate_domain::lane::PURPOSES;
-use headgate_domain::live::{Live, Pause, Tier};
+use headgate_domain::live::{Known, Live, Pause, Tier};
 use headgate_domain::record::RecordRef;
 use headgate_domain::time::Timestamp;
 
@@ -38,7 +38,11 @@ pub(crate) async fn standing(world: &World, people: &[&str], records: &[RecordRe
         let state = world.state(reference).await;
         all.insert(format!("message {place}"), state.word().into());
     }
-    of_controls(&mut all, &world.live().await);
+    let mut known = Known::clone(&*world.controls().known().await.unwrap());
+    for number in known.numbers.values_mut() {
+        number.risk = headgate_domain::risk::Standing::default();
+    }
+    of_controls(&mut all, &known.live());
     all
 }
 
