@@ -29,7 +29,6 @@ mod baselines;
 mod codes;
 mod engine;
 mod journey;
-mod machine;
 mod process;
 mod report;
 mod utilisation;

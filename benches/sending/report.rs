@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use headgate_benches::machine;
+
 use crate::apart;
 use crate::baselines::{Design, Outcomes};
 use crate::codes::Codes;
 use crate::engine::Engine;
-use crate::machine;
 use crate::utilisation::{LIMITER, REMEMBERED, Sent, Window};
 
 /// What was measured.
