@@ -9,7 +9,7 @@ proof:
     HEADGATE_PROOF=1 cargo test --release -p headgate-domain
     HEADGATE_PROOF=1 cargo test -p headgate-it --test crash -- --nocapture
 
-# Measures, in real time, and writes docs/benchmarks.md. About fifteen minutes, and as long again to build the first time.
+# Measures, in real time, and writes docs/benchmarks.md and docs/benchmarks-webhook.md. About twenty minutes, and as long again to build the first time.
 bench:
     cargo bench -p headgate-benches
 

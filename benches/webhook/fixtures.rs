@@ -66,10 +66,14 @@ pub(crate) fn notification(statuses: &[Value], messages: &[Value]) -> String {
         "messaging_product": "whatsapp",
         "metadata": { "display_phone_number": "16135550199", "phone_number_id": NUMBER },
     });
-    let contacts: Vec<Value> = messages
+    let contact = |number: &Value, id: &Value| json!({ "profile": { "name": "Robin" }, "wa_id": number, "user_id": id });
+    let recipients = statuses
         .iter()
-        .map(|message| json!({ "profile": { "name": "Robin" }, "wa_id": message["from"], "user_id": message["from_user_id"] }))
-        .collect();
+        .map(|status| contact(&status["recipient_id"], &status["recipient_user_id"]));
+    let senders = messages
+        .iter()
+        .map(|message| contact(&message["from"], &message["from_user_id"]));
+    let contacts: Vec<Value> = recipients.chain(senders).collect();
     for (member, updates) in [
         ("contacts", contacts.as_slice()),
         ("messages", messages),

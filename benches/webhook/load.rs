@@ -57,12 +57,17 @@ pub(crate) async fn measure(stage: &Stage, handler: &Handler, rate: Option<usize
     let began = Instant::now();
     let mut sent = 0;
     for (name, event) in bodies {
+        if rate.is_none() && began.elapsed() > Duration::from_secs(SECONDS as u64) {
+            break;
+        }
         let due = match rate {
             Some(rate) => began + Duration::from_secs_f64(sent as f64 / rate as f64),
-            None if began.elapsed() > Duration::from_secs(SECONDS as u64) => break,
             None => Instant::now(),
         };
-        tokio::time::sleep_until(due.into()).await;
+        if rate.is_some() {
+            // The timer's steps are a millisecond, so this is for those that are not due yet.
+            tokio::time::sleep_until(due.into()).await;
+        }
         let environment: Arc<Running> = idle.recv().await.unwrap();
         let (free, answers) = (free.clone(), answers.clone());
         sent += 1;

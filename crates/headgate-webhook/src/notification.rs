@@ -2,10 +2,12 @@
 //!
 //! Owns the walk through `entry[] × changes[] × (messages[] | statuses[] | user_preferences[])`
 //! (whatsapp-cloud-api.md 2). Promises that one update nobody can read does not take the others
-//! along: every level is first cut into raw pieces, and each piece is read alone. Numbers where
-//! text was expected, missing people, unknown fields and unknown words are all normal. It does
-//! not know who anybody is, and whether a fact changes anything is for the rules.
+//! along: every level is first cut into raw pieces, and each piece is read alone. Where every level
+//! has the shape of messages, as nearly always, one cut goes down to the pieces. Numbers where text
+//! was expected, missing people, unknown fields and unknown words are all normal. It does not know
+//! who anybody is, and whether a fact changes anything is for the rules.
 
+mod node;
 mod shape;
 mod update;
 
@@ -51,7 +53,7 @@ struct Change<'a> {
     value: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
 struct Value<'a> {
     #[serde(borrow, default)]
     metadata: Option<&'a RawValue>,
@@ -65,6 +67,69 @@ struct Value<'a> {
     user_preferences: Option<&'a RawValue>,
 }
 
+/// A notification whose every level has its shape, cut at once.
+#[derive(Deserialize)]
+struct Shapely<'a> {
+    #[serde(borrow)]
+    entry: Vec<ShapelyEntry<'a>>,
+}
+
+#[derive(Deserialize)]
+struct ShapelyEntry<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    time: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    changes: Option<Vec<ShapelyChange<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct ShapelyChange<'a> {
+    #[serde(borrow, default)]
+    field: Option<&'a RawValue>,
+    #[serde(borrow)]
+    value: Pieces<'a>,
+}
+
+/// The pieces of a value.
+#[derive(Deserialize)]
+struct Pieces<'a> {
+    #[serde(borrow, default)]
+    metadata: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    contacts: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    messages: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    statuses: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    user_preferences: Option<Vec<&'a RawValue>>,
+}
+
+impl<'a> Value<'a> {
+    /// `None` when one of the updates is something else than a list.
+    fn pieces(&self) -> Option<Pieces<'a>> {
+        Some(Pieces {
+            metadata: self.metadata,
+            contacts: list(self.contacts),
+            messages: Some(list(self.messages)?),
+            statuses: Some(list(self.statuses)?),
+            user_preferences: Some(list(self.user_preferences)?),
+        })
+    }
+}
+
+impl Pieces<'_> {
+    /// Whether there is no update in it.
+    fn is_empty(&self) -> bool {
+        let lists = [&self.messages, &self.statuses, &self.user_preferences];
+        lists
+            .into_iter()
+            .all(|list| list.as_ref().is_none_or(Vec::is_empty))
+    }
+}
+
 /// Takes a notification apart, in the order Meta wrote it.
 ///
 /// # Errors
@@ -73,12 +138,45 @@ struct Value<'a> {
 pub fn parse(body: &VerifiedBody) -> Result<Vec<Update>, Malformed> {
     // JSON is UTF-8; a stray byte in one name costs that character, not the batch.
     let text = String::from_utf8_lossy(body.bytes());
-    let envelope: Envelope<'_> = serde_json::from_str(&text).map_err(|_quotes_input| Malformed)?;
+    let Some(entries) = shapely(&text) else {
+        return level_by_level(&text);
+    };
+    let mut walk = Walk::default();
+    for entry in entries {
+        walk.shapely(entry);
+    }
+    Ok(walk.updates)
+}
+
+/// What finds the same in any notification, at the price of a cut for each level.
+fn level_by_level(text: &str) -> Result<Vec<Update>, Malformed> {
+    let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|_quotes_input| Malformed)?;
     let mut walk = Walk::default();
     for entry in envelope.entry {
         walk.entry(entry);
     }
     Ok(walk.updates)
+}
+
+/// The entries, when all that is in them is updates about messages; otherwise one level at a time.
+fn shapely(text: &str) -> Option<Vec<ShapelyEntry<'_>>> {
+    let whole: Shapely<'_> = serde_json::from_str(text).ok()?;
+    let mut changes = whole
+        .entry
+        .iter()
+        .flat_map(|entry| &entry.changes)
+        .flatten();
+    changes
+        .all(|change| {
+            let field = change.field.and_then(word).unwrap_or_default();
+            is_about_messages(&field) && !change.value.is_empty()
+        })
+        .then_some(whole.entry)
+}
+
+/// Whether the value of a field holds updates about messages or people.
+fn is_about_messages(field: &str) -> bool {
+    matches!(field, "messages" | "user_preferences" | "")
 }
 
 /// What an update has from the levels above it.
@@ -95,6 +193,20 @@ struct Walk {
 }
 
 impl Walk {
+    fn shapely(&mut self, entry: ShapelyEntry<'_>) {
+        let id = entry.id.and_then(word).unwrap_or_default();
+        let time = entry.time.and_then(moment);
+        for change in entry.changes.into_iter().flatten() {
+            let field = change.field.and_then(word).unwrap_or_default();
+            let place = Place {
+                entry_id: &id,
+                time,
+                field: &field,
+            };
+            self.pieces(place, change.value);
+        }
+    }
+
     fn entry(&mut self, raw: &RawValue) {
         let Ok(entry) = serde_json::from_str::<Entry<'_>>(raw.get()) else {
             return self.unreadable("an entry is not an object", raw);
@@ -121,42 +233,47 @@ impl Walk {
 
     /// Dispatches on the field and believes the shape: Meta's own examples carry wrong fields.
     fn change(&mut self, place: Place<'_>, raw: &RawValue) {
-        if !matches!(place.field, "messages" | "user_preferences" | "") {
+        if !is_about_messages(place.field) {
             return self.other(place, place.field, raw);
         }
         let Ok(value) = serde_json::from_str::<Value<'_>>(raw.get()) else {
             return self.unreadable("the value of a change is not an object", raw);
         };
-        let (Some(messages), Some(statuses), Some(preferences)) = (
-            list(value.messages),
-            list(value.statuses),
-            list(value.user_preferences),
-        ) else {
+        let Some(pieces) = value.pieces() else {
             return self.unreadable("the updates of a change are not a list", raw);
         };
-        if messages.is_empty() && statuses.is_empty() && preferences.is_empty() {
+        if pieces.is_empty() {
             // For example `value.errors`, which concern the number and not a message.
             return self.other(place, place.field, raw);
         }
-        let number = value
+        self.pieces(place, pieces);
+    }
+
+    fn pieces(&mut self, place: Place<'_>, pieces: Pieces<'_>) {
+        let number = pieces
             .metadata
             .and_then(Piece::read)
             .and_then(|metadata| metadata.text("phone_number_id"))
             .filter(|id| headgate_domain::record::is_number_id(id));
-        let contacts = Contacts::read(value.contacts);
+        let messages = pieces.messages.unwrap_or_default();
+        let contacts = match pieces.contacts {
+            // Statuses have contacts too, and nobody asks for them.
+            Some(contacts) if !messages.is_empty() => Contacts::read(contacts),
+            Some(_) | None => Contacts::default(),
+        };
         let alone = messages.len() == 1;
         for raw in messages {
             let update = update::inbound(raw, number.as_deref(), &contacts, alone, place.time);
             self.push(update, raw);
         }
-        for raw in statuses {
+        for raw in pieces.statuses.into_iter().flatten() {
             match update::status(raw, number.as_deref(), place.time) {
                 Ok(Some(status)) => self.updates.push(Update::Status(status)),
                 Ok(None) => self.other(place, "messages.statuses", raw),
                 Err(why) => self.unreadable(why, raw),
             }
         }
-        for raw in preferences {
+        for raw in pieces.user_preferences.into_iter().flatten() {
             match update::preference(raw, number.as_deref(), place.time) {
                 Ok(Some(preference)) => self.updates.push(Update::Preference(preference)),
                 Ok(None) => self.other(place, "user_preferences", raw),
