@@ -9,6 +9,7 @@
 
 mod node;
 mod shape;
+mod shapely;
 mod update;
 
 use headgate_domain::time::Timestamp;
@@ -19,7 +20,8 @@ use serde_json::value::RawValue;
 pub use update::{AccountNotice, Choice, Inbound, Other, Preference, Status, StatusWord, Update};
 
 use crate::signature::VerifiedBody;
-use shape::{Contacts, Piece, list, moment, word};
+use shape::{Contacts, Piece, list, moment, object, word};
+use shapely::{Object, Pieces};
 
 /// The body is not an envelope of notifications, so there is nothing in it to take apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -67,46 +69,6 @@ struct Value<'a> {
     user_preferences: Option<&'a RawValue>,
 }
 
-/// A notification whose every level has its shape, cut at once.
-#[derive(Deserialize)]
-struct Shapely<'a> {
-    #[serde(borrow)]
-    entry: Vec<ShapelyEntry<'a>>,
-}
-
-#[derive(Deserialize)]
-struct ShapelyEntry<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    time: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    changes: Option<Vec<ShapelyChange<'a>>>,
-}
-
-#[derive(Deserialize)]
-struct ShapelyChange<'a> {
-    #[serde(borrow, default)]
-    field: Option<&'a RawValue>,
-    #[serde(borrow)]
-    value: Pieces<'a>,
-}
-
-/// The pieces of a value.
-#[derive(Deserialize)]
-struct Pieces<'a> {
-    #[serde(borrow, default)]
-    metadata: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    contacts: Option<Vec<&'a RawValue>>,
-    #[serde(borrow, default)]
-    messages: Option<Vec<&'a RawValue>>,
-    #[serde(borrow, default)]
-    statuses: Option<Vec<&'a RawValue>>,
-    #[serde(borrow, default)]
-    user_preferences: Option<Vec<&'a RawValue>>,
-}
-
 impl<'a> Value<'a> {
     /// `None` when one of the updates is something else than a list.
     fn pieces(&self) -> Option<Pieces<'a>> {
@@ -120,16 +82,6 @@ impl<'a> Value<'a> {
     }
 }
 
-impl Pieces<'_> {
-    /// Whether there is no update in it.
-    fn is_empty(&self) -> bool {
-        let lists = [&self.messages, &self.statuses, &self.user_preferences];
-        lists
-            .into_iter()
-            .all(|list| list.as_ref().is_none_or(Vec::is_empty))
-    }
-}
-
 /// Takes a notification apart, in the order Meta wrote it.
 ///
 /// # Errors
@@ -138,11 +90,11 @@ impl Pieces<'_> {
 pub fn parse(body: &VerifiedBody) -> Result<Vec<Update>, Malformed> {
     // JSON is UTF-8; a stray byte in one name costs that character, not the batch.
     let text = String::from_utf8_lossy(body.bytes());
-    let Some(entries) = shapely(&text) else {
+    let Some(entries) = shapely::cut(&text) else {
         return level_by_level(&text);
     };
     let mut walk = Walk::default();
-    for entry in entries {
+    for Object(entry) in entries {
         walk.shapely(entry);
     }
     Ok(walk.updates)
@@ -150,28 +102,12 @@ pub fn parse(body: &VerifiedBody) -> Result<Vec<Update>, Malformed> {
 
 /// What finds the same in any notification, at the price of a cut for each level.
 fn level_by_level(text: &str) -> Result<Vec<Update>, Malformed> {
-    let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|_quotes_input| Malformed)?;
+    let envelope: Envelope<'_> = object(text).ok_or(Malformed)?;
     let mut walk = Walk::default();
     for entry in envelope.entry {
         walk.entry(entry);
     }
     Ok(walk.updates)
-}
-
-/// The entries, when all that is in them is updates about messages; otherwise one level at a time.
-fn shapely(text: &str) -> Option<Vec<ShapelyEntry<'_>>> {
-    let whole: Shapely<'_> = serde_json::from_str(text).ok()?;
-    let mut changes = whole
-        .entry
-        .iter()
-        .flat_map(|entry| &entry.changes)
-        .flatten();
-    changes
-        .all(|change| {
-            let field = change.field.and_then(word).unwrap_or_default();
-            is_about_messages(&field) && !change.value.is_empty()
-        })
-        .then_some(whole.entry)
 }
 
 /// Whether the value of a field holds updates about messages or people.
@@ -193,22 +129,22 @@ struct Walk {
 }
 
 impl Walk {
-    fn shapely(&mut self, entry: ShapelyEntry<'_>) {
+    fn shapely(&mut self, entry: shapely::Entry<'_>) {
         let id = entry.id.and_then(word).unwrap_or_default();
         let time = entry.time.and_then(moment);
-        for change in entry.changes.into_iter().flatten() {
+        for Object(change) in entry.changes.into_iter().flatten() {
             let field = change.field.and_then(word).unwrap_or_default();
             let place = Place {
                 entry_id: &id,
                 time,
                 field: &field,
             };
-            self.pieces(place, change.value);
+            self.pieces(place, change.value.0);
         }
     }
 
     fn entry(&mut self, raw: &RawValue) {
-        let Ok(entry) = serde_json::from_str::<Entry<'_>>(raw.get()) else {
+        let Some(entry) = object::<Entry<'_>>(raw.get()) else {
             return self.unreadable("an entry is not an object", raw);
         };
         let id = entry.id.and_then(word).unwrap_or_default();
@@ -217,7 +153,7 @@ impl Walk {
             return self.unreadable("the changes of an entry are not a list", raw);
         };
         for raw in changes {
-            let Ok(change) = serde_json::from_str::<Change<'_>>(raw.get()) else {
+            let Some(change) = object::<Change<'_>>(raw.get()) else {
                 self.unreadable("a change is not an object", raw);
                 continue;
             };
@@ -236,7 +172,7 @@ impl Walk {
         if !is_about_messages(place.field) {
             return self.other(place, place.field, raw);
         }
-        let Ok(value) = serde_json::from_str::<Value<'_>>(raw.get()) else {
+        let Some(value) = object::<Value<'_>>(raw.get()) else {
             return self.unreadable("the value of a change is not an object", raw);
         };
         let Some(pieces) = value.pieces() else {

@@ -182,7 +182,7 @@ impl<'de> Visitor<'de> for AnyHeaders {
 /// The members of an object, in their order.
 struct Pairs<'a, T>(Vec<(Text<'a>, T)>);
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Pairs<'de, T> {
+impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Pairs<'a, T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_map(AnyPairs(std::marker::PhantomData))
     }

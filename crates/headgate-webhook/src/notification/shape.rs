@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use headgate_domain::identity::{Bsuid, Phone};
 use headgate_domain::time::Timestamp;
 use headgate_redact::Personal;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::node::Node;
@@ -122,6 +123,14 @@ impl<'a> Contacts<'a> {
             None => only(),
         }
     }
+}
+
+/// Reads an object. Serde alone would take a list for one, member by member.
+pub(super) fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
+    if !json.trim_ascii_start().starts_with('{') {
+        return None;
+    }
+    serde_json::from_str(json).ok()
 }
 
 /// The pieces of a list; an absent one is empty, `None` is something else than a list.

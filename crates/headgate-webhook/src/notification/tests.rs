@@ -393,3 +393,24 @@ fn damaged(at: usize, bytes: &[u8]) -> Vec<u8> {
     damaged.splice(at..end, bytes.iter().copied());
     damaged
 }
+
+/// Serde takes a list for a struct, member by member; Meta never writes one, and what it means is a guess.
+#[test]
+fn a_list_is_not_read_as_an_object() {
+    let change = json!({ "field": "messages", "value": {} });
+    assert_eq!(parse_text(&json!([[]]).to_string()), Err(Malformed));
+    for entry in [
+        json!(["300", 1_795_341_600, [change]]),
+        json!({ "changes": [["messages", {}]] }),
+        json!({ "changes": [{ "field": "messages", "value": [null, null, []] }] }),
+        json!({ "changes": [{ "field": "messages", "value": [null, null, [7]] }] }),
+    ] {
+        let text = json!({ "entry": [entry] }).to_string();
+        let words: Vec<_> = parse_text(&text)
+            .unwrap()
+            .iter()
+            .map(Update::word)
+            .collect();
+        assert_eq!(words, ["unreadable"], "{text}");
+    }
+}
