@@ -12,5 +12,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let pages = PrivacyWeb::new(&Settings::from_environment(), system_clock())
         .await
         .map_err(|error| refuse_to_start(&error))?;
-    serve(|request| pages.handle(request)).await
+    Box::pin(serve(|request| pages.handle(request))).await
 }
