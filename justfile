@@ -14,7 +14,7 @@ proof:
 fuzz seconds="3600":
     fuzz/run {{seconds}}
 
-# Measures, in real time, and writes docs/benchmarks.md. About fifteen minutes, and as long again to build the first time.
+# Measures, in real time, and writes docs/benchmarks.md and docs/benchmarks-webhook.md. About twenty minutes, and as long again to build the first time.
 bench:
     cargo bench -p headgate-benches
 

@@ -4,7 +4,7 @@
 //! figure about arrivals is the simulated Meta's own: over HTTP/2 and TLS on loopback, in real time.
 //!
 //! With words behind `--`, only the measurements of those names are made and nothing is written:
-//! `cargo bench -p headgate-benches -- engine latency`.
+//! `cargo bench -p headgate-benches --bench sending -- engine codes`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -29,7 +29,6 @@ mod baselines;
 mod codes;
 mod engine;
 mod journey;
-mod machine;
 mod process;
 mod report;
 mod utilisation;

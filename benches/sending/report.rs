@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use headgate_benches::machine;
+
 use crate::apart;
 use crate::baselines::{Design, Outcomes};
 use crate::codes::Codes;
 use crate::engine::Engine;
-use crate::machine;
 use crate::utilisation::{LIMITER, REMEMBERED, Sent, Window};
 
 /// What was measured.
@@ -24,10 +25,11 @@ const HEAD: &str = "# Benchmarks
 
 One reader, one question: how much of a limit does the pacer use, and what does it cost?
 
-This page is written by `just bench` (`cargo bench -p headgate-benches`); edit `benches/`, not this. Nothing is simulated
+This page is written by `just bench` (`cargo bench -p headgate-benches --bench sending`); edit `benches/`, not this. Nothing is simulated
 but Meta and AWS: the shipped intake, sender and notification processor run against the local cloud over real sockets and
 in real time, the sender in a process of its own with one thread, and Meta's side is `meta-simulator` over HTTP/2 and TLS
-on loopback. When a message arrived is what the simulator's own log says.
+on loopback. When a message arrived is what the simulator's own log says. What a notification costs stands in
+[benchmarks-webhook.md](benchmarks-webhook.md).
 ";
 
 /// Where the part of the page begins that is not measured here.

@@ -12,6 +12,7 @@ use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -111,6 +112,8 @@ impl Aws {
             .time_source(SharedTimeSource::new(SystemTimeSource::new()))
             .retry_config(RetryConfig::standard().with_max_attempts(4))
             .timeout_config(timeouts)
+            // An attempt ends after five seconds whether its stream moves or not, and every call would pay.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .http_client(http)
             .build();
         Ok(Self {

@@ -1,14 +1,21 @@
 //! Functions behind API Gateway: the exact bytes in, the exact bytes out.
 //!
-//! Owns the adapter between `lambda_http` and handlers over plain bytes, so that a handler runs
+//! Owns the adapter between the Lambda runtime and handlers over plain bytes, so that a handler runs
 //! the same on a laptop, in a test and behind API Gateway. It reads the events of REST APIs, and of
-//! HTTP APIs that use the same form (payload format 1.0).
+//! HTTP APIs that use the same form (payload format 1.0), and of them only what a handler sees: to
+//! read all of an event costs more than all that the webhook itself does.
+
+mod event;
 
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use lambda_http::request::RequestContext;
-use lambda_http::{Body, Error, Request, RequestExt as _, Response, service_fn};
+use http::{HeaderMap, Request, Response};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+
+use event::Event;
 
 /// The subject of the client certificate, as API Gateway writes it: an extension of a request that
 /// came over mutual TLS. The chain is verified; whose certificate it is, is not.
@@ -21,45 +28,75 @@ pub struct ClientSubject(pub String);
 /// When the runtime itself cannot go on.
 pub async fn serve<F, Fut>(handle: F) -> Result<(), Error>
 where
-    F: Fn(lambda_http::http::Request<Bytes>) -> Fut + Sync,
+    F: Fn(Request<Bytes>) -> Fut + Sync,
     Fut: Future<Output = Response<Bytes>> + Send,
 {
     let handle = &handle;
-    lambda_http::run(service_fn(async move |request: Request| {
-        let subject = client_subject(&request);
-        let mut request = request.map(exact_bytes);
-        if let Some(subject) = subject {
-            request.extensions_mut().insert(subject);
-        }
-        Ok::<_, Infallible>(handle(request).await.map(|body| as_text(&body)))
+    lambda_runtime::run(service_fn(async move |event: LambdaEvent<Event>| {
+        let Event(request) = event.payload;
+        Ok::<_, Infallible>(Answer::of(&handle(request).await))
     }))
     .await
 }
 
-/// Read from what API Gateway says about the connection; no header can say it.
-fn client_subject(request: &Request) -> Option<ClientSubject> {
-    let RequestContext::ApiGatewayV1(context) = request.request_context_ref()? else {
-        return None;
-    };
-    let certificate = context.identity.other.get("clientCert")?;
-    let subject = certificate.get("subjectDN")?.as_str()?;
-    Some(ClientSubject(subject.to_owned()))
+/// What API Gateway wants back.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    status_code: u16,
+    multi_value_headers: Headers,
+    body: String,
+    is_base64_encoded: bool,
 }
 
-/// The body as it was on the wire; `lambda_http` has undone the base64.
-fn exact_bytes(body: Body) -> Bytes {
-    match body {
-        Body::Text(text) => Bytes::from(text),
-        Body::Binary(bytes) => Bytes::from(bytes),
-        Body::Empty | _ => Bytes::new(),
+impl Answer {
+    /// Every body of ours is UTF-8; as text it needs no base64 on its way through API Gateway.
+    fn of(response: &Response<Bytes>) -> Self {
+        Self {
+            status_code: response.status().as_u16(),
+            multi_value_headers: Headers(response.headers().clone()),
+            body: String::from_utf8_lossy(response.body()).into_owned(),
+            is_base64_encoded: false,
+        }
     }
 }
 
-/// Every body of ours is UTF-8; as text it needs no base64 on its way through API Gateway.
-fn as_text(body: &Bytes) -> Body {
-    if body.is_empty() {
-        Body::Empty
-    } else {
-        Body::Text(String::from_utf8_lossy(body).into_owned())
+/// Headers, all values of each.
+struct Headers(HeaderMap);
+
+impl Serialize for Headers {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(self.0.keys_len()))?;
+        for name in self.0.keys() {
+            // Every value of ours is ASCII.
+            let values = self.0.get_all(name).iter();
+            let values: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
+            map.serialize_entry(name.as_str(), &values)?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn an_answer_is_spelled_as_api_gateway_wants_it() {
+        let response = Response::builder()
+            .status(405)
+            .header("allow", "GET")
+            .header("allow", "POST")
+            .body(Bytes::from_static(b"no"))
+            .unwrap();
+        let answer: Value = serde_json::to_value(Answer::of(&response)).unwrap();
+        assert_eq!(
+            answer,
+            json!({ "statusCode": 405, "multiValueHeaders": { "allow": ["GET", "POST"] }, "body": "no",
+                "isBase64Encoded": false })
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! The Lambda runtime, kept from reporting what it should not.
 //!
 //! Owns the loop around a handler. The runtime would report a panic's payload to the service and
-//! so to the logs; here a panic ends as a fixed sentence. It owns no HTTP: see `lambda_http`.
+//! so to the logs; here a panic ends as a fixed sentence. It owns no HTTP: see `http`.
 
 use std::panic::AssertUnwindSafe;
 

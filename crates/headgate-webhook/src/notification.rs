@@ -2,11 +2,14 @@
 //!
 //! Owns the walk through `entry[] × changes[] × (messages[] | statuses[] | user_preferences[])`
 //! (whatsapp-cloud-api.md 2). Promises that one update nobody can read does not take the others
-//! along: every level is first cut into raw pieces, and each piece is read alone. Numbers where
-//! text was expected, missing people, unknown fields and unknown words are all normal. It does
-//! not know who anybody is, and whether a fact changes anything is for the rules.
+//! along: every level is first cut into raw pieces, and each piece is read alone. Where every level
+//! has the shape of messages, as nearly always, one cut goes down to the pieces. Numbers where text
+//! was expected, missing people, unknown fields and unknown words are all normal. It does not know
+//! who anybody is, and whether a fact changes anything is for the rules.
 
+mod node;
 mod shape;
+mod shapely;
 mod update;
 
 use headgate_domain::time::Timestamp;
@@ -18,6 +21,7 @@ pub use update::{AccountNotice, Choice, Inbound, Other, Preference, Status, Stat
 
 use crate::signature::VerifiedBody;
 use shape::{Contacts, Piece, list, moment, object, word};
+use shapely::{Object, Pieces};
 
 /// The body is not an envelope of notifications, so there is nothing in it to take apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -51,7 +55,7 @@ struct Change<'a> {
     value: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
 struct Value<'a> {
     #[serde(borrow, default)]
     metadata: Option<&'a RawValue>,
@@ -65,6 +69,19 @@ struct Value<'a> {
     user_preferences: Option<&'a RawValue>,
 }
 
+impl<'a> Value<'a> {
+    /// `None` when one of the updates is something else than a list.
+    fn pieces(&self) -> Option<Pieces<'a>> {
+        Some(Pieces {
+            metadata: self.metadata,
+            contacts: list(self.contacts),
+            messages: Some(list(self.messages)?),
+            statuses: Some(list(self.statuses)?),
+            user_preferences: Some(list(self.user_preferences)?),
+        })
+    }
+}
+
 /// Takes a notification apart, in the order Meta wrote it.
 ///
 /// # Errors
@@ -73,12 +90,29 @@ struct Value<'a> {
 pub fn parse(body: &VerifiedBody) -> Result<Vec<Update>, Malformed> {
     // JSON is UTF-8; a stray byte in one name costs that character, not the batch.
     let text = String::from_utf8_lossy(body.bytes());
-    let envelope: Envelope<'_> = object(&text).ok_or(Malformed)?;
+    let Some(entries) = shapely::cut(&text) else {
+        return level_by_level(&text);
+    };
+    let mut walk = Walk::default();
+    for Object(entry) in entries {
+        walk.shapely(entry);
+    }
+    Ok(walk.updates)
+}
+
+/// What finds the same in any notification, at the price of a cut for each level.
+fn level_by_level(text: &str) -> Result<Vec<Update>, Malformed> {
+    let envelope: Envelope<'_> = object(text).ok_or(Malformed)?;
     let mut walk = Walk::default();
     for entry in envelope.entry {
         walk.entry(entry);
     }
     Ok(walk.updates)
+}
+
+/// Whether the value of a field holds updates about messages or people.
+fn is_about_messages(field: &str) -> bool {
+    matches!(field, "messages" | "user_preferences" | "")
 }
 
 /// What an update has from the levels above it.
@@ -95,6 +129,20 @@ struct Walk {
 }
 
 impl Walk {
+    fn shapely(&mut self, entry: shapely::Entry<'_>) {
+        let id = entry.id.and_then(word).unwrap_or_default();
+        let time = entry.time.and_then(moment);
+        for Object(change) in entry.changes.into_iter().flatten() {
+            let field = change.field.and_then(word).unwrap_or_default();
+            let place = Place {
+                entry_id: &id,
+                time,
+                field: &field,
+            };
+            self.pieces(place, change.value.0);
+        }
+    }
+
     fn entry(&mut self, raw: &RawValue) {
         let Some(entry) = object::<Entry<'_>>(raw.get()) else {
             return self.unreadable("an entry is not an object", raw);
@@ -121,42 +169,47 @@ impl Walk {
 
     /// Dispatches on the field and believes the shape: Meta's own examples carry wrong fields.
     fn change(&mut self, place: Place<'_>, raw: &RawValue) {
-        if !matches!(place.field, "messages" | "user_preferences" | "") {
+        if !is_about_messages(place.field) {
             return self.other(place, place.field, raw);
         }
         let Some(value) = object::<Value<'_>>(raw.get()) else {
             return self.unreadable("the value of a change is not an object", raw);
         };
-        let (Some(messages), Some(statuses), Some(preferences)) = (
-            list(value.messages),
-            list(value.statuses),
-            list(value.user_preferences),
-        ) else {
+        let Some(pieces) = value.pieces() else {
             return self.unreadable("the updates of a change are not a list", raw);
         };
-        if messages.is_empty() && statuses.is_empty() && preferences.is_empty() {
+        if pieces.is_empty() {
             // For example `value.errors`, which concern the number and not a message.
             return self.other(place, place.field, raw);
         }
-        let number = value
+        self.pieces(place, pieces);
+    }
+
+    fn pieces(&mut self, place: Place<'_>, pieces: Pieces<'_>) {
+        let number = pieces
             .metadata
             .and_then(Piece::read)
             .and_then(|metadata| metadata.text("phone_number_id"))
             .filter(|id| headgate_domain::record::is_number_id(id));
-        let contacts = Contacts::read(value.contacts);
+        let messages = pieces.messages.unwrap_or_default();
+        let contacts = match pieces.contacts {
+            // Statuses have contacts too, and nobody asks for them.
+            Some(contacts) if !messages.is_empty() => Contacts::read(contacts),
+            Some(_) | None => Contacts::default(),
+        };
         let alone = messages.len() == 1;
         for raw in messages {
             let update = update::inbound(raw, number.as_deref(), &contacts, alone, place.time);
             self.push(update, raw);
         }
-        for raw in statuses {
+        for raw in pieces.statuses.into_iter().flatten() {
             match update::status(raw, number.as_deref(), place.time) {
                 Ok(Some(status)) => self.updates.push(Update::Status(status)),
                 Ok(None) => self.other(place, "messages.statuses", raw),
                 Err(why) => self.unreadable(why, raw),
             }
         }
-        for raw in preferences {
+        for raw in pieces.user_preferences.into_iter().flatten() {
             match update::preference(raw, number.as_deref(), place.time) {
                 Ok(Some(preference)) => self.updates.push(Update::Preference(preference)),
                 Ok(None) => self.other(place, "user_preferences", raw),

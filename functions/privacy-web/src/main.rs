@@ -7,10 +7,10 @@ use headgate_lambda::settings::Settings;
 use privacy_web::PrivacyWeb;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
+async fn main() -> Result<(), lambda_runtime::Error> {
     start();
     let pages = PrivacyWeb::new(&Settings::from_environment(), system_clock())
         .await
         .map_err(|error| refuse_to_start(&error))?;
-    serve(|request| pages.handle(request)).await
+    Box::pin(serve(|request| pages.handle(request))).await
 }

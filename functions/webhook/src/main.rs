@@ -9,7 +9,7 @@ use webhook::config::Config;
 use webhook::{AwsPorts, Webhook};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
+async fn main() -> Result<(), lambda_runtime::Error> {
     start();
     let settings = Settings::from_environment();
     let config = Config::from_settings(&settings).map_err(|missing| refuse_to_start(&missing))?;

@@ -3,38 +3,45 @@
 //! Owns the small readers: a list that may be absent, a text that may be a number, a time in
 //! seconds that may be either. Nothing here keeps an error of `serde_json`: they quote the input.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use headgate_domain::identity::{Bsuid, Phone};
 use headgate_domain::time::Timestamp;
 use headgate_redact::Personal;
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
+
+use super::node::Node;
 
 /// Meta gives seconds; a value this large can only be milliseconds (it would be the year 5138).
 const SURELY_MILLISECONDS: i64 = 100_000_000_000;
 
 /// One object of a notification.
-pub(super) struct Piece(serde_json::Map<String, Value>);
+pub(super) struct Piece<'a>(Node<'a>);
 
-impl Piece {
+impl<'a> Piece<'a> {
     /// Reads an object; `None` for anything else, and for one that is nested too deep.
-    pub(super) fn read(raw: &RawValue) -> Option<Self> {
+    pub(super) fn read(raw: &'a RawValue) -> Option<Self> {
         match serde_json::from_str(raw.get()) {
-            Ok(Value::Object(map)) => Some(Self(map)),
+            Ok(object @ Node::Object(_)) => Some(Self(object)),
             Ok(_other_shape) => None,
             Err(_quotes_input) => None,
         }
     }
 
-    fn at(&self, path: &str) -> Option<&Value> {
-        let mut parts = path.split('.');
-        let first = self.0.get(parts.next()?)?;
-        parts.try_fold(first, |value, part| value.get(part))
+    fn at(&self, path: &str) -> Option<&Node<'a>> {
+        path.split('.').try_fold(&self.0, Node::member)
+    }
+
+    /// What names somebody, to compare.
+    fn name(&self, path: &str) -> Option<Cow<'_, str>> {
+        self.at(path).and_then(text_of)
     }
 
     /// The text at a dotted path; numbers are texts, blank is absent.
     pub(super) fn text(&self, path: &str) -> Option<String> {
-        self.at(path).and_then(text_of)
+        self.at(path).and_then(text_of).map(Cow::into_owned)
     }
 
     /// A text written by a person or naming one.
@@ -44,14 +51,14 @@ impl Piece {
 
     /// A telephone number as Meta writes it, when it is one.
     pub(super) fn phone(&self, path: &str) -> Option<Phone> {
-        let text = self.text(path)?;
+        let text = self.name(path)?;
         let digits = text.strip_prefix('+').unwrap_or(&text);
         Phone::from_wa_id(digits).ok()
     }
 
     /// A business-scoped user id, when it is one.
     pub(super) fn bsuid(&self, path: &str) -> Option<Bsuid> {
-        Bsuid::parse(&self.text(path)?).ok()
+        Bsuid::parse(&self.name(path)?).ok()
     }
 
     /// A time, when it is one.
@@ -61,37 +68,60 @@ impl Piece {
 
     /// The numeric `code` of every object in a list.
     pub(super) fn codes(&self, path: &str) -> Vec<u32> {
-        let errors = self.at(path).and_then(Value::as_array);
-        let codes = errors.into_iter().flatten().filter_map(|e| e.get("code"));
+        let errors = self.at(path).and_then(Node::list);
+        let codes = errors.into_iter().flatten();
         codes
+            .filter_map(|error| error.member("code"))
             .filter_map(|code| text_of(code)?.parse().ok())
             .collect()
     }
 }
 
 /// The people a change is about.
-pub(super) struct Contacts(Vec<Piece>);
+#[derive(Default)]
+pub(super) struct Contacts<'a> {
+    people: Vec<Piece<'a>>,
+    /// Where the first of each number, and of each user id, is: a notification can hold a thousand.
+    places: [HashMap<String, usize>; 2],
+}
 
-impl Contacts {
+/// What names somebody in a message, and in a contact.
+const NAMES: [(&str, &str); 2] = [("from", "wa_id"), ("from_user_id", "user_id")];
+
+impl<'a> Contacts<'a> {
     /// Reads them; contacts that cannot be read cost a name, never a message.
-    pub(super) fn read(raw: Option<&RawValue>) -> Self {
-        let contacts = list(raw).unwrap_or_default();
-        Self(contacts.into_iter().filter_map(Piece::read).collect())
+    pub(super) fn read(raw: Vec<&'a RawValue>) -> Self {
+        let people: Vec<Piece<'a>> = raw.into_iter().filter_map(Piece::read).collect();
+        let places = NAMES.map(|(_ours, theirs)| {
+            let mut places = HashMap::new();
+            for (place, contact) in people.iter().enumerate() {
+                if let Some(name) = contact.text(theirs) {
+                    places.entry(name).or_insert(place);
+                }
+            }
+            places
+        });
+        Self { people, places }
     }
 
-    /// The contact behind a message: the one with the same id, or the only one of the only
+    /// The contact behind a message: the first with the same id, or the only one of the only
     /// message.
-    pub(super) fn of(&self, message: &Piece, alone: bool) -> Option<&Piece> {
-        let same = |contact: &&Piece| {
-            [("from", "wa_id"), ("from_user_id", "user_id")]
-                .into_iter()
-                .any(|(ours, theirs)| {
-                    let id = message.text(ours);
-                    id.is_some() && id == contact.text(theirs)
-                })
+    pub(super) fn of(&self, message: &Piece<'_>, alone: bool) -> Option<&Piece<'a>> {
+        let same = NAMES
+            .iter()
+            .zip(&self.places)
+            .filter_map(|((ours, _theirs), places)| {
+                places.get(message.name(ours)?.as_ref()).copied()
+            });
+        let only = || {
+            self.people
+                .first()
+                .filter(|_one| alone && self.people.len() == 1)
         };
-        let only = || self.0.first().filter(|_one| alone && self.0.len() == 1);
-        self.0.iter().find(same).or_else(only)
+        match same.min() {
+            Some(place) => self.people.get(place),
+            None => only(),
+        }
     }
 }
 
@@ -113,7 +143,8 @@ pub(super) fn list(raw: Option<&RawValue>) -> Option<Vec<&RawValue>> {
 
 /// A bare text or number.
 pub(super) fn word(raw: &RawValue) -> Option<String> {
-    text_of(&serde_json::from_str(raw.get()).ok()?)
+    let node = serde_json::from_str(raw.get()).ok()?;
+    text_of(&node).map(Cow::into_owned)
 }
 
 /// A bare time.
@@ -121,16 +152,18 @@ pub(super) fn moment(raw: &RawValue) -> Option<Timestamp> {
     moment_of(&serde_json::from_str(raw.get()).ok()?)
 }
 
-fn text_of(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()).filter(|text| !text.trim().is_empty()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+fn text_of<'n>(node: &'n Node<'_>) -> Option<Cow<'n, str>> {
+    match node {
+        Node::Text(text) => Some(text.as_ref())
+            .filter(|text| !text.trim().is_empty())
+            .map(Cow::Borrowed),
+        Node::Number(number) => Some(Cow::Owned(number.to_string())),
+        Node::Word | Node::List(_) | Node::Object(_) => None,
     }
 }
 
-fn moment_of(value: &Value) -> Option<Timestamp> {
-    let number: i64 = text_of(value)?.trim().parse().ok().filter(|n| *n > 0)?;
+fn moment_of(node: &Node<'_>) -> Option<Timestamp> {
+    let number: i64 = text_of(node)?.trim().parse().ok().filter(|n| *n > 0)?;
     Some(if number < SURELY_MILLISECONDS {
         Timestamp::from_seconds(number)
     } else {

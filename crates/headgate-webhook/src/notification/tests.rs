@@ -367,16 +367,51 @@ proptest! {
 
     #[test]
     fn no_damage_to_a_notification_makes_it_panic(at in 0_usize..400, bytes in proptest::collection::vec(any::<u8>(), 0..8)) {
-        let text = notification("messages", &value(&json!({
+        drop(parse(&VerifiedBody::from_own_queue(damaged(at, &bytes))));
+    }
+
+    #[test]
+    fn cutting_at_once_and_level_by_level_find_the_same(at in 0_usize..480, damage in "[\\[\\]{}:,\"a0]{0,4}|null|,\"entry\":[7]") {
+        let damaged = String::from_utf8(damaged(at, damage.as_bytes())).unwrap();
+        prop_assert_eq!(parse_text(&damaged), level_by_level(&damaged));
+    }
+}
+
+/// A notification with other bytes at some place.
+fn damaged(at: usize, bytes: &[u8]) -> Vec<u8> {
+    let mut damaged = notification(
+        "messages",
+        &value(&json!({
             "contacts": [{ "profile": { "name": "Ada" }, "wa_id": "16135550100" }],
             "messages": [{ "from": "16135550100", "id": "wamid.A", "timestamp": "1795341600", "type": "text", "text": { "body": "hi" } }],
             "statuses": [{ "id": "wamid.A", "status": "sent", "timestamp": "1795341600" }],
-        })));
-        let mut damaged = text.into_bytes();
-        let at = at.min(damaged.len());
-        let end = at.saturating_add(bytes.len()).min(damaged.len());
-        damaged.splice(at..end, bytes);
-        drop(parse(&VerifiedBody::from_own_queue(damaged)));
+        })),
+    )
+    .into_bytes();
+    let at = at.min(damaged.len());
+    let end = at.saturating_add(bytes.len()).min(damaged.len());
+    damaged.splice(at..end, bytes.iter().copied());
+    damaged
+}
+
+/// Serde takes a list for a struct, member by member; Meta never writes one, and what it means is a guess.
+#[test]
+fn a_list_is_not_read_as_an_object() {
+    let change = json!({ "field": "messages", "value": {} });
+    assert_eq!(parse_text(&json!([[]]).to_string()), Err(Malformed));
+    for entry in [
+        json!(["300", 1_795_341_600, [change]]),
+        json!({ "changes": [["messages", {}]] }),
+        json!({ "changes": [{ "field": "messages", "value": [null, null, []] }] }),
+        json!({ "changes": [{ "field": "messages", "value": [null, null, [7]] }] }),
+    ] {
+        let text = json!({ "entry": [entry] }).to_string();
+        let words: Vec<_> = parse_text(&text)
+            .unwrap()
+            .iter()
+            .map(Update::word)
+            .collect();
+        assert_eq!(words, ["unreadable"], "{text}");
     }
 }
 

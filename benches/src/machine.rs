@@ -1,7 +1,7 @@
 //! What machine this is, in the words of its own files.
 
 /// Processor, cores, memory and compiler profile, for the head of the report.
-pub(crate) fn name() -> String {
+pub fn name() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let field = |text: &str, name: &str| {
         let line = text.lines().find(|line| line.starts_with(name));
