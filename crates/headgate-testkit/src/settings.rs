@@ -62,6 +62,6 @@ mod tests {
                 .iter()
                 .all(|setting| setting.starts_with("HEADGATE_"))
         );
-        assert_eq!(settings_of("webhook").len(), 2);
+        assert_eq!(settings_of("webhook").len(), 3);
     }
 }

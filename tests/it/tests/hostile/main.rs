@@ -104,6 +104,12 @@ fn closed(name: &str, function: &str, answer: &Answer) {
         return;
     }
     assert!(answer.has("x-content-type-options") && answer.has("cache-control"));
+    // What the API answers by itself, as the template has it.
+    if answer.body == "{}" {
+        let api = [400, 403, 413];
+        assert!(api.contains(&answer.status), "{name}: {}", answer.status);
+        return;
+    }
     match function {
         "WebhookFunction" => {
             assert!(
