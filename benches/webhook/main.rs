@@ -20,6 +20,7 @@
     clippy::use_debug,
     clippy::large_futures,
     clippy::disallowed_methods,
+    clippy::unchecked_time_subtraction,
     missing_docs,
     reason = "a bench may fail loudly, says what it does, and counts what fits"
 )]

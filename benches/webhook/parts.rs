@@ -11,9 +11,10 @@ use headgate_lambda::clock::system_clock;
 use headgate_redact::Secret;
 use headgate_testkit::events::signature;
 use headgate_testkit::{APP_SECRET, Stage, VERIFY_TOKEN};
+use headgate_webhook::overflow::ObjectKey;
 use headgate_webhook::queue_body::Encoded;
 use http::{Method, Request};
-use webhook::{PortFuture, Ports, Webhook};
+use webhook::{Callers, PortFuture, Ports, Webhook};
 
 use crate::fixtures;
 use crate::proc::thread_cpu;
@@ -47,6 +48,10 @@ impl Ports for Null {
         })
     }
 
+    fn store(&self, _key: ObjectKey, _bytes: Vec<u8>) -> PortFuture<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     fn read_secret(&self) -> PortFuture<'_, Secret<String>> {
         let secret =
             format!(r#"{{"app_secrets":["{APP_SECRET}"],"verify_tokens":["{VERIFY_TOKEN}"]}}"#);
@@ -55,7 +60,7 @@ impl Ports for Null {
 }
 
 async fn webhook(answers: bool) -> Webhook {
-    let webhook = Webhook::new(Null { answers }, system_clock()).await;
+    let webhook = Webhook::new(Null { answers }, Callers::Anybody, system_clock()).await;
     webhook.unwrap()
 }
 
@@ -73,7 +78,7 @@ pub(crate) fn measure(stage: &Stage) -> Parts {
     }));
     let aws = stage.aws();
     let url = stage.environment("WebhookFunction")["HEADGATE_QUEUE_NOTIFICATIONS_URL"].clone();
-    let parts = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let work = || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -87,8 +92,7 @@ pub(crate) fn measure(stage: &Stage) -> Parts {
             }
         };
         scope.spawn(work).join().unwrap()
-    });
-    parts
+    })
 }
 
 /// Counted up to the port, which never answers.

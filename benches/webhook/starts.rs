@@ -8,7 +8,6 @@ use crate::rounds::median;
 
 /// Starts of a handler.
 pub(crate) struct Starts {
-    pub(crate) name: String,
     pub(crate) count: usize,
     pub(crate) wall: Duration,
     pub(crate) least: Duration,
@@ -26,7 +25,6 @@ pub(crate) async fn measure(handler: &Handler, count: usize) -> Starts {
         running.stop().await;
     }
     Starts {
-        name: handler.name.clone(),
         count,
         least: *wall.iter().min().unwrap(),
         wall: median(wall),

@@ -414,23 +414,3 @@ fn a_list_is_not_read_as_an_object() {
         assert_eq!(words, ["unreadable"], "{text}");
     }
 }
-
-/// Serde takes a list for a struct, member by member; Meta never writes one, and what it means is a guess.
-#[test]
-fn a_list_is_not_read_as_an_object() {
-    let change = json!({ "field": "messages", "value": {} });
-    assert_eq!(parse_text(&json!([[]]).to_string()), Err(Malformed));
-    for entry in [
-        json!(["300", 1_795_341_600, [change]]),
-        json!({ "changes": [["messages", {}]] }),
-        json!({ "changes": [{ "field": "messages", "value": [null, null, []] }] }),
-    ] {
-        let text = json!({ "entry": [entry] }).to_string();
-        let words: Vec<_> = parse_text(&text)
-            .unwrap()
-            .iter()
-            .map(Update::word)
-            .collect();
-        assert_eq!(words, ["unreadable"], "{text}");
-    }
-}
