@@ -110,7 +110,7 @@ fn of_somebody_else(update: &Update) -> Update {
     let bsuid = |_one: &Bsuid| Bsuid::parse("CA.other").expect("the form of one");
     match update.clone() {
         Update::Status(status) => Update::Status(Status {
-            wamid: wamid(),
+            wamid: status.wamid.map(|_wamid| wamid()),
             to_phone: status.to_phone.as_ref().map(phone),
             to_bsuid: status.to_bsuid.as_ref().map(bsuid),
             raw: text(),

@@ -4,7 +4,7 @@
 #![no_main]
 
 use headgate_domain::consent::{
-    Action, ConsentRecord, MAX_AHEAD_MS, METHODS, Outcome, State, apply, effective_at,
+    Action, ConsentRecord, MAX_AHEAD_MS, MAX_YES_AGE_MS, METHODS, effective_at,
 };
 use headgate_domain::refusal::Code;
 use headgate_domain::time::Timestamp;
@@ -39,9 +39,9 @@ fuzz_target!(|bytes: &[u8]| {
         .map(serde_json::from_str::<Value>);
     assert!(evidence.is_none_or(|evidence| evidence.is_ok_and(|value| !value.is_null())));
 
-    // Nobody is stamped as having said yes later than now, and a first fact does what it says.
+    // Nobody is stamped as having said yes later than now, and a no always counts from when it was said.
     let (action, at) = (record.action, record.occurred_at);
-    let outcome = apply(None, action, at, NOW);
+    let effective = effective_at(None, action, &record.method, at, NOW);
     match action {
         Action::Given => {
             assert!(record.notice.is_some() && record.evidence.is_some());
@@ -56,13 +56,10 @@ fuzz_target!(|bytes: &[u8]| {
                 !own.contains(&record.method.as_str()),
                 "an app speaks for the person"
             );
-            assert!(effective_at(None, action, at, NOW) <= NOW);
-            assert!(matches!(
-                outcome,
-                Outcome::Change(State::Given) | Outcome::RecordOnly
-            ));
+            let too_old = NOW.millis_since(at) > MAX_YES_AGE_MS;
+            assert_eq!(effective, (!too_old).then(|| at.min(NOW)));
         }
-        Action::Withdrawn => assert_eq!(outcome, Outcome::Change(State::Withdrawn)),
+        Action::Withdrawn => assert_eq!(effective, Some(at)),
         Action::Requested => panic!("an app asks in the person's name"),
     }
 });

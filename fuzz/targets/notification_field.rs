@@ -12,7 +12,7 @@ use headgate_domain::config::Config;
 use headgate_domain::identity::Wamid;
 use headgate_domain::time::Timestamp;
 use headgate_fuzz::{facts, head_and_rest, json};
-use headgate_webhook::notification::{Other, Update, parse};
+use headgate_webhook::notification::{Other, Update, parse, parse_level_by_level};
 use headgate_webhook::signature::VerifiedBody;
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 use notification_processor::fuzzing::{changes, event, shown};
@@ -48,8 +48,10 @@ fuzz_target!(|input: &[u8]| {
     let field = Value::from(field);
     let entry = format!(r#"{{"id":"300",{time}"changes":[{{"field":{field},"value":{value}}}]}}"#);
     let body = format!(r#"{{"entry":[{BEFORE},{entry},{AFTER}]}}"#);
-    let updates = parse(&VerifiedBody::from_own_queue(body.clone().into()))
-        .expect("an envelope is an envelope whatever is in it");
+    let verified = VerifiedBody::from_own_queue(body.clone().into());
+    let updates = parse(&verified).expect("an envelope is an envelope whatever is in it");
+    let long_way = parse_level_by_level(&verified);
+    assert_eq!(Ok(&updates), long_way.as_ref(), "two ways, two readings");
 
     facts::check(&updates, &body);
     let [first, between @ .., last] = updates.as_slice() else {

@@ -4,8 +4,9 @@
 #![no_main]
 
 use headgate_fuzz::head_and_rest;
+use headgate_webhook::overflow::{ObjectKey, Pointer};
 use headgate_webhook::queue_body::{
-    COMPRESSED, LARGEST_BODY, LARGEST_MESSAGE, Undecodable, decode, encode,
+    COMPRESSED, Form, LARGEST_BODY, LARGEST_MESSAGE, Undecodable, decode, encode,
 };
 use headgate_webhook::signature::VerifiedBody;
 use libfuzzer_sys::fuzz_target;
@@ -30,17 +31,29 @@ fuzz_target!(|input: &[u8]| {
         Err(Undecodable::Damaged | Undecodable::TooLarge) => {
             assert_eq!(encoding, Some(COMPRESSED));
         }
+        Err(Undecodable::Pointer | Undecodable::Replaced) => panic!("nothing was stored"),
     }
+    points(&text);
     comes_back(&VerifiedBody::from_own_queue(input.to_vec()));
 });
 
 fn comes_back(body: &VerifiedBody) {
-    let Ok(encoded) = encode(body) else {
-        assert!(
-            body.bytes().len() > LARGEST_MESSAGE / 2,
-            "a small body always fits"
-        );
-        return;
+    let encoded = match encode(body) {
+        Ok(Form::Queued(encoded)) => encoded,
+        Ok(Form::Stored(_)) => {
+            assert!(
+                body.bytes().len() > LARGEST_MESSAGE / 2,
+                "a small body fits the queue"
+            );
+            return;
+        }
+        Err(_too_large) => {
+            assert!(
+                body.bytes().len() > LARGEST_BODY,
+                "a body always has a form"
+            );
+            return;
+        }
     };
     assert!((1..=LARGEST_MESSAGE).contains(&encoded.text.len()));
     // What SQS would refuse, it refuses after the answer to Meta could have been 200.
@@ -48,4 +61,18 @@ fn comes_back(body: &VerifiedBody) {
     assert!(encoded.text.chars().all(carried));
     let back = decode(&encoded.text, encoded.encoding).expect("our own form");
     assert!(back == *body);
+}
+
+/// A pointer of any text names one object of ours or nothing, and opens what it was written for alone.
+fn points(text: &str) {
+    match Pointer::parse(text) {
+        Ok(pointer) => {
+            let key = pointer.key().as_str();
+            assert!(ObjectKey::parse(key).is_some_and(|again| again.as_str() == key));
+            let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"/-.".contains(&byte);
+            assert!(key.len() <= 64 && key.bytes().all(fits) && !key.contains(".."));
+            assert!(pointer.open(text.as_bytes()).is_err());
+        }
+        Err(refused) => assert_eq!(refused, Undecodable::Pointer),
+    }
 }
