@@ -272,7 +272,8 @@ impl Consents {
                 .put_consent(&statement.subject, statement.purpose, judged, &new)
                 .await?
             {
-                if new.state == State::Given && (is_turned || fold.decides) {
+                // Also when a no that came too late has suppressed before it saw the newer yes.
+                if new.state == State::Given {
                     self.lift(statement, new.at).await?;
                 }
                 return Ok(Recorded {
