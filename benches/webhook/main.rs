@@ -19,7 +19,6 @@
     clippy::print_stderr,
     clippy::use_debug,
     clippy::large_futures,
-    clippy::unchecked_time_subtraction,
     clippy::disallowed_methods,
     clippy::unchecked_time_subtraction,
     missing_docs,
