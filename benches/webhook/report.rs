@@ -345,7 +345,7 @@ impl Report {
         if self.processed.is_empty() {
             return;
         }
-        writeln!(out, "## What the null store is\n\nThe shipped function, adapters and SDK included, handles its batches on one thread, whose CPU time is counted. What answers runs on other threads: a server in the same program that speaks DynamoDB and EventBridge and gives back what the local cloud answered to the same call before. So the figure holds every call's signing, HTTP and parsing on this side, and no work of a store. Each status is of a message of ours and moves it, people are looked up, events are sealed open and published.\n").unwrap();
+        writeln!(out, "## What the null store is\n\nThe shipped function, adapters and SDK included, handles its batches on one thread, whose CPU time is counted. What answers runs on other threads: a server in the same program that speaks DynamoDB and EventBridge and gives back what the local cloud answered to the same call before. So the figure holds every call's signing, HTTP and parsing on this side, and no work of a store. Each status is of a message of ours and moves it, people are looked up, sealed bodies are opened and events are published.\n").unwrap();
         for processed in &self.processed {
             let calls: Vec<String> = processed
                 .calls

@@ -8,6 +8,10 @@ use headgate_lambda::settings::Settings;
 use webhook::config::Config;
 use webhook::{AwsPorts, Webhook};
 
+/// A ninth fewer instructions per webhook than with the system's allocator, counted by callgrind.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     start();

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::template::{Template, functions, pascal, read, target};
 
 /// Read by the runtime, not by a function of ours.
-const RUNTIME_VARIABLES: [&str; 1] = ["AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH"];
+const RUNTIME_VARIABLES: [&str; 1] = ["MIMALLOC_ARENA_EAGER_COMMIT"];
 
 /// The one setting that may be absent: mutual TLS is off without it.
 const OPTIONAL: &str = "HEADGATE_CLIENT_CERTIFICATE_CN";
