@@ -93,6 +93,13 @@ impl Consent {
         })
     }
 
+    /// When the person agreed, of a consent that is given: a word like START opens again what was agreed to
+    /// before, and is no yes by itself.
+    pub fn agreed_at(&self) -> Timestamp {
+        let yes = self.history.latest(Kind::Yes);
+        yes.map_or(self.at, |yes| yes.at.min(self.at))
+    }
+
     /// A consent of which nothing but the last fact is known.
     pub fn alone(state: State, at: Timestamp, event: &str, method: &str) -> Self {
         let mut history = History::default();
@@ -510,7 +517,7 @@ impl Subject {
     /// A yes to anything that is the person's own.
     pub fn any_consent(&self) -> Option<&Consent> {
         let mut all = self.consents.iter().flatten();
-        all.find(|c| c.state == State::Given && self.is_theirs(c.at))
+        all.find(|c| c.state == State::Given && self.is_theirs(c.agreed_at()))
     }
 }
 

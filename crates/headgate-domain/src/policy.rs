@@ -260,7 +260,7 @@ fn is_for_the_same_person(request: &Request<'_>, subject: &Subject) -> bool {
         || subject.identity_change.is_none()
         || subject
             .consent(Purpose::Authentication)
-            .is_some_and(|c| c.state == State::Given && subject.is_theirs(c.at))
+            .is_some_and(|c| c.state == State::Given && subject.is_theirs(c.agreed_at()))
 }
 
 fn user_action(request: &Request<'_>) -> Result<Option<String>, Refusal> {
@@ -304,7 +304,7 @@ fn has_refused_utility(request: &Request<'_>, facts: &Facts<'_>) -> bool {
 /// a person who has opted in to *something* from this business: Meta's own opt-in rule (compliance.md 1.3).
 fn consent(request: &Request<'_>, subject: &Subject) -> Result<Option<String>, Refusal> {
     match subject.consent(request.purpose) {
-        Some(c) if c.state == State::Given && subject.is_theirs(c.at) => {
+        Some(c) if c.state == State::Given && subject.is_theirs(c.agreed_at()) => {
             return Ok(Some(c.event.clone()));
         }
         Some(c) if c.state == State::Withdrawn => return Err(Code::Suppressed.into()),

@@ -8,7 +8,7 @@
 //! mostly means something else, is not, except where the law binds it: what was last sent to the
 //! person is not known here.
 
-use headgate_domain::consent::{Action, Subject};
+use headgate_domain::consent::{Action, Consent, Kind, Subject};
 use headgate_domain::event::Event;
 use headgate_domain::identity::Pseudonym;
 use headgate_domain::lane::Purpose;
@@ -85,7 +85,11 @@ impl Heard<'_> {
     async fn opt_in(&self, keyword: &str, method: &str) -> Result<Vec<Event>, Failure> {
         let mut events = Vec::new();
         for purpose in [Purpose::Marketing, Purpose::Utility] {
-            if self.person.consent(purpose).is_some() && self.is_reopened_by_who_closed(purpose) {
+            if self
+                .person
+                .consent(purpose)
+                .is_some_and(|consent| self.agreed_themselves(consent))
+            {
                 let said = self.said(Action::Given, method, keyword);
                 events.extend(say(self.ports, &said, purpose, self.now).await?);
             }
@@ -93,10 +97,10 @@ impl Heard<'_> {
         Ok(events)
     }
 
-    /// What a predecessor on the number closed is not reopened by a word.
-    fn is_reopened_by_who_closed(&self, purpose: Purpose) -> bool {
-        let closed = self.person.consent(purpose);
-        closed.is_none_or(|closed| self.person.is_theirs(closed.at))
+    /// What a predecessor on the number agreed to is not opened again by a word.
+    fn agreed_themselves(&self, consent: &Consent) -> bool {
+        let yes = consent.history.latest(Kind::Yes);
+        yes.is_none_or(|yes| self.person.is_theirs(yes.at))
     }
 
     /// `CONFIRM <code>`: the person answers a form on our opt-in page, whose wording is the notice.

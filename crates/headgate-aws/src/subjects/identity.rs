@@ -45,12 +45,11 @@ impl Subjects {
             .table_name(&self.table)
             .set_key(Some(key(format!("S#{subject}"), "S")))
             .update_expression(
-                "SET identity_changed_at = :at, identity_change = :what REMOVE #ttl",
+                "SET identity_changed_at = :at, identity_change = :what",
             )
             .condition_expression(
                 "attribute_exists(pk) AND (attribute_not_exists(identity_changed_at) OR identity_changed_at < :at)",
             )
-            .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":at", ms(at))
             .expression_attribute_values(":what", s(change.word()))
             .send()
@@ -93,14 +92,17 @@ impl Subjects {
         subject: &SubjectId,
         identifier: &Identifier,
     ) -> Result<(), KeyringError> {
-        let known = self.load(subject).await?;
-        let stands = known.is_some_and(|known| match identifier {
+        // The row of who stands for the subject, if somebody does.
+        let Some(known) = self.load(subject).await? else {
+            return Ok(());
+        };
+        let stands = match identifier {
             Identifier::Phone(phone) => known.phone.as_ref() == Some(phone),
             Identifier::Bsuid(bsuid) => known.bsuid.as_ref() == Some(bsuid),
-        });
+        };
         if stands {
             let names = [("#f", field_of(identifier))];
-            self.update(&format!("S#{subject}"), "REMOVE #f", &names, Vec::new())
+            self.update(&format!("S#{}", known.id), "REMOVE #f", &names, Vec::new())
                 .await?;
         }
         Ok(())
@@ -118,15 +120,15 @@ impl Subjects {
         let others = AttributeValue::Ss(vec![other.as_str().to_owned()]);
         self.update(
             &format!("S#{standing}"),
-            "ADD #o :o REMOVE #ttl",
-            &[("#o", "others"), ("#ttl", "ttl")],
+            "ADD #o :o",
+            &[("#o", "others")],
             vec![(":o", others)],
         )
         .await?;
         self.update(
             &format!("S#{other}"),
-            "SET same_as = :s REMOVE phone, bsuid, #ttl",
-            &[("#ttl", "ttl")],
+            "SET same_as = :s REMOVE phone, bsuid",
+            &[],
             vec![(":s", s(standing.as_str()))],
         )
         .await

@@ -53,7 +53,7 @@ async fn is_suspended(world: &World, phone: &str) -> bool {
     let person = world.person(&subject).await;
     let given = person.consent(Purpose::Marketing).unwrap();
     assert_eq!(given.state, Stands::Given);
-    !person.is_theirs(given.at)
+    !person.is_theirs(given.agreed_at())
 }
 
 #[tokio::test]
@@ -415,6 +415,15 @@ async fn another_key_of_the_account_suspends_in_whatever_order_it_is_told() {
         let changed = world.person(&ada).await.identity_change;
         assert_eq!(changed, Some((changed_at, IdentityChange::IdentityKey)));
         assert_eq!(world.events("subject.changed").await.len(), 1);
+        // Whoever is there now may say no, and by a word alone opens nothing of what was agreed to before.
+        for (words, ago) in [("STOP", 30), ("START", 20)] {
+            let key = Some("x6W2v5Sl2FD=");
+            let wamid = format!("wamid.{ago}");
+            let at = minutes_ago(&world, ago);
+            let message = from(Some(ADA), Some(ADA_ID), key, &wamid, at, words);
+            world.consume(&message).await;
+        }
+        assert_eq!(world.marketing(ADA).await, Some(Stands::Withdrawn));
         let everything = world.everything().await;
         for key in ["DF2lS5v2W6x", "x6W2v5Sl2FD"] {
             assert!(!everything.contains(key), "a key is stored in clear");

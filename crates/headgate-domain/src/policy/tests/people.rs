@@ -386,11 +386,10 @@ fn changed(said: &[(Purpose, i64)]) -> Subject {
     let mut subject = subject();
     subject.identity_change = Some((NOW.plus_millis(-MINUTE), IdentityChange::Number));
     for (purpose, minutes) in said {
-        subject = with(subject, *purpose, State::Given);
         let index = PURPOSES.iter().position(|p| p == purpose).unwrap();
-        if let Some(consent) = &mut subject.consents[index] {
-            consent.at = NOW.plus_millis(minutes * MINUTE);
-        }
+        let at = NOW.plus_millis(minutes * MINUTE);
+        let yes = Consent::alone(State::Given, at, "L3.7", "web_checkbox");
+        subject.consents[index] = Some(yes);
     }
     subject
 }
@@ -455,15 +454,8 @@ fn a_code_waits_for_proof_that_the_number_is_still_the_account_holders() {
 
 #[test]
 fn what_was_accepted_for_the_person_before_is_not_sent_to_the_one_now() {
-    let mut subject = changed(&[(Purpose::Marketing, 0)]);
+    let mut subject = changed(&[(Purpose::Marketing, 2)]);
     subject.identity_change = Some((NOW.plus_millis(MINUTE), IdentityChange::IdentityKey));
-    let index = PURPOSES
-        .iter()
-        .position(|p| *p == Purpose::Marketing)
-        .unwrap();
-    if let Some(consent) = &mut subject.consents[index] {
-        consent.at = NOW.plus_millis(2 * MINUTE);
-    }
     let ask = Ask {
         subject,
         accepted_at: Some(NOW),
