@@ -50,7 +50,7 @@ impl Suppression {
             .collect())
     }
 
-    /// Adds purposes to a person's entry.
+    /// Adds purposes to a person's entry; a purpose with a later no stays as it is.
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
@@ -61,23 +61,29 @@ impl Suppression {
         at: Timestamp,
         method: &str,
     ) -> Result<(), AwsError> {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", s(key.as_str()))
-            .update_expression("ADD purposes :p SET #at = :at, #m = :m")
-            .expression_attribute_names("#at", "at")
-            .expression_attribute_names("#m", "method")
-            .expression_attribute_values(":p", words(purposes))
-            .expression_attribute_values(":at", ms(at))
-            .expression_attribute_values(":m", s(method))
-            .send()
-            .await
-            .map(|_updated| ())
-            .map_err(|e| AwsError::of("UpdateItem", &e))
+        for purpose in purposes {
+            let call = self
+                .client
+                .update_item()
+                .table_name(&self.table)
+                .key("pk", s(key.as_str()))
+                .update_expression("ADD purposes :p SET #at = :at, #m = :m")
+                .condition_expression("attribute_not_exists(#at) OR #at <= :at")
+                .expression_attribute_names("#at", since(*purpose))
+                .expression_attribute_names("#m", "method")
+                .expression_attribute_values(":p", words(&[*purpose]))
+                .expression_attribute_values(":at", ms(at))
+                .expression_attribute_values(":m", s(method));
+            taken(
+                call.send()
+                    .await
+                    .map_err(|e| AwsError::of("UpdateItem", &e)),
+            )?;
+        }
+        Ok(())
     }
 
-    /// Takes purposes off a person's entry after a newer yes; an entry that is newer than the yes stays.
+    /// Takes purposes off a person's entry after a newer yes; a purpose whose no is newer than the yes stays.
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
@@ -87,23 +93,37 @@ impl Suppression {
         purposes: &[Purpose],
         yes_at: Timestamp,
     ) -> Result<(), AwsError> {
-        let answer = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", s(key.as_str()))
-            .update_expression("DELETE purposes :p")
-            .condition_expression("attribute_exists(pk) AND #at < :yes")
-            .expression_attribute_names("#at", "at")
-            .expression_attribute_values(":p", words(purposes))
-            .expression_attribute_values(":yes", ms(yes_at))
-            .send()
-            .await;
-        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
-            Ok(_) => Ok(()),
-            Err(e) if e.is("ConditionalCheckFailedException") => Ok(()),
-            Err(e) => Err(e),
+        for purpose in purposes {
+            let call = self
+                .client
+                .update_item()
+                .table_name(&self.table)
+                .key("pk", s(key.as_str()))
+                .update_expression("DELETE purposes :p")
+                .condition_expression("attribute_exists(pk) AND #at < :yes")
+                .expression_attribute_names("#at", since(*purpose))
+                .expression_attribute_values(":p", words(&[*purpose]))
+                .expression_attribute_values(":yes", ms(yes_at));
+            taken(
+                call.send()
+                    .await
+                    .map_err(|e| AwsError::of("UpdateItem", &e)),
+            )?;
         }
+        Ok(())
+    }
+}
+
+/// The attribute that says since when a purpose is on the list: each has a no of its own.
+fn since(purpose: Purpose) -> String {
+    format!("at_{purpose}")
+}
+
+/// A condition that does not hold is an answer, and no failure.
+fn taken<T>(answer: Result<T, AwsError>) -> Result<(), AwsError> {
+    match answer {
+        Err(error) if !error.is("ConditionalCheckFailedException") => Err(error),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 
