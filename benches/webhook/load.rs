@@ -25,6 +25,8 @@ pub(crate) struct Load {
     pub(crate) answered: usize,
     pub(crate) lost: usize,
     pub(crate) per_second: f64,
+    /// How long it went on: without a rate, until the time or the prepared events are over.
+    pub(crate) seconds: f64,
     /// From when a webhook was due to its answer.
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
@@ -96,6 +98,7 @@ pub(crate) async fn measure(stage: &Stage, handler: &Handler, rate: Option<usize
         answered: taken.len(),
         lost: taken.iter().filter(|name| !queued.contains(*name)).count(),
         per_second: taken.len() as f64 / took.as_secs_f64(),
+        seconds: took.as_secs_f64(),
         p50: times[times.len() / 2],
         p99: times[times.len() * 99 / 100],
         program: each(Duration::from_millis(10 * (after.0 - before.0))),

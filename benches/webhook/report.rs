@@ -269,7 +269,7 @@ impl Report {
         if let Some(most) = &self.most {
             rows.told(
                 &format!("the highest rate, {} environments, this host and the local cloud on the same cores", most.environments),
-                &format!("{:.0}/s for 10 s, {} of {} lost", most.per_second, most.lost, most.answered),
+                &format!("{:.0}/s for {:.1} s, {} of {} lost", most.per_second, most.seconds, most.lost, most.answered),
                 "load",
             );
         }
