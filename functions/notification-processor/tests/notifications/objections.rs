@@ -175,3 +175,24 @@ async fn a_message_to_a_number_we_do_not_send_from_opens_no_window_and_a_stop_in
     world.consume(&here).await;
     assert!(world.person(&subject).await.last_inbound_at.is_some());
 }
+
+#[tokio::test]
+async fn a_late_yes_to_one_purpose_is_not_held_up_by_a_newer_no_to_another() {
+    let world = World::start().await;
+    let at = |minutes: i64| world.now().plus_millis(-HOUR + minutes * MINUTE);
+    let (all, marketing, yes) = (at(0), at(20), at(10));
+    world
+        .suppress_for(ADA, &[Purpose::Marketing, Purpose::Utility], all)
+        .await;
+    world
+        .suppress_for(ADA, &[Purpose::Marketing], marketing)
+        .await;
+    world
+        .lift_for(ADA, &[Purpose::Marketing, Purpose::Utility], yes)
+        .await;
+    assert_eq!(world.suppressed(ADA).await, [Purpose::Marketing]);
+    // An older no that comes again brings nothing back, and makes the newer one no older.
+    world.suppress_for(ADA, &[Purpose::Marketing], all).await;
+    world.lift_for(ADA, &[Purpose::Marketing], yes).await;
+    assert_eq!(world.suppressed(ADA).await, [Purpose::Marketing]);
+}

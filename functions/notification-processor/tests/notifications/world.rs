@@ -333,11 +333,25 @@ impl World {
 
     /// Puts a number on the suppression list, as a step that was cut off would leave it.
     pub(crate) async fn suppress(&self, phone: &str, at: Timestamp) {
-        let identifier = Identifier::from(Phone::parse(phone).unwrap());
-        let key = self.consents.suppression_key(&identifier);
+        self.suppress_for(phone, &[Purpose::Marketing], at).await;
+    }
+
+    /// The same, for some purposes.
+    pub(crate) async fn suppress_for(&self, phone: &str, purposes: &[Purpose], at: Timestamp) {
+        let key = self.consents.suppression_key(&named(phone));
         self.consents
             .suppression()
-            .add(&key, &[Purpose::Marketing], at, "keyword")
+            .add(&key, purposes, at, "keyword")
+            .await
+            .unwrap();
+    }
+
+    /// Takes purposes off the list, as a yes of that moment does.
+    pub(crate) async fn lift_for(&self, phone: &str, purposes: &[Purpose], yes_at: Timestamp) {
+        let key = self.consents.suppression_key(&named(phone));
+        self.consents
+            .suppression()
+            .lift(&key, purposes, yes_at)
             .await
             .unwrap();
     }
