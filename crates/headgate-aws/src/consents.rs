@@ -272,9 +272,12 @@ impl Consents {
                 .put_consent(&statement.subject, statement.purpose, judged, &new)
                 .await?
             {
-                // Also when a no that came too late has suppressed before it saw the newer yes.
-                if new.state == State::Given {
-                    self.lift(statement, new.at).await?;
+                match new.state {
+                    // Also when a no that came too late has suppressed before it saw the newer yes.
+                    State::Given => self.lift(statement, new.at).await?,
+                    // Again: a yes that was recorded beside it may have lifted it before this was seen.
+                    State::Withdrawn => self.suppress(statement, &new).await?,
+                    State::Requested => {}
                 }
                 return Ok(Recorded {
                     in_force: fold.decides,
@@ -382,6 +385,7 @@ impl Consents {
         let keys = self.keys(&statement.subject).await?;
         let names: Vec<String> = keys.iter().map(|k| k.as_str().to_owned()).collect();
         let covered = self.suppression.covering(&names).await?;
+        let mut is_lifted = false;
         for key in keys {
             if covered.iter().any(|(name, purposes)| {
                 name == key.as_str() && purposes.contains(&statement.purpose)
@@ -389,6 +393,16 @@ impl Consents {
                 self.suppression
                     .lift(&key, &[statement.purpose], yes_at)
                     .await?;
+                is_lifted = true;
+            }
+        }
+        // A no that was recorded meanwhile is on the list again.
+        if is_lifted {
+            let subject = std::slice::from_ref(&statement.subject);
+            let states = self.subjects.states(subject).await?;
+            let now = states.first().and_then(|s| s.consent(statement.purpose));
+            if let Some(no) = now.filter(|c| c.state == State::Withdrawn) {
+                self.suppress(statement, no).await?;
             }
         }
         Ok(())

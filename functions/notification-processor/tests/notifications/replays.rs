@@ -4,7 +4,8 @@
 //! handed over twice, to two deployments: once as it happened, once shuffled, with repetitions, cut into
 //! notifications and batches anyhow. Compared is what `standing` counts as the state, without two estimates
 //! that fold what arrives: how often in a row a person could not be reached, and the risk score
-//! of a number.
+//! of a number. Everybody has said yes before: a START of somebody of whom nothing is known is
+//! not remembered, so whoever says it before their first yes and their first no ends stricter.
 
 use headgate_aws::subjects::ConsentRequest;
 use headgate_domain::lane::{PURPOSES, Purpose};
@@ -233,10 +234,12 @@ async fn world() -> World {
     calendar.set_offset_ms(MORNING.plus_millis(DAY + HOUR).millis() - calendar.now_ms());
     let world = World::start_at(calendar).await;
     let yesterday = MORNING.plus_millis(-HOUR);
-    for (person, phone) in PEOPLE.iter().enumerate().take(2) {
-        world
-            .opt_in(phone, yesterday.plus_millis(i64::try_from(person).unwrap()))
-            .await;
+    for (person, phone) in PEOPLE.iter().enumerate() {
+        let at = yesterday.plus_millis(i64::try_from(person).unwrap());
+        let subject = world.subject(phone).await;
+        for purpose in [Purpose::Marketing, Purpose::Utility] {
+            world.opt_in_to(purpose, &subject, at).await;
+        }
     }
     for person in 0..PEOPLE.len() {
         let request = ConsentRequest {

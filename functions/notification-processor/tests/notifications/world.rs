@@ -413,9 +413,14 @@ impl World {
 
     /// The same, of somebody the shop knows by our id.
     pub(crate) async fn opt_in_subject(&self, subject: &SubjectId, at: Timestamp) {
+        self.opt_in_to(Purpose::Marketing, subject, at).await;
+    }
+
+    /// The same, to messages of any purpose.
+    pub(crate) async fn opt_in_to(&self, purpose: Purpose, subject: &SubjectId, at: Timestamp) {
         let statement = Statement {
             subject: subject.clone(),
-            purpose: Purpose::Marketing,
+            purpose,
             action: Action::Given,
             at,
             method: "web_checkbox".into(),
