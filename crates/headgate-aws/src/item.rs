@@ -67,6 +67,15 @@ impl Attributes for Item {
     }
 }
 
+/// What came of a conditional write that may find that it is not needed: a condition that does not hold is
+/// an answer, and no failure.
+pub(crate) fn taken<T>(answer: Result<T, crate::AwsError>) -> Result<(), crate::AwsError> {
+    match answer {
+        Err(error) if !error.is("ConditionalCheckFailedException") => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 /// A key of a table with partition and sort key.
 pub(crate) fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
     HashMap::from([("pk".to_owned(), s(pk)), ("sk".to_owned(), s(sk))])

@@ -9,7 +9,7 @@ use headgate_domain::record::{RecordRef, State};
 use headgate_domain::retention::content_ttl;
 use headgate_domain::time::{Day, Timestamp};
 
-use crate::item::{Attributes, Item, b, batch_get, batch_write, key, ms, n, s};
+use crate::item::{Attributes, Item, b, batch_get, batch_write, key, ms, n, s, taken};
 use crate::{Aws, AwsError};
 
 /// The messages table.
@@ -534,10 +534,7 @@ impl Messages {
             .expression_attribute_values(":attempt", n(attempt))
             .send()
             .await;
-        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
-            Err(e) if !e.is("ConditionalCheckFailedException") => Err(e),
-            Ok(_) | Err(_) => Ok(()),
-        }
+        taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
     }
 
     /// Keeps the wamid of a record that a notification moved before its answer was written down.
@@ -564,10 +561,7 @@ impl Messages {
             .expression_attribute_values(":mref", s(pseudonym.as_str()))
             .send()
             .await;
-        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
-            Err(e) if !e.is("ConditionalCheckFailedException") => Err(e),
-            Ok(_) | Err(_) => Ok(()),
-        }
+        taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
     }
 
     /// Stores what a person wrote; answers what is stored, which on redelivery is the first one.

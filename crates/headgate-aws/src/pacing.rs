@@ -15,7 +15,7 @@ use headgate_domain::pacing::Tail;
 use headgate_domain::pair::Tail as PairTail;
 use headgate_domain::time::{HOUR, Timestamp};
 
-use crate::item::{Attributes, Item, b, key, ms, n, s};
+use crate::item::{Attributes, Item, b, key, ms, n, s, taken};
 use crate::{Aws, AwsError};
 
 pub use headgate_domain::holder::{Claim, DueEntry as Due, DueKind};
@@ -207,10 +207,7 @@ impl Pacing {
             .expression_attribute_values(":epoch", n(epoch))
             .send()
             .await;
-        match answer.map_err(|e| AwsError::of("PutItem", &e)) {
-            Err(e) if !e.is("ConditionalCheckFailedException") => Err(e),
-            Ok(_) | Err(_) => Ok(()),
-        }
+        taken(answer.map_err(|e| AwsError::of("PutItem", &e)))
     }
 
     async fn put(&self, item: Item) -> Result<(), AwsError> {

@@ -22,7 +22,7 @@ use headgate_redact::Personal;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s};
+use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s, taken};
 use crate::keyring::{Keyring, KeyringError, Salt};
 use crate::{Aws, AwsError};
 
@@ -320,10 +320,7 @@ impl Subjects {
             .expression_attribute_values(":at", ms(at))
             .send()
             .await;
-        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
-            Err(e) if !e.is("ConditionalCheckFailedException") => Err(e),
-            Ok(_) | Err(_) => Ok(()),
-        }
+        taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
     }
 
     /// Notes Meta's own marketing switch; the later of two notices wins.
@@ -353,10 +350,7 @@ impl Subjects {
             .expression_attribute_values(":at", ms(at))
             .send()
             .await;
-        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
-            Err(e) if !e.is("ConditionalCheckFailedException") => Err(e),
-            Ok(_) | Err(_) => Ok(()),
-        }
+        taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
     }
 
     async fn update(

@@ -5,7 +5,7 @@ use headgate_domain::identity::Pseudonym;
 use headgate_domain::lane::Purpose;
 use headgate_domain::time::Timestamp;
 
-use crate::item::{Attributes, batch_get, ms, s};
+use crate::item::{Attributes, batch_get, ms, s, taken};
 use crate::{Aws, AwsError};
 
 /// The suppression table.
@@ -117,14 +117,6 @@ impl Suppression {
 /// The attribute that says since when a purpose is on the list: each has a no of its own.
 fn since(purpose: Purpose) -> String {
     format!("at_{purpose}")
-}
-
-/// A condition that does not hold is an answer, and no failure.
-fn taken<T>(answer: Result<T, AwsError>) -> Result<(), AwsError> {
-    match answer {
-        Err(error) if !error.is("ConditionalCheckFailedException") => Err(error),
-        Ok(_) | Err(_) => Ok(()),
-    }
 }
 
 fn words(purposes: &[Purpose]) -> AttributeValue {

@@ -10,7 +10,7 @@ use headgate_domain::time::Timestamp;
 
 use super::{Subjects, field_of, place};
 use crate::AwsError;
-use crate::item::{Attributes, Item, b, key, ms, s};
+use crate::item::{Attributes, Item, b, key, ms, s, taken};
 use crate::keyring::{KeyringError, Salt};
 
 /// The field of the account's key.
@@ -54,10 +54,7 @@ impl Subjects {
             .expression_attribute_values(":what", s(change.word()))
             .send()
             .await;
-        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
-            Err(e) if !e.is("ConditionalCheckFailedException") => Err(e),
-            Ok(_) | Err(_) => Ok(()),
-        }
+        taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
     }
 
     /// Stores the key of the person's account, sealed, and since when it is known.
