@@ -7,6 +7,7 @@
 mod check;
 mod limits;
 mod template;
+mod transparency;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::limits::{Abuse, Cap, DailyLimit, Portfolio, Producer, QuietHours, Unlimited};
 pub use self::template::{Button, ButtonKind, Category, Header, Template, TemplateStatus};
+pub(crate) use self::transparency::is_region;
+pub use self::transparency::{Authority, Contact, DataProtectionOfficer, Processing, Region};
 use crate::lane::Purpose;
 use crate::region::Country;
 
@@ -23,6 +26,18 @@ use crate::region::Country;
 pub struct Config {
     /// Who is responsible for the processing.
     pub controller: Controller,
+    /// Whom people reach about the protection of their data; absent: nobody was appointed.
+    #[serde(default)]
+    pub data_protection_officer: Option<DataProtectionOfficer>,
+    /// Whom people reach in their country.
+    #[serde(default)]
+    pub contacts: Vec<Contact>,
+    /// Where the data is processed.
+    #[serde(default)]
+    pub processing: Processing,
+    /// Whom people may complain to.
+    #[serde(default)]
+    pub authorities: Vec<Authority>,
     /// The phone numbers messages are sent from.
     pub numbers: Vec<Number>,
     /// What is known of the portfolios the numbers belong to; by their ids.
@@ -57,6 +72,12 @@ pub struct Config {
 pub struct Controller {
     /// The name shown to people, and required in every notice by Meta's opt-in policy.
     pub name: String,
+    /// The name in law, where it is another one.
+    #[serde(default)]
+    pub legal_name: Option<String>,
+    /// Where the business is, by post.
+    #[serde(default)]
+    pub address: Option<String>,
     /// Where the business answers privacy questions.
     pub privacy_contact: String,
     /// The business's own privacy policy.

@@ -27,6 +27,7 @@ impl Config {
         self.producers_are_real()?;
         self.limits_limit()?;
         self.countries_exist()?;
+        self.pages_can_say_it()?;
         Ok(self)
     }
 
@@ -72,12 +73,20 @@ impl Config {
     fn countries_exist(&self) -> Result<(), InvalidConfig> {
         let caps = self.caps.iter().enumerate();
         let quiet = self.quiet_hours.iter().enumerate();
+        let contacts = self.contacts.iter().map(|c| c.country).collect::<Vec<_>>();
+        let regions = self.processing.regions.iter().map(|r| r.country);
+        let regions = regions.collect::<Vec<_>>();
+        let authorities = self.authorities.iter().map(|a| a.country);
+        let authorities = authorities.collect::<Vec<_>>();
         let lists = [
             (
                 "controller.countries".to_owned(),
                 &self.controller.countries,
             ),
             ("abuse.destinations".to_owned(), &self.abuse.destinations),
+            ("contacts".to_owned(), &contacts),
+            ("processing.regions".to_owned(), &regions),
+            ("authorities".to_owned(), &authorities),
         ]
         .into_iter()
         .chain(caps.map(|(i, c)| (format!("caps[{i}].countries"), &c.countries)))
@@ -128,7 +137,7 @@ impl Config {
     }
 }
 
-fn place<T>(text: String) -> Result<T, InvalidConfig> {
+pub(super) fn place<T>(text: String) -> Result<T, InvalidConfig> {
     Err(InvalidConfig(text))
 }
 

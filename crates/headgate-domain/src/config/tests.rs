@@ -188,3 +188,63 @@ fn every_limit_that_could_not_be_kept_is_refused_by_its_place() {
         assert!(error.contains(place), "{place}: {error}");
     }
 }
+
+#[test]
+fn what_the_pages_could_not_show_is_refused_by_its_place() {
+    const CONTACT: &str = "[[contacts]]\ncountry = \"CA\"\nname = \"Care\"\nemail = \"care@maple.example\"\ntelephone = \"+16135550102\"\nhours = \"9 to 17\"\n";
+    let config = Config::from_toml(&format!("{GOOD}{CONTACT}")).unwrap();
+    assert_eq!(Config::from_json(&config.to_json()), Ok(config.clone()));
+    for (place, more) in [
+        (
+            "data_protection_officer.email",
+            "[data_protection_officer]\nname = \"Office\"\nemail = \"no\"\n".to_owned(),
+        ),
+        (
+            "data_protection_officer.name",
+            "[data_protection_officer]\nname = \" \"\nemail = \"dpo@maple.example\"\n".to_owned(),
+        ),
+        (
+            "contacts[0].email",
+            CONTACT.replace("care@", "care?subject=x@"),
+        ),
+        ("contacts[0].telephone", CONTACT.replace("+1613", "613 ")),
+        (
+            "contacts[0].hours",
+            CONTACT.replace("\"9 to 17\"", "{ de = \"9 bis 17\" }"),
+        ),
+        ("contacts[0]", CONTACT.replace("\"CA\"", "\"QQ\"")),
+        ("contacts[1].country", CONTACT.repeat(2)),
+        (
+            "processing.regions[0].id",
+            "[processing]\nregions = [{ id = \"Canada\", country = \"CA\" }]\n".to_owned(),
+        ),
+        (
+            "authorities[0].url",
+            "[[authorities]]\ncountry = \"CA\"\nname = \"Office\"\nurl = \"javascript:x\"\n"
+                .to_owned(),
+        ),
+    ] {
+        let error = Config::from_toml(&format!("{GOOD}{more}"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(place), "{place}: {error}");
+    }
+}
+
+#[test]
+fn a_person_is_given_the_contact_of_their_country_or_the_first() {
+    let contact = |country: &str| {
+        format!(
+            "[[contacts]]\ncountry = \"{country}\"\nname = \"Care {country}\"\nemail = \"care@maple.example\"\ntelephone = \"+16135550102\"\nhours = \"9 to 17\"\n"
+        )
+    };
+    let config = Config::from_toml(&format!("{GOOD}{}{}", contact("CA"), contact("SG"))).unwrap();
+    let name = |country: Option<&str>| {
+        let country = country.and_then(|c| crate::region::Country::parse(c).ok());
+        config.contact_for(country).map(|c| c.name.as_str())
+    };
+    assert_eq!(name(Some("SG")), Some("Care SG"));
+    assert_eq!(name(Some("DE")), Some("Care CA"));
+    assert_eq!(name(None), Some("Care CA"));
+    assert_eq!(Config::from_toml(GOOD).unwrap().contact_for(None), None);
+}

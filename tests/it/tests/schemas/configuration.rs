@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use headgate_domain::config::{
-    Abuse, Button, ButtonKind, Cap, Category, Config, Consents, Controller, DailyLimit, Events,
-    Header, Number, Portfolio, Producer, QuietHours, Template, TemplateStatus,
+    Abuse, Authority, Button, ButtonKind, Cap, Category, Config, Consents, Contact, Controller,
+    DailyLimit, DataProtectionOfficer, Events, Header, Number, Portfolio, Processing, Producer,
+    QuietHours, Region, Template, TemplateStatus,
 };
 use headgate_domain::lane::{PURPOSES, Purpose};
 use headgate_domain::profiles::Minute;
+use headgate_domain::region::Country;
+use headgate_domain::wording::Wording;
 use serde_json::Value;
 
 use super::in_repository;
@@ -19,10 +22,36 @@ fn complete() -> Config {
     Config {
         controller: Controller {
             name: "n".into(),
+            legal_name: Some("n".into()),
+            address: Some("a".into()),
             privacy_contact: "c".into(),
             privacy_policy_url: Some("u".into()),
             countries: vec![],
         },
+        data_protection_officer: Some(DataProtectionOfficer {
+            name: "n".into(),
+            email: "dpo@maple.example".into(),
+            telephone: Some("+16135550100".into()),
+            address: Some("a".into()),
+        }),
+        contacts: vec![Contact {
+            country: Country::parse("CA").unwrap(),
+            name: "n".into(),
+            email: "care@maple.example".into(),
+            telephone: "+16135550100".into(),
+            hours: Wording::One("h".into()),
+        }],
+        processing: Processing {
+            regions: vec![Region {
+                id: "ca-central-1".into(),
+                country: Country::parse("CA").unwrap(),
+            }],
+        },
+        authorities: vec![Authority {
+            country: Country::parse("CA").unwrap(),
+            name: "n".into(),
+            url: "https://authority.example".into(),
+        }],
         numbers: vec![Number {
             id: "1".into(),
             alias: "main".into(),
@@ -86,6 +115,20 @@ const LEAST: &str = r#"
     [controller]
     name = "n"
     privacy_contact = "c"
+    [data_protection_officer]
+    name = "n"
+    email = "dpo@maple.example"
+    [[contacts]]
+    country = "CA"
+    name = "n"
+    email = "care@maple.example"
+    telephone = "+16135550100"
+    hours = "h"
+    [processing]
+    [[authorities]]
+    country = "CA"
+    name = "n"
+    url = "https://authority.example"
     [[numbers]]
     id = "1"
     alias = "main"
