@@ -18,6 +18,7 @@ pub use self::template::{Button, ButtonKind, Category, Header, Template, Templat
 pub(crate) use self::transparency::is_region;
 pub use self::transparency::{Authority, Contact, DataProtectionOfficer, Processing, Region};
 use crate::lane::Purpose;
+use crate::profiles::{EffectiveProfile, Profiles};
 use crate::region::Country;
 
 /// A deployment's configuration.
@@ -86,6 +87,9 @@ pub struct Controller {
     /// Where the business is established, ISO 3166 alpha-2: some laws follow the controller.
     #[serde(default)]
     pub countries: Vec<Country>,
+    /// Policy profiles kept for everybody, wherever they are, by name (docs/compliance/profiles.md).
+    #[serde(default)]
+    pub profiles: Vec<String>,
 }
 
 /// A business phone number.
@@ -212,6 +216,16 @@ impl Config {
         self.templates
             .iter()
             .find(|t| t.name == name && t.language == language)
+    }
+
+    /// What the law demands for a person in a country, as far as it is known.
+    pub fn profile_of(&self, country: Option<Country>) -> EffectiveProfile {
+        let Controller {
+            countries,
+            profiles,
+            ..
+        } = &self.controller;
+        Profiles::compiled_in().effective(country, countries, profiles)
     }
 
     /// Whether a producer may use a lane with a number: named for both, or nobody is named at all.

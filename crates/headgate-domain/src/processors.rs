@@ -107,6 +107,19 @@ pub enum TransferInstrument {
     Certification,
 }
 
+impl TransferInstrument {
+    /// The word in the files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::NotTransferred => "not_transferred",
+            Self::AdequacyDecision => "adequacy_decision",
+            Self::StandardContractualClauses => "standard_contractual_clauses",
+            Self::BindingCorporateRules => "binding_corporate_rules",
+            Self::Certification => "certification",
+        }
+    }
+}
+
 /// A calendar day, `yyyy-mm-dd`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Date(pub Day);

@@ -1,10 +1,13 @@
-//! Policy profiles: what the law of a person's country, and Meta, forbid at certain hours and places.
+//! Policy profiles: what the law of a person's country, and Meta, forbid at certain hours and places.
 //!
-//! Owns `config/policy_profiles.json`, compiled in and read once: profiles with their quiet hours, which
-//! country has which, the project's own caps, Meta's regional blocks, calling codes and time zones.
+//! Owns `config/policy_profiles.json`, compiled in and read once: profiles, which country has which and
+//! what it adds, the project's own caps, Meta's regional blocks, calling codes and time zones.
 //! It promises the strictest reading: a person no country is known of has every country's night.
 //! It keeps only what is enforced now; the fields of a profile that no rule reads are not here.
 
+mod effective;
+mod processing;
+mod profile;
 mod quiet;
 
 use std::collections::{BTreeMap, HashMap};
@@ -12,6 +15,12 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+pub use self::effective::EffectiveProfile;
+pub use self::processing::{InvalidRegion, ProcessingRegion, RegionPattern};
+pub use self::profile::{
+    Confidence, ConsentLife, DoNotCall, Needed, Overlay, Profile, ProfileHours, ProjectCap,
+    RegionBlock, Regions,
+};
 pub use self::quiet::{Hours, InvalidMinute, Minute, Offsets, free_from};
 use crate::lane::Purpose;
 use crate::region::Country;
@@ -21,101 +30,13 @@ static PROFILES: LazyLock<Profiles> = LazyLock::new(|| Profiles::parse(FILE).unw
 
 const FILE: &str = include_str!("../../../config/policy_profiles.json");
 
-/// A law, or a family of laws, as far as a rule reads it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Profile {
-    /// Its name.
-    pub id: String,
-    /// What it is made from.
-    pub law: String,
-    /// How sure we are.
-    pub confidence: Confidence,
-    /// Whether a lawyer still has to look at it.
-    pub legal_review_required: bool,
-    /// Hours in which messages of some purposes may not arrive.
-    pub quiet_hours: Vec<ProfileHours>,
-    /// Where it was read.
-    pub sources: Vec<String>,
-}
-
-/// How sure we are of a profile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Confidence {
-    /// Read in the law or the authority's own words.
-    High,
-    /// Read in good secondary sources.
-    Medium,
-    /// A guess on the safe side.
-    Low,
-}
-
-impl Confidence {
-    /// The word.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::High => "high",
-            Self::Medium => "medium",
-            Self::Low => "low",
-        }
-    }
-}
-
-/// Quiet hours of a profile.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProfileHours {
-    /// For which purposes.
-    pub purposes: Vec<Purpose>,
-    /// From when.
-    pub start: Minute,
-    /// Until when.
-    pub end: Minute,
-    /// What to know about it.
-    #[serde(default)]
-    pub note: Option<String>,
-}
-
-impl ProfileHours {
-    /// The hours.
-    pub const fn hours(&self) -> Hours {
-        Hours::new(self.start, self.end)
-    }
-}
-
-/// A cap of the project's own.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProjectCap {
-    /// Of which purpose.
-    pub purpose: Purpose,
-    /// How many.
-    pub max: u16,
-    /// Within how many hours.
-    pub hours: u16,
-    /// Why.
-    pub source: String,
-}
-
-/// Countries Meta does not deliver a purpose to.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RegionBlock {
-    /// Which purpose.
-    pub purpose: Purpose,
-    /// Where.
-    pub countries: Vec<Country>,
-    /// Who says so, and since when.
-    pub source: String,
-}
-
 #[derive(Deserialize)]
 struct File {
     as_of: String,
     profiles: Vec<Profile>,
     countries: BTreeMap<Country, String>,
     elsewhere: String,
+    overlays: Vec<Overlay>,
     follows_controller: Vec<String>,
     caps: Vec<ProjectCap>,
     region_blocks: Vec<RegionBlock>,
@@ -129,6 +50,7 @@ struct File {
 struct Place {
     profile: usize,
     offsets: Offsets,
+    inactivity_days: Option<u16>,
 }
 
 /// The country of a calling code, and of the prefixes within it that lead elsewhere.
@@ -145,6 +67,7 @@ pub struct Profiles {
     as_of: String,
     all: Vec<Profile>,
     elsewhere: usize,
+    overlays: Vec<Overlay>,
     follows_controller: Vec<usize>,
     places: Vec<Option<Place>>,
     codes: HashMap<u16, Code>,
@@ -165,6 +88,9 @@ impl Profiles {
         let file: File = serde_json::from_str(text).ok()?;
         let by_id = |id: &str| file.profiles.iter().position(|p| p.id == id);
         let elsewhere = by_id(&file.elsewhere)?;
+        if file.profiles.len() > EffectiveProfile::MOST {
+            return None;
+        }
         let follows_controller = file
             .follows_controller
             .iter()
@@ -176,9 +102,11 @@ impl Profiles {
                 Some(id) => by_id(id)?,
                 None => elsewhere,
             };
+            let own = file.overlays.iter().filter(|o| o.country == *country);
             *places.get_mut(country.index())? = Some(Place {
                 profile,
                 offsets: Offsets::between(*least, *greatest)?,
+                inactivity_days: own.map(|o| o.inactivity_days).min(),
             });
         }
         let mut codes = HashMap::with_capacity(file.calling_codes.len());
@@ -205,6 +133,7 @@ impl Profiles {
             as_of: file.as_of,
             all: file.profiles,
             elsewhere,
+            overlays: file.overlays,
             follows_controller,
             places,
             codes,
@@ -274,24 +203,55 @@ impl Profiles {
         Some(special.copied().unwrap_or(code.country))
     }
 
-    /// The profiles that apply to a person: their country's, and those that follow the business
-    /// from where it is established. A person no country is known of has the strictest.
-    pub fn of<'a>(
-        &'a self,
+    /// What single countries add to their profiles.
+    pub fn overlays(&self) -> &[Overlay] {
+        &self.overlays
+    }
+
+    /// The profile of a name.
+    pub fn find(&self, id: &str) -> Option<&Profile> {
+        self.all.iter().find(|profile| profile.id == id)
+    }
+
+    /// Whether a law goes with the business to people elsewhere.
+    pub fn follows_controller(&self, profile: &Profile) -> bool {
+        let followed = self
+            .follows_controller
+            .iter()
+            .filter_map(|i| self.all.get(*i));
+        followed.into_iter().any(|p| p.id == profile.id)
+    }
+
+    /// The profile everybody has whose country has none of its own, or is not known.
+    pub fn elsewhere(&self) -> Option<&Profile> {
+        self.all.get(self.elsewhere)
+    }
+
+    /// What holds for a person: the profile of their country, those that follow the business from where it
+    /// is established, and those it chose to keep everywhere, by name. A person no country is known of has
+    /// the strictest.
+    pub fn effective(
+        &'static self,
         country: Option<Country>,
-        established: &'a [Country],
-    ) -> impl Iterator<Item = &'a Profile> {
-        let own = country
-            .and_then(|c| self.place(c))
-            .map_or(self.elsewhere, |place| place.profile);
+        established: &[Country],
+        chosen: &[String],
+    ) -> EffectiveProfile {
+        let own = country.and_then(|c| self.place(c));
+        let start = EffectiveProfile::none(self)
+            .with(own.map_or(self.elsewhere, |place| place.profile))
+            .with_inactivity(own.and_then(|place| place.inactivity_days));
         let followed = established
             .iter()
             .filter_map(|c| self.place(*c))
-            .map(|place| place.profile)
-            .filter(move |p| *p != own && self.follows_controller.contains(p));
-        std::iter::once(own)
-            .chain(followed)
-            .filter_map(|index| self.all.get(index))
+            .filter(|place| self.follows_controller.contains(&place.profile))
+            .fold(start, |all, place| {
+                all.with(place.profile)
+                    .with_inactivity(place.inactivity_days)
+            });
+        chosen
+            .iter()
+            .filter_map(|id| self.all.iter().position(|p| p.id == *id))
+            .fold(followed, EffectiveProfile::with)
     }
 
     /// Whether Meta delivers a purpose to a country.

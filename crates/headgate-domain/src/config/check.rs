@@ -28,6 +28,7 @@ impl Config {
         self.limits_limit()?;
         self.countries_exist()?;
         self.pages_can_say_it()?;
+        self.profiles_exist()?;
         Ok(self)
     }
 
@@ -98,6 +99,16 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    fn profiles_exist(&self) -> Result<(), InvalidConfig> {
+        let unknown = |id: &String| Profiles::compiled_in().find(id).is_none();
+        match self.controller.profiles.iter().position(unknown) {
+            Some(i) => place(format!(
+                "controller.profiles[{i}]: there is no such profile; docs/compliance/profiles.md lists them"
+            )),
+            None => Ok(()),
+        }
     }
 
     fn limits_limit(&self) -> Result<(), InvalidConfig> {

@@ -156,11 +156,7 @@ fn nights(request: &Request<'_>, config: &Config) -> Vec<(Hours, Offsets)> {
         .to
         .and_then(|country| profiles.offsets(country))
         .unwrap_or(Offsets::EVERYWHERE);
-    let by_law = profiles
-        .of(request.to, &config.controller.countries)
-        .flat_map(|profile| &profile.quiet_hours)
-        .filter(|quiet| quiet.purposes.contains(&request.purpose))
-        .map(crate::profiles::ProfileHours::hours);
+    let by_law = config.profile_of(request.to).quiet_hours(request.purpose);
     let by_choice = config
         .quiet_hours
         .iter()

@@ -95,6 +95,12 @@ pub struct Hours {
     end: Minute,
 }
 
+impl std::fmt::Display for Hours {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} to {}", self.start, self.end)
+    }
+}
+
 impl Hours {
     /// The hours from `start` until `end`.
     pub const fn new(start: Minute, end: Minute) -> Self {

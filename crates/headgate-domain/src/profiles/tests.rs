@@ -8,8 +8,12 @@
 
 use serde_json::Value;
 
+mod merge;
+
 use super::*;
 use crate::identity::{Bsuid, Phone};
+
+static NONE: LazyLock<Profiles> = LazyLock::new(Profiles::default);
 
 fn file() -> Value {
     serde_json::from_str(FILE).unwrap()
@@ -65,10 +69,9 @@ fn the_test_vectors_of_the_resolution_hold() {
             .flatten()
             .map(|c| country(c.as_str().unwrap()))
             .collect();
-        let mut ids: Vec<&str> = Profiles::compiled_in()
-            .of(placed, &established)
-            .map(|p| p.id.as_str())
-            .collect();
+        let mut ids = Profiles::compiled_in()
+            .effective(placed, &established, &[])
+            .ids();
         ids.sort_unstable();
         assert_eq!(serde_json::json!(ids), vector["expect"], "{vector}");
     }
@@ -76,11 +79,10 @@ fn the_test_vectors_of_the_resolution_hold() {
 
 #[test]
 fn a_law_that_does_not_follow_the_business_stays_at_home() {
-    let ids = |established: &str| -> Vec<String> {
+    let ids = |established: &str| {
         Profiles::compiled_in()
-            .of(Some(country("SG")), &[country(established)])
-            .map(|p| p.id.clone())
-            .collect()
+            .effective(Some(country("SG")), &[country(established)], &[])
+            .ids()
     };
     assert_eq!(ids("US"), ["SG_PDPA"]);
     assert_eq!(ids("SG"), ["SG_PDPA"], "once is enough");
@@ -102,7 +104,9 @@ fn every_profile_says_how_sure_we_are_and_asks_for_a_lawyer() {
 #[test]
 fn without_a_readable_file_nobody_is_placed_and_every_hour_is_night() {
     assert!(Profiles::parse("{}").is_none());
-    let none = Profiles::default();
-    assert_eq!(none.country_of_number("+16135550123"), None);
-    assert_eq!(none.of(None, &[]).count(), 0);
+    assert_eq!(NONE.country_of_number("+16135550123"), None);
+    let nothing = NONE.effective(Some(country("CA")), &[], &[]);
+    assert_eq!(nothing.profiles().count(), 0);
+    assert_eq!(nothing.consent_max_age_days(), 0);
+    assert_eq!(nothing.max_content_days(), 0);
 }

@@ -27,6 +27,7 @@ fn complete() -> Config {
             privacy_contact: "c".into(),
             privacy_policy_url: Some("u".into()),
             countries: vec![],
+            profiles: vec![],
         },
         data_protection_officer: Some(DataProtectionOfficer {
             name: "n".into(),
