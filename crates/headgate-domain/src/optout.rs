@@ -2,9 +2,10 @@
 //!
 //! Owns the reading of a text in 23 languages, from
 //! `config/optout-keywords.json`. Deterministic, no language detection and no model: a whole
-//! message that equals a term, a phrase inside a longer one unless a guard stands beside it, words
-//! that mean "stop" only after marketing, and misspellings. In doubt it answers [`Intent::Ask`], and says
-//! which word a misspelling comes near to.
+//! message that equals a term, a phrase inside a longer one unless a guard stands beside it, a phrase
+//! that is about messages if nothing else is named ("do not send me any more …"), words that mean "stop"
+//! only after marketing, and misspellings. In doubt it answers [`Intent::Ask`], and says which word a
+//! misspelling comes near to.
 //!
 //! It changes nothing and never consumes the message: an opt-out is still delivered to the app.
 
@@ -12,7 +13,7 @@ mod fuzzy;
 mod keywords;
 mod text;
 
-use keywords::{KEYWORDS, Keywords, List, Term};
+use keywords::{KEYWORDS, Keywords, List, Open, Term};
 use text::Reading;
 
 /// Meta's limit for a text message, in characters; a longer one is not from a person.
@@ -101,6 +102,11 @@ pub fn classify(text: &str, context: &Context<'_>) -> Intent {
     }
     if let Some(phrase) = words.phrase(&reading) {
         return opt_out(phrase, words.scope(&reading));
+    }
+    match words.open_phrase(&reading) {
+        Some(Open::Messages(phrase)) => return opt_out(phrase, words.scope(&reading)),
+        Some(Open::SomethingElse) => return Intent::Ask { nearly: None },
+        None => {}
     }
     if short {
         doubtful(words, &reading, context, find)

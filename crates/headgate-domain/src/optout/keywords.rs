@@ -11,7 +11,9 @@ use serde::Deserialize;
 
 use super::Scope;
 use super::fuzzy::is_misspelling;
-use super::text::{Reading, folded, holds_words, is_unspaced, joined, normalised};
+use super::text::{
+    Reading, folded, holds_words, is_punctuation, is_unspaced, joined, normalised, rest_behind,
+};
 
 /// The lists, ready to search.
 #[expect(
@@ -27,11 +29,16 @@ pub(super) static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
 /// Misspellings are looked for in words of at least this many letters.
 const SHORTEST_FUZZY: usize = 4;
 
+/// So many particles and polite words may follow a phrase before its sentence ends.
+const ENDING_WORDS: usize = 3;
+
 #[derive(Deserialize)]
 struct File {
     payloads: Payloads,
     language_scoped: BTreeMap<String, Vec<String>>,
     politeness: Vec<String>,
+    message_words: Vec<String>,
+    particles: Vec<String>,
     per_se: Vec<String>,
     fuzzy_deny: Vec<String>,
     scope_all: ScopeAll,
@@ -55,6 +62,8 @@ struct Language {
     stop_exact: Vec<String>,
     stop_contextual: Vec<String>,
     stop_phrase: Vec<String>,
+    #[serde(default)]
+    stop_phrase_open: Vec<String>,
     phrase_guards: Vec<String>,
     start_exact: Vec<String>,
     start_contextual: Vec<String>,
@@ -137,6 +146,33 @@ impl Phrase {
             holds_words(&reading.folded, &self.sought)
         }
     }
+
+    /// What follows the phrase, wherever it stands.
+    fn followed_by<'a>(&'a self, reading: &'a Reading) -> impl Iterator<Item = &'a str> {
+        let text = if self.unspaced {
+            &reading.joined
+        } else {
+            &reading.folded
+        };
+        rest_behind(text, &self.sought, self.unspaced)
+    }
+
+    fn is_in(&self, text: &str) -> bool {
+        if self.unspaced {
+            joined(text).contains(&self.sought)
+        } else {
+            holds_words(text, &self.sought)
+        }
+    }
+}
+
+/// What a phrase says whose object is still to come: "do not send me any more …".
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Open<'a> {
+    /// Messages, or nothing in particular.
+    Messages(&'a str),
+    /// Something else: two boxes, the wrong size.
+    SomethingElse,
 }
 
 /// Everything in the file, indexed.
@@ -146,6 +182,9 @@ pub(super) struct Keywords {
     terms: HashMap<List, HashMap<String, Term>>,
     scoped: HashMap<String, Vec<String>>,
     phrases: Vec<Phrase>,
+    open_phrases: Vec<Phrase>,
+    message_words: Vec<Phrase>,
+    particles: Vec<String>,
     guards: Vec<Phrase>,
     per_se: Vec<String>,
     all_exact: Vec<String>,
@@ -161,11 +200,17 @@ impl Keywords {
             all.map(|text| Phrase::new(text)).collect()
         };
         let mut terms: HashMap<List, HashMap<String, Term>> = HashMap::new();
+        let mut scoped: HashMap<String, Vec<String>> =
+            file.language_scoped.clone().into_iter().collect();
         for list in List::ALL {
             let index = terms.entry(list).or_default();
             for (code, language) in &file.languages {
                 for term in list.of(language) {
                     insert(index, code, term);
+                    // What a language lists itself means that there, whoever else has the word.
+                    if let Some(only) = scoped.get_mut(&normalised(term)) {
+                        only.push(code.clone());
+                    }
                 }
             }
         }
@@ -188,8 +233,11 @@ impl Keywords {
                 .map(|word| normalised(word))
                 .collect(),
             terms,
-            scoped: file.language_scoped.clone().into_iter().collect(),
+            scoped,
             phrases: phrases(|language| &language.stop_phrase),
+            open_phrases: phrases(|language| &language.stop_phrase_open),
+            message_words: file.message_words.iter().map(|w| Phrase::new(w)).collect(),
+            particles: file.particles.clone(),
             guards: phrases(|language| &language.phrase_guards),
             per_se: file.per_se.clone(),
             all_exact: file.scope_all.exact.clone(),
@@ -232,8 +280,43 @@ impl Keywords {
             .phrases
             .iter()
             .find(|phrase| phrase.stands_in(reading))?;
-        let guarded = self.guards.iter().any(|guard| guard.stands_in(reading));
-        (!guarded).then_some(found.written.as_str())
+        (!self.is_guarded(reading)).then_some(found.written.as_str())
+    }
+
+    /// A phrase that asks to stop something, and whether that is messages.
+    pub(super) fn open_phrase(&self, reading: &Reading) -> Option<Open<'_>> {
+        let mut open = None;
+        for phrase in &self.open_phrases {
+            for rest in phrase.followed_by(reading) {
+                let is_about_messages =
+                    self.ends(rest) || self.message_words.iter().any(|word| word.is_in(rest));
+                if is_about_messages && !self.is_guarded(reading) {
+                    return Some(Open::Messages(&phrase.written));
+                }
+                open = Some(Open::SomethingElse);
+            }
+        }
+        open.filter(|_| !self.is_guarded(reading))
+    }
+
+    fn is_guarded(&self, reading: &Reading) -> bool {
+        self.guards.iter().any(|guard| guard.stands_in(reading))
+    }
+
+    /// Whether a sentence ends here, but for a particle and a polite word.
+    fn ends(&self, rest: &str) -> bool {
+        let mut rest = rest.trim_start();
+        for _ in 0..ENDING_WORDS {
+            if rest.is_empty() || rest.starts_with(is_punctuation) {
+                return true;
+            }
+            let mut endings = self.particles.iter().chain(&self.politeness);
+            match endings.find_map(|word| rest.strip_prefix(word.as_str())) {
+                Some(shorter) => rest = shorter.trim_start(),
+                None => return false,
+            }
+        }
+        rest.is_empty()
     }
 
     /// One of the words that bind by law.

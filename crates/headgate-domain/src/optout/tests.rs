@@ -26,7 +26,12 @@ fn terms(list: &str) -> Vec<(String, String)> {
     let file = file();
     let languages = file["languages"].as_object().unwrap();
     let of = |(code, language): (&String, &Value)| {
-        let terms = language[list].as_array().unwrap().clone();
+        // Only some languages have open phrases.
+        let terms = language
+            .get(list)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
         let code = code.clone();
         terms
             .into_iter()
@@ -93,7 +98,9 @@ fn every_stop_term_stops_in_its_language() {
 
 #[test]
 fn every_stop_phrase_stops_inside_a_longer_message() {
-    for (language, phrase) in terms("stop_phrase") {
+    let open = terms("stop_phrase_open");
+    assert!(open.len() > 50, "an absent list is an empty one");
+    for (language, phrase) in terms("stop_phrase").into_iter().chain(open) {
         let message = if text::is_unspaced(&phrase) {
             format!("你好{phrase}吧")
         } else {
@@ -120,6 +127,57 @@ fn a_guard_keeps_a_phrase_from_stopping() {
         "non-stop flight?",
     ] {
         assert_eq!(plain(text), Intent::None, "{text}");
+    }
+}
+
+#[test]
+fn a_phrase_without_its_object_is_about_messages_and_one_about_something_else_is_asked_about() {
+    for text in [
+        "don't send me any more, thanks",
+        "Please stop sending me these offers",
+        "stop sending me!",
+        "不想再收到你们的广告",
+        "请不要再发了,谢谢",
+        "no me manden más por favor",
+        "não me mande mais propaganda",
+        "Hören Sie auf, mir zu schreiben",
+        "ich widerspreche",
+    ] {
+        assert!(is_opt_out(&plain(text)), "{text}");
+    }
+    for text in [
+        "don't send me any more boxes of that size",
+        "stop sending me the wrong size",
+        "不想再收到坏的了",
+        "no me manden más de una caja",
+        "ich widerspreche der Rechnung",
+    ] {
+        assert_eq!(plain(text), Intent::Ask { nearly: None }, "{text}");
+    }
+}
+
+#[test]
+fn every_doubtful_word_stops_after_marketing_in_its_language_and_is_asked_about_otherwise() {
+    for (language, term) in terms("stop_contextual") {
+        let context = Context {
+            recent_marketing: true,
+            language: Some(&language),
+            ..Context::default()
+        };
+        let after = classify(&term, &context);
+        assert!(is_opt_out(&after), "{language} {term} {after:?}");
+    }
+    for (language, term) in terms("start_contextual") {
+        let context = Context {
+            optin_question_open: true,
+            language: Some(&language),
+            ..Context::default()
+        };
+        let answer = classify(&term, &context);
+        assert!(
+            matches!(answer, Intent::OptIn { .. }),
+            "{language} {term} {answer:?}"
+        );
     }
 }
 

@@ -137,13 +137,29 @@ fn is_unspaced_character(character: char) -> bool {
 
 /// Whether `phrase` stands in `text` as whole words.
 pub(super) fn holds_words(text: &str, phrase: &str) -> bool {
-    text.match_indices(phrase).any(|(start, found)| {
-        let before = text.get(..start).unwrap_or_default();
-        let after = text
-            .get(start.saturating_add(found.len())..)
-            .unwrap_or_default();
-        !before.ends_with(is_word_character) && !after.starts_with(is_word_character)
-    })
+    rest_behind(text, phrase, false).next().is_some()
+}
+
+/// What follows `phrase` in `text`, for each place it stands in; as whole words, unless its script does
+/// without spaces.
+pub(super) fn rest_behind<'a>(
+    text: &'a str,
+    phrase: &'a str,
+    unspaced: bool,
+) -> impl Iterator<Item = &'a str> {
+    text.match_indices(phrase)
+        .filter_map(move |(start, found)| {
+            let before = text.get(..start)?;
+            let after = text.get(start.saturating_add(found.len())..)?;
+            let is_whole =
+                !before.ends_with(is_word_character) && !after.starts_with(is_word_character);
+            (unspaced || is_whole).then_some(after)
+        })
+}
+
+/// Whether a character separates sentences or quotes them.
+pub(super) fn is_punctuation(character: char) -> bool {
+    PUNCTUATION.contains(character)
 }
 
 /// A Chinese character beside a Latin word is not part of it.
