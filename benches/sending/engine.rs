@@ -346,6 +346,7 @@ impl Driver {
             to: None,
             // An answer in an open window: it needs no ledger here.
             purpose: Purpose::Service,
+            topic: None,
             basis: &Basis::Consent,
             kind: &Kind::FreeForm,
             expires_at: ticket.expires_at,

@@ -86,7 +86,7 @@ pub(crate) async fn measure(world: &World, seconds: u64) -> Sent {
             json!({
                 "schema": "headgate.consent/1", "id": format!("yes-{n}"), "to": { "bsuid": bsuid(*n) }, "purpose": "utility",
                 "action": "given", "method": "web_checkbox", "notice": "Yes, write to me on WhatsApp",
-                "evidence": { "form": "checkout-7" }, "occurred_at": (world.clock)(),
+                "evidence": {"form": "checkout-7", "page": "maple.example/checkout"}, "occurred_at": (world.clock)(),
             })
         });
         let batch = world.batch("CONSENTS", &yes.collect::<Vec<_>>());

@@ -130,7 +130,7 @@ impl World {
         let yes = json!({
             "schema": "headgate.consent/1", "id": "model", "to": { "bsuid": bsuid(0) }, "purpose": ["marketing", "utility"],
             "action": "given", "method": "web_checkbox", "notice": "Yes, write to me on WhatsApp",
-            "evidence": { "form": "checkout-7" }, "occurred_at": (self.clock)(),
+            "evidence": {"form": "checkout-7", "page": "maple.example/checkout"}, "occurred_at": (self.clock)(),
         });
         let answer = self.intake.handle(self.batch("CONSENTS", &[yes])).await;
         assert_eq!(answer, BatchResponse::default());
@@ -306,6 +306,7 @@ fn payload(lane: Purpose, n: usize, person: usize) -> Payload {
         id: format!("order-{n}"),
         reference: Some(format!("customer-{person}")),
         basis: json!({ "kind": "consent" }),
+        topic: None,
     }
 }
 

@@ -198,6 +198,7 @@ async fn records(stage: &Stage, first: usize, count: usize) -> Vec<String> {
             id: format!("order-{n}"),
             reference: Some(format!("customer-{}", n % PEOPLE)),
             basis: json!({ "kind": "consent" }),
+            topic: None,
             identity_key: None,
         };
         let key = body_place_key(&reference);

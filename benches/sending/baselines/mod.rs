@@ -198,6 +198,7 @@ fn permit(config: &Config) -> SendPermit {
         number: &config.numbers[0],
         to: None,
         purpose: Purpose::Service,
+        topic: None,
         basis: &Basis::Consent,
         kind: &Kind::FreeForm,
         expires_at: now.plus_millis(DAY),

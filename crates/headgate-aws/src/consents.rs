@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use headgate_domain::consent::{Action, Consent, DOUBT_MS, Kind, Said, State, effective_at};
+use headgate_domain::consent::{
+    Action, Consent, DOUBT_MS, Kind, NoticeId, Said, State, Topic, effective_at,
+};
 use headgate_domain::identity::{Identifier, Pepper, Pseudonym, SubjectId};
 use headgate_domain::lane::Purpose;
 use headgate_domain::ledger::{EventType, Fact, evidence_commitment, subject_commitment};
@@ -40,6 +42,8 @@ pub struct Statement {
     pub subject: SubjectId,
     /// For what.
     pub purpose: Purpose,
+    /// For which topic of it alone; `None` for all of it.
+    pub topic: Option<Topic>,
     /// Yes or no.
     pub action: Action,
     /// When it happened.
@@ -47,13 +51,22 @@ pub struct Statement {
     /// How it was said.
     pub method: String,
     /// The wording the person saw.
-    pub notice: Option<String>,
+    pub notice: Option<Notice>,
     /// In which language.
     pub locale: Option<String>,
     /// What proves it; sealed.
     pub evidence: Option<Vec<u8>>,
     /// Who said it, when it was not the person: the attesting producer.
     pub actor: Option<String>,
+}
+
+/// The wording behind a yes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Its id.
+    pub id: NoticeId,
+    /// Its text, sealed with the evidence; `None` when the id was given, and the text is registered.
+    pub text: Option<String>,
 }
 
 /// What came of a statement.
@@ -115,6 +128,7 @@ impl Fold {
             event: None,
             method: method.to_owned(),
             evidence: evidence.map(|bytes| String::from_utf8_lossy(bytes).into_owned()),
+            notice: statement.notice.as_ref().map(|notice| notice.id.clone()),
         };
         let known = history.latest(kind);
         let is_known = known.is_some_and(|known| known.at == at && known.method == method);
@@ -218,7 +232,8 @@ impl Consents {
                 };
                 return Box::pin(self.record(&of_standing, now)).await;
             }
-            let judged = states.first().and_then(|s| s.consent(statement.purpose));
+            let (purpose, topic) = (statement.purpose, statement.topic.as_ref());
+            let judged = states.first().and_then(|s| s.consent_to(purpose, topic));
             if let Some(same) = judged.filter(|c| is_same(c, statement)) {
                 // A yes that was cut off before it took effect takes effect now.
                 if same.state == State::Given {
@@ -247,7 +262,9 @@ impl Consents {
             }
             let mut new = fold.new;
             let is_turned = judged.is_none_or(|was| was.state != new.state);
-            if new.state == State::Withdrawn && (is_turned || fold.decides) {
+            // A no to a topic closes no other, so the list does not know it.
+            let is_whole = statement.topic.is_none();
+            if is_whole && new.state == State::Withdrawn && (is_turned || fold.decides) {
                 self.suppress(statement, &new).await?;
             }
             // What has no effect is proven too; but a word that opens nothing is only remembered.
@@ -269,15 +286,14 @@ impl Consents {
             }
             if self
                 .subjects
-                .put_consent(&statement.subject, statement.purpose, judged, &new)
+                .put_consent(&statement.subject, purpose, topic, judged, &new)
                 .await?
             {
                 match new.state {
                     // Also when a no that came too late has suppressed before it saw the newer yes.
                     State::Given => self.lift(statement, new.at).await?,
-                    // Again: a yes that was recorded beside it may have lifted it before this was seen.
-                    State::Withdrawn => self.suppress(statement, &new).await?,
-                    State::Requested => {}
+                    State::Withdrawn => self.follow(statement).await?,
+                    State::Requested | State::Invalidated => {}
                 }
                 return Ok(Recorded {
                     in_force: fold.decides,
@@ -343,6 +359,7 @@ impl Consents {
             Action::Given => EventType::ConsentGiven,
             Action::Withdrawn => EventType::ConsentWithdrawn,
             Action::Requested => EventType::ConsentRequested,
+            Action::Invalidated => EventType::ConsentInvalidated,
         };
         let mut fact = Fact::new(
             now,
@@ -351,10 +368,8 @@ impl Consents {
             &self.deployment,
         );
         fact.purpose = Some(statement.purpose.word().to_owned());
-        fact.notice = statement
-            .notice
-            .as_ref()
-            .map(|text| headgate_domain::ledger::notice_hash(text));
+        fact.topic = statement.topic.as_ref().map(ToString::to_string);
+        fact.notice = statement.notice.as_ref().map(|notice| notice.id.to_string());
         fact.locale.clone_from(&statement.locale);
         fact.method = Some(statement.method.clone());
         fact.actor.clone_from(&statement.actor);
@@ -400,12 +415,30 @@ impl Consents {
         if is_lifted {
             let subject = std::slice::from_ref(&statement.subject);
             let states = self.subjects.states(subject).await?;
-            let now = states.first().and_then(|s| s.consent(statement.purpose));
-            if let Some(no) = now.filter(|c| c.state == State::Withdrawn) {
+            let now = states.first().and_then(|s| s.no_to_all(statement.purpose));
+            if let Some(no) = now {
                 self.suppress(statement, no).await?;
             }
         }
         Ok(())
+    }
+
+    /// After a no: the list has it while nothing of the purpose is agreed to.
+    async fn follow(&self, statement: &Statement) -> Result<(), KeyringError> {
+        let subject = std::slice::from_ref(&statement.subject);
+        let states = self.subjects.states(subject).await?;
+        let Some(person) = states.first() else {
+            return Ok(());
+        };
+        if let Some(no) = person.no_to_all(statement.purpose) {
+            // Also when a yes that was recorded beside it has taken it off.
+            self.suppress(statement, no).await
+        } else if let Some(yes_at) = person.last_yes(statement.purpose) {
+            // Also when it came too late and is on the list before the newer yes to a topic was seen.
+            self.lift(statement, yes_at).await
+        } else {
+            Ok(())
+        }
     }
 
     /// The suppression keys of every identifier of a person: an opt-out applies to all of them.
@@ -428,6 +461,7 @@ fn is_same(current: &Consent, statement: &Statement) -> bool {
         Action::Given => State::Given,
         Action::Withdrawn => State::Withdrawn,
         Action::Requested => State::Requested,
+        Action::Invalidated => State::Invalidated,
     };
     // A no is kept as no earlier than the yes it took back, which may be later than it was said.
     let moved = current.at.millis_since(statement.at);
@@ -439,12 +473,13 @@ fn is_same(current: &Consent, statement: &Statement) -> bool {
 
 /// What is sealed as evidence: the proof and the wording, length first, so that neither can pass for the other.
 fn evidence_of(statement: &Statement) -> Option<Vec<u8>> {
-    if statement.evidence.is_none() && statement.notice.is_none() {
+    let notice = statement.notice.as_ref().and_then(|n| n.text.as_ref());
+    if statement.evidence.is_none() && notice.is_none() {
         return None;
     }
     let json = serde_json::json!({
         "evidence": statement.evidence.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned()),
-        "notice": statement.notice,
+        "notice": notice,
     });
     serde_json::to_vec(&json).ok()
 }

@@ -15,10 +15,12 @@ use crate::item::{Attributes, key, n, s};
 use crate::{Aws, AwsError};
 
 mod change;
+mod notices;
 mod rows;
 mod stats;
 mod write;
 
+pub use notices::RegisteredNotice;
 pub use change::{Cause, NumberChange, Owner, PortfolioChange, TemplateChange};
 
 const CACHE: Duration = Duration::from_mins(1);

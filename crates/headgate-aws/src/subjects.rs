@@ -11,7 +11,9 @@ mod identity;
 pub use identifiers::Held;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use headgate_domain::consent::{Consent, History, Kind as SaidKind, Said, State, Subject};
+use headgate_domain::consent::{
+    Consent, History, Kind as SaidKind, NoticeId, Said, State, Subject, Topic,
+};
 use headgate_domain::identity::{
     Bsuid, Identifier, Kind, Pepper, Phone, Pseudonym, SubjectId, pseudonym,
 };
@@ -262,6 +264,7 @@ impl Subjects {
         &self,
         subject: &SubjectId,
         purpose: Purpose,
+        topic: Option<&Topic>,
         judged: Option<&Consent>,
         new: &Consent,
     ) -> Result<bool, AwsError> {
@@ -272,7 +275,7 @@ impl Subjects {
             .table_name(&self.table)
             .set_key(Some(key(format!("S#{subject}"), "S")))
             .update_expression("SET #c = :c REMOVE #ttl")
-            .expression_attribute_names("#c", format!("c_{purpose}"))
+            .expression_attribute_names("#c", attribute(purpose, topic))
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":c", value);
         call = match judged {
@@ -298,7 +301,7 @@ impl Subjects {
                 let now = self.states(std::slice::from_ref(subject)).await?;
                 Ok(now
                     .first()
-                    .and_then(|s| s.consent(purpose))
+                    .and_then(|s| s.consent_to(purpose, topic))
                     .is_some_and(|c| c == new))
             }
             Err(e) => Err(e),
@@ -582,7 +585,9 @@ const fn place<'a>(pk: &'a str, field: &'a str) -> Place<'a> {
 fn state_of(item: &Item) -> Option<Subject> {
     let id = SubjectId::parse(item.text("pk")?.strip_prefix("S#")?).ok()?;
     let mut subject = Subject::unknown(id);
-    subject.consents = PURPOSES.map(|purpose| consent_of(item, purpose));
+    subject.consents =
+        PURPOSES.map(|purpose| consent_of(item.get(&attribute(purpose, None))?.as_m().ok()?));
+    subject.topics = topics_of(item);
     subject.last_inbound_at = item.time("last_inbound_at");
     subject.meta_stop = item.flag("meta_stop");
     subject.health = health::health_of(item);
@@ -590,8 +595,31 @@ fn state_of(item: &Item) -> Option<Subject> {
     Some(subject)
 }
 
-fn consent_of(item: &Item, purpose: Purpose) -> Option<Consent> {
-    let map = item.get(&format!("c_{purpose}"))?.as_m().ok()?;
+/// The attribute that holds a consent: of a purpose, or of one topic of it.
+fn attribute(purpose: Purpose, topic: Option<&Topic>) -> String {
+    match topic {
+        None => format!("c_{purpose}"),
+        Some(topic) => format!("c_{purpose}#{topic}"),
+    }
+}
+
+fn topics_of(item: &Item) -> Vec<(Purpose, Topic, Consent)> {
+    let mut topics: Vec<_> = item
+        .iter()
+        .filter_map(|(name, value)| {
+            let (purpose, topic) = name.strip_prefix("c_")?.split_once('#')?;
+            Some((
+                Purpose::from_word(purpose)?,
+                Topic::parse(topic).ok()?,
+                consent_of(value.as_m().ok()?)?,
+            ))
+        })
+        .collect();
+    topics.sort_unstable_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+    topics
+}
+
+fn consent_of(map: &Item) -> Option<Consent> {
     let mut consent = Consent::alone(
         State::from_word(map.text("state")?),
         map.time("at")?,
@@ -618,6 +646,9 @@ fn history_of(map: &Item) -> History {
                 event: said.text("event").map(str::to_owned),
                 method: method.to_owned(),
                 evidence: said.text("evidence").map(str::to_owned),
+                notice: said
+                    .text("notice")
+                    .and_then(|id| NoticeId::parse(id).ok()),
             };
             history.take(kind, said);
         }
@@ -635,9 +666,14 @@ fn consent_value(consent: &Consent) -> AttributeValue {
             ("at".to_owned(), ms(said.at)),
             ("method".to_owned(), s(said.method.as_str())),
         ]);
-        for (name, text) in [("event", &said.event), ("evidence", &said.evidence)] {
+        let optional = [
+            ("event", said.event.as_deref()),
+            ("evidence", said.evidence.as_deref()),
+            ("notice", said.notice.as_ref().map(NoticeId::as_str)),
+        ];
+        for (name, text) in optional {
             if let Some(text) = text {
-                map.insert(name.to_owned(), s(text.as_str()));
+                map.insert(name.to_owned(), s(text));
             }
         }
         history.insert(kind.word().to_owned(), AttributeValue::M(map));

@@ -17,6 +17,7 @@ pub use self::limits::{Abuse, Cap, DailyLimit, Portfolio, Producer, QuietHours, 
 pub use self::template::{Button, ButtonKind, Category, Header, Template, TemplateStatus};
 pub(crate) use self::transparency::is_region;
 pub use self::transparency::{Authority, Contact, DataProtectionOfficer, Processing, Region};
+use crate::consent::{NoticeId, Topic};
 use crate::lane::Purpose;
 use crate::profiles::{EffectiveProfile, Profiles};
 use crate::region::Country;
@@ -148,9 +149,32 @@ pub struct Consents {
     /// Principals (SQS `SenderId`s) whose `given` counts as an attestation; `*` is every producer the queue policy lets in.
     #[serde(default)]
     pub attesters: Vec<String>,
+    /// What within a purpose people may agree to by itself.
+    #[serde(default)]
+    pub topics: Vec<DeclaredTopic>,
+    /// Notices whose wording has changed so much since that a yes to them is to be asked for again.
+    #[serde(default)]
+    pub renew_notices: Vec<NoticeId>,
+}
+
+/// A topic that people may agree to, and messages may be about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeclaredTopic {
+    /// Within which purpose.
+    pub purpose: Purpose,
+    /// Its name.
+    pub name: Topic,
 }
 
 impl Consents {
+    /// Whether there is such a topic.
+    pub fn has_topic(&self, purpose: Purpose, topic: &Topic) -> bool {
+        self.topics
+            .iter()
+            .any(|declared| declared.purpose == purpose && declared.name == *topic)
+    }
+
     /// Whether this producer may attest that a person said yes.
     pub fn may_attest(&self, producer: &str) -> bool {
         self.attesters

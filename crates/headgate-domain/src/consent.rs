@@ -3,11 +3,18 @@
 //! Facts are ordered by the time they happened, not by the time they arrived, so a replayed yes
 //! cannot opt anybody in again (decisions.md, "Consents by queue").
 
+mod evidence;
 mod history;
+mod notice;
+mod standing;
+mod topic;
 
 use serde_json::Value;
 
 pub use history::{History, Kind, Said};
+pub use notice::{InvalidNoticeId, NoticeId};
+pub use standing::{Standing, Validity};
+pub use topic::{InvalidTopic, Topic};
 
 use crate::health::Health;
 use crate::identity::{Bsuid, Phone, SubjectId};
@@ -27,6 +34,9 @@ pub const MAX_AHEAD_MS: i64 = 5 * MINUTE;
 /// an app's clock may run ahead; a no that came this shortly before a yes may have come after it.
 pub const DOUBT_MS: i64 = MINUTE;
 
+/// How many topics a deployment has, and so a record, at most.
+pub const MAX_TOPICS: usize = 16;
+
 /// The schema apps name in a consent record.
 pub const SCHEMA: &str = "headgate.consent/1";
 
@@ -39,6 +49,8 @@ pub enum State {
     Given,
     /// No.
     Withdrawn,
+    /// The yes was none, and nothing else was said.
+    Invalidated,
 }
 
 impl State {
@@ -48,6 +60,7 @@ impl State {
             Self::Requested => "requested",
             Self::Given => "given",
             Self::Withdrawn => "withdrawn",
+            Self::Invalidated => "invalidated",
         }
     }
 
@@ -56,6 +69,7 @@ impl State {
         match word {
             "requested" => Self::Requested,
             "given" => Self::Given,
+            "invalidated" => Self::Invalidated,
             _ => Self::Withdrawn,
         }
     }
@@ -107,11 +121,12 @@ impl Consent {
             State::Given => Action::Given,
             State::Withdrawn => Action::Withdrawn,
             State::Requested => Action::Requested,
+            State::Invalidated => Action::Invalidated,
         };
         // A yes by a word stands here for the one it opened again.
         let kind = Kind::of(action, method).map(|kind| match kind {
             Kind::Again => Kind::Yes,
-            Kind::Yes | Kind::NoByWord | Kind::OtherNo => kind,
+            Kind::Yes | Kind::NoByWord | Kind::OtherNo | Kind::Invalid => kind,
         });
         if let Some(kind) = kind {
             let said = Said {
@@ -119,6 +134,7 @@ impl Consent {
                 event: Some(event.to_owned()),
                 method: method.to_owned(),
                 evidence: None,
+                notice: None,
             };
             history.take(kind, said);
         }
@@ -142,6 +158,8 @@ pub enum Action {
     Withdrawn,
     /// Somebody typed it into a public form: nothing is proven.
     Requested,
+    /// An earlier yes turned out to be none; the person said nothing.
+    Invalidated,
 }
 
 impl Action {
@@ -151,6 +169,7 @@ impl Action {
             Self::Given => "consent.given",
             Self::Withdrawn => "consent.withdrawn",
             Self::Requested => "consent.requested",
+            Self::Invalidated => "consent.invalidated",
         }
     }
 }
@@ -184,6 +203,8 @@ pub fn effective_at(
             Some(doubtful.map_or(at, |yes| yes.at))
         }
         Action::Requested => Some(at),
+        // Whoever finds a yes to be none finds it so when they say it, not later.
+        Action::Invalidated => Some(at.min(now)),
     }
 }
 
@@ -232,6 +253,8 @@ pub struct ConsentRecord {
     pub reference: Option<String>,
     /// For what.
     pub purposes: Vec<Purpose>,
+    /// What within it; empty for all of it.
+    pub topics: Vec<Topic>,
     /// Yes or no.
     pub action: Action,
     /// How it was expressed, one of [`METHODS`].
@@ -284,15 +307,16 @@ impl ConsentRecord {
         let action = match fields.text("action")? {
             "given" => Action::Given,
             "withdrawn" => Action::Withdrawn,
+            "invalidated" => Action::Invalidated,
             _ => {
                 return Err(Refusal::at(
                     Code::Malformed,
                     "action",
-                    "must be given or withdrawn",
+                    "must be given, withdrawn or invalidated",
                 ));
             }
         };
-        topics(fields.get("topics"), action)?;
+        let topics = topics(fields.get("topics"))?;
         let method = fields.text("method")?;
         if !METHODS.contains(&method) {
             return Err(Refusal::at(
@@ -321,18 +345,15 @@ impl ConsentRecord {
                 "is required when action is given: the wording the person agreed to",
             ));
         }
-        if action == Action::Given && evidence.is_none() {
-            return Err(Refusal::at(
-                Code::Malformed,
-                "evidence",
-                "is required when action is given: what proves it, such as {\"form\":\"checkout-7\"}",
-            ));
+        if action == Action::Given {
+            evidence::suffices(method, fields.get("evidence"), &purposes)?;
         }
         Ok(Self {
             id: id.to_owned(),
             to,
             reference,
             purposes,
+            topics,
             action,
             method: method.to_owned(),
             notice,
@@ -369,24 +390,29 @@ fn occurred_at(
     Ok(occurred_at)
 }
 
-/// Topics are not kept. A no to one restricts the whole purpose, which harms nobody; a yes must not.
-fn topics(value: Option<&Value>, action: Action) -> Result<(), Refusal> {
-    match value {
-        Some(Value::Array(list)) if !list.iter().all(Value::is_string) => Err(bad_topics()),
-        Some(Value::Array(list)) if action == Action::Given && !list.is_empty() => {
-            Err(Refusal::at(
-                Code::Malformed,
-                "topics",
-                "are not kept: a yes to one topic would count for the whole purpose; leave it out",
-            ))
-        }
-        None | Some(Value::Null | Value::Array(_)) => Ok(()),
-        Some(_) => Err(bad_topics()),
-    }
+/// The topics of a record, each once; none means the whole purpose.
+fn topics(value: Option<&Value>) -> Result<Vec<Topic>, Refusal> {
+    let list = match value {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(Value::Array(list)) if list.len() <= MAX_TOPICS => list,
+        Some(_) => return Err(bad_topics()),
+    };
+    let mut topics = list
+        .iter()
+        .map(|name| Topic::parse(name.as_str()?).ok())
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(bad_topics)?;
+    topics.sort_unstable();
+    topics.dedup();
+    Ok(topics)
 }
 
 fn bad_topics() -> Refusal {
-    Refusal::at(Code::Malformed, "topics", "must be a list of strings")
+    Refusal::at(
+        Code::Malformed,
+        "topics",
+        "must be a list of at most 16 names, each 1 to 32 of a-z, 0-9, _ and -",
+    )
 }
 
 fn purpose(word: &str) -> Result<Purpose, Refusal> {
@@ -412,6 +438,8 @@ pub struct Subject {
     pub bsuid: Option<Bsuid>,
     /// Consent per purpose, in the order of [`PURPOSES`].
     pub consents: [Option<Consent>; 4],
+    /// What was said of single topics only.
+    pub topics: Vec<(Purpose, Topic, Consent)>,
     /// When the person last wrote to the business; opens the service window for 24 hours.
     pub last_inbound_at: Option<Timestamp>,
     /// Whether the person stopped marketing with Meta's own switch.
@@ -476,6 +504,7 @@ impl Subject {
             phone: None,
             bsuid: None,
             consents: [None, None, None, None],
+            topics: Vec::new(),
             last_inbound_at: None,
             meta_stop: false,
             reference: None,
@@ -509,6 +538,22 @@ impl Subject {
             .and_then(|(_, c)| c.as_ref())
     }
 
+    /// What was said of a topic alone.
+    pub fn topic_consent(&self, purpose: Purpose, topic: &Topic) -> Option<&Consent> {
+        self.topics
+            .iter()
+            .find(|(p, t, _)| *p == purpose && t == topic)
+            .map(|(_, _, consent)| consent)
+    }
+
+    /// What was said of a purpose, or of one topic of it alone.
+    pub fn consent_to(&self, purpose: Purpose, topic: Option<&Topic>) -> Option<&Consent> {
+        match topic {
+            None => self.consent(purpose),
+            Some(topic) => self.topic_consent(purpose, topic),
+        }
+    }
+
     /// Whether the person has said yes to anything from this business, as Meta's opt-in asks.
     pub fn has_any_consent(&self) -> bool {
         self.any_consent().is_some()
@@ -516,7 +561,8 @@ impl Subject {
 
     /// A yes to anything that is the person's own.
     pub fn any_consent(&self) -> Option<&Consent> {
-        let mut all = self.consents.iter().flatten();
+        let of_topics = self.topics.iter().map(|(_, _, consent)| consent);
+        let mut all = self.consents.iter().flatten().chain(of_topics);
         all.find(|c| c.state == State::Given && self.is_theirs(c.agreed_at()))
     }
 }
@@ -545,6 +591,7 @@ mod tests {
                 event: None,
                 method: method.into(),
                 evidence: None,
+                notice: None,
             };
             history.take(Kind::of(action, method).unwrap(), said);
         }
@@ -683,26 +730,22 @@ mod tests {
     }
 
     #[test]
-    fn a_yes_to_a_topic_does_not_count_for_the_whole_purpose_and_a_no_does() {
-        let record = |action: &str, topics: &str| {
-            format!(
-                r#"{{"schema":"headgate.consent/1","id":"c1","to":{{"phone":"+16135550123"}},"purpose":"marketing","topics":{topics},"action":"{action}","method":"paper","notice":"Yes","occurred_at":"2026-11-18T00:00:00Z","evidence":{{"form":"f"}}}}"#
-            )
+    fn topics_are_names_from_a_list_and_each_counts_once() {
+        let record = |topics: &str| {
+            let record = format!(
+                r#"{{"schema":"headgate.consent/1","id":"c1","to":{{"phone":"+16135550123"}},"purpose":"marketing","topics":{topics},"action":"withdrawn","method":"paper"}}"#
+            );
+            ConsentRecord::parse(&record, t(0))
         };
-        assert_eq!(
-            ConsentRecord::parse(&record("given", r#"["news"]"#), t(0))
-                .unwrap_err()
-                .field,
-            Some("topics")
-        );
-        assert_eq!(
-            ConsentRecord::parse(&record("withdrawn", "7"), t(0))
-                .unwrap_err()
-                .field,
-            Some("topics")
-        );
-        assert!(ConsentRecord::parse(&record("given", "[]"), t(0)).is_ok());
-        assert!(ConsentRecord::parse(&record("withdrawn", r#"["news"]"#), t(0)).is_ok());
+        let many = format!("[{}]", vec![r#""a""#; 17].join(","));
+        for bad in ["7", "[7]", r#"["Big News"]"#, r#"["16135550123"]"#, &many] {
+            assert_eq!(record(bad).unwrap_err().field, Some("topics"), "{bad}");
+        }
+        let news = Topic::parse("news").unwrap();
+        assert_eq!(record(r#"["news","news"]"#).unwrap().topics, [news]);
+        for none in ["[]", "null"] {
+            assert!(record(none).unwrap().topics.is_empty(), "{none}");
+        }
     }
 
     #[test]
@@ -725,7 +768,7 @@ mod tests {
         assert_eq!(no_proof.field, Some("evidence"));
         assert!(
             ConsentRecord::parse(
-                &format!(r#"{base},"notice":"Yes","evidence":{{"form":"f"}}}}"#),
+                &format!(r#"{base},"notice":"Yes","evidence":{{"form":"f","page":"maple.example"}}}}"#),
                 t(0)
             )
             .is_ok()

@@ -17,6 +17,7 @@ pub use bsuid::{Bsuid, InvalidBsuid};
 pub use meeting::{Meeting, meet};
 pub use phone::{InvalidPhone, Phone};
 pub use pseudonym::{InvalidPseudonym, Kind, Pepper, Pseudonym, PseudonymTag, pseudonym};
+pub(crate) use subject::base32;
 pub use subject::{InvalidSubjectId, SubjectId};
 pub use wamid::{InvalidWamid, Wamid};
 

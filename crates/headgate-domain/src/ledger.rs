@@ -32,6 +32,8 @@ pub enum EventType {
     ConsentGiven,
     /// The person took it back, or objected.
     ConsentWithdrawn,
+    /// A consent turned out to be none; the person said nothing.
+    ConsentInvalidated,
     /// What we held about the person was erased.
     SubjectErased,
 }
@@ -43,6 +45,7 @@ impl EventType {
             Self::ConsentRequested => "consent.requested",
             Self::ConsentGiven => "consent.given",
             Self::ConsentWithdrawn => "consent.withdrawn",
+            Self::ConsentInvalidated => "consent.invalidated",
             Self::SubjectErased => "subject.erased",
         }
     }
@@ -61,7 +64,9 @@ pub struct Fact {
     pub tenant: String,
     /// What the messages agreed to are for.
     pub purpose: Option<String>,
-    /// The text the person saw, as `sha256:` and its hash.
+    /// The topic of it that alone is meant.
+    pub topic: Option<String>,
+    /// The id of the wording the person saw.
     pub notice: Option<String>,
     /// The language of that text.
     pub locale: Option<String>,
@@ -86,6 +91,7 @@ impl Fact {
             subject,
             tenant: tenant.to_owned(),
             purpose: None,
+            topic: None,
             notice: None,
             locale: None,
             method: None,
@@ -108,6 +114,7 @@ impl Fact {
         let claimed_at = self.claimed_at.map(|at| at.to_string());
         let optional = [
             ("purpose", self.purpose.as_deref()),
+            ("topic", self.topic.as_deref()),
             ("notice", self.notice.as_deref()),
             ("locale", self.locale.as_deref()),
             ("method", self.method.as_deref()),

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 pub use self::parameters::{ButtonParameter, Parameter, Parameters, Value as ParameterValue};
 
+use crate::consent::Topic;
 use crate::identity::{Bsuid, Phone, SubjectId};
 use crate::lane::Purpose;
 use crate::refusal::{Code, Refusal};
@@ -127,6 +128,8 @@ pub struct OutboundMessage {
     pub expires_at: Option<Timestamp>,
     /// The only app-chosen text that appears in clear.
     pub campaign: Option<String>,
+    /// What it is about, within its purpose: a yes or no to that topic alone counts then.
+    pub topic: Option<Topic>,
 }
 
 impl OutboundMessage {
@@ -151,6 +154,7 @@ impl OutboundMessage {
             "not_before",
             "expires_at",
             "campaign",
+            "topic",
         ])?;
         fields.schema(SCHEMA)?;
         let id = fields.id()?.to_owned();
@@ -164,6 +168,7 @@ impl OutboundMessage {
         let basis = fields.basis(purpose)?;
         let (kind, message, message_ref) = fields.message()?;
         let campaign = fields.campaign()?;
+        let topic = fields.topic(purpose)?;
         let not_before = fields
             .optional_time("not_before", "not_before")?
             .filter(|t| *t > now);
@@ -206,6 +211,7 @@ impl OutboundMessage {
             not_before,
             expires_at,
             campaign,
+            topic,
         })
     }
 
@@ -424,6 +430,26 @@ impl Fields {
                 "must be 1 to 64 of A-Z a-z 0-9 . _ : -",
             ))
         }
+    }
+
+    fn topic(&self, purpose: Purpose) -> Result<Option<Topic>, Refusal> {
+        let Some(name) = self.optional_text("topic", "topic", 32)? else {
+            return Ok(None);
+        };
+        if !purpose.is_business_initiated() {
+            return Err(Refusal::at(
+                Code::Malformed,
+                "topic",
+                "belongs on utility and marketing messages only",
+            ));
+        }
+        Topic::parse(&name).map(Some).map_err(|_name| {
+            Refusal::at(
+                Code::Malformed,
+                "topic",
+                "must be 1 to 32 of a-z 0-9 _ -, without seven digits in a row",
+            )
+        })
     }
 
     fn message(&self) -> Result<Message, Refusal> {
@@ -703,6 +729,9 @@ pub struct Payload {
     pub reference: Option<String>,
     /// The basis as the app gave it.
     pub basis: Value,
+    /// What the message is about, within its purpose.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub topic: Option<Topic>,
 }
 
 impl Payload {

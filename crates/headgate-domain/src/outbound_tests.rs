@@ -251,6 +251,7 @@ fn the_graph_body_carries_our_reference_and_never_the_apps_id() {
         id: message.id,
         reference: None,
         basis: basis_json(&message.basis),
+        topic: None,
     };
     let body = payload.graph_body("hg1.x");
     assert_eq!(body["to"], "+16135550123");
@@ -285,6 +286,7 @@ fn a_number_goes_to_meta_as_the_app_wrote_it() {
             id: parsed.id,
             reference: None,
             basis: Value::Null,
+            topic: None,
         };
         let opened = Payload::from_bytes(&payload.to_bytes()).unwrap();
         let sent = opened.graph_body("opaque");

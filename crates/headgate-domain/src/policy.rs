@@ -33,7 +33,7 @@ mod contract;
 mod wait;
 
 use crate::config::{Config, Number};
-use crate::consent::{State, Subject};
+use crate::consent::{Standing, State, Subject, Topic, Validity};
 use crate::lane::Purpose;
 use crate::live::Live;
 use crate::outbound::{Basis, Kind};
@@ -72,6 +72,8 @@ pub struct Request<'a> {
     pub to: Option<Country>,
     /// What the message is for.
     pub purpose: Purpose,
+    /// What it is about within that.
+    pub topic: Option<&'a Topic>,
     /// Why it may be sent.
     pub basis: &'a Basis,
     /// What kind of message it is.
@@ -225,7 +227,7 @@ fn refuse(
         Purpose::Authentication => user_action(request)?,
         Purpose::Service if window_open => None,
         Purpose::Service => return Err(Code::WindowClosed.into()),
-        Purpose::Utility | Purpose::Marketing => consent(request, facts.subject)?,
+        Purpose::Utility | Purpose::Marketing => consent(request, facts, now)?,
     };
     // An open window does not stand in for consent, and consent does not open a window.
     if matches!(request.kind, Kind::FreeForm) && !window_open {
@@ -300,27 +302,40 @@ fn has_refused_utility(request: &Request<'_>, facts: &Facts<'_>) -> bool {
                 .is_some_and(|c| c.state == State::Withdrawn))
 }
 
-/// A business-initiated message needs a recorded yes. A contract carries a utility message only for
-/// a person who has opted in to *something* from this business: Meta's own opt-in rule (compliance.md 1.3).
-fn consent(request: &Request<'_>, subject: &Subject) -> Result<Option<String>, Refusal> {
-    match subject.consent(request.purpose) {
-        Some(c) if c.state == State::Given && subject.is_theirs(c.agreed_at()) => {
-            return Ok(Some(c.event.clone()));
+/// A business-initiated message needs a recorded yes that still holds. A contract carries a utility message
+/// only for a person who has opted in to *something* from this business: Meta's own opt-in rule
+/// (compliance.md 1.3).
+fn consent(
+    request: &Request<'_>,
+    facts: &Facts<'_>,
+    now: Timestamp,
+) -> Result<Option<String>, Refusal> {
+    let standing = facts.subject.standing(
+        request.purpose,
+        request.topic,
+        Validity::of(facts.config.profile_of(request.to)),
+        &facts.config.consents.renew_notices,
+        now,
+    );
+    let at_purpose = |reason| Refusal::at(Code::NoConsent, "purpose", reason);
+    let refusal = match standing {
+        Standing::Given(event) | Standing::RenewDue(event) => return Ok(Some(event)),
+        Standing::Withdrawn => return Err(Code::Suppressed.into()),
+        Standing::Suspended => Code::IdentityChanged.into(),
+        Standing::Requested => Code::ConsentUnconfirmed.into(),
+        Standing::Unknown => Code::NoConsent.into(),
+        Standing::Expired => at_purpose("was agreed to, and that has expired: ask the person again"),
+        Standing::Invalidated => {
+            at_purpose("was agreed to, and that turned out to be no consent: ask the person again")
         }
-        Some(c) if c.state == State::Withdrawn => return Err(Code::Suppressed.into()),
-        Some(_) | None => {}
-    }
+    };
     if let Basis::Contract { .. } = request.basis
         && request.purpose == Purpose::Utility
-        && let Some(any) = subject.any_consent()
+        && let Some(any) = facts.subject.any_consent()
     {
         return Ok(Some(any.event.clone()));
     }
-    match subject.consent(request.purpose) {
-        Some(c) if c.state == State::Given => Err(Code::IdentityChanged.into()),
-        Some(_requested) => Err(Code::ConsentUnconfirmed.into()),
-        None => Err(Code::NoConsent.into()),
-    }
+    Err(refusal)
 }
 
 #[cfg(test)]

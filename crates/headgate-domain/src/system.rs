@@ -171,6 +171,7 @@ impl SystemMessage {
             not_before: None,
             expires_at: Some(caused_at.plus_millis(self.kind.lifetime_ms().min(24 * HOUR))),
             campaign: None,
+            topic: None,
         }
     }
 }

@@ -4,7 +4,7 @@
 //! the same id. Holds no decision.
 
 use headgate_aws::messages::Record;
-use headgate_domain::consent::{Action, ConsentRecord};
+use headgate_domain::consent::{Action, ConsentRecord, Topic};
 use headgate_domain::control_message::NotCancelled;
 use headgate_domain::event::{Event, refusal_data};
 use headgate_domain::identity::SubjectId;
@@ -64,7 +64,7 @@ pub(crate) fn refused(
         (refusal.code, &about.subject)
     {
         let command = format!(
-            "headgate opt-in --subject {subject} --purpose {lane} --source api_attested --env-file .headgate/dev.env"
+            "headgate opt-in --subject {subject} --purpose {lane} --source agent --env-file .headgate/dev.env"
         );
         event = event.with("command", command);
     }
@@ -125,27 +125,53 @@ pub(crate) fn control_refused(
         ))
 }
 
-/// A consent is in force, or a withdrawal is.
+/// What a consent is for.
+#[derive(Clone, Copy)]
+pub(crate) struct What<'a> {
+    pub(crate) purpose: Purpose,
+    pub(crate) topic: Option<&'a Topic>,
+}
+
+impl What<'_> {
+    /// Purpose and topic, as part of an event's id.
+    fn word(self) -> String {
+        match self.topic {
+            None => self.purpose.word().to_owned(),
+            Some(topic) => format!("{}#{topic}", self.purpose),
+        }
+    }
+
+    fn on(self, event: Event) -> Event {
+        let event = event.with("purpose", self.purpose.word());
+        match self.topic {
+            None => event,
+            Some(topic) => event.with("topic", topic.as_str()),
+        }
+    }
+}
+
+/// A consent is in force, or a withdrawal is, or it has been found to be none.
 pub(crate) fn in_force(
     at: Timestamp,
     about: About,
     record: &ConsentRecord,
-    purpose: Purpose,
+    what: What<'_>,
     ledger_event: &str,
     unsubscribe_url: &str,
     source: &str,
 ) -> Event {
     let kind = match record.action {
         Action::Given => "subject.opted_in",
-        Action::Withdrawn | Action::Requested => "subject.opted_out",
+        Action::Withdrawn | Action::Requested | Action::Invalidated => "subject.opted_out",
     };
-    let event = Event::new(kind, at, &[source, purpose.word()])
-        .with("purpose", purpose.word())
+    let event = what
+        .on(Event::new(kind, at, &[source, &what.word()]))
         .with("method", record.method.as_str())
         .with("occurred_at", record.occurred_at.to_string())
         .with("ledger_event", ledger_event);
     about.on(match record.action {
         Action::Given => event.with("unsubscribe_url", unsubscribe_url),
+        Action::Invalidated => event.with("invalidated", true),
         Action::Withdrawn | Action::Requested => event,
     })
 }
@@ -182,15 +208,15 @@ pub(crate) fn not_attested(at: Timestamp, about: About, source: &str) -> Event {
 pub(crate) fn superseded(
     at: Timestamp,
     about: About,
-    purpose: Purpose,
+    what: What<'_>,
     ledger_event: &str,
     source: &str,
 ) -> Event {
-    about.on(Event::new("consent.refused", at, &[source, "superseded", purpose.word()])
+    let event = Event::new("consent.refused", at, &[source, "superseded", &what.word()]);
+    about.on(what.on(event)
         .with("code", "superseded")
         .with("message", "The record is kept in the ledger and changes nothing: it is a yes older than seven days, or older than what already holds.")
         .with("remedy", "Nothing is to be done; if the person has said something else since, send that with its own occurred_at.")
-        .with("purpose", purpose.word())
         .with("ledger_event", ledger_event))
 }
 
@@ -221,7 +247,7 @@ mod tests {
             let command = event.data.get("command").and_then(|c| c.as_str());
             let is_missing = matches!(code.word(), "no_consent" | "consent_unconfirmed");
             let expected = format!(
-                "headgate opt-in --subject {subject} --purpose marketing --source api_attested --env-file .headgate/dev.env"
+                "headgate opt-in --subject {subject} --purpose marketing --source agent --env-file .headgate/dev.env"
             );
             assert_eq!(command, is_missing.then_some(expected.as_str()), "{code}");
         }
@@ -245,9 +271,16 @@ mod tests {
     }
 
     #[test]
-    fn purposes_of_one_record_are_answered_one_by_one() {
-        let marketing = superseded(at(), About::default(), Purpose::Marketing, "L0.1", "m-1");
-        let utility = superseded(at(), About::default(), Purpose::Utility, "L0.2", "m-1");
-        assert_ne!(marketing.event_id, utility.event_id);
+    fn purposes_and_topics_of_one_record_are_answered_one_by_one() {
+        let offers = Topic::parse("offers").ok();
+        let one = |purpose, topic| {
+            superseded(at(), About::default(), What { purpose, topic }, "L0.1", "m-1").event_id
+        };
+        let ids = [
+            one(Purpose::Marketing, None),
+            one(Purpose::Utility, None),
+            one(Purpose::Marketing, offers.as_ref()),
+        ];
+        assert_eq!(std::collections::BTreeSet::from(ids).len(), 3);
     }
 }

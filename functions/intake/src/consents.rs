@@ -4,16 +4,18 @@
 //! writing to nobody harms nobody. It does not decide what a statement changes: that is
 //! `headgate_domain::consent`'s.
 
-use headgate_aws::consents::Statement;
-use headgate_domain::consent::{Action, ConsentRecord, MAX_AHEAD_MS, Subject};
-use headgate_domain::lane::Purpose;
+use headgate_aws::consents::{Notice, Statement};
+use headgate_domain::config::{Config, Consents};
+use headgate_domain::consent::{Action, ConsentRecord, MAX_AHEAD_MS, NoticeId, Topic};
+use headgate_domain::event::Event;
 use headgate_domain::link;
 use headgate_domain::outbound::readable_id;
+use headgate_domain::refusal::{Code, Refusal};
 use headgate_domain::time::Timestamp;
 use headgate_lambda::batch::SqsRecord;
 use headgate_lambda::log::{Field, Level, log};
 
-use crate::answer::{About, consent_refused, in_force, not_attested, superseded};
+use crate::answer::{About, What, consent_refused, in_force, not_attested, superseded};
 use crate::error::{IntakeError, Stop};
 use crate::outbound::producer;
 use crate::{Answer, Intake};
@@ -47,7 +49,8 @@ impl Intake {
             reference: said.reference.clone(),
         };
         let producer = producer(record);
-        if said.action == Action::Given
+        // To find a yes to be none is as weighty as to say that there is one.
+        if matches!(said.action, Action::Given | Action::Invalidated)
             && !self.controls.config().await?.consents.may_attest(producer)
         {
             log(
@@ -69,60 +72,122 @@ impl Intake {
         let mut purposes = said.purposes.clone();
         purposes.sort_unstable();
         purposes.dedup();
+        let config = self.controls.config().await?;
+        if let Err(refusal) = topics_are_declared(&config.consents, &said) {
+            return Ok(Answer::event(consent_refused(now, about, &refusal, source)));
+        }
+        let notice = match self.notice(&config, &said).await? {
+            Ok(notice) => notice,
+            Err(refusal) => {
+                return Ok(Answer::event(consent_refused(now, about, &refusal, source)));
+            }
+        };
         let mut answer = Answer::default();
         // One after the other: all statements of a person go into one shard of the ledger.
         for purpose in purposes {
-            let about = About {
-                subject: Some(subject.id.clone()),
-                reference: said.reference.clone().or_else(|| subject.reference.clone()),
-                ..about.clone()
-            };
-            answer.events.push(
-                self.record_one(&said, &subject, purpose, about, record, now)
-                    .await?,
-            );
+            for topic in each_topic(&said) {
+                let about = About {
+                    subject: Some(subject.id.clone()),
+                    reference: said.reference.clone().or_else(|| subject.reference.clone()),
+                    ..about.clone()
+                };
+                let statement = Statement {
+                    subject: subject.id.clone(),
+                    purpose,
+                    topic: topic.cloned(),
+                    action: said.action,
+                    at: said.occurred_at,
+                    method: said.method.clone(),
+                    notice: notice.clone(),
+                    locale: said.locale.clone(),
+                    evidence: said.evidence.clone().map(String::into_bytes),
+                    actor: Some(format!("producer:{producer}")),
+                };
+                let told = self.record_one(&said, &statement, about, source, now);
+                answer.events.push(Box::pin(told).await?);
+            }
         }
         Ok(answer)
+    }
+
+    /// The wording behind a record, by its text or by the id of a registered one.
+    async fn notice(
+        &self,
+        config: &Config,
+        said: &ConsentRecord,
+    ) -> Result<Result<Option<Notice>, Refusal>, IntakeError> {
+        let Some(text) = &said.notice else {
+            return Ok(Ok(None));
+        };
+        let Ok(id) = NoticeId::parse(text) else {
+            let locale = said.locale.as_deref().unwrap_or_default();
+            return Ok(Ok(Some(Notice {
+                id: NoticeId::of(text, locale, &config.controller.name),
+                text: Some(text.clone()),
+            })));
+        };
+        let is_known = self.controls.notice(&id).await?.is_some();
+        Ok(is_known
+            .then_some(Some(Notice { id, text: None }))
+            .ok_or(Refusal::at(
+                Code::Malformed,
+                "notice",
+                "is the id of no registered notice; register its text with headgate notice add, or give the text",
+            )))
     }
 
     async fn record_one(
         &self,
         said: &ConsentRecord,
-        subject: &Subject,
-        purpose: Purpose,
+        statement: &Statement,
         about: About,
-        record: &SqsRecord,
+        source: &str,
         now: Timestamp,
-    ) -> Result<headgate_domain::event::Event, IntakeError> {
-        let source = record.message_id.as_str();
-        let statement = Statement {
-            subject: subject.id.clone(),
-            purpose,
-            action: said.action,
-            at: said.occurred_at,
-            method: said.method.clone(),
-            notice: said.notice.clone(),
-            locale: said.locale.clone(),
-            evidence: said.evidence.clone().map(String::into_bytes),
-            actor: Some(format!("producer:{}", producer(record))),
+    ) -> Result<Event, IntakeError> {
+        let recorded = self.consents.record(statement, now).await?;
+        let what = What {
+            purpose: statement.purpose,
+            topic: statement.topic.as_ref(),
         };
-        let recorded = self.consents.record(&statement, now).await?;
         if !recorded.in_force {
-            return Ok(superseded(now, about, purpose, &recorded.event, source));
+            return Ok(superseded(now, about, what, &recorded.event, source));
         }
         let unsubscribe_url = format!(
             "{}/u/{}",
             self.privacy_url,
-            link::token(&self.links, &self.deployment, &subject.id)
+            link::token(&self.links, &self.deployment, &statement.subject)
         );
         Ok(in_force(
             now,
             about,
             said,
-            purpose,
+            what,
             &recorded.event,
             &unsubscribe_url,
             source,
+        ))
+    }
+}
+
+/// The topics a record is about, one by one; once, without one, when it is about all of a purpose.
+fn each_topic(said: &ConsentRecord) -> impl Iterator<Item = Option<&Topic>> {
+    let whole = said.topics.is_empty().then_some(None);
+    whole.into_iter().chain(said.topics.iter().map(Some))
+}
+
+/// What nobody declared cannot be agreed to; a no to it is a no to nothing, and is said to be.
+fn topics_are_declared(config: &Consents, said: &ConsentRecord) -> Result<(), Refusal> {
+    let is_declared = |topic: &Topic| {
+        let mut purposes = said.purposes.iter();
+        purposes.all(|purpose| config.has_topic(*purpose, topic))
+    };
+    if said.topics.iter().all(is_declared) {
+        Ok(())
+    } else {
+        Err(Refusal::at(
+            Code::Malformed,
+            "topics",
+            "names one that is not declared for each purpose under [[consents.topics]] in config/headgate.toml",
         ))
     }
 }

@@ -203,6 +203,7 @@ impl Intake {
             number,
             to,
             purpose: lane,
+            topic: message.topic.as_ref(),
             basis: &message.basis,
             kind: &message.kind,
             expires_at: message.expiry(now),

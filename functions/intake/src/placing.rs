@@ -263,6 +263,7 @@ fn payload(message: &OutboundMessage, person: &Person) -> Payload {
             .clone()
             .or_else(|| person.subject.reference.clone()),
         basis: basis_json(&message.basis),
+        topic: message.topic.clone(),
     }
 }
 

@@ -8,7 +8,8 @@
 //! mostly means something else, is not, except where the law binds it: what was last sent to the
 //! person is not known here.
 
-use headgate_domain::consent::{Action, Consent, Kind, Subject};
+use headgate_aws::consents::Notice;
+use headgate_domain::consent::{Action, Consent, Kind, NoticeId, Subject};
 use headgate_domain::event::Event;
 use headgate_domain::identity::Pseudonym;
 use headgate_domain::lane::Purpose;
@@ -121,10 +122,15 @@ impl Heard<'_> {
         else {
             return Ok(Vec::new());
         };
+        let config = self.ports.controls.config().await?;
+        let notice = Notice {
+            id: NoticeId::of(&request.notice, &request.locale, &config.controller.name),
+            text: Some(request.notice.clone()),
+        };
         let mut events = Vec::new();
         for purpose in &request.purposes {
             let said = Said {
-                notice: Some(&request.notice),
+                notice: Some(notice.clone()),
                 locale: Some(&request.locale),
                 evidence: json!({ "request": request_hash, "message": self.name.as_str() }),
                 ..self.said(Action::Given, "message_in", "")
@@ -139,6 +145,7 @@ impl Heard<'_> {
         Said {
             subject: &self.person.id,
             reference: self.person.reference.as_deref(),
+            topic: None,
             action,
             at: self.inbound.at,
             method,

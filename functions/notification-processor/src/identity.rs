@@ -166,7 +166,7 @@ async fn moved(
         // Nobody we know: whoever it is begins anew under the new names.
         return people::meet(ports, phone, bsuid, (said_at, now)).await;
     };
-    let met = people::load(ports, &owner.subject, &[], now).await?;
+    let met = Box::pin(people::load(ports, &owner.subject, &[], now)).await?;
     let is_late = met
         .subject
         .identity_change
@@ -204,7 +204,7 @@ async fn moved(
         let loser = holder.map(|held| held.subject).filter(|held| *held != id);
         give(ports, &id, None, identifier, loser, (at, now)).await?;
     }
-    people::load(ports, &id, &[], now).await
+    Box::pin(people::load(ports, &id, &[], now)).await
 }
 
 /// Gives an identifier to a subject: whoever had it loses it, and the old one of the same kind is left.
@@ -272,16 +272,18 @@ async fn join(
             .with("change", "same_person")
             .with("same_as", standing.id.as_str()),
     ];
-    for purpose in PURPOSES {
-        let Some(no) = other
-            .consent(purpose)
-            .filter(|c| c.state == State::Withdrawn)
-        else {
+    let of_purposes = PURPOSES
+        .into_iter()
+        .filter_map(|purpose| Some((purpose, None, other.consent(purpose)?)));
+    let of_topics = other.topics.iter().map(|(purpose, topic, c)| (*purpose, Some(topic), c));
+    for (purpose, topic, no) in of_purposes.chain(of_topics) {
+        if no.state != State::Withdrawn {
             continue;
-        };
+        }
         let said = Said {
             subject: &standing.id,
             reference: None,
+            topic,
             action: Action::Withdrawn,
             at: no.at,
             method: &no.method,

@@ -44,6 +44,7 @@ pub(crate) async fn note(
             let said = Said {
                 subject: &person.id,
                 reference: person.reference.as_deref(),
+                topic: None,
                 action: Action::Withdrawn,
                 at: preference.at,
                 method: "meta_switch",

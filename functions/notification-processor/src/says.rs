@@ -3,8 +3,8 @@
 //! Owns the one call that turns an act of a person into a ledger event and, when it took effect,
 //! into an app event. Whether it takes effect is the domain's rule, by the time of the act.
 
-use headgate_aws::consents::Statement;
-use headgate_domain::consent::{Action, Consent, State};
+use headgate_aws::consents::{Notice, Statement};
+use headgate_domain::consent::{Action, Consent, State, Topic};
 use headgate_domain::event::Event;
 use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::Purpose;
@@ -21,6 +21,8 @@ pub(crate) struct Said<'a> {
     pub(crate) subject: &'a SubjectId,
     /// The app's key of the person, to be told along.
     pub(crate) reference: Option<&'a str>,
+    /// Which topic alone is meant.
+    pub(crate) topic: Option<&'a Topic>,
     /// Yes or no.
     pub(crate) action: Action,
     /// When, by Meta's clock.
@@ -28,7 +30,7 @@ pub(crate) struct Said<'a> {
     /// How.
     pub(crate) method: &'a str,
     /// The wording that was shown.
-    pub(crate) notice: Option<&'a str>,
+    pub(crate) notice: Option<Notice>,
     /// Its language.
     pub(crate) locale: Option<&'a str>,
     /// What proves it: pseudonyms and words of ours, never the person's own.
@@ -47,10 +49,11 @@ pub(crate) async fn say(
     let statement = Statement {
         subject: said.subject.clone(),
         purpose,
+        topic: said.topic.cloned(),
         action: said.action,
         at: said.at,
         method: said.method.to_owned(),
-        notice: said.notice.map(str::to_owned),
+        notice: said.notice.clone(),
         locale: said.locale.map(str::to_owned),
         evidence: Some(said.evidence.to_string().into_bytes()),
         actor: None,
@@ -62,17 +65,14 @@ pub(crate) async fn say(
     let kind = match said.action {
         Action::Given => "subject.opted_in",
         Action::Withdrawn => "subject.opted_out",
-        // Nothing is proven by asking, so nobody is told.
-        Action::Requested => return Ok(None),
+        // Nothing is proven by asking, and nobody finds a yes invalid here, so nobody is told.
+        Action::Requested | Action::Invalidated => return Ok(None),
     };
     if let Some(turned) = recorded.turned {
         return Ok(Some(told(said, purpose, &turned)));
     }
     Ok(recorded.in_force.then(|| {
-        Event::new(kind, said.at, &[said.source, purpose.word()])
-            .with_subject(Some(said.subject))
-            .with_reference(said.reference.map(str::to_owned))
-            .with("purpose", purpose.word())
+        about(said, purpose, Event::new(kind, said.at, &[said.source, &about_what(said, purpose)]))
             .with("method", said.method)
             .with("ledger_event", recorded.event)
     }))
@@ -85,10 +85,26 @@ fn told(said: &Said<'_>, purpose: Purpose, turned: &Consent) -> Event {
     } else {
         "subject.opted_out"
     };
-    Event::new(kind, turned.at, &[&turned.event, purpose.word()])
-        .with_subject(Some(said.subject))
-        .with_reference(said.reference.map(str::to_owned))
-        .with("purpose", purpose.word())
+    about(said, purpose, Event::new(kind, turned.at, &[&turned.event, &about_what(said, purpose)]))
         .with("method", turned.method.as_str())
         .with("ledger_event", turned.event.as_str())
+}
+
+/// Purpose and topic, as part of an event's id.
+fn about_what(said: &Said<'_>, purpose: Purpose) -> String {
+    match said.topic {
+        None => purpose.word().to_owned(),
+        Some(topic) => format!("{purpose}#{topic}"),
+    }
+}
+
+fn about(said: &Said<'_>, purpose: Purpose, event: Event) -> Event {
+    let event = event
+        .with_subject(Some(said.subject))
+        .with_reference(said.reference.map(str::to_owned))
+        .with("purpose", purpose.word());
+    match said.topic {
+        None => event,
+        Some(topic) => event.with("topic", topic.as_str()),
+    }
 }

@@ -206,6 +206,7 @@ async fn marketing_stopped(
     let said = Said {
         subject,
         reference: None,
+        topic: None,
         action: Action::Withdrawn,
         at: status.at,
         method: "meta_switch",
@@ -355,6 +356,7 @@ mod tests {
             id: "order-1".into(),
             reference: None,
             basis: json!({}),
+            topic: None,
         };
         let event = told(
             "message.failed",

@@ -159,6 +159,7 @@ fn one(
         number,
         to: country(&payload),
         purpose: record.purpose,
+        topic: payload.topic.as_ref(),
         basis: &basis,
         kind: &kind,
         expires_at: record.expires_at,

@@ -43,6 +43,8 @@ pub enum Command {
     OptIn(OptInArgs),
     /// Record that a person said no.
     OptOut(OptOutArgs),
+    /// Register a wording people agree to, or show one.
+    Notice(NoticeArgs),
     /// Cancel messages that have not left yet.
     Cancel(CancelArgs),
     /// Show what apps are told: one line for each event of the app-events queue.
@@ -213,6 +215,9 @@ pub struct SendArgs {
     /// Not after this time, RFC 3339.
     #[arg(long, value_name = "TIME")]
     pub expires_at: Option<String>,
+    /// What it is about within its purpose, as people agree to topics.
+    #[arg(long)]
+    pub topic: Option<String>,
     /// The campaign; appears in clear in reports, so never name a person with it.
     #[arg(long)]
     pub campaign: Option<String>,
@@ -260,8 +265,12 @@ pub struct OptInArgs {
         default_value = "I agree to receive messages from this business on WhatsApp."
     )]
     pub notice: String,
-    /// What proves it: JSON, or any text [default: that it was recorded by this command].
+    /// A topic of the purpose that alone is agreed to, as the configuration declares it; repeat for several.
     #[arg(long)]
+    pub topic: Vec<String>,
+    /// What proves it: a JSON object that names what the source asks for, see schemas/consent-record.v1.json
+    /// [default: this record, as the reference].
+    #[arg(long, value_name = "JSON")]
     pub evidence: Option<String>,
     /// The language of the wording.
     #[arg(long, value_name = "TAG")]
@@ -289,6 +298,9 @@ pub struct OptOutArgs {
     /// What the person said no to; repeat for several [default: marketing and utility].
     #[arg(long)]
     pub purpose: Vec<PurposeArg>,
+    /// A topic of the purpose that alone is meant, as the configuration declares it; repeat for several.
+    #[arg(long, requires = "purpose")]
+    pub topic: Vec<String>,
     /// How the person said it.
     #[arg(long, value_parser = PossibleValuesParser::new(METHODS), default_value = "agent")]
     pub source: String,
@@ -389,6 +401,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Send(args)) => commands::send::run(&args).await,
         Some(Command::OptIn(args)) => commands::consent::opt_in(&args).await,
         Some(Command::OptOut(args)) => commands::consent::opt_out(&args).await,
+        Some(Command::Notice(args)) => commands::notice::run(&args).await,
         Some(Command::Cancel(args)) => commands::cancel::run(&args).await,
         Some(Command::Producer(args)) => commands::producer::run(&args).await,
         Some(Command::Number(args)) => commands::number::run(&args).await,

@@ -1,6 +1,7 @@
 //! What a configuration must be beyond its form; every complaint names its place.
 
 use super::{Config, InvalidConfig, Number, Template};
+use crate::consent::MAX_TOPICS;
 use crate::lane::Purpose;
 use crate::profiles::Profiles;
 use crate::recent::Recent;
@@ -29,6 +30,7 @@ impl Config {
         self.countries_exist()?;
         self.pages_can_say_it()?;
         self.profiles_exist()?;
+        self.topics_are_few()?;
         Ok(self)
     }
 
@@ -66,6 +68,26 @@ impl Config {
                 .any(|p| super::is_same(p, &producer.principal))
             {
                 return place(format!("producers[{i}].principal appears twice"));
+            }
+        }
+        Ok(())
+    }
+
+    fn topics_are_few(&self) -> Result<(), InvalidConfig> {
+        let topics = &self.consents.topics;
+        if topics.len() > MAX_TOPICS {
+            return place(format!(
+                "consents.topics: at most {MAX_TOPICS} topics, each is looked at with every message"
+            ));
+        }
+        for (i, topic) in topics.iter().enumerate() {
+            if !topic.purpose.is_business_initiated() {
+                return place(format!(
+                    "consents.topics[{i}].purpose: expected utility or marketing"
+                ));
+            }
+            if topics.iter().take(i).any(|before| before == topic) {
+                return place(format!("consents.topics[{i}] appears twice"));
             }
         }
         Ok(())

@@ -4,7 +4,7 @@
 //! alone. Meta promises neither order nor uniqueness; whatever remembered more than the latest, or less,
 //! would let luck decide where somebody stands (decisions.md, "Consents by queue").
 
-use super::{Action, State};
+use super::{Action, NoticeId, State};
 use crate::time::Timestamp;
 
 /// A word of the person's, or a button of ours: closes and opens again by itself.
@@ -21,6 +21,8 @@ pub struct Said {
     pub method: String,
     /// What would prove it: pseudonyms and words of ours.
     pub evidence: Option<String>,
+    /// The id of the wording that was agreed to.
+    pub notice: Option<NoticeId>,
 }
 
 /// The kinds that are kept apart.
@@ -34,11 +36,19 @@ pub enum Kind {
     OtherNo,
     /// A word like START: takes back a no by a word, and is no yes by itself.
     Again,
+    /// Nobody's no: an earlier yes turned out to be none.
+    Invalid,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Yes, Self::NoByWord, Self::OtherNo, Self::Again];
+    pub const ALL: [Self; 5] = [
+        Self::Yes,
+        Self::NoByWord,
+        Self::OtherNo,
+        Self::Again,
+        Self::Invalid,
+    ];
 
     /// The kind of an act; none for a request, which says nothing.
     pub fn of(action: Action, method: &str) -> Option<Self> {
@@ -48,6 +58,7 @@ impl Kind {
             Action::Given => Some(Self::Yes),
             Action::Withdrawn if by_word => Some(Self::NoByWord),
             Action::Withdrawn => Some(Self::OtherNo),
+            Action::Invalidated => Some(Self::Invalid),
             Action::Requested => None,
         }
     }
@@ -59,6 +70,7 @@ impl Kind {
             Self::NoByWord => "no_by_word",
             Self::OtherNo => "other_no",
             Self::Again => "again",
+            Self::Invalid => "invalid",
         }
     }
 
@@ -68,13 +80,14 @@ impl Kind {
             Self::NoByWord => 1,
             Self::OtherNo => 2,
             Self::Again => 3,
+            Self::Invalid => 4,
         }
     }
 }
 
 /// The latest fact of each kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct History([Option<Said>; 4]);
+pub struct History([Option<Said>; 5]);
 
 impl History {
     /// The latest of a kind.
@@ -98,6 +111,17 @@ impl History {
         is_later
     }
 
+    /// The latest of each kind in either of two.
+    pub fn merged(one: &Self, other: &Self) -> Self {
+        let mut both = one.clone();
+        for kind in Kind::ALL {
+            if let Some(said) = other.latest(kind) {
+                both.take(kind, said.clone());
+            }
+        }
+        both
+    }
+
     /// Notes what proves a fact.
     pub fn prove(&mut self, kind: Kind, event: &str) {
         if let Some(Some(said)) = self.0.get_mut(kind.place()) {
@@ -106,10 +130,12 @@ impl History {
     }
 
     /// Where the person stands, and by which fact. Of two at the same moment the no counts, and of two noes
-    /// the one that no word takes back.
+    /// the one that no word takes back. A yes that is no later than its invalidation was never one.
     pub fn standing(&self) -> Option<(State, Kind)> {
         let at = |kind: Kind| self.latest(kind).map(|said| said.at);
-        let (yes, again) = (at(Kind::Yes), at(Kind::Again));
+        let invalid = at(Kind::Invalid);
+        let yes = at(Kind::Yes).filter(|yes| Some(*yes) > invalid);
+        let again = at(Kind::Again);
         let (by_word, other) = (at(Kind::NoByWord), at(Kind::OtherNo));
         let no = by_word.max(other);
         match (yes, no) {
@@ -121,7 +147,7 @@ impl History {
             }
             (_, Some(_)) if by_word > other => Some((State::Withdrawn, Kind::NoByWord)),
             (_, Some(_)) => Some((State::Withdrawn, Kind::OtherNo)),
-            (None, None) => None,
+            (None, None) => invalid.map(|_| (State::Invalidated, Kind::Invalid)),
         }
     }
 }
@@ -136,6 +162,7 @@ mod tests {
             event: None,
             method: method.to_owned(),
             evidence: None,
+            notice: None,
         }
     }
 
@@ -151,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_start_word_reopens_only_what_a_stop_word_closed() {
-        use Kind::{Again, NoByWord, OtherNo, Yes};
+        use Kind::{Again, Invalid, NoByWord, OtherNo, Yes};
         let reopened = Some((State::Given, Again));
         let no = |kind| Some((State::Withdrawn, kind));
         for (facts, expected) in [
@@ -179,6 +206,11 @@ mod tests {
             ),
             (&[(Yes, 2), (OtherNo, 2)], no(OtherNo)),
             (&[(Yes, 3), (OtherNo, 2)], GIVEN),
+            (&[(Yes, 3), (Invalid, 3)], Some((State::Invalidated, Invalid))),
+            (&[(Yes, 4), (Invalid, 3)], GIVEN),
+            (&[(Invalid, 3), (NoByWord, 2)], no(NoByWord)),
+            // What was invalid when it was taken back is not opened again.
+            (&[(Yes, 1), (NoByWord, 2), (Invalid, 3), (Again, 4)], no(NoByWord)),
         ] {
             assert!(after(facts) == expected, "{}", facts.len());
             let mut backwards = facts.to_vec();

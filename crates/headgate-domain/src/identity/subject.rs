@@ -13,6 +13,22 @@ const LETTERS: usize = 26;
 /// RFC 4648 base32 in lower case: no letter pair to confuse with 0, 1 or 8.
 const ALPHABET: [u8; 32] = *b"abcdefghijklmnopqrstuvwxyz234567";
 
+/// Bytes in base32, without padding: the last letter's missing bits are zero.
+pub(crate) fn base32(bytes: &[u8]) -> String {
+    let bit = |place: usize| {
+        let byte = bytes.get(place >> 3).copied().unwrap_or(0);
+        usize::from((byte << (place & 7)) >> 7)
+    };
+    let bits = bytes.len().saturating_mul(8);
+    (0..bits)
+        .step_by(5)
+        .map(|first| {
+            let letter = (first..first.saturating_add(5)).fold(0, |value, place| value << 1 | bit(place));
+            char::from(ALPHABET.get(letter).copied().unwrap_or(b'a'))
+        })
+        .collect()
+}
+
 /// A person: `sub_` and 26 lower-case base32 characters.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubjectId(String);
@@ -25,16 +41,7 @@ pub struct InvalidSubjectId;
 impl SubjectId {
     /// Makes the id of a new subject from 128 random bits.
     pub fn from_random(random: [u8; 16]) -> Self {
-        let mut text = String::with_capacity(PREFIX.len().saturating_add(LETTERS));
-        text.push_str(PREFIX);
-        // 26 letters carry 130 bits: the last two are zero, as RFC 4648 pads.
-        let mut bits = u128::from_be_bytes(random);
-        for _ in 0..LETTERS {
-            let letter = usize::try_from(bits >> 123).unwrap_or_default();
-            bits <<= 5;
-            text.push(char::from(ALPHABET.get(letter).copied().unwrap_or(b'a')));
-        }
-        Self(text)
+        Self(format!("{PREFIX}{}", base32(&random)))
     }
 
     /// Checks the shape of an id that was stored or given by an app.

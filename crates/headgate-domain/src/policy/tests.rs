@@ -158,6 +158,7 @@ impl Ask {
             number: &self.config.numbers[0],
             to: self.to,
             purpose: self.purpose,
+            topic: None,
             basis: &self.basis,
             kind: &self.kind,
             expires_at: self.expires_at,

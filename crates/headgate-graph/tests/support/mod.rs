@@ -41,6 +41,7 @@ pub(crate) fn permit() -> SendPermit {
         number: &config.numbers[0],
         to: None,
         purpose: Purpose::Service,
+        topic: None,
         basis: &Basis::Consent,
         kind: &Kind::FreeForm,
         expires_at: now.plus_millis(60_000),

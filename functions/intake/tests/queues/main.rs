@@ -22,6 +22,7 @@ mod policy;
 mod producers;
 mod repeats;
 mod system;
+mod topics;
 mod world;
 
 use base64::Engine as _;
@@ -62,7 +63,7 @@ pub(crate) fn code(world: &World, id: &str, phone: &str) -> Value {
 pub(crate) fn consent(world: &World, action: &str, purposes: &Value, id: &str) -> Value {
     json!({
         "schema": "headgate.consent/1", "id": id, "to": { "phone": NUMBER }, "purpose": purposes, "action": action,
-        "method": "web_checkbox", "notice": "Yes, write to me on WhatsApp", "evidence": { "form": "checkout-7" },
+        "method": "web_checkbox", "notice": "Yes, write to me on WhatsApp", "evidence": {"form": "checkout-7", "page": "maple.example/checkout"},
         "occurred_at": world.now(),
     })
 }

@@ -25,7 +25,7 @@ async fn a_missing_opt_in_is_refused_with_the_command_and_the_recorded_opt_in_le
     assert_eq!(
         refused["data"]["command"],
         format!(
-            "headgate opt-in --subject {person} --purpose marketing --source api_attested --env-file .headgate/dev.env"
+            "headgate opt-in --subject {person} --purpose marketing --source agent --env-file .headgate/dev.env"
         )
     );
     assert!(

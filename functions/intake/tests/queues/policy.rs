@@ -18,8 +18,8 @@ async fn offer(world: &World, id: &str, phone: &str) -> Value {
     let at = world.now().plus_millis(-HOUR);
     let consent = json!({
         "schema": "headgate.consent/1", "id": format!("c-{id}"), "to": { "phone": phone }, "purpose": "marketing",
-        "action": "given", "method": "paper", "notice": "Offers by Maple Outfitters", "occurred_at": at,
-        "evidence": { "form": "f" },
+        "action": "given", "method": "web_checkbox", "notice": "Offers by Maple Outfitters", "occurred_at": at,
+        "evidence": {"form": "f", "page": "maple.example"},
     });
     world.answer("CONSENTS", &format!("c-{id}"), &consent).await;
     let mut body = message("marketing", id);

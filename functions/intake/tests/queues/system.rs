@@ -119,6 +119,7 @@ async fn a_suppressed_person_gets_the_confirmation_within_the_window_and_nothing
             number: config.number("main").unwrap(),
             to: Country::of(&Identifier::Phone(Phone::parse(NUMBER).unwrap())),
             purpose: record.purpose,
+            topic: None,
             basis,
             kind: &kind,
             expires_at: record.expires_at,

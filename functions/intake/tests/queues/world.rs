@@ -121,8 +121,8 @@ impl World {
             .mint_day(world.now().day(), world.now())
             .await
             .unwrap();
-        let controls = Controls::new(&world.aws, world.name("HEADGATE_TABLE_CONTROLS"));
-        controls
+        world
+            .controls()
             .put_config(&Config::from_toml(&config(more)).unwrap(), 1)
             .await
             .unwrap();
@@ -169,6 +169,10 @@ impl World {
             self.name("HEADGATE_KMS_KEY_DATA"),
             self.name("HEADGATE_DEPLOYMENT"),
         )
+    }
+
+    pub(crate) fn controls(&self) -> Controls {
+        Controls::new(&self.aws, self.name("HEADGATE_TABLE_CONTROLS"))
     }
 
     pub(crate) fn messages(&self) -> Messages {

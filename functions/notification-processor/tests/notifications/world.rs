@@ -421,10 +421,11 @@ impl World {
         let statement = Statement {
             subject: subject.clone(),
             purpose,
+            topic: None,
             action: Action::Given,
             at,
             method: "web_checkbox".into(),
-            notice: Some("Yes, write to me".into()),
+            notice: None,
             locale: None,
             evidence: Some(b"{}".to_vec()),
             actor: None,
@@ -479,6 +480,7 @@ impl World {
             id: format!("order-{id}"),
             reference: Some("customer-7".into()),
             basis: json!({ "kind": "consent" }),
+            topic: None,
         };
         let salt = self.keyring().salt(&subject).await.unwrap();
         let key = body_place_key(reference);

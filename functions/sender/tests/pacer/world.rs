@@ -193,6 +193,6 @@ pub(crate) fn message(purpose: &str, n: u32) -> Value {
 pub(crate) fn consent(action: &str, n: u32) -> Value {
     json!({
         "schema": "headgate.consent/1", "id": format!("{action}-{n}"), "to": {"bsuid": bsuid(n)}, "purpose": ["marketing", "utility"],
-        "action": action, "method": "web_checkbox", "notice": "Yes, write to me on WhatsApp", "evidence": {"form": "checkout-7"}, "occurred_at": system_clock()(),
+        "action": action, "method": "web_checkbox", "notice": "Yes, write to me on WhatsApp", "evidence": {"form": "checkout-7", "page": "maple.example/checkout"}, "occurred_at": system_clock()(),
     })
 }

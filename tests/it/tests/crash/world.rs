@@ -170,6 +170,6 @@ pub(crate) fn consent(world: &World, action: &str, to: &Value, id: &str) -> Valu
     json!({
         "schema": "headgate.consent/1", "id": id, "to": to, "purpose": ["marketing", "utility"],
         "action": action, "method": "web_checkbox", "notice": "Yes, write to me on WhatsApp",
-        "evidence": {"form": "checkout-7"}, "occurred_at": (world.clock)(),
+        "evidence": {"form": "checkout-7", "page": "maple.example/checkout"}, "occurred_at": (world.clock)(),
     })
 }

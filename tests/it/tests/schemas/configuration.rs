@@ -103,7 +103,11 @@ fn complete() -> Config {
             other_components: vec![],
             status: TemplateStatus::Approved,
         }],
-        consents: Consents { attesters: vec![] },
+        consents: Consents {
+            attesters: vec![],
+            topics: vec![],
+            renew_notices: vec![],
+        },
         events: Events {
             inbound_numbers: true,
             statuses: PURPOSES.to_vec(),
@@ -230,7 +234,9 @@ fn the_configuration_in_the_repository_is_accepted_and_names_every_key() {
         let name = key.split_once('.').unwrap().1;
         assert!(
             text.lines()
-                .any(|l| l.trim_start_matches("# ").starts_with(&format!("{name} ="))),
+                .any(|l| l.trim_start_matches("# ").starts_with(&format!("{name} =")))
+                // A list of tables.
+                || text.contains(&format!("[[{key}]]")),
             "{key}"
         );
     }

@@ -45,7 +45,14 @@ fn every_method_says_no_and_only_what_an_app_can_attest_says_yes() {
         if heard {
             c.bad(|v| v["method"] = json!(method), Malformed, "method");
         } else {
-            c.good(|v| v["method"] = json!(method));
+            let evidence = json!({
+                "form": "f", "page": "p", "app_version": "1", "template": "t", "payload": "y", "flow": "f",
+                "document_hash": "h", "operator": "o", "call_record_hash": "h", "reference": "r",
+            });
+            c.good(|v| {
+                (v["method"], v["evidence"]) = (json!(method), evidence);
+                v["purpose"] = json!("utility");
+            });
         }
         c.good(|v| (v["method"], v["action"]) = (json!(method), json!("withdrawn")));
     }
@@ -62,14 +69,28 @@ fn good_records_are_good_to_both() {
     ] {
         c.good(|v| v["purpose"] = purpose);
     }
-    for evidence in [
-        json!("form-7"),
-        json!(7),
-        json!(false),
-        json!([]),
-        json!({}),
+    for (method, evidence) in [
+        ("web_checkbox", json!({"form": "f", "page": "p", "more": 7})),
+        ("app", json!({"form": "f", "app_version": "1"})),
+        ("paper", json!({"document_hash": "h", "operator": "o"})),
+        ("ivr", json!({"call_record_hash": "h"})),
+        ("agent", json!({"reference": "r"})),
+        ("api_attested", json!({"reference": "r", "evidence_hash": "h"})),
+        ("whatsapp_flow", json!({"flow": "1"})),
+        ("in_thread_button", json!({"template": "t", "payload": "y"})),
     ] {
-        c.good(|v| v["evidence"] = evidence);
+        c.good(|v| (v["method"], v["evidence"]) = (json!(method), evidence));
+    }
+    c.good(|v| {
+        (v["method"], v["evidence"]) = (json!("qr_scan"), json!({}));
+        v["purpose"] = json!("utility");
+    });
+    for any in [json!("form-7"), json!(7), json!([]), json!(null)] {
+        c.good(|v| (v["action"], v["evidence"]) = (json!("withdrawn"), any.clone()));
+        c.good(|v| (v["action"], v["evidence"]) = (json!("invalidated"), any));
+    }
+    for topics in [json!(["offers"]), json!(["offers", "back-in-stock", "offers"])] {
+        c.good(|v| v["topics"] = topics);
     }
     for notice in ["v7", &"字".repeat(4096)] {
         c.good(|v| v["notice"] = json!(notice));
@@ -133,13 +154,40 @@ fn bad_records_are_bad_to_both() {
         c.bad(|v| v["method"] = method, Malformed, "method");
     }
     for topics in [
-        json!(["newsletter"]),
+        json!(["News letter"]),
+        json!(["16135550123"]),
+        json!([""]),
         json!([7]),
+        json!(vec!["a"; 17]),
         json!("newsletter"),
         json!({}),
     ] {
         c.bad(|v| v["topics"] = topics, Malformed, "topics");
     }
+    for evidence in [
+        json!("form-7"),
+        json!([]),
+        json!({}),
+        json!({"form": "f"}),
+        json!({"form": "f", "page": " "}),
+        json!({"form": "f", "page": 7}),
+    ] {
+        c.bad(|v| v["evidence"] = evidence, Malformed, "evidence");
+    }
+    for (method, evidence) in [
+        ("app", json!({"form": "f"})),
+        ("in_person", json!({"operator": "o"})),
+        ("api_attested", json!({"evidence_hash": "h"})),
+        ("api_attested", json!({"reference": "r"})),
+        ("in_thread_button", json!({"payload": "y"})),
+    ] {
+        c.bad(
+            |v| (v["method"], v["evidence"]) = (json!(method), evidence),
+            Malformed,
+            "evidence",
+        );
+    }
+    c.bad(|v| v["method"] = json!("qr_scan"), Malformed, "method");
     for notice in [json!(""), json!(7), json!("字".repeat(4097))] {
         c.bad(|v| v["notice"] = notice, Malformed, "notice");
     }

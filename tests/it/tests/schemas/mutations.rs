@@ -51,6 +51,7 @@ const MEMBERS: [&str; 16] = [
     "reference",
     "topics",
     "campaign",
+    "topic",
     "Phone",
     "evidence",
 ];

@@ -75,6 +75,9 @@ fn good_messages_are_good_to_both() {
     ] {
         c.good(|v| v["campaign"] = campaign);
     }
+    for topic in [json!("offers"), json!("back-in_stock2"), json!(null)] {
+        c.good(|v| v["topic"] = topic);
+    }
     let context = json!({"message_ref": "in_m1_x"});
     for message in [
         json!({"type": "text", "text": {"body": "hello", "preview_url": false}}),
@@ -239,6 +242,9 @@ fn bad_bases_times_and_campaigns_are_bad_to_both() {
     }
     for campaign in [json!(""), json!(7), json!("été"), json!("c".repeat(65))] {
         c.bad(|v| v["campaign"] = campaign, Malformed, "campaign");
+    }
+    for topic in [json!(""), json!("Offers"), json!("16135550123"), json!(7)] {
+        c.bad(|v| v["topic"] = topic, Malformed, "topic");
     }
 }
 

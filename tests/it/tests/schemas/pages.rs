@@ -207,6 +207,7 @@ const OUTBOUND: [&str; 10] = [
     "not_before",
     "expires_at",
     "campaign",
+    "topic",
 ];
 const PERSON: [&str; 4] = ["phone", "bsuid", "subject", "ref"];
 

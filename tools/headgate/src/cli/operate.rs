@@ -7,6 +7,40 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::{ClientArgs, PurposeArg};
 use crate::text;
 
+/// `headgate notice`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = NOTICE_HELP)]
+pub struct NoticeArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the flattened fields have their own help")]
+    pub client: ClientArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub action: NoticeAction,
+}
+
+const NOTICE_HELP: &str = "Example:\n  \
+headgate notice add checkout.en.txt --locale en\n\n\
+The answer is the notice's id, which a consent record may give as `notice` instead of the text.";
+
+/// What to do with a wording.
+#[derive(Clone, Debug, Subcommand)]
+pub enum NoticeAction {
+    /// Register a wording; it is the controller's of the configuration in force.
+    Add {
+        /// The file with the text, as people see it; - for standard input.
+        file: std::path::PathBuf,
+        /// Its language, BCP 47, as consent records give it.
+        #[arg(long, default_value = "")]
+        locale: String,
+    },
+    /// Show a registered wording.
+    Show {
+        /// Its id.
+        id: String,
+    },
+}
+
 /// `headgate cancel`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = CANCEL_HELP)]

@@ -4,8 +4,8 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
-use headgate_domain::consent::SCHEMA;
+use anyhow::{Context as _, Result, anyhow};
+use headgate_domain::consent::{ConsentRecord, SCHEMA};
 use headgate_domain::lane::Purpose;
 use headgate_domain::time::Timestamp;
 use serde_json::{Map, Value, json};
@@ -56,25 +56,36 @@ async fn queue(connection: &Connection, client: &ClientArgs, body: &Value) -> Re
 }
 
 fn yes(args: &OptInArgs, now: Timestamp) -> Result<Value> {
-    let evidence = match &args.evidence {
-        Some(text) => serde_json::from_str(text).unwrap_or_else(|_not_json| json!({"note": text})),
-        None => json!({"recorded_with": "headgate opt-in"}),
-    };
     let mut body = record(
         &args.person,
         args.reference.as_deref(),
         &args.purpose,
+        &args.topic,
         "given",
         &args.source,
         args.id.clone(),
     )?;
+    body["evidence"] = match &args.evidence {
+        Some(text) => serde_json::from_str(text).context("--evidence is not JSON")?,
+        None => json!({"recorded_with": "headgate opt-in", "reference": body["id"]}),
+    };
     body["notice"] = json!(args.notice);
-    body["evidence"] = evidence;
     body["occurred_at"] = json!(args.occurred_at.clone().unwrap_or_else(|| now.to_string()));
     if let Some(locale) = &args.locale {
         body["locale"] = json!(locale);
     }
+    checked(&body, now)?;
     Ok(body)
+}
+
+/// What the gateway would refuse is not put on the queue: the answer here comes at once.
+fn checked(body: &Value, now: Timestamp) -> Result<()> {
+    ConsentRecord::parse(&body.to_string(), now)
+        .map(|_record| ())
+        .map_err(|refusal| {
+            let why = refusal.why.unwrap_or(refusal.code.word());
+            anyhow!("{} {why}", refusal.field.unwrap_or("the record"))
+        })
 }
 
 fn no(args: &OptOutArgs, now: Timestamp) -> Result<Value> {
@@ -88,11 +99,13 @@ fn no(args: &OptOutArgs, now: Timestamp) -> Result<Value> {
         &args.person,
         None,
         purposes,
+        &args.topic,
         "withdrawn",
         &args.source,
         args.id.clone(),
     )?;
     body["occurred_at"] = json!(args.occurred_at.clone().unwrap_or_else(|| now.to_string()));
+    checked(&body, now)?;
     Ok(body)
 }
 
@@ -100,6 +113,7 @@ fn record(
     person: &Person,
     reference: Option<&str>,
     purposes: &[PurposeArg],
+    topics: &[String],
     action: &str,
     method: &str,
     id: Option<String>,
@@ -119,7 +133,7 @@ fn record(
     let purposes: Vec<&str> = purposes.iter().map(|p| Purpose::from(*p).word()).collect();
     let id = id.map_or_else(|| random_id("consent-"), Ok)?;
     Ok(
-        json!({"schema": SCHEMA, "id": id, "to": to, "purpose": purposes, "action": action, "method": method}),
+        json!({"schema": SCHEMA, "id": id, "to": to, "purpose": purposes, "topics": topics, "action": action, "method": method}),
     )
 }
 
@@ -127,7 +141,7 @@ fn record(
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may fail loudly")]
     use clap::Parser as _;
-    use headgate_domain::consent::{Action, ConsentRecord};
+    use headgate_domain::consent::Action;
 
     use super::*;
     use crate::cli::{Cli, Command};
@@ -145,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_yes_says_when_it_was_said_whether_or_not_a_flag_does() {
-        let line = "headgate opt-in --phone +16135550123 --purpose marketing --source web_checkbox";
+        let line = "headgate opt-in --phone +16135550123 --purpose marketing --source agent";
         assert_eq!(parsed(line).occurred_at, NOW);
         let earlier = NOW.plus_millis(-60_000);
         let flagged = parsed(&format!("{line} --occurred-at {earlier}"));
@@ -155,10 +169,11 @@ mod tests {
     #[test]
     fn what_the_flags_make_is_a_consent_record() {
         let yes = parsed(
-            "headgate opt-in --phone +16135550123 --purpose marketing --source web_checkbox --evidence form-7",
+            r#"headgate opt-in --phone +16135550123 --purpose marketing --topic offers --source web_checkbox --evidence {"form":"f","page":"p"}"#,
         );
         assert_eq!(yes.action, Action::Given);
-        assert_eq!(yes.evidence.as_deref(), Some(r#"{"note":"form-7"}"#));
+        assert_eq!(yes.evidence.as_deref(), Some(r#"{"form":"f","page":"p"}"#));
+        assert_eq!(yes.topics.len(), 1);
         let no = parsed("headgate opt-out --bsuid CA.1000000000000001");
         assert_eq!(no.action, Action::Withdrawn);
         assert_eq!(no.purposes, [Purpose::Marketing, Purpose::Utility]);

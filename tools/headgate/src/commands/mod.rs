@@ -6,6 +6,7 @@ pub mod consent;
 pub mod dlq;
 pub mod events;
 pub mod media;
+pub mod notice;
 pub mod number;
 pub mod producer;
 pub mod send;

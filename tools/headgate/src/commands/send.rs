@@ -131,6 +131,7 @@ fn from_flags(
     let optional = [
         ("not_before", &args.not_before),
         ("expires_at", &args.expires_at),
+        ("topic", &args.topic),
         ("campaign", &args.campaign),
     ];
     for (key, value) in optional {

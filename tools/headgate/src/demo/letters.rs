@@ -190,7 +190,7 @@ impl Writer {
             "purpose": ["utility", "marketing"], "action": "given", "method": "web_checkbox",
             "notice": "I agree to messages from Maple Outfitters on WhatsApp. I can stop at any time.",
             "locale": "en-CA", "occurred_at": self.now.plus_millis(-60_000).to_string(),
-            "evidence": {"form": format!("checkout-{index}"), "signed_by": person.name},
+            "evidence": {"form": format!("checkout-{index}"), "page": "maple.example/checkout", "signed_by": person.name},
         })
         .to_string()
     }

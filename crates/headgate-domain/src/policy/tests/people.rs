@@ -241,6 +241,7 @@ fn a_code_planned_ahead_is_judged_at_the_time_it_is_sent() {
             number: &config.numbers[0],
             to: canada(),
             purpose: Purpose::Authentication,
+            topic: None,
             basis: &Basis::UserAction {
                 at: NOW.plus_millis(action_ms),
             },
@@ -484,4 +485,26 @@ fn a_conversation_with_the_person_before_is_over_and_one_with_the_person_now_is_
     assert_eq!(answer(-60), Err(Code::WindowClosed));
     assert_eq!(answer(-1), Ok(None), "the message that showed the change");
     assert_eq!(answer(0), Ok(None));
+}
+
+#[test]
+fn a_yes_expires_by_the_law_of_the_persons_country_and_the_refusal_says_so() {
+    let at = |country: &str, days: i64| {
+        let now = NOW.plus_millis(days * 24 * HOUR);
+        let ask = Ask {
+            to: Country::parse(country).ok(),
+            now,
+            expires_at: now.plus_millis(7 * 24 * HOUR),
+            ..Ask::marketing()
+        };
+        match ask.judge() {
+            Err(No::Refused(refusal)) => Some((refusal.code, refusal.why.is_some())),
+            Err(No::NotYet { .. }) | Ok(_) => None,
+        }
+    };
+    let expired = Some((Code::NoConsent, true));
+    assert_eq!((at("CA", 729), at("CA", 730)), (None, expired));
+    // The twelve months of Ireland (S.I. 336/2011, regulation 13).
+    assert_eq!((at("IE", 364), at("IE", 365)), (None, expired));
+    assert_eq!(at("FR", 365), None);
 }
