@@ -369,7 +369,10 @@ impl Consents {
         );
         fact.purpose = Some(statement.purpose.word().to_owned());
         fact.topic = statement.topic.as_ref().map(ToString::to_string);
-        fact.notice = statement.notice.as_ref().map(|notice| notice.id.to_string());
+        fact.notice = statement
+            .notice
+            .as_ref()
+            .map(|notice| notice.id.to_string());
         fact.locale.clone_from(&statement.locale);
         fact.method = Some(statement.method.clone());
         fact.actor.clone_from(&statement.actor);

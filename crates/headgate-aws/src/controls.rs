@@ -20,8 +20,8 @@ mod rows;
 mod stats;
 mod write;
 
-pub use notices::RegisteredNotice;
 pub use change::{Cause, NumberChange, Owner, PortfolioChange, TemplateChange};
+pub use notices::RegisteredNotice;
 
 const CACHE: Duration = Duration::from_mins(1);
 const LIVE_CACHE: Duration = Duration::from_secs(2);

@@ -646,9 +646,7 @@ fn history_of(map: &Item) -> History {
                 event: said.text("event").map(str::to_owned),
                 method: method.to_owned(),
                 evidence: said.text("evidence").map(str::to_owned),
-                notice: said
-                    .text("notice")
-                    .and_then(|id| NoticeId::parse(id).ok()),
+                notice: said.text("notice").and_then(|id| NoticeId::parse(id).ok()),
             };
             history.take(kind, said);
         }

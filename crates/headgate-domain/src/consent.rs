@@ -768,7 +768,9 @@ mod tests {
         assert_eq!(no_proof.field, Some("evidence"));
         assert!(
             ConsentRecord::parse(
-                &format!(r#"{base},"notice":"Yes","evidence":{{"form":"f","page":"maple.example"}}}}"#),
+                &format!(
+                    r#"{base},"notice":"Yes","evidence":{{"form":"f","page":"maple.example"}}}}"#
+                ),
                 t(0)
             )
             .is_ok()

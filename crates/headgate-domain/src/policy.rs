@@ -324,7 +324,9 @@ fn consent(
         Standing::Suspended => Code::IdentityChanged.into(),
         Standing::Requested => Code::ConsentUnconfirmed.into(),
         Standing::Unknown => Code::NoConsent.into(),
-        Standing::Expired => at_purpose("was agreed to, and that has expired: ask the person again"),
+        Standing::Expired => {
+            at_purpose("was agreed to, and that has expired: ask the person again")
+        }
         Standing::Invalidated => {
             at_purpose("was agreed to, and that turned out to be no consent: ask the person again")
         }

@@ -274,7 +274,14 @@ mod tests {
     fn purposes_and_topics_of_one_record_are_answered_one_by_one() {
         let offers = Topic::parse("offers").ok();
         let one = |purpose, topic| {
-            superseded(at(), About::default(), What { purpose, topic }, "L0.1", "m-1").event_id
+            superseded(
+                at(),
+                About::default(),
+                What { purpose, topic },
+                "L0.1",
+                "m-1",
+            )
+            .event_id
         };
         let ids = [
             one(Purpose::Marketing, None),

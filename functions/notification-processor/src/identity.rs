@@ -275,7 +275,10 @@ async fn join(
     let of_purposes = PURPOSES
         .into_iter()
         .filter_map(|purpose| Some((purpose, None, other.consent(purpose)?)));
-    let of_topics = other.topics.iter().map(|(purpose, topic, c)| (*purpose, Some(topic), c));
+    let of_topics = other
+        .topics
+        .iter()
+        .map(|(purpose, topic, c)| (*purpose, Some(topic), c));
     for (purpose, topic, no) in of_purposes.chain(of_topics) {
         if no.state != State::Withdrawn {
             continue;

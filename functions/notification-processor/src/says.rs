@@ -72,9 +72,13 @@ pub(crate) async fn say(
         return Ok(Some(told(said, purpose, &turned)));
     }
     Ok(recorded.in_force.then(|| {
-        about(said, purpose, Event::new(kind, said.at, &[said.source, &about_what(said, purpose)]))
-            .with("method", said.method)
-            .with("ledger_event", recorded.event)
+        about(
+            said,
+            purpose,
+            Event::new(kind, said.at, &[said.source, &about_what(said, purpose)]),
+        )
+        .with("method", said.method)
+        .with("ledger_event", recorded.event)
     }))
 }
 
@@ -85,9 +89,17 @@ fn told(said: &Said<'_>, purpose: Purpose, turned: &Consent) -> Event {
     } else {
         "subject.opted_out"
     };
-    about(said, purpose, Event::new(kind, turned.at, &[&turned.event, &about_what(said, purpose)]))
-        .with("method", turned.method.as_str())
-        .with("ledger_event", turned.event.as_str())
+    about(
+        said,
+        purpose,
+        Event::new(
+            kind,
+            turned.at,
+            &[&turned.event, &about_what(said, purpose)],
+        ),
+    )
+    .with("method", turned.method.as_str())
+    .with("ledger_event", turned.event.as_str())
 }
 
 /// Purpose and topic, as part of an event's id.

@@ -206,11 +206,17 @@ mod tests {
             ),
             (&[(Yes, 2), (OtherNo, 2)], no(OtherNo)),
             (&[(Yes, 3), (OtherNo, 2)], GIVEN),
-            (&[(Yes, 3), (Invalid, 3)], Some((State::Invalidated, Invalid))),
+            (
+                &[(Yes, 3), (Invalid, 3)],
+                Some((State::Invalidated, Invalid)),
+            ),
             (&[(Yes, 4), (Invalid, 3)], GIVEN),
             (&[(Invalid, 3), (NoByWord, 2)], no(NoByWord)),
             // What was invalid when it was taken back is not opened again.
-            (&[(Yes, 1), (NoByWord, 2), (Invalid, 3), (Again, 4)], no(NoByWord)),
+            (
+                &[(Yes, 1), (NoByWord, 2), (Invalid, 3), (Again, 4)],
+                no(NoByWord),
+            ),
         ] {
             assert!(after(facts) == expected, "{}", facts.len());
             let mut backwards = facts.to_vec();

@@ -96,9 +96,15 @@ mod tests {
     #[test]
     fn one_wording_has_one_id_however_it_was_typed() {
         let one = id("Yes, send me offers.\nI can stop at any time. Café");
-        assert_eq!(one, id("  Yes, send me offers. \r\nI can stop at any time. Cafe\u{301}\n"));
+        assert_eq!(
+            one,
+            id("  Yes, send me offers. \r\nI can stop at any time. Cafe\u{301}\n")
+        );
         assert_eq!(NoticeId::parse(one.as_str()).unwrap(), one);
-        assert_ne!(one, id("Yes, send me offers.\nI can stop at any time. Cafe"));
+        assert_ne!(
+            one,
+            id("Yes, send me offers.\nI can stop at any time. Cafe")
+        );
         assert_ne!(one, NoticeId::of("Yes", "en", "Maple Outfitters"));
         assert_ne!(
             NoticeId::of("Yes", "en", "Maple Outfitters"),
@@ -121,7 +127,13 @@ mod tests {
 
     #[test]
     fn what_has_another_form_is_no_id() {
-        for bad in ["", "n_", "n_abc", "I agree", "n_ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"] {
+        for bad in [
+            "",
+            "n_",
+            "n_abc",
+            "I agree",
+            "n_ABCDEFGHIJKLMNOPQRSTUVWXYZ234567",
+        ] {
             assert!(NoticeId::parse(bad).is_err(), "{bad}");
         }
     }

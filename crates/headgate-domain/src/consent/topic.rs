@@ -28,8 +28,7 @@ impl Topic {
     /// [`InvalidTopic`], which does not repeat it.
     pub fn parse(text: &str) -> Result<Self, InvalidTopic> {
         let allowed = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
-        let is_name =
-            !text.is_empty() && text.len() <= LONGEST && text.bytes().all(allowed);
+        let is_name = !text.is_empty() && text.len() <= LONGEST && text.bytes().all(allowed);
         let has_number = text
             .split(|c: char| !c.is_ascii_digit())
             .any(|run| run.len() >= TOO_MANY_DIGITS);
@@ -75,7 +74,15 @@ mod tests {
             assert!(Topic::parse(good).is_ok(), "{good}");
         }
         let too_long = "a".repeat(33);
-        for bad in ["", "Offers", "a b", "16135550123", "x@y", "größe", &too_long] {
+        for bad in [
+            "",
+            "Offers",
+            "a b",
+            "16135550123",
+            "x@y",
+            "größe",
+            &too_long,
+        ] {
             assert!(Topic::parse(bad).is_err(), "{bad}");
         }
     }

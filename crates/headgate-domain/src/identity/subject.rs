@@ -23,7 +23,8 @@ pub(crate) fn base32(bytes: &[u8]) -> String {
     (0..bits)
         .step_by(5)
         .map(|first| {
-            let letter = (first..first.saturating_add(5)).fold(0, |value, place| value << 1 | bit(place));
+            let letter =
+                (first..first.saturating_add(5)).fold(0, |value, place| value << 1 | bit(place));
             char::from(ALPHABET.get(letter).copied().unwrap_or(b'a'))
         })
         .collect()

@@ -75,7 +75,10 @@ fn good_records_are_good_to_both() {
         ("paper", json!({"document_hash": "h", "operator": "o"})),
         ("ivr", json!({"call_record_hash": "h"})),
         ("agent", json!({"reference": "r"})),
-        ("api_attested", json!({"reference": "r", "evidence_hash": "h"})),
+        (
+            "api_attested",
+            json!({"reference": "r", "evidence_hash": "h"}),
+        ),
         ("whatsapp_flow", json!({"flow": "1"})),
         ("in_thread_button", json!({"template": "t", "payload": "y"})),
     ] {
@@ -89,7 +92,10 @@ fn good_records_are_good_to_both() {
         c.good(|v| (v["action"], v["evidence"]) = (json!("withdrawn"), any.clone()));
         c.good(|v| (v["action"], v["evidence"]) = (json!("invalidated"), any));
     }
-    for topics in [json!(["offers"]), json!(["offers", "back-in-stock", "offers"])] {
+    for topics in [
+        json!(["offers"]),
+        json!(["offers", "back-in-stock", "offers"]),
+    ] {
         c.good(|v| v["topics"] = topics);
     }
     for notice in ["v7", &"字".repeat(4096)] {

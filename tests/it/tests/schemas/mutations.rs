@@ -36,7 +36,7 @@ fn values() -> Vec<Value> {
     ]
 }
 
-const MEMBERS: [&str; 16] = [
+const MEMBERS: [&str; 17] = [
     "context",
     "message_ref",
     "message_id",

@@ -196,7 +196,7 @@ fn the_page_on_refusals_is_the_closed_list() {
     compare("docs/reference/refusals.md", &text);
 }
 
-const OUTBOUND: [&str; 10] = [
+const OUTBOUND: [&str; 11] = [
     "schema",
     "id",
     "from",

@@ -55,7 +55,10 @@ pub async fn run(args: &NoticeArgs) -> Result<ExitCode> {
             json!({"notice": id, "locale": notice.locale, "controller": notice.controller, "text": notice.text})
         );
     } else {
-        println!("{id}  {}  {}\n\n{}", notice.locale, notice.controller, notice.text);
+        println!(
+            "{id}  {}  {}\n\n{}",
+            notice.locale, notice.controller, notice.text
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

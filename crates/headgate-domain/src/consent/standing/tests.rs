@@ -75,9 +75,21 @@ fn what_is_said_of_the_whole_counts_for_each_topic_and_not_the_other_way_round()
         (&[], &[], ["unknown", "unknown", "unknown"]),
         (&[(Yes, 1)], &[], ["given", "given", "given"]),
         (&[], &[(Yes, 1)], ["unknown", "given", "unknown"]),
-        (&[(Yes, 1)], &[(OtherNo, 2)], ["given", "withdrawn", "given"]),
-        (&[(OtherNo, 3)], &[(Yes, 2)], ["withdrawn", "withdrawn", "withdrawn"]),
-        (&[(OtherNo, 1)], &[(Yes, 2)], ["withdrawn", "given", "withdrawn"]),
+        (
+            &[(Yes, 1)],
+            &[(OtherNo, 2)],
+            ["given", "withdrawn", "given"],
+        ),
+        (
+            &[(OtherNo, 3)],
+            &[(Yes, 2)],
+            ["withdrawn", "withdrawn", "withdrawn"],
+        ),
+        (
+            &[(OtherNo, 1)],
+            &[(Yes, 2)],
+            ["withdrawn", "given", "withdrawn"],
+        ),
         (&[(Yes, 3)], &[(OtherNo, 2)], ["given", "given", "given"]),
         // START opens again what STOP closed, for what was agreed to.
         (
@@ -93,7 +105,13 @@ fn what_is_said_of_the_whole_counts_for_each_topic_and_not_the_other_way_round()
     ];
     for (whole, offers, expected) in cases {
         let subject = person(whole, offers);
-        assert_eq!(words(&subject, FOREVER, 9), expected, "{}, {}", whole.len(), offers.len());
+        assert_eq!(
+            words(&subject, FOREVER, 9),
+            expected,
+            "{}, {}",
+            whole.len(),
+            offers.len()
+        );
     }
 }
 
@@ -114,10 +132,18 @@ fn a_yes_expires_by_its_age_or_by_silence_and_is_due_for_renewal_before() {
         assert_eq!(words(&subject, year, now)[0], word, "day {now}");
     }
     subject.last_inbound_at = Some(day(300));
-    assert_eq!(words(&subject, year, 400)[0], "given", "the person wrote meanwhile");
+    assert_eq!(
+        words(&subject, year, 400)[0],
+        "given",
+        "the person wrote meanwhile"
+    );
     subject.last_inbound_at = Some(day(720));
     assert_eq!(words(&subject, year, 729)[0], "renew_due");
-    assert_eq!(words(&subject, year, 730)[0], "expired", "writing is no yes");
+    assert_eq!(
+        words(&subject, year, 730)[0],
+        "expired",
+        "writing is no yes"
+    );
     assert_eq!(words(&subject, FOREVER, 9_999)[0], "given");
 }
 
@@ -136,7 +162,10 @@ fn a_yes_to_a_wording_that_has_changed_is_due_for_renewal() {
 fn a_yes_is_suspended_when_another_may_have_taken_the_persons_place() {
     let mut subject = person(&[(Kind::Yes, 1)], &[(Kind::Yes, 3)]);
     subject.identity_change = Some((day(2), IdentityChange::Number));
-    assert_eq!(words(&subject, FOREVER, 9), ["suspended", "given", "suspended"]);
+    assert_eq!(
+        words(&subject, FOREVER, 9),
+        ["suspended", "given", "suspended"]
+    );
 }
 
 /// However what was said is split between the purpose and one topic of it.
