@@ -234,7 +234,7 @@ pub const METHODS: [&str; 16] = [
 ];
 
 /// The channels on which we hear a person ourselves: nobody else can attest a yes given there.
-const HEARD_BY_US: [&str; 5] = [
+pub(crate) const HEARD_BY_US: [&str; 5] = [
     "keyword",
     "message_in",
     "meta_switch",

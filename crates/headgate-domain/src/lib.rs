@@ -14,6 +14,7 @@ pub mod event;
 pub mod health;
 pub mod holder;
 pub mod identity;
+pub mod import;
 pub mod lane;
 pub mod ledger;
 pub mod link;
