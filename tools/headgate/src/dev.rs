@@ -227,7 +227,7 @@ fn say_ready(args: &DevArgs, stage: &Stage, values: &[(String, String)], log_fil
          headgate send --to-phone +16135550123 --purpose utility --template order_shipped{flag}\n  \
          headgate events{flag}\n\n\
          Record the opt-in, and send again; the events end with message.delivered:\n\n  \
-         headgate opt-in --phone +16135550123 --purpose utility --source web_checkbox{flag}\n  \
+         headgate opt-in --phone +16135550123 --purpose utility --source agent{flag}\n  \
          headgate send --to-phone +16135550123 --purpose utility --template order_shipped{flag}\n  \
          headgate events --follow{flag}\n\n\
          (From a checkout, write `cargo run -q --` for `headgate`.)"

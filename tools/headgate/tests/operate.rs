@@ -179,7 +179,7 @@ fn a_paused_producer_is_refused_until_it_is_resumed() {
         "--purpose",
         "utility",
         "--source",
-        "web_checkbox",
+        "agent",
     ]);
     dev.until("subject.opted_in");
     assert_eq!(dev.json(&["producer", "list"]), json!({"paused": []}));
@@ -253,7 +253,7 @@ fn a_message_for_later_is_cancelled_by_its_id() {
         "--purpose",
         "utility",
         "--source",
-        "web_checkbox",
+        "agent",
     ]);
     dev.until("subject.opted_in");
     let connection = Connection::open(Some(&dev.env_file)).unwrap();

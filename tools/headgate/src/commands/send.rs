@@ -42,7 +42,7 @@ pub async fn run(args: &SendArgs) -> Result<ExitCode> {
         .and_then(|b| b.get("id")?.as_str().map(str::to_owned));
     let flag = connection.env_flag();
     let opt_in = purpose.is_business_initiated().then(|| person_flag(args)).flatten().map(|person| {
-        format!("headgate opt-in {person} --purpose {purpose} --source web_checkbox --notice 'the wording they agreed to' --evidence 'what proves it'{flag}")
+        format!("headgate opt-in {person} --purpose {purpose} --source agent --notice 'the wording they agreed to'{flag}")
     });
     if args.client.json {
         println!(
