@@ -36,7 +36,7 @@ pub struct Record {
     pub campaign: Option<String>,
     /// The template's name.
     pub template: Option<String>,
-    /// The ledger event of the consent it was accepted on.
+    /// The ledger event of the consent it was accepted on, and once it was sent, sent on.
     pub consent_event: Option<String>,
     /// The SQS `SenderId` that put it on the lane.
     pub producer: String,
@@ -118,6 +118,24 @@ pub struct Settlement {
     pub wamid: Option<Vec<u8>>,
     /// The attempt this settles.
     pub attempt: Option<u32>,
+    /// The ledger event of the consent it was sent on.
+    pub consent_event: Option<String>,
+}
+
+impl Settlement {
+    /// What is known of it, by attribute.
+    fn attributes(&self) -> impl Iterator<Item = (&'static str, AttributeValue)> {
+        [
+            ("code", self.code.map(n)),
+            ("reason", self.reason.map(s)),
+            ("m_ref", self.wamid_pseudonym.as_deref().map(s)),
+            ("wamid", self.wamid.clone().map(b)),
+            ("attempt", self.attempt.map(n)),
+            ("consent_event", self.consent_event.as_deref().map(s)),
+        ]
+        .into_iter()
+        .filter_map(|(attribute, value)| Some((attribute, value?)))
+    }
 }
 
 /// What came of moving a record.
@@ -378,7 +396,7 @@ impl Messages {
         settlement: &Settlement,
         now: Timestamp,
     ) -> Result<Settled, AwsError> {
-        let mut sets = vec!["#state = :state", "#rank = :rank", "settled_at = :now"];
+        let mut sets = vec!["#state = :state, #rank = :rank, settled_at = :now".to_owned()];
         let mut call = self
             .client
             .update_item()
@@ -396,50 +414,12 @@ impl Messages {
             .expression_attribute_values(":rank", n(state.rank()))
             .expression_attribute_values(":now", ms(now))
             .return_values(ReturnValue::AllNew);
-        let optional = [
-            (
-                "#code",
-                "code",
-                ":code",
-                "#code = :code",
-                settlement.code.map(n),
-            ),
-            (
-                "#reason",
-                "reason",
-                ":reason",
-                "#reason = :reason",
-                settlement.reason.map(s),
-            ),
-            (
-                "#mref",
-                "m_ref",
-                ":mref",
-                "#mref = :mref",
-                settlement.wamid_pseudonym.as_deref().map(s),
-            ),
-            (
-                "#wamid",
-                "wamid",
-                ":wamid",
-                "#wamid = :wamid",
-                settlement.wamid.clone().map(b),
-            ),
-            (
-                "#attempt",
-                "attempt",
-                ":attempt",
-                "#attempt = :attempt",
-                settlement.attempt.map(n),
-            ),
-        ];
-        for (name, attribute, value_name, set, value) in optional {
-            if let Some(value) = value {
-                sets.push(set);
-                call = call
-                    .expression_attribute_names(name, attribute)
-                    .expression_attribute_values(value_name, value);
-            }
+        for (attribute, value) in settlement.attributes() {
+            let (name, value_name) = (format!("#{attribute}"), format!(":{attribute}"));
+            sets.push(format!("{name} = {value_name}"));
+            call = call
+                .expression_attribute_names(name, attribute)
+                .expression_attribute_values(value_name, value);
         }
         let answer = call
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)

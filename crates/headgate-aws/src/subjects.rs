@@ -467,6 +467,32 @@ impl SubjectStates {
     }
 }
 
+impl SubjectStates {
+    /// What was sealed as the proof of a ledger event; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`KeyringError`] when it does not open: the person was erased, or this role may not use the keys.
+    pub async fn evidence(
+        &self,
+        keyring: &Keyring,
+        subject: &SubjectId,
+        ledger_event: &str,
+    ) -> Result<Option<Personal<Vec<u8>>>, KeyringError> {
+        let (pk, sk) = (format!("S#{subject}"), format!("E#{ledger_event}"));
+        let items = batch_get(&self.client, &self.table, vec![key(&pk, &sk)]).await?;
+        let Some(sealed) = items.first().and_then(|item| item.bytes("evidence")) else {
+            return Ok(None);
+        };
+        let salt = keyring.salt(subject).await?;
+        let place = Place {
+            table: "subjects",
+            key: &format!("{pk}/{sk}"),
+            field: "evidence",
+        };
+        keyring.open_vault(&salt, &place, sealed).await.map(Some)
+    }
+}
+
 /// The consent requests, which need no keys: they name nobody.
 #[derive(Clone)]
 pub struct ConsentRequests {

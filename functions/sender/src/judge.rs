@@ -182,6 +182,8 @@ fn one(
                 counts: !in_window && matches!(kind, Kind::Template { .. }),
                 counted_in: recent.bucket,
             };
+            let mut record = record;
+            record.consent_event = permit.consent_event().map(str::to_owned);
             let kept = Kept {
                 record,
                 payload,

@@ -20,6 +20,8 @@ struct Sent {
     wamid: Wamid,
     salt: Salt,
     day: Day,
+    /// What it was sent on.
+    consent_event: Option<String>,
 }
 
 /// Writes a verdict down, and then removes the entry that brought the record back; doing so twice is harmless.
@@ -40,6 +42,7 @@ pub(crate) async fn write(
             wamid,
             salt: kept.salt.clone(),
             day: kept.record.day,
+            consent_event: kept.record.consent_event.clone(),
         });
         (sent, kept.code)
     });
@@ -211,6 +214,7 @@ async fn accepted(
         ),
         wamid: sealed,
         attempt,
+        consent_event: sent.consent_event.clone(),
         ..Settlement::default()
     };
     record(

@@ -49,6 +49,8 @@ pub enum Command {
     Cancel(CancelArgs),
     /// Show what apps are told: one line for each event of the app-events queue.
     Events(EventsArgs),
+    /// Answer why somebody was written to, with what proves it.
+    Why(WhyArgs),
     /// Download what a person attached to a message.
     Media(MediaArgs),
     /// Show how full the queues are, and where the calendar of a local run stands.
@@ -406,6 +408,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Producer(args)) => commands::producer::run(&args).await,
         Some(Command::Number(args)) => commands::number::run(&args).await,
         Some(Command::Dlq(args)) => commands::dlq::run(&args).await,
+        Some(Command::Why(args)) => commands::why::run(&args).await,
         Some(Command::Events(args)) => commands::events::run(&args).await,
         Some(Command::Media(MediaArgs {
             action: MediaAction::Get(args),

@@ -8,8 +8,11 @@ use std::path::Path;
 use anyhow::{Context as _, Result, anyhow};
 use headgate_aws::controls::Controls;
 use headgate_aws::keyring::Keyring;
+use headgate_aws::ledger::Ledger;
+use headgate_aws::messages::Messages;
 use headgate_aws::queue::{Queue, Reader};
 use headgate_aws::secrets::Secrets;
+use headgate_aws::subjects::SubjectStates;
 use headgate_aws::{Aws, AwsSettings};
 use headgate_domain::lane::Purpose;
 use headgate_domain::time::Timestamp;
@@ -124,7 +127,34 @@ impl Connection {
         Ok(Controls::new(&self.aws, table))
     }
 
-    /// The keys that open poison; nothing else opens for an operator.
+    /// The message records, sealed as they are.
+    ///
+    /// # Errors
+    /// A sentence that names the variable to set.
+    pub fn messages(&self) -> Result<Messages> {
+        let table = self.resource("HEADGATE_TABLE_MESSAGES", "MessagesTableName")?;
+        Ok(Messages::new(&self.aws, table))
+    }
+
+    /// The states of people, without their numbers.
+    ///
+    /// # Errors
+    /// A sentence that names the variable to set.
+    pub fn people(&self) -> Result<SubjectStates> {
+        let table = self.resource("HEADGATE_TABLE_SUBJECTS", "SubjectsTableName")?;
+        Ok(SubjectStates::new(&self.aws, table))
+    }
+
+    /// The consent ledger.
+    ///
+    /// # Errors
+    /// A sentence that names the variable to set.
+    pub fn ledger(&self) -> Result<Ledger> {
+        let table = self.resource("HEADGATE_TABLE_CONSENT_LEDGER", "ConsentLedgerTableName")?;
+        Ok(Ledger::new(&self.aws, table))
+    }
+
+    /// The keys that open poison and evidence; nothing else opens for an operator.
     ///
     /// # Errors
     /// A sentence that names the variable to set.

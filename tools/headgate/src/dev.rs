@@ -147,6 +147,9 @@ fn environment(stage: &Stage, control_url: &str) -> Result<Vec<(String, String)>
         "HEADGATE_DEPLOYMENT",
         "HEADGATE_TABLE_CONTROLS",
         "HEADGATE_TABLE_KEYS",
+        "HEADGATE_TABLE_MESSAGES",
+        "HEADGATE_TABLE_SUBJECTS",
+        "HEADGATE_TABLE_CONSENT_LEDGER",
         "HEADGATE_KMS_KEY_DATA",
     ] {
         let value = intake

@@ -11,7 +11,7 @@ use headgate::cli::Cli;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match headgate::cli::run(Cli::parse()).await {
+    match Box::pin(headgate::cli::run(Cli::parse())).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -351,3 +351,38 @@ fn media_is_downloaded_with_the_token_of_the_local_run_which_is_not_shown() {
     let shown = format!("{missing}{told}{again}");
     assert!(!shown.contains("local-") && !shown.contains("appsecret"));
 }
+
+#[test]
+fn a_message_answers_why_it_was_sent_with_proofs_that_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::in_memory(folder.path());
+    dev.run(&[
+        "opt-in",
+        "--phone",
+        "+16135550123",
+        "--purpose",
+        "utility",
+        "--source",
+        "web_checkbox",
+        "--evidence",
+        r#"{"form":"quokka-7","page":"maple.example"}"#,
+    ]);
+    let yes = dev.until("subject.opted_in");
+    dev.send();
+    let message = dev.until("message.delivered")["message_id"].clone();
+    let why = dev.json(&["why", message.as_str().unwrap()]);
+    assert_eq!(why["ledger_event"], yes["data"]["ledger_event"]);
+    assert_eq!(why["event"]["type"], "consent.given");
+    let checks = why["checks"].as_array().unwrap();
+    let what: Vec<&Value> = checks.iter().map(|check| &check["what"]).collect();
+    assert_eq!(what, ["ledger", "person", "evidence"]);
+    assert!(checks.iter().all(|check| check["holds"] == true), "{why}");
+    assert!(
+        !why.to_string().contains("quokka"),
+        "shown without being asked for"
+    );
+    assert!(!why.to_string().contains("6135550123"), "{why}");
+    let revealed = dev.json(&["why", "--reveal", message.as_str().unwrap()]);
+    assert!(revealed["evidence"].as_str().unwrap().contains("quokka-7"));
+    dev.refuses(&["why", "msg_106540352242922.m.0.01ARZ3NDEKTSV4RRFFQ69G5FAV"]);
+}

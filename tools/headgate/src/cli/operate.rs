@@ -7,6 +7,23 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::{ClientArgs, PurposeArg};
 use crate::text;
 
+/// `headgate why`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = WHY_HELP)]
+pub struct WhyArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the flattened fields have their own help")]
+    pub client: ClientArgs,
+    /// The message, as events name it: msg_…
+    #[arg(value_name = "MESSAGE_ID")]
+    pub message: String,
+    /// Open the evidence and show it; it may be personal.
+    #[arg(long)]
+    pub reveal: bool,
+}
+
+const WHY_HELP: &str = "Exit 0: every proof holds. Exit 1: one does not, and which is said.";
+
 /// `headgate notice`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = NOTICE_HELP)]

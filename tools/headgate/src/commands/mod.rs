@@ -11,3 +11,4 @@ pub mod number;
 pub mod producer;
 pub mod send;
 pub mod status;
+pub mod why;
