@@ -11,6 +11,10 @@ mod error;
 pub use client::{Aws, AwsSettings};
 pub use error::AwsError;
 
+#[cfg(feature = "dynamodb")]
+pub mod api_records;
+#[cfg(feature = "dynamodb")]
+pub mod api_tokens;
 #[cfg(feature = "events")]
 pub mod bus;
 #[cfg(feature = "store")]

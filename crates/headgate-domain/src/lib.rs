@@ -4,6 +4,7 @@
 //! no randomness, no environment and no AWS (invariant I1): `now` is a parameter, bytes that must
 //! be random are parameters, and what was stored is handed in.
 
+pub mod api_token;
 pub mod budget;
 pub mod ceilings;
 pub mod config;
@@ -31,6 +32,7 @@ pub mod recent;
 pub mod record;
 pub mod refusal;
 pub mod region;
+pub mod relayed;
 pub mod retention;
 pub mod risk;
 pub mod sealing;

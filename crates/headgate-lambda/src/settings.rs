@@ -90,7 +90,7 @@ impl Settings {
 
 /// What a variable names, told from its own name so that no list has to be kept up.
 fn what(variable: &str) -> &'static str {
-    const KINDS: [(&str, &str); 13] = [
+    const KINDS: [(&str, &str); 14] = [
         ("HEADGATE_TABLE_", "a DynamoDB table"),
         ("HEADGATE_SECRET_", "a secret in Secrets Manager"),
         ("HEADGATE_KMS_KEY_", "a KMS key"),
@@ -106,6 +106,7 @@ fn what(variable: &str) -> &'static str {
         ("HEADGATE_GRAPH_URL", "the address of the Graph API"),
         ("HEADGATE_ENDPOINT", "the address of an AWS service"),
         ("HEADGATE_QUEUE_", "an SQS queue"),
+        ("HEADGATE_ROLE_", "the id of an IAM role"),
         ("AWS_REGION", "an AWS region"),
     ];
     KINDS

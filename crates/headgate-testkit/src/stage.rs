@@ -6,14 +6,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use headgate_aws::api_tokens::ApiTokens;
 use headgate_aws::controls::Controls;
 use headgate_aws::keyring::Keyring;
 use headgate_aws::peppers::pepper;
 use headgate_aws::{Aws, AwsSettings};
+use headgate_domain::api_token::{ApiToken, PlainToken, Scope};
 use headgate_domain::config::Config;
 use headgate_domain::identity::SubjectId;
 use headgate_domain::link;
-use headgate_domain::time::Timestamp;
+use headgate_domain::time::{HOUR, Timestamp};
 use headgate_lambda::clock::{Clock, system_clock};
 use local_cloud::{Calendar, LocalCloud, Options};
 use serde_json::json;
@@ -84,6 +86,7 @@ impl Stage {
             parameters: [
                 ("Deployment".to_owned(), DEPLOYMENT.to_owned()),
                 ("EnableEventSources".to_owned(), "true".to_owned()),
+                ("EnableConsentApi".to_owned(), "true".to_owned()),
             ]
             .into(),
             data_dir: None,
@@ -133,6 +136,26 @@ impl Stage {
         let key = setting("HEADGATE_KMS_MAC_LINKS");
         let links = pepper(&self.aws(), key, deployment).await.unwrap();
         link::token(&links, deployment, &SubjectId::from_random([7; 16]))
+    }
+
+    /// A token of the HTTP API that may do all of this, for an hour.
+    pub async fn api_token(&self, scopes: &[Scope]) -> PlainToken {
+        let environment = self.environment("ConsentApiFunction");
+        let setting = |name: &str| environment.get(name).expect("the template sets it");
+        let deployment = setting("HEADGATE_DEPLOYMENT");
+        let plain = PlainToken::from_random(deployment, &headgate_aws::random().unwrap());
+        let now = system_clock()();
+        let token = ApiToken {
+            hash: plain.hashed(deployment),
+            name: "testkit".to_owned(),
+            scopes: scopes.to_vec(),
+            created_at: now,
+            expires_at: now.plus_millis(HOUR),
+            revoked_at: None,
+        };
+        let tokens = ApiTokens::new(&self.aws(), setting("HEADGATE_TABLE_PRIVACY_REQUESTS"));
+        tokens.put(&token).await.unwrap();
+        plain
     }
 
     /// The services, for who wants to see what came of an event.

@@ -25,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) message_ref_mac: String,
     pub(crate) links_mac: String,
     pub(crate) privacy_url: String,
+    /// The id of the role whose word about a token is believed.
+    pub(crate) consent_api: String,
     pub(crate) aws: AwsSettings,
 }
 
@@ -68,6 +70,7 @@ impl Config {
             privacy_url: name("HEADGATE_PRIVACY_URL")?
                 .trim_end_matches('/')
                 .to_owned(),
+            consent_api: name("HEADGATE_ROLE_CONSENT_API")?,
             aws: AwsSettings::new(settings.lookup())?,
         })
     }
@@ -230,6 +233,7 @@ mod tests {
             .into_iter()
             .chain([
                 "HEADGATE_PRIVACY_URL",
+                "HEADGATE_ROLE_CONSENT_API",
                 "AWS_REGION",
                 "AWS_ACCESS_KEY_ID",
                 "AWS_SECRET_ACCESS_KEY",
@@ -240,10 +244,11 @@ mod tests {
 
     #[test]
     fn every_missing_setting_is_named() {
-        for name in NAMES
-            .into_iter()
-            .chain(["HEADGATE_PRIVACY_URL", "AWS_REGION"])
-        {
+        for name in NAMES.into_iter().chain([
+            "HEADGATE_PRIVACY_URL",
+            "HEADGATE_ROLE_CONSENT_API",
+            "AWS_REGION",
+        ]) {
             let mut settings = complete();
             settings.remove(name);
             let refused = Config::new(&Settings::from_map(settings)).err().unwrap();

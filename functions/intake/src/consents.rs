@@ -17,7 +17,6 @@ use headgate_lambda::log::{Field, Level, log};
 
 use crate::answer::{About, What, consent_refused, in_force, not_attested, superseded};
 use crate::error::{IntakeError, Stop};
-use crate::outbound::producer;
 use crate::{Answer, Intake};
 
 impl Intake {
@@ -28,7 +27,9 @@ impl Intake {
         now: Timestamp,
     ) -> Result<Answer, IntakeError> {
         let source = record.message_id.as_str();
-        let said = match ConsentRecord::parse(&record.body, now) {
+        let speaker = self.speaker(record);
+        let body = speaker.record.as_str();
+        let said = match ConsentRecord::parse(body, now) {
             Ok(said) => not_after_it_was_sent(said, record, now),
             Err(refusal) => {
                 log(
@@ -37,7 +38,7 @@ impl Intake {
                     &[("code", Field::code(refusal.code.word()))],
                 );
                 let about = About {
-                    id: readable_id(&record.body),
+                    id: readable_id(body),
                     ..About::default()
                 };
                 return Ok(Answer::event(consent_refused(now, about, &refusal, source)));
@@ -48,10 +49,9 @@ impl Intake {
             subject: None,
             reference: said.reference.clone(),
         };
-        let producer = producer(record);
         // To find a yes to be none is as weighty as to say that there is one.
         if matches!(said.action, Action::Given | Action::Invalidated)
-            && !self.controls.config().await?.consents.may_attest(producer)
+            && !self.may_attest(&speaker, record).await?
         {
             log(
                 Level::Warn,
@@ -101,7 +101,7 @@ impl Intake {
                     notice: notice.clone(),
                     locale: said.locale.clone(),
                     evidence: said.evidence.clone().map(String::into_bytes),
-                    actor: Some(format!("producer:{producer}")),
+                    actor: Some(speaker.actor.clone()),
                 };
                 let told = self.record_one(&said, &statement, about, source, now);
                 answer.events.push(Box::pin(told).await?);

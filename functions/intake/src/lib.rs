@@ -23,6 +23,7 @@ mod person;
 mod placing;
 mod poison;
 mod references;
+mod speaker;
 mod system;
 
 use std::collections::BTreeSet;
@@ -67,6 +68,7 @@ pub struct Intake {
     clock: Clock,
     deployment: String,
     privacy_url: String,
+    consent_api: String,
     queues: Queues,
     controls: Controls,
     consents: Consents,
@@ -131,6 +133,7 @@ impl Intake {
             wake: Queue::new(&aws, &config.wake_url),
             deployment: config.deployment,
             privacy_url: config.privacy_url,
+            consent_api: config.consent_api,
             queues: config.queues,
             aws,
             message_ref,

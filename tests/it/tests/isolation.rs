@@ -78,7 +78,8 @@ const ADAPTERS: [&str; 4] = [
     "headgate-lambda",
     "headgate-webhook",
 ];
-const FUNCTIONS: [&str; 6] = [
+const FUNCTIONS: [&str; 7] = [
+    "consent-api",
     "intake",
     "notification-processor",
     "privacy-web",

@@ -59,6 +59,8 @@ pub enum Command {
     Producer(ProducerArgs),
     /// Show what is in force for each number, hold one back, or let it go on.
     Number(NumberArgs),
+    /// Make, show or take back the tokens of the HTTP API for consents.
+    Token(TokenArgs),
     /// See, put back or throw away what could not be dealt with.
     Dlq(DlqArgs),
     /// Turn the calendar of a running `headgate dev`.
@@ -406,6 +408,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Notice(args)) => commands::notice::run(&args).await,
         Some(Command::Cancel(args)) => commands::cancel::run(&args).await,
         Some(Command::Producer(args)) => commands::producer::run(&args).await,
+        Some(Command::Token(args)) => Box::pin(commands::token::run(&args)).await,
         Some(Command::Number(args)) => commands::number::run(&args).await,
         Some(Command::Dlq(args)) => commands::dlq::run(&args).await,
         Some(Command::Why(args)) => commands::why::run(&args).await,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
+use headgate_aws::api_tokens::ApiTokens;
 use headgate_aws::controls::Controls;
 use headgate_aws::keyring::Keyring;
 use headgate_aws::ledger::Ledger;
@@ -154,6 +155,18 @@ impl Connection {
         Ok(Ledger::new(&self.aws, table))
     }
 
+    /// The API tokens of the deployment, and the name they are bound to.
+    ///
+    /// # Errors
+    /// A sentence that names the variable to set.
+    pub fn api_tokens(&self) -> Result<(ApiTokens, &str)> {
+        let table = self.resource(
+            "HEADGATE_TABLE_PRIVACY_REQUESTS",
+            "PrivacyRequestsTableName",
+        )?;
+        Ok((ApiTokens::new(&self.aws, table), self.deployment()?))
+    }
+
     /// The keys that open poison and evidence; nothing else opens for an operator.
     ///
     /// # Errors
@@ -161,10 +174,12 @@ impl Connection {
     pub fn keyring(&self) -> Result<Keyring> {
         let table = self.resource("HEADGATE_TABLE_KEYS", "KeysTableName")?;
         let key = self.resource("HEADGATE_KMS_KEY_DATA", "DataKeyArn")?;
-        let deployment = self
-            .find("HEADGATE_DEPLOYMENT")
-            .context("HEADGATE_DEPLOYMENT is not set: it must hold the deployment's name")?;
-        Ok(Keyring::new(&self.aws, table, key, deployment))
+        Ok(Keyring::new(&self.aws, table, key, self.deployment()?))
+    }
+
+    fn deployment(&self) -> Result<&str> {
+        self.find("HEADGATE_DEPLOYMENT")
+            .context("HEADGATE_DEPLOYMENT is not set: it must hold the deployment's name")
     }
 
     /// A downloader of media, with the token of the secret that the environment names.

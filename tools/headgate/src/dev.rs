@@ -157,8 +157,14 @@ fn environment(stage: &Stage, control_url: &str) -> Result<Vec<(String, String)>
             .with_context(|| format!("the template gives IntakeFunction no {name}"))?;
         add(name, value.clone());
     }
+    let tokens = stage.cloud.output("Data.PrivacyRequestsTableName");
+    add(
+        "HEADGATE_TABLE_PRIVACY_REQUESTS",
+        tokens.context("the template has no privacy-requests table")?,
+    );
     add("HEADGATE_WEBHOOK_URL", stage.webhook_url()?);
     add("HEADGATE_PRIVACY_URL", stage.privacy_url()?);
+    add("HEADGATE_CONSENT_API_URL", stage.consent_api_url()?);
     add("HEADGATE_GRAPH_URL", stage.graph_url.clone());
     let sender = stage.cloud.function_environment("SenderFunction")?;
     let secret = sender
@@ -215,6 +221,7 @@ fn say_ready(args: &DevArgs, stage: &Stage, values: &[(String, String)], log_fil
     for (what, url) in [
         ("webhook", value("HEADGATE_WEBHOOK_URL")),
         ("privacy pages", value("HEADGATE_PRIVACY_URL")),
+        ("consent API", value("HEADGATE_CONSENT_API_URL")),
         ("Graph API", value("HEADGATE_GRAPH_URL")),
         ("SQS", value("AWS_ENDPOINT_URL_SQS")),
         ("DynamoDB", value("AWS_ENDPOINT_URL_DYNAMODB")),

@@ -4,7 +4,6 @@
 //! ones: their `handle` is called with the events Lambda would give them, with the environment of the
 //! template, over real sockets. Decides nothing itself.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,7 +69,7 @@ pub struct Stage {
 }
 
 /// How many ports a stage takes from its first one: services, APIs, simulator.
-pub const PORTS: u16 = 9;
+pub const PORTS: u16 = 10;
 
 impl Stage {
     /// Starts everything; when it returns, it is ready.
@@ -84,7 +83,9 @@ impl Stage {
             nested: NESTED_TEMPLATES
                 .map(|(location, text)| (location.to_owned(), text.to_owned()))
                 .into(),
-            parameters: BTreeMap::from([("EnableEventSources".to_owned(), "true".to_owned())]),
+            parameters: ["EnableEventSources", "EnableConsentApi"]
+                .map(|name| (name.to_owned(), "true".to_owned()))
+                .into(),
             data_dir: options.data_dir,
             first_port: options.first_port,
             calendar: calendar.clone(),
@@ -97,7 +98,7 @@ impl Stage {
         put_config(&cloud, &aws, &config).await?;
         let secrets = LocalSecrets::load_or_make(&cloud, &aws).await?;
         let simulator = if options.graph_url.is_none() {
-            // Ports below the last are the cloud's: six services and two APIs.
+            // Ports below the last are the cloud's: six services and three APIs.
             let port = options.first_port.map(|p| p.saturating_add(PORTS - 1));
             Some(simulate(port, &config, &secrets, &calendar).await?)
         } else {
@@ -148,6 +149,16 @@ impl Stage {
         self.cloud
             .api_url("PrivacyApi")
             .context("the template has no PrivacyApi")
+    }
+
+    /// Where systems with a token send consents.
+    ///
+    /// # Errors
+    /// When the template has no such API.
+    pub fn consent_api_url(&self) -> Result<String> {
+        self.cloud
+            .api_url("ConsentApi")
+            .context("the template has no ConsentApi")
     }
 
     /// The URL of a queue by its name in the nested stack's outputs, such as `AppEvents`.
@@ -280,15 +291,30 @@ impl Stage {
             Box::pin(async move { webhook.handle(request).await })
         });
         self.cloud.connect_http("WebhookFunction", answer)?;
+        // Boxed: with the rest it is a future of more than 16 kB.
+        Box::pin(self.connect_pages_and_api(clock)).await
+    }
+
+    async fn connect_pages_and_api(&self, clock: Clock) -> Result<()> {
         let pages = Arc::new(started(
             "PrivacyWebFunction",
-            privacy_web::PrivacyWeb::new(&self.settings("PrivacyWebFunction")?, clock).await,
+            privacy_web::PrivacyWeb::new(&self.settings("PrivacyWebFunction")?, clock.clone())
+                .await,
         )?);
         let answer: HttpHandler = Arc::new(move |request| {
             let pages = Arc::clone(&pages);
             Box::pin(async move { pages.handle(request).await })
         });
-        self.cloud.connect_http("PrivacyWebFunction", answer)
+        self.cloud.connect_http("PrivacyWebFunction", answer)?;
+        let api = Arc::new(started(
+            "ConsentApiFunction",
+            consent_api::ConsentApi::new(&self.settings("ConsentApiFunction")?, clock).await,
+        )?);
+        let answer: HttpHandler = Arc::new(move |request| {
+            let api = Arc::clone(&api);
+            Box::pin(async move { api.handle(request).await })
+        });
+        self.cloud.connect_http("ConsentApiFunction", answer)
     }
 
     fn timeout(&self, function: &str) -> Result<Duration> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use headgate_domain::api_token::{MAX_NAME, Scope, is_name};
 
 /// Reads `91d`, `12h`, `30m` or `45s`.
 ///
@@ -41,6 +42,30 @@ pub fn parse_word(text: &str) -> Result<String, String> {
         );
     }
     Ok(text.to_owned())
+}
+
+/// Reads the scope of a token.
+///
+/// # Errors
+/// A sentence with the scopes that exist.
+pub fn parse_scope(text: &str) -> Result<Scope, String> {
+    Scope::from_word(text).ok_or_else(|| {
+        let all = Scope::ALL.map(Scope::word).join(" or ");
+        format!("write {all}")
+    })
+}
+
+/// Reads the name of a system that holds a token: it may be shown to everybody.
+///
+/// # Errors
+/// A sentence with what is allowed.
+pub fn parse_system_name(text: &str) -> Result<String, String> {
+    if is_name(text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "write up to {MAX_NAME} letters, digits, hyphens, dots or underscores with at most four digits, such as shop-eu"
+    ))
 }
 
 /// A prefix and 16 random hexadecimal digits.

@@ -8,6 +8,7 @@
 
 use headgate::connection::Connection;
 use headgate_aws::poison::{Poison, Sender, set_aside};
+use headgate_domain::api_token::{PlainToken, TokenId};
 use headgate_redact::Personal;
 use serde_json::{Value, json};
 
@@ -385,4 +386,92 @@ fn a_message_answers_why_it_was_sent_with_proofs_that_hold() {
     let revealed = dev.json(&["why", "--reveal", message.as_str().unwrap()]);
     assert!(revealed["evidence"].as_str().unwrap().contains("quokka-7"));
     dev.refuses(&["why", "msg_106540352242922.m.0.01ARZ3NDEKTSV4RRFFQ69G5FAV"]);
+}
+
+/// R-503: what is stored does not open, and what was taken back stays in the list.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_shown_once_and_kept_as_a_hash_until_it_is_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::in_memory(folder.path());
+    let flags = ["--scope", "consents:write", "--expires", "30d"];
+    let made = dev.json(&[&["token", "create", "--name", "shop"], &flags[..]].concat());
+    let (token, id) = (
+        made["token"].as_str().unwrap(),
+        made["id"].as_str().unwrap(),
+    );
+    assert!(token.starts_with("hgt_") && id.starts_with("tok_"));
+    // Without --json, standard output is the token and nothing else.
+    let piped = dev.run(&[&["token", "create", "--name", "crm"], &flags[..]].concat());
+    assert!(piped.trim_end().starts_with("hgt_") && piped.lines().count() == 1);
+
+    let connection = Connection::open(Some(&dev.env_file)).unwrap();
+    let (tokens, deployment) = connection.api_tokens().unwrap();
+    let id = TokenId::parse(id).unwrap();
+    let kept = tokens.find(&id).await.unwrap().unwrap();
+    let read = PlainToken::parse(token, deployment).unwrap();
+    assert!(kept.hash.is(&read.hashed(deployment)));
+    let day = connection.now().await.unwrap();
+    tokens.note_use(&id, day).await.unwrap();
+
+    let listed = dev.json(&["token", "list"]);
+    let of = |listed: &Value| {
+        let all = listed["tokens"].as_array().unwrap();
+        assert_eq!(all.len(), 2);
+        all.iter().find(|t| t["id"] == id.as_str()).unwrap().clone()
+    };
+    assert_eq!(of(&listed)["in_force"], true);
+    assert_eq!(of(&listed)["last_used"], day.day().to_string());
+    assert!(!listed.to_string().contains(token));
+
+    dev.refuses(&["token", "revoke", "tok_aaaaaaaaaaaaaaaa"]);
+    dev.run(&["token", "revoke", id.as_str()]);
+    let revoked = of(&dev.json(&["token", "list"]));
+    assert_eq!(revoked["in_force"], false);
+    dev.run(&["token", "revoke", id.as_str()]);
+    assert_eq!(of(&dev.json(&["token", "list"])), revoked);
+}
+
+/// Sends a record to the HTTP API as any client would, and gives the status line.
+fn posted(url: &str, token: &str, record: &Value) -> String {
+    use std::io::{Read as _, Write as _};
+    let host = url.strip_prefix("http://").unwrap();
+    let body = record.to_string();
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    write!(
+        stream,
+        "POST /consents HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut heard = String::new();
+    stream.read_to_string(&mut heard).unwrap();
+    heard.lines().next().unwrap_or_default().to_owned()
+}
+
+/// R-503, through everything: the API's role is who SQS says it is, so intake believes the token.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_yes_that_a_token_attests_opts_in_and_a_revoked_token_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::in_memory(folder.path());
+    let connection = Connection::open(Some(&dev.env_file)).unwrap();
+    let url = connection.find("HEADGATE_CONSENT_API_URL").unwrap();
+    let flags = ["--scope", "consents:attest", "--expires", "1d"];
+    let made = dev.json(&[&["token", "create", "--name", "shop"], &flags[..]].concat());
+    let (token, id) = (
+        made["token"].as_str().unwrap(),
+        made["id"].as_str().unwrap(),
+    );
+    let record = json!({
+        "schema": "headgate.consent/1", "id": "checkout-1", "to": {"phone": "+16135550123"},
+        "purpose": "utility", "action": "given", "method": "checkout_checkbox",
+        "notice": "Yes, Maple Outfitters may send me order updates on WhatsApp.", "locale": "en-CA",
+        "evidence": {"form": "checkout-7", "page": "maple.example/checkout"},
+        "occurred_at": connection.now().await.unwrap().to_string(),
+    });
+    assert!(posted(url, token, &record).contains(" 202 "));
+    let event = dev.until("subject.opted_in");
+    assert_eq!(event["id"], "checkout-1", "{event}");
+    dev.run(&["token", "revoke", id]);
+    assert!(posted(url, token, &record).contains(" 401 "));
 }

@@ -8,12 +8,24 @@ use anyhow::{Result, bail};
 use serde_json::Value;
 
 use crate::LocalCloud;
-use crate::stack::{REGION, text};
+use crate::stack::{REGION, role_id, text};
 
-/// Who everybody is here.
+/// Who everybody is here that is no function.
 pub(crate) const ACCESS_KEY_ID: &str = "local";
+/// Before the id of a function's role, in the key that the function has.
+const OF_A_ROLE: &str = "local.";
 /// What they sign with.
 pub(crate) const SECRET_ACCESS_KEY: &str = "local";
+
+/// Whether a key is one of those given out here.
+pub(crate) fn is_access_key(key: &str) -> bool {
+    key == ACCESS_KEY_ID || role_of(key).is_some()
+}
+
+/// The id of the role whose key it is; `None` for the key of everybody else.
+pub(crate) fn role_of(key: &str) -> Option<&str> {
+    key.strip_prefix(OF_A_ROLE)
+}
 
 impl LocalCloud {
     /// The variables with which an SDK finds the local services.
@@ -35,12 +47,19 @@ impl LocalCloud {
         out
     }
 
-    /// The environment of a function: what the template says, resolved, and [`Self::aws_environment`].
+    /// The environment of a function: what the template says, resolved, and [`Self::aws_environment`] with
+    /// a key of its role's own, by which SQS knows who sends.
     ///
     /// # Errors
     /// If the template has no such function or refers to something unknown.
     pub fn function_environment(&self, logical_id: &str) -> Result<BTreeMap<String, String>> {
         let mut out = self.aws_environment();
+        let role = self.function_property(logical_id, "Role")?;
+        if let Some(role) = role.as_ref().map(text) {
+            let name = role.rsplit(':').next().unwrap_or_default();
+            let key = format!("{OF_A_ROLE}{}", role_id(name));
+            out.insert("AWS_ACCESS_KEY_ID".to_owned(), key);
+        }
         let variables = self.function_property(logical_id, "Environment")?;
         for (name, value) in variables
             .as_ref()

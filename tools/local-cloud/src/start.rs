@@ -228,7 +228,7 @@ impl Servers {
                     let sqs = Arc::clone(&state.sqs);
                     tasks.push(self.serve(service, listener, move |operation, request| {
                         let sqs = Arc::clone(&sqs);
-                        async move { sqs::answer(&sqs, &operation, request.body()).await }
+                        async move { sqs::answer(&sqs, &operation, &request).await }
                     }));
                 }
                 Service::Kms => {

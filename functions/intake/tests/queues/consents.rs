@@ -1,7 +1,9 @@
 //! Yes and no on the consents queue.
 
+use headgate_domain::api_token::PlainToken;
 use headgate_domain::identity::SubjectId;
 use headgate_domain::ledger::verify_chain;
+use headgate_domain::relayed::Relayed;
 use serde_json::{Value, json};
 
 use crate::world::{PRODUCER, STRANGER, World};
@@ -176,4 +178,46 @@ async fn an_opt_out_keeps_the_proof_of_the_opt_in() {
         facts += entries.len();
     }
     assert_eq!(facts, 2, "the no stands behind the yes");
+}
+
+/// SQS says who sent a message; only the API's own role speaks for a token.
+#[tokio::test]
+async fn an_envelope_counts_from_the_api_and_from_nobody_else() {
+    let world = World::start().await;
+    let api = format!("{}:consent-api", world.name("HEADGATE_ROLE_CONSENT_API"));
+    let token = PlainToken::from_random("headgate", &[7; 32]);
+    let token = token.hashed("headgate").id();
+    let envelope = |id: &str, action: &str, attests: bool| {
+        let relayed = Relayed {
+            token: token.clone(),
+            attests,
+            record: consent(&world, action, &json!("marketing"), id).to_string(),
+        };
+        serde_json::from_str::<Value>(&relayed.body().unwrap()).unwrap()
+    };
+    let handle = async |id: &str, sender: &str, body: &Value| {
+        let told = world.told("CONSENTS", id, sender, body).await;
+        assert_eq!(told.len(), 1, "{told:?}");
+        (told[0]["type"].clone(), told[0]["data"]["code"].clone())
+    };
+    let refused = |code: &str| (json!("consent.refused"), json!(code));
+    // A producer that may attest for itself may not speak for a token, and nobody else may either.
+    for (id, sender) in [("s-1", PRODUCER), ("s-2", STRANGER), ("s-3", "")] {
+        let forged = handle(id, sender, &envelope("c-1", "given", true)).await;
+        assert_eq!(forged, refused("malformed"), "{sender}");
+    }
+    // The API's role alone attests nothing: it is the token that does.
+    let bare = consent(&world, "given", &json!("marketing"), "c-2");
+    assert_eq!(handle("s-4", &api, &bare).await, refused("not_attested"));
+    let without = envelope("c-3", "given", false);
+    assert_eq!(handle("s-5", &api, &without).await, refused("not_attested"));
+
+    let given = handle("s-6", &api, &envelope("c-4", "given", true)).await;
+    assert_eq!(given.0, "subject.opted_in");
+    let out = handle("s-7", &api, &envelope("c-5", "withdrawn", false)).await;
+    assert_eq!(out.0, "subject.opted_out");
+    let tables = world.tables().await;
+    let named = format!("token:{token}");
+    let ledger = tables.iter().filter(|(_, item)| item.contains(&named));
+    assert_eq!(ledger.count(), 2);
 }

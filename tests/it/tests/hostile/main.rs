@@ -24,7 +24,8 @@ use world::{Answer, World};
 
 /// Every route a stranger can call: API, method, path, function. A new one is added here with what an
 /// honest request to it is ([`honest`]).
-const ROUTES: [(&str, &str, &str, &str); 7] = [
+const ROUTES: [(&str, &str, &str, &str); 8] = [
+    ("ConsentApi", "POST", "/consents", "ConsentApiFunction"),
     ("HooksApi", "GET", "/webhook", "WebhookFunction"),
     ("HooksApi", "POST", "/webhook", "WebhookFunction"),
     ("PrivacyApi", "GET", "/opt-in", "PrivacyWebFunction"),
@@ -124,6 +125,11 @@ fn closed(name: &str, function: &str, answer: &Answer) {
             assert!(pages.contains(&answer.status), "{name}: {}", answer.status);
             assert!(answer.has("content-security-policy") && answer.has("referrer-policy"));
         }
+        "ConsentApiFunction" => {
+            // Without a token nobody gets further than to hear that there is an address, or none.
+            assert!([401, 404].contains(&answer.status), "{name}");
+            assert_eq!(answer.has("www-authenticate"), answer.status == 401);
+        }
         unknown => panic!("say here what {unknown} may answer"),
     }
 }
@@ -146,6 +152,7 @@ async fn honest(world: &World, api: &str, method: &str, path: &str) {
             "scope=marketing".to_owned(),
             200,
         ),
+        ("POST", "/consents") => (path.to_owned(), world.token().await, world::no(), 202),
         unknown => panic!("say here what an honest request to {unknown:?} is"),
     };
     let length = body.len();

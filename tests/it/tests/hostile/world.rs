@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use consent_api::ConsentApi;
+use headgate_domain::api_token::Scope;
 use headgate_lambda::clock::system_clock;
 use headgate_lambda::settings::Settings;
 use headgate_testkit::events::signature;
@@ -59,6 +61,12 @@ impl World {
         let webhook = Arc::new(webhook.unwrap());
         let settings = Settings::from_map(stage.environment("PrivacyWebFunction"));
         let pages = Arc::new(PrivacyWeb::new(&settings, system_clock()).await.unwrap());
+        let settings = Settings::from_map(stage.environment("ConsentApiFunction"));
+        let api = Arc::new(ConsentApi::new(&settings, system_clock()).await.unwrap());
+        let to_api = move |request: Request<Bytes>| {
+            let api = Arc::clone(&api);
+            Box::pin(async move { api.handle(request).await }) as _
+        };
         let to_webhook = move |request: Request<Bytes>| {
             let webhook = Arc::clone(&webhook);
             Box::pin(async move { webhook.handle(request).await }) as _
@@ -73,6 +81,9 @@ impl World {
             .unwrap();
         cloud
             .connect_http("PrivacyWebFunction", Arc::new(to_pages))
+            .unwrap();
+        cloud
+            .connect_http("ConsentApiFunction", Arc::new(to_api))
             .unwrap();
         Self { stage }
     }
@@ -122,10 +133,25 @@ impl World {
         self.stage.cloud().dump().await.unwrap()
     }
 
+    /// The header lines of a request with a token.
+    pub(crate) async fn token(&self) -> String {
+        let token = self.stage.api_token(&[Scope::ConsentsWrite]).await;
+        format!(
+            "Authorization: Bearer {}\r\nContent-Type: application/json\r\n",
+            token.expose()
+        )
+    }
+
     /// The path of an unsubscribe link that opens.
     pub(crate) async fn link(&self) -> String {
         format!("/u/{}", self.stage.link_token().await)
     }
+}
+
+/// A record of the HTTP API that needs no attestation.
+pub(crate) fn no() -> String {
+    r#"{"schema":"headgate.consent/1","id":"n-1","to":{"phone":"+16135550123"},"purpose":"marketing","action":"withdrawn","method":"agent"}"#
+        .to_owned()
 }
 
 /// Everything the functions wrote.

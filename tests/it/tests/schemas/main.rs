@@ -21,6 +21,7 @@ mod consents;
 mod controls;
 mod events;
 mod mutations;
+mod openapi;
 mod outbound;
 mod pages;
 

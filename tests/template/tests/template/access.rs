@@ -151,8 +151,10 @@ fn no_star_stands_outside_the_closed_list() {
 
 #[test]
 fn conditions_match_by_pattern_only_where_a_pattern_is_meant() {
-    const PATTERNS: [&str; 12] = [
+    const PATTERNS: [&str; 14] = [
         "A#*",
+        "api-record#*",
+        "api-usage#*",
         "salt#*",
         "evidence-salt#*",
         "day#*",

@@ -7,7 +7,8 @@ use serde_json::json;
 use crate::template::{Template, many, read, target};
 
 /// Every route a stranger can call: API, method, path, function.
-const ROUTES: [(&str, &str, &str, &str); 7] = [
+const ROUTES: [(&str, &str, &str, &str); 8] = [
+    ("ConsentApi", "post", "/consents", "consent-api"),
     ("HooksApi", "get", "/webhook", "webhook"),
     ("HooksApi", "post", "/webhook", "webhook"),
     ("PrivacyApi", "get", "/opt-in", "privacy-web"),
@@ -95,12 +96,26 @@ fn the_hooks_have_the_same_routes_whatever_kind_of_api_they_are() {
 }
 
 #[test]
-fn nothing_public_exists_beside_the_two_apis() {
+fn nothing_public_exists_beside_two_apis_and_one_that_is_off_unless_it_is_asked_for() {
     let edge = Template::edge();
     assert_eq!(
         edge.ids_of("AWS::Serverless::Api"),
-        ["HooksApi", "PrivacyApi"]
+        ["ConsentApi", "HooksApi", "PrivacyApi"]
     );
+    assert_eq!(
+        edge.section("Resources")["ConsentApi"]["Condition"],
+        "HasConsentApi"
+    );
+    for template in [Template::root(), Template::edge()] {
+        assert_eq!(
+            template.section("Parameters")["EnableConsentApi"]["Default"],
+            "false"
+        );
+        assert_eq!(
+            template.section("Conditions")["HasConsentApi"],
+            json!({ "Fn::Equals": [{ "Ref": "EnableConsentApi" }, "true"] })
+        );
+    }
     assert_eq!(edge.ids_of("AWS::ApiGatewayV2::Api"), ["HooksHttpApi"]);
     for template in Template::all() {
         for (id, resource) in template.resources() {
@@ -132,6 +147,7 @@ fn an_api_may_start_its_own_function_only() {
     for (api, function) in [
         ("Hooks", "WebhookFunction"),
         ("Privacy", "PrivacyWebFunction"),
+        ("Consent", "ConsentApiFunction"),
     ] {
         let permission = template.properties(&format!("{api}ApiPermission"));
         assert_eq!(target(&permission["FunctionName"]), function);
@@ -141,7 +157,7 @@ fn an_api_may_start_its_own_function_only() {
             "{source}"
         );
     }
-    assert_eq!(template.ids_of("AWS::Lambda::Permission").len(), 2);
+    assert_eq!(template.ids_of("AWS::Lambda::Permission").len(), 3);
     assert!(
         Template::edge()
             .ids_of("AWS::Lambda::Permission")
@@ -208,6 +224,7 @@ fn api_gateways_own_answers_carry_the_headers_of_the_function_and_no_words() {
     for (api, source) in [
         ("HooksApi", "functions/webhook/src/answer.rs"),
         ("PrivacyApi", "functions/privacy-web/src/answer.rs"),
+        ("ConsentApi", "functions/consent-api/src/problem.rs"),
     ] {
         let own = read(source);
         let body = &template.properties(api)["DefinitionBody"];
@@ -329,6 +346,7 @@ fn access_logs_carry_the_route_and_nothing_that_names_a_person() {
             &["identity.sourceIp", "routeKey"],
         ),
         ("PrivacyApi", "AccessLogSetting", &["resourcePath"]),
+        ("ConsentApi", "AccessLogSetting", &["resourcePath"]),
     ] {
         let format = &template.properties(id)[setting]["Format"];
         let format = format.as_str().unwrap();

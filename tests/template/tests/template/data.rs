@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use crate::template::{Template, many, target};
 
 /// (table, has a sort key, days of point-in-time recovery; 0 is off)
-const TABLES: [(&str, &str, bool, i64); 8] = [
+const TABLES: [(&str, &str, bool, i64); 9] = [
     ("ConsentLedgerTable", "consent-ledger", true, 35),
     ("ControlsTable", "controls", true, 35),
     ("EvidenceTable", "evidence", true, 35),
     ("KeysTable", "keys", false, 0),
     ("MessagesTable", "messages", true, 7),
     ("PacingTable", "pacing", true, 0),
+    ("PrivacyRequestsTable", "privacy-requests", true, 0),
     ("SubjectsTable", "subjects", true, 35),
     ("SuppressionTable", "suppression", false, 35),
 ];
@@ -293,7 +294,10 @@ fn a_queue_is_written_by_the_roles_of_the_design_and_by_a_redrive() {
     for (queue, writers) in [
         ("AppEventsQueue", vec![]),
         ("AuthenticationQueue", vec!["producer-*"]),
-        ("ConsentsQueue", vec!["privacy-web", "producer-*"]),
+        (
+            "ConsentsQueue",
+            vec!["consent-api", "privacy-web", "producer-*"],
+        ),
         ("MarketingQueue", vec!["producer-*"]),
         ("NotificationsQueue", vec!["webhook"]),
         ("ServiceQueue", vec!["producer-*"]),

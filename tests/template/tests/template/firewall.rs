@@ -29,7 +29,7 @@ fn blocks(rule: &Value) -> bool {
 #[test]
 fn each_rest_api_has_a_firewall_of_its_own() {
     let template = Template::edge();
-    for api in ["Hooks", "Privacy"] {
+    for api in ["Consent", "Hooks", "Privacy"] {
         let association = template.properties(&format!("{api}WebAclAssociation"));
         assert_eq!(
             target(&association["WebACLArn"]),
@@ -156,7 +156,7 @@ fn firewalls_keep_no_samples_and_log_only_the_hooks_without_what_must_not_be_kno
         }
     }
     let template = Template::edge();
-    for acl in ["HooksWebAcl", "PrivacyWebAcl"] {
+    for acl in ["ConsentWebAcl", "HooksWebAcl", "PrivacyWebAcl"] {
         let mut found = Vec::new();
         samples(template.properties(acl), &mut found);
         // One for the list and one for each rule.

@@ -217,6 +217,7 @@ fn every_function_has_its_own_log_group_and_there_is_no_other_but_those_of_the_e
         days.insert(group, properties["RetentionInDays"].as_i64().unwrap());
     }
     let expected = [
+        ("ConsentAccessLogGroup", 90),
         ("HooksAccessLogGroup", 90),
         ("HooksFirewallLogGroup", 30),
         ("PrivacyAccessLogGroup", 90),

@@ -143,7 +143,7 @@ fn intake_touches_of_pacing_what_is_due_and_what_it_counts() {
     );
 }
 
-/// Dead letters, pauses, and the one salt of nobody: not a table with people in it.
+/// Dead letters, pauses, tokens, and the one salt of nobody: not a table with people in it.
 #[test]
 fn the_operator_reaches_no_table_with_people_in_it_and_no_secret() {
     let template = Template::root();
@@ -152,10 +152,46 @@ fn the_operator_reaches_no_table_with_people_in_it_and_no_secret() {
         .flat_map(|grant| grant.resources)
         .filter(|resource| !resource.contains("Queue"))
         .collect();
-    let expected = ["ControlsTable", "DataKey", "KeysTable"];
+    let expected = [
+        "ControlsTable",
+        "DataKey",
+        "KeysTable",
+        "PrivacyRequestsTable",
+    ];
     assert_eq!(
         reached,
         expected.map(|id| format!("Data.Outputs.{id}Arn")).into()
+    );
+}
+
+/// Who could write a token could give itself every scope: that is a person's act.
+#[test]
+fn the_operator_alone_makes_api_tokens() {
+    let template = Template::root();
+    let mut found = Vec::new();
+    let mut all: Vec<(String, Vec<Grant>)> = functions()
+        .into_iter()
+        .map(|(id, name)| (name, grants(&template, &id)))
+        .collect();
+    all.push(("operator".to_owned(), operator_grants(&template)));
+    for (name, grants) in all {
+        for grant in grants {
+            if grant.resources != ["Data.Outputs.PrivacyRequestsTableArn"] {
+                continue;
+            }
+            let leading = &grant.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+            assert!(leading.is_array(), "{name}: {} reaches all", grant.sid);
+            if leading.to_string().contains("api-token") {
+                found.push(format!("{name} {}", grant.actions.join(" ")));
+            }
+        }
+    }
+    assert_eq!(
+        found,
+        [
+            "consent-api dynamodb:GetItem",
+            "operator dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem"
+        ]
     );
 }
 

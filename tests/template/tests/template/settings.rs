@@ -102,6 +102,9 @@ fn expected_target(variable: &str) -> Option<String> {
     if let Some(secret) = name.strip_prefix("SECRET_") {
         return output(&format!("{}SecretArn", pascal(secret)));
     }
+    if let Some(function) = name.strip_prefix("ROLE_") {
+        return Some(format!("{}Role.RoleId", pascal(function)));
+    }
     match name {
         "DEPLOYMENT" => Some("Deployment".to_owned()),
         "GRAPH_URL" => Some("GraphUrl".to_owned()),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use headgate_domain::api_token::Scope;
 
 use super::{ClientArgs, PurposeArg};
 use crate::text;
@@ -158,6 +159,58 @@ pub enum NumberAction {
         #[allow(missing_docs, reason = "the flattened fields have their own help")]
         client: ClientArgs,
     },
+}
+
+/// `headgate token`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = TOKEN_HELP)]
+pub struct TokenArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: TokenAction,
+}
+
+const TOKEN_HELP: &str = "Examples:\n  \
+headgate token create --scope consents:write --expires 90d --name shop\n  \
+headgate token create --scope consents:write --scope consents:attest --expires 30d --name crm\n  \
+headgate token list\n  \
+headgate token revoke tok_abcdefghijklmnop\n\n\
+A token is for a system that cannot use an IAM role: with one it can, it writes to the consents queue.\n\
+It is shown once. Who holds consents:attest is believed when they say that somebody agreed.";
+
+/// What to do with API tokens.
+#[derive(Clone, Debug, Subcommand)]
+pub enum TokenAction {
+    /// Make a token and show it, once.
+    Create(TokenCreateArgs),
+    /// Show every token: its name, its scopes, when it ends, the day it was last used.
+    List(ClientArgs),
+    /// Take a token back; the next request with it is refused.
+    Revoke {
+        /// The token's id, as `token list` shows it.
+        #[arg(value_name = "ID")]
+        id: String,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the flattened fields have their own help")]
+        client: ClientArgs,
+    },
+}
+
+/// What a new token may do, for how long, and whose it is.
+#[derive(Clone, Debug, Args)]
+pub struct TokenCreateArgs {
+    /// What it may do; repeat for several.
+    #[arg(long, required = true, value_parser = text::parse_scope)]
+    pub scope: Vec<Scope>,
+    /// For how long: 90d, 12h, 30m; a year at most.
+    #[arg(long, value_name = "SPAN", value_parser = text::parse_span)]
+    pub expires: Duration,
+    /// Which system has it; appears in clear in lists.
+    #[arg(long, value_name = "WORD", default_value = "unnamed", value_parser = text::parse_system_name)]
+    pub name: String,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the flattened fields have their own help")]
+    pub client: ClientArgs,
 }
 
 /// `headgate dlq`.

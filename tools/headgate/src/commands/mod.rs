@@ -11,4 +11,5 @@ pub mod number;
 pub mod producer;
 pub mod send;
 pub mod status;
+pub mod token;
 pub mod why;

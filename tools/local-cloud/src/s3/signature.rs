@@ -13,7 +13,7 @@ use http::{Request, StatusCode};
 use sha2::{Digest as _, Sha256};
 
 use super::operations::Refusal;
-use crate::environment::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
+use crate::environment::{SECRET_ACCESS_KEY, is_access_key};
 
 /// Refuses a request whose signature is missing, somebody else's or of another request.
 pub(super) fn check(request: &Request<Bytes>) -> Result<(), Refusal> {
@@ -27,7 +27,7 @@ pub(super) fn check(request: &Request<Bytes>) -> Result<(), Refusal> {
         return Err(forbidden("AccessDenied", "The request is not signed."));
     };
     let mut scope = parts.credential.splitn(2, '/');
-    if scope.next() != Some(ACCESS_KEY_ID) {
+    if !scope.next().is_some_and(is_access_key) {
         return Err(forbidden("InvalidAccessKeyId", "Nobody has this key."));
     }
     let scope = scope.next().unwrap_or_default();

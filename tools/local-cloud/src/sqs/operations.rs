@@ -16,10 +16,11 @@ use super::engine::{Engine, Settled};
 use super::types::Message;
 use super::wire::{self, Entry, Refusal, Request};
 use crate::calendar::system_ms;
+use crate::environment::role_of;
 use crate::ids::random_id;
 use crate::stack::ACCOUNT;
 
-/// The id AWS reports for a role: role id and session name.
+/// The id AWS reports for a role, which is role id and session name: of whoever is no function.
 const SENDER: &str = "AROAEXAMPLEEXAMPLE000:local";
 
 pub(super) type Outcome = Result<Value, Refusal>;
@@ -54,15 +55,22 @@ impl Sqs {
             message_body: Some(body),
             ..Entry::default()
         };
-        let message = message(entry, delay);
+        let message = message(entry, delay, None);
         engine.send(queue, vec![message])
     }
 }
 
 /// Answers one request; `operation` is the part of `X-Amz-Target` after the dot.
-pub(crate) async fn answer(sqs: &Arc<Sqs>, operation: &str, body: &[u8]) -> Response<Bytes> {
-    let outcome = match serde_json::from_slice::<Request>(body) {
-        Ok(request) => run(sqs, operation, request).await,
+pub(crate) async fn answer(
+    sqs: &Arc<Sqs>,
+    operation: &str,
+    asked: &http::Request<Bytes>,
+) -> Response<Bytes> {
+    let outcome = match serde_json::from_slice::<Request>(asked.body()) {
+        Ok(mut request) => {
+            request.caller = caller(asked.headers());
+            run(sqs, operation, request).await
+        }
         Err(_quotes_input) => Err(Refusal::new(
             "com.amazon.coral.service#SerializationException",
             "MalformedInput",
@@ -96,6 +104,14 @@ pub(crate) async fn answer(sqs: &Arc<Sqs>, operation: &str, body: &[u8]) -> Resp
         headers.insert("x-amzn-query-error", error);
     }
     response
+}
+
+/// The session of the role whose key signed; `None` for the key that everybody else has.
+fn caller(headers: &http::HeaderMap) -> Option<String> {
+    let signed = headers.get("authorization")?.to_str().ok()?;
+    let (_, credential) = signed.split_once("Credential=")?;
+    let role = role_of(credential.split('/').next()?)?;
+    Some(format!("{role}:local"))
 }
 
 async fn run(sqs: &Arc<Sqs>, operation: &str, mut request: Request) -> Outcome {
@@ -135,7 +151,7 @@ async fn run(sqs: &Arc<Sqs>, operation: &str, mut request: Request) -> Outcome {
                 .settings(&queue)
                 .map_or(MAX_CALL_BYTES, |s| s.max_size);
             check_message(&entry, max)?;
-            let message = message(entry, delay);
+            let message = message(entry, delay, request.caller.clone());
             let answer = wire::sent(&message, None);
             sqs.engine().send(&queue, vec![message]).map_err(failure)?;
             Ok(answer)
@@ -227,7 +243,7 @@ fn start_move(sqs: &Sqs, request: &Request) -> Outcome {
     Ok(json!({"TaskHandle": random_id()}))
 }
 
-fn message(entry: Entry, queue_delay: i64) -> Message {
+fn message(entry: Entry, queue_delay: i64, sender: Option<String>) -> Message {
     let now = system_ms();
     Message {
         id: random_id(),
@@ -236,6 +252,7 @@ fn message(entry: Entry, queue_delay: i64) -> Message {
         sent_at: now,
         not_before: now + entry.delay_seconds.unwrap_or(queue_delay) * 1000,
         group: entry.message_group_id,
+        sender,
         trace: entry
             .message_system_attributes
             .get("AWSTraceHeader")
@@ -247,6 +264,7 @@ fn message(entry: Entry, queue_delay: i64) -> Message {
 }
 
 fn send_batch(sqs: &Sqs, queue: &str, request: Request, delay: i64) -> Outcome {
+    let sender = request.caller;
     let entries = check_batch(request.entries)?;
     let total: usize = entries.iter().map(Entry::size).sum();
     if total > MAX_CALL_BYTES {
@@ -267,7 +285,7 @@ fn send_batch(sqs: &Sqs, queue: &str, request: Request, delay: i64) -> Outcome {
         match check_message(&entry, max) {
             Ok(()) => {
                 let id = entry.id.clone();
-                let message = message(entry, delay);
+                let message = message(entry, delay, sender.clone());
                 successful.push(wire::sent(&message, Some(&id)));
                 messages.push(message);
             }

@@ -34,6 +34,9 @@ pub(crate) struct Message {
     pub(crate) received: u32,
     #[serde(default)]
     pub(crate) first_received_at: Option<i64>,
+    /// Who sent it; absent of what nobody of ours did.
+    #[serde(default)]
+    pub(crate) sender: Option<String>,
     /// ARN of the queue it was moved from.
     #[serde(default)]
     pub(crate) moved_from: Option<String>,

@@ -69,6 +69,9 @@ pub(crate) struct Request {
     pub(crate) attributes: BTreeMap<String, String>,
     pub(crate) source_arn: String,
     pub(crate) destination_arn: Option<String>,
+    /// Who asks, from the signature.
+    #[serde(skip)]
+    pub(crate) caller: Option<String>,
     #[serde(flatten)]
     pub(crate) entry: Entry,
 }
@@ -164,7 +167,7 @@ pub(crate) fn sent(message: &Message, entry_id: Option<&str>) -> Value {
 }
 
 /// One message of what `ReceiveMessage` answers.
-pub(crate) fn received(receipt: &Receipt, request: &Request, sender: &str) -> Value {
+pub(crate) fn received(receipt: &Receipt, request: &Request, stranger: &str) -> Value {
     let message = &receipt.message;
     let mut out = Map::new();
     out.insert("MessageId".to_owned(), json!(message.id));
@@ -190,7 +193,15 @@ pub(crate) fn received(receipt: &Receipt, request: &Request, sender: &str) -> Va
             Some(message.received.to_string()),
         ),
         ("SentTimestamp", Some(message.sent_at.to_string())),
-        ("SenderId", Some(sender.to_owned())),
+        (
+            "SenderId",
+            Some(
+                message
+                    .sender
+                    .clone()
+                    .unwrap_or_else(|| stranger.to_owned()),
+            ),
+        ),
         (
             "ApproximateFirstReceiveTimestamp",
             message.first_received_at.map(|t| t.to_string()),

@@ -15,7 +15,7 @@ use crate::template::{self, is_intrinsic};
 mod intrinsics;
 mod names;
 
-pub(crate) use names::secret_arn;
+pub(crate) use names::{role_id, secret_arn};
 
 /// The region everything local claims to be in.
 pub(crate) const REGION: &str = "eu-west-1";

@@ -68,6 +68,7 @@ impl Stack {
             ("AWS::SQS::Queue", "QueueName")
             | ("AWS::Events::EventBus", "Name")
             | ("AWS::KMS::Key", "KeyId") => name,
+            ("AWS::IAM::Role", "RoleId") => role_id(&name),
             (_, "Arn") => arn(&kind, &name),
             ("AWS::DynamoDB::Table", "StreamArn") => format!("{}/stream/local", arn(&kind, &name)),
             ("AWS::SecretsManager::Secret", "Id") => secret_arn(&name),
@@ -158,6 +159,12 @@ pub(crate) fn secret_arn(name: &str) -> String {
 
 fn api_id(logical: &str) -> String {
     logical.to_ascii_lowercase()
+}
+
+/// The id of a role that follows from its name, in the form that IAM draws.
+pub(crate) fn role_id(name: &str) -> String {
+    let digest = format!("{:X}", md5::compute(name));
+    format!("AROA{}", digest.get(..17).unwrap_or_default())
 }
 
 /// A key id that follows from the template, in the form of a UUID as KMS has it.
