@@ -8,6 +8,7 @@ pub mod api_token;
 pub mod budget;
 pub mod ceilings;
 pub mod config;
+pub mod confirm_link;
 pub mod consent;
 pub mod control_message;
 pub mod disposition;

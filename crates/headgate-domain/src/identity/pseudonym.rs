@@ -48,6 +48,20 @@ impl Pepper {
         }
         mac.finalize().into_bytes().into()
     }
+
+    /// HMAC-SHA256 over bytes as they stand, for a form that others have fixed and that cannot be read in two
+    /// ways.
+    #[expect(
+        clippy::expect_used,
+        reason = "RFC 2104 takes keys of any length, so this cannot fail"
+    )]
+    pub(crate) fn mac_of(&self, pieces: &[&[u8]]) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.expose()).expect("any length is a key");
+        for piece in pieces {
+            mac.update(piece);
+        }
+        mac.finalize().into_bytes().into()
+    }
 }
 
 /// What a pseudonym stands for. Part of the hash, so one value has unrelated names per kind.
