@@ -139,6 +139,12 @@ impl Aws {
         )
     }
 
+    /// The region everything is in.
+    #[cfg(feature = "dynamodb")]
+    pub(crate) fn region(&self) -> &str {
+        self.config.region().map_or("", AsRef::as_ref)
+    }
+
     /// A DynamoDB client.
     #[cfg(feature = "dynamodb")]
     pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {

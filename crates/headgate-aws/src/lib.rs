@@ -21,6 +21,8 @@ pub mod bus;
 pub mod cancel;
 #[cfg(feature = "store")]
 pub mod ceilings;
+#[cfg(feature = "s3")]
+pub mod checkpoints;
 #[cfg(feature = "store")]
 pub mod consents;
 #[cfg(feature = "store")]
@@ -47,6 +49,8 @@ pub mod poison;
 pub mod queue;
 #[cfg(feature = "secrets")]
 pub mod secrets;
+#[cfg(feature = "kms")]
+pub mod signing;
 #[cfg(feature = "store")]
 pub mod subjects;
 #[cfg(feature = "store")]

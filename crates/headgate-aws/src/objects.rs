@@ -30,6 +30,9 @@ use aws_smithy_types::config_bag::{ConfigBag, Layer};
 use aws_smithy_types::error::ErrorMetadata;
 use aws_types::region::SigningRegion;
 use aws_types::{SdkConfig, SigningName};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use headgate_domain::ledger::Hash;
 
 use crate::{Aws, AwsError};
 
@@ -77,6 +80,26 @@ impl Bucket {
             .map_err(|e| AwsError::of("PutObject", &e))
     }
 
+    /// Puts an object under a name that has none yet, with its checksum, as a bucket with object lock
+    /// wants it; `false` when there is one. That one may be ours: an answer can be lost and the put repeated.
+    ///
+    /// # Errors
+    /// [`AwsError`] when S3 did not say.
+    pub async fn put_once(&self, key: &str, bytes: Vec<u8>) -> Result<bool, AwsError> {
+        let mut request = Request::new("PUT", key, bytes);
+        request.is_once = true;
+        match self
+            .call
+            .invoke(request)
+            .await
+            .map_err(|e| AwsError::of("PutObject", &e))
+        {
+            Ok(_put) => Ok(true),
+            Err(error) if error.is("PreconditionFailed") => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Looks for an object.
     ///
     /// # Errors
@@ -110,6 +133,8 @@ struct Request {
     method: &'static str,
     key: String,
     body: SdkBody,
+    /// Whether it is refused where there is an object of its name.
+    is_once: bool,
 }
 
 impl Request {
@@ -118,6 +143,7 @@ impl Request {
             method,
             key: key.to_owned(),
             body: SdkBody::from(body),
+            is_once: false,
         }
     }
 
@@ -127,12 +153,18 @@ impl Request {
         if self.key.is_empty() || !self.key.bytes().all(plain) {
             return Err("the name of an object needs escaping".into());
         }
+        let checksum = self.body.bytes().filter(|_body| self.is_once);
+        let checksum = checksum.map(|body| STANDARD.encode(Hash::of_bytes(body).as_bytes()));
         let mut request = HttpRequest::new(self.body);
         request.set_method(self.method)?;
         request.set_uri(format!("/{}", self.key))?;
         if self.method == "PUT" {
             let headers = request.headers_mut();
             headers.insert("content-type", "application/octet-stream");
+            if let Some(checksum) = checksum {
+                headers.insert("if-none-match", "*");
+                headers.insert("x-amz-checksum-sha256", checksum);
+            }
         }
         Ok(request)
     }

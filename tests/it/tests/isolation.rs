@@ -30,13 +30,14 @@ const MADE: [&str; 8] = [
 
 /// What headgate-domain may build on (I1): data, text and pure cryptography. No runtime, no HTTP,
 /// no AWS, no clock, no randomness.
-const DOMAIN_BUILDS_ON: [&str; 15] = [
+const DOMAIN_BUILDS_ON: [&str; 16] = [
     "aes-gcm",
     "base64",
     "headgate-redact",
     "hkdf",
     "hmac",
     "phonenumber",
+    "ring",
     "serde",
     "serde_json",
     "sha2",
@@ -78,9 +79,10 @@ const ADAPTERS: [&str; 4] = [
     "headgate-lambda",
     "headgate-webhook",
 ];
-const FUNCTIONS: [&str; 7] = [
+const FUNCTIONS: [&str; 8] = [
     "consent-api",
     "intake",
+    "ledger-checkpoint",
     "notification-processor",
     "privacy-web",
     "retention-purge",
@@ -328,12 +330,14 @@ fn dependencies_point_inward() {
             adapter if ADAPTERS.contains(&adapter) => set(inner),
             function if FUNCTIONS.contains(&function) => set(inner.into_iter().chain(ADAPTERS)),
             "headgate-testkit" => set(inner.into_iter().chain(ADAPTERS).chain(["local-cloud"])),
+            // An auditor builds it alone.
+            "ledger-audit" => set(inner),
             // The command line plays the whole system in one process.
-            "headgate" => set(inner
-                .into_iter()
-                .chain(ADAPTERS)
-                .chain(FUNCTIONS)
-                .chain(["local-cloud", "meta-simulator"])),
+            "headgate" => set(inner.into_iter().chain(ADAPTERS).chain(FUNCTIONS).chain([
+                "ledger-audit",
+                "local-cloud",
+                "meta-simulator",
+            ])),
             tests if TESTS.contains(&tests) => continue,
             unknown => panic!("say in tests/it/tests/isolation.rs where {unknown} belongs"),
         };

@@ -12,7 +12,9 @@ use headgate_domain::lane::Purpose;
 
 use crate::{commands, demo, dev, text};
 
+mod ledger;
 mod operate;
+pub use ledger::*;
 pub use operate::*;
 
 /// A WhatsApp gateway: run it on this machine, prove it, and talk to it as an app does.
@@ -63,6 +65,8 @@ pub enum Command {
     Token(TokenArgs),
     /// See, put back or throw away what could not be dealt with.
     Dlq(DlqArgs),
+    /// Export the consent ledger, verify an export, prove what is in it.
+    Ledger(LedgerArgs),
     /// Turn the calendar of a running `headgate dev`.
     Clock(ClockArgs),
 }
@@ -416,6 +420,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Media(MediaArgs {
             action: MediaAction::Get(args),
         })) => commands::media::get(&args).await,
+        Some(Command::Ledger(args)) => commands::ledger::run(&args).await,
         Some(Command::Status(args)) => commands::status::run(&args).await,
         Some(Command::Clock(ClockArgs {
             action: ClockAction::Advance { by, client },

@@ -7,12 +7,14 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
 use headgate_aws::api_tokens::ApiTokens;
+use headgate_aws::checkpoints::Checkpoints;
 use headgate_aws::controls::Controls;
 use headgate_aws::keyring::Keyring;
 use headgate_aws::ledger::Ledger;
 use headgate_aws::messages::Messages;
 use headgate_aws::queue::{Queue, Reader};
 use headgate_aws::secrets::Secrets;
+use headgate_aws::signing::SigningKey;
 use headgate_aws::subjects::SubjectStates;
 use headgate_aws::{Aws, AwsSettings};
 use headgate_domain::lane::Purpose;
@@ -165,6 +167,24 @@ impl Connection {
             "PrivacyRequestsTableName",
         )?;
         Ok((ApiTokens::new(&self.aws, table), self.deployment()?))
+    }
+
+    /// Its checkpoints.
+    ///
+    /// # Errors
+    /// A sentence that names the variable to set.
+    pub fn checkpoints(&self) -> Result<Checkpoints> {
+        let bucket = self.resource("HEADGATE_BUCKET_CHECKPOINTS", "CheckpointsBucketName")?;
+        Ok(Checkpoints::new(&self.aws, bucket))
+    }
+
+    /// The key they are signed by.
+    ///
+    /// # Errors
+    /// A sentence that names the variable to set.
+    pub fn ledger_key(&self) -> Result<SigningKey> {
+        let key = self.resource("HEADGATE_KMS_KEY_LEDGER", "LedgerKeyArn")?;
+        Ok(SigningKey::new(&self.aws, key))
     }
 
     /// The keys that open poison and evidence; nothing else opens for an operator.

@@ -162,6 +162,15 @@ fn environment(stage: &Stage, control_url: &str) -> Result<Vec<(String, String)>
         "HEADGATE_TABLE_PRIVACY_REQUESTS",
         tokens.context("the template has no privacy-requests table")?,
     );
+    let checkpoint = stage
+        .cloud
+        .function_environment("LedgerCheckpointFunction")?;
+    for name in ["HEADGATE_BUCKET_CHECKPOINTS", "HEADGATE_KMS_KEY_LEDGER"] {
+        let value = checkpoint
+            .get(name)
+            .with_context(|| format!("the template gives LedgerCheckpointFunction no {name}"))?;
+        add(name, value.clone());
+    }
     add("HEADGATE_WEBHOOK_URL", stage.webhook_url()?);
     add("HEADGATE_PRIVACY_URL", stage.privacy_url()?);
     add("HEADGATE_CONSENT_API_URL", stage.consent_api_url()?);

@@ -201,32 +201,7 @@ impl Stage {
     /// Starts the functions, keys first: nothing can be sealed before they exist.
     async fn connect(&self, sends: bool) -> Result<()> {
         let clock = self.clock();
-        let purge = Arc::new(started(
-            "RetentionPurgeFunction",
-            retention_purge::RetentionPurge::new(
-                &self.settings("RetentionPurgeFunction")?,
-                clock.clone(),
-            )
-            .await,
-        )?);
-        self.cloud.connect(
-            "RetentionPurgeFunction",
-            Arc::new(move |event| {
-                let purge = Arc::clone(&purge);
-                Box::pin(async move {
-                    purge
-                        .handle(event)
-                        .await
-                        .map(|_manifest| Value::Null)
-                        .map_err(|e| failed("retention-purge", &e))
-                })
-            }),
-        )?;
-        self.cloud
-            .invoke("RetentionPurgeFunction", json!({}))
-            .await
-            .context("the first keys could not be made")?;
-
+        self.connect_scheduled(&clock).await?;
         let intake = Arc::new(started(
             "IntakeFunction",
             intake::Intake::new(&self.settings("IntakeFunction")?, clock.clone()).await,
@@ -315,6 +290,58 @@ impl Stage {
             Box::pin(async move { api.handle(request).await })
         });
         self.cloud.connect_http("ConsentApiFunction", answer)
+    }
+
+    /// The functions of the calendar, and the first keys.
+    async fn connect_scheduled(&self, clock: &Clock) -> Result<()> {
+        let purge = Arc::new(started(
+            "RetentionPurgeFunction",
+            retention_purge::RetentionPurge::new(
+                &self.settings("RetentionPurgeFunction")?,
+                clock.clone(),
+            )
+            .await,
+        )?);
+        self.cloud.connect(
+            "RetentionPurgeFunction",
+            Arc::new(move |event| {
+                let purge = Arc::clone(&purge);
+                Box::pin(async move {
+                    purge
+                        .handle(event)
+                        .await
+                        .map(|_manifest| Value::Null)
+                        .map_err(|e| failed("retention-purge", &e))
+                })
+            }),
+        )?;
+        self.cloud
+            .invoke("RetentionPurgeFunction", json!({}))
+            .await
+            .context("the first keys could not be made")?;
+
+        let checkpoint = Arc::new(started(
+            "LedgerCheckpointFunction",
+            ledger_checkpoint::LedgerCheckpoint::new(
+                &self.settings("LedgerCheckpointFunction")?,
+                clock.clone(),
+            )
+            .await,
+        )?);
+        self.cloud.connect(
+            "LedgerCheckpointFunction",
+            Arc::new(move |event| {
+                let checkpoint = Arc::clone(&checkpoint);
+                Box::pin(async move {
+                    checkpoint
+                        .handle(event)
+                        .await
+                        .map(|made| json!(made))
+                        .map_err(|e| failed("ledger-checkpoint", &e))
+                })
+            }),
+        )?;
+        Ok(())
     }
 
     fn timeout(&self, function: &str) -> Result<Duration> {

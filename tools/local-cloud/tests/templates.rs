@@ -53,6 +53,7 @@ async fn the_templates_start_and_every_function_has_its_environment() {
         "Sender",
         "PrivacyWeb",
         "RetentionPurge",
+        "LedgerCheckpoint",
     ] {
         let environment = cloud
             .function_environment(&format!("{function}Function"))

@@ -14,8 +14,11 @@ mod support;
 
 use aws_sdk_kms::error::ProvideErrorMetadata;
 use aws_sdk_kms::primitives::Blob;
-use aws_sdk_kms::types::{DataKeySpec, KeyState, KeyUsageType, MacAlgorithmSpec};
+use aws_sdk_kms::types::{
+    DataKeySpec, KeyState, KeyUsageType, MacAlgorithmSpec, MessageType, SigningAlgorithmSpec,
+};
 use local_cloud::{LocalCloud, Service};
+use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use support::{cloud, kms, options, secrets};
 
 /// What the error of a call is called.
@@ -150,8 +153,55 @@ async fn kms_refuses_what_a_key_is_not_for_and_what_the_model_forbids() {
         .sign()
         .key_id(&mac_key)
         .message(message())
-        .signing_algorithm(aws_sdk_kms::types::SigningAlgorithmSpec::EcdsaSha256);
-    assert_eq!(code!(sign), Some("UnknownOperationException"));
+        .signing_algorithm(SigningAlgorithmSpec::EcdsaSha256);
+    assert_eq!(code!(sign), Some("InvalidKeyUsageException"));
+    cloud.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_key_signs_its_public_key_verifies() {
+    let mut options = options(None);
+    options.nested.entry("infra/data.yaml".into()).and_modify(|data| {
+        let key = "\n  LedgerKey: {Type: AWS::KMS::Key, Properties: {KeySpec: ECC_NIST_P256, KeyUsage: SIGN_VERIFY}}\nOutputs:\n  LedgerKeyArn: {Value: !GetAtt LedgerKey.Arn}\n";
+        *data = data.replace("\nOutputs:\n", key);
+    });
+    let cloud = LocalCloud::start(options).await.unwrap();
+    let kms = kms(&cloud);
+    let key = cloud.output("Data.LedgerKeyArn").unwrap();
+    let sign = || {
+        kms.sign()
+            .key_id(&key)
+            .message(Blob::new("checkpoint"))
+            .signing_algorithm(SigningAlgorithmSpec::EcdsaSha256)
+    };
+    let signed = sign().message_type(MessageType::Raw).send().await.unwrap();
+    let public = kms.get_public_key().key_id(&key).send().await.unwrap();
+    assert_eq!(public.key_usage(), Some(&KeyUsageType::SignVerify));
+    let der = public.public_key().unwrap().as_ref();
+    assert_eq!(der.len(), 91);
+    let point = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &der[26..]);
+    let signature = signed.signature().unwrap().as_ref();
+    point.verify(b"checkpoint", signature).unwrap();
+    assert!(point.verify(b"another", signature).is_err());
+
+    let digest = sign().message_type(MessageType::Digest);
+    assert_eq!(code!(digest), Some("ValidationException"));
+    let other = sign().signing_algorithm(SigningAlgorithmSpec::EcdsaSha384);
+    assert_eq!(code!(other), Some("InvalidKeyUsageException"));
+    let too_long = sign().message(Blob::new(vec![0; 4097]));
+    assert_eq!(code!(too_long), Some("ValidationException"));
+    let data_key = cloud.output("Data.DataKeyArn").unwrap();
+    let of_symmetric = kms.get_public_key().key_id(data_key);
+    assert_eq!(code!(of_symmetric), Some("InvalidKeyUsageException"));
+    let mac = kms.generate_mac().key_id(&key).message(Blob::new("m"));
+    let mac = mac.mac_algorithm(MacAlgorithmSpec::HmacSha256);
+    assert_eq!(code!(mac), Some("InvalidKeyUsageException"));
+    let described = kms.describe_key().key_id(&key).send().await.unwrap();
+    let metadata = described.key_metadata().unwrap();
+    assert_eq!(
+        metadata.signing_algorithms(),
+        [SigningAlgorithmSpec::EcdsaSha256]
+    );
     cloud.stop().await.unwrap();
 }
 
@@ -159,7 +209,11 @@ async fn kms_refuses_what_a_key_is_not_for_and_what_the_model_forbids() {
 async fn a_template_with_a_key_that_cannot_be_made_here_does_not_start() {
     for (given, wanted) in [
         ("KeySpec: HMAC_512", "key spec HMAC_512 is not supported"),
-        ("KeySpec: ECC_NIST_P256", "key spec ECC_NIST_P256"),
+        ("KeySpec: ECC_NIST_P384", "key spec ECC_NIST_P384"),
+        (
+            "KeySpec: ECC_NIST_P256",
+            "does not go with key spec ECC_NIST_P256",
+        ),
         ("KeySpec: SYMMETRIC_DEFAULT", "does not go with key spec"),
     ] {
         let mut options = options(None);

@@ -5,8 +5,6 @@
 
 use core::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use headgate_redact::LogSafe;
 use sha2::{Digest as _, Sha256};
 
@@ -39,12 +37,23 @@ impl Hash {
         Ok(Self(bytes))
     }
 
+    /// A hash that these are the bytes of.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The hash over some bytes, in no domain of the ledger's.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self::of(&[bytes])
+    }
+
     /// The bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    pub(super) fn of_leaf(text: &[u8]) -> Self {
+    /// The leaf of an event's text.
+    pub fn of_leaf(text: &[u8]) -> Self {
         Self::of(&[&[0x00], text])
     }
 
@@ -52,7 +61,7 @@ impl Hash {
         Self::of(&[&[0x02], &previous.0, &leaf.0])
     }
 
-    fn of_node(left: &Self, right: &Self) -> Self {
+    pub(super) fn of_node(left: &Self, right: &Self) -> Self {
         Self::of(&[&[0x01], &left.0, &right.0])
     }
 
@@ -90,22 +99,3 @@ impl fmt::Debug for Hash {
 
 /// A hash over commitments.
 impl LogSafe for Hash {}
-
-/// The root of the tree over a shard's leaves (RFC 6962, 2.1).
-pub fn merkle_root(leaves: &[Hash]) -> Hash {
-    match leaves {
-        [] => Hash::of(&[]),
-        [leaf] => *leaf,
-        several => {
-            // The left part is the largest power of two below the number of leaves.
-            let middle = several.len().next_power_of_two() >> 1;
-            let (left, right) = several.split_at(middle);
-            Hash::of_node(&merkle_root(left), &merkle_root(right))
-        }
-    }
-}
-
-/// The text of a checkpoint (C2SP tlog-checkpoint): origin, size and root, a line each.
-pub fn checkpoint(origin: &str, size: u64, root: &Hash) -> String {
-    format!("{origin}\n{size}\n{}\n", STANDARD.encode(root.0))
-}

@@ -7,11 +7,18 @@
 )]
 
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::commitment::commit;
 use super::*;
 use crate::identity::SubjectId;
+use crate::time::Timestamp;
+
+mod fields;
+mod tamper;
+mod trees;
+
+const SHARD: u8 = 0xc;
 
 // All expected values were made by another implementation (Python's hashlib and json).
 const SUBJECT: &str = "s1_J6FSmHloYYZC6s7u2arevaN3LuO8R8_gPaNb4QCBZOU";
@@ -25,6 +32,40 @@ const CHAIN: [&str; 3] = [
     "56e1d5a0a4f5162d6db24026e995b35b8237a30ae0f6d4d3feb6508c5214770c",
     "841a729b662d014f20ccc912953e0f18d312506da88892e2c92be979ec841cf7",
 ];
+
+fn terms() -> Terms {
+    Terms::of_deployment("t_demo", "eu-west-1")
+}
+
+/// A shard as the first version wrote it.
+fn of_version_1() -> Vec<Entry> {
+    let subject = "c1:2_bAlW937WOZTyGAZGNDUMjAf5nPLSipOXZrBSdLjV4";
+    let events = [
+        json!({
+            "v": 1, "seq": 0, "t": "2026-11-22T10:00:00.000Z", "type": "consent.given",
+            "subject": subject, "tenant": "t_demo", "purpose": "marketing",
+            "notice": "sha256:e88b6833bc84a0539e20339efef644fbbeb8e57923f153ba96b8c1b42df440a6",
+            "locale": "zh-Hant", "method": "web_checkbox",
+            "evidence": commit(b"salt0", b"evidence0").as_str(),
+        }),
+        json!({
+            "v": 1, "seq": 1, "t": "2026-11-22T10:05:00.000Z", "type": "consent.withdrawn",
+            "subject": subject, "tenant": "t_demo", "purpose": "marketing",
+            "method": "keyword:退訂", "evidence": commit(b"salt1", b"evidence1").as_str(),
+        }),
+        json!({
+            "v": 1, "seq": 2, "t": "2026-11-22T10:06:00.000Z", "type": "subject.erased",
+            "subject": subject, "tenant": "t_demo", "receipt": "er_01",
+        }),
+    ];
+    let mut head = Head::GENESIS;
+    let link = |event| {
+        let entry = head.link(canonical(event).unwrap());
+        head = entry.head();
+        entry
+    };
+    events.iter().map(link).collect()
+}
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
@@ -65,7 +106,7 @@ fn facts() -> [Fact; 3] {
 fn shard_of(facts: &[Fact]) -> Vec<Entry> {
     let mut head = Head::GENESIS;
     let append = |fact| {
-        let entry = head.append(fact).unwrap();
+        let entry = head.append(SHARD, fact, &terms()).unwrap();
         head = entry.head();
         entry
     };
@@ -87,45 +128,27 @@ fn five() -> Vec<Entry> {
 }
 
 fn broken(seq: u64, fault: Fault) -> Result<Head, Broken> {
-    Err(Broken { seq, fault })
+    let shard = SHARD;
+    Err(Broken { shard, seq, fault })
 }
 
 #[test]
 fn another_implementation_writes_the_same_chain() {
-    let entries = shard_of(&facts());
+    let entries = of_version_1();
     for (index, entry) in entries.iter().enumerate() {
         assert_eq!(entry.event.len(), [354, 258, 165][index]);
         assert_eq!(entry.leaf.to_string(), LEAVES[index]);
         assert_eq!(entry.chain.to_string(), CHAIN[index]);
     }
-    assert_eq!(verify_chain(&entries), Ok(entries[2].head()));
 }
 
 #[test]
-fn another_implementation_finds_the_same_root_and_checkpoint() {
-    let leaves: Vec<Hash> = LEAVES.map(|leaf| Hash::parse(leaf).unwrap()).into();
-    let root = merkle_root(&leaves);
-    assert_eq!(
-        root.to_string(),
-        "80f899cf6c6eed19f968c22dee7eca03622f054b00517ca88f055a0390fc77c0"
-    );
-    assert_eq!(
-        checkpoint("headgate.example/ledger/t_demo", 3, &root),
-        "headgate.example/ledger/t_demo\n3\ngPiZz2xu7Rn5aMIt7n7KA2IvBUsAUXyojwVaA5D8d8A=\n"
-    );
-}
-
-#[test]
-fn roots_of_empty_and_small_trees_are_rfc_6962s() {
-    assert_eq!(
-        merkle_root(&[]).to_string(),
-        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    );
-    let leaf = Hash::of_leaf(b"");
-    assert_eq!(merkle_root(&[leaf]), leaf);
-    let four = [leaf, Hash::of_leaf(b"a"), Hash::of_leaf(b"b"), leaf];
-    let halves = [merkle_root(&four[..2]), merkle_root(&four[2..])];
-    assert_eq!(merkle_root(&four), merkle_root(&halves));
+fn what_the_first_version_wrote_still_verifies_and_goes_on_in_the_second() {
+    let mut entries = of_version_1();
+    let old = verify_chain(SHARD, &entries).unwrap();
+    assert_eq!(old, entries[2].head());
+    entries.push(old.append(SHARD, &facts()[0], &terms()).unwrap());
+    assert_eq!(verify_chain(SHARD, &entries), Ok(entries[3].head()));
 }
 
 #[test]
@@ -161,12 +184,12 @@ fn people_spread_over_all_sixteen_shards() {
 fn an_edited_event_is_named() {
     let mut entries = five();
     entries[2].event = entries[2].event.replace("marketing", "utility");
-    assert_eq!(verify_chain(&entries), broken(2, Fault::Leaf));
+    assert_eq!(verify_chain(SHARD, &entries), broken(2, Fault::Leaf));
     // Redoing the leaf moves the break to the chain, and redoing that to the next entry.
     entries[2].leaf = Hash::of_leaf(entries[2].event.as_bytes());
-    assert_eq!(verify_chain(&entries), broken(2, Fault::Chain));
+    assert_eq!(verify_chain(SHARD, &entries), broken(2, Fault::Chain));
     entries[2].chain = Hash::of_link(&entries[1].chain, &entries[2].leaf);
-    assert_eq!(verify_chain(&entries), broken(3, Fault::Chain));
+    assert_eq!(verify_chain(SHARD, &entries), broken(3, Fault::Chain));
 }
 
 #[test]
@@ -175,20 +198,20 @@ fn a_chain_redone_to_its_end_does_not_reach_the_head() {
     let head = genuine[4].head();
     let facts = facts();
     let redone = shard_of(&[&facts[..], &facts[..2]].concat());
-    assert_eq!(verify_chain(&redone), Ok(redone[4].head()));
-    assert_eq!(verify_shard(&redone, head), broken(5, Fault::Head));
-    assert_eq!(verify_shard(&genuine, head), Ok(head));
+    assert_eq!(verify_chain(SHARD, &redone), Ok(redone[4].head()));
+    assert_eq!(verify_shard(SHARD, &redone, head), broken(5, Fault::Head));
+    assert_eq!(verify_shard(SHARD, &genuine, head), Ok(head));
 }
 
 #[test]
 fn reordered_entries_are_named() {
     let mut entries = five();
     entries.swap(1, 2);
-    assert_eq!(verify_chain(&entries), broken(1, Fault::Place));
+    assert_eq!(verify_chain(SHARD, &entries), broken(1, Fault::Place));
     // Renumbered to look right, they no longer follow each other.
     entries[1].seq = 1;
     entries[2].seq = 2;
-    assert_eq!(verify_chain(&entries), broken(1, Fault::Chain));
+    assert_eq!(verify_chain(SHARD, &entries), broken(1, Fault::Chain));
 }
 
 #[test]
@@ -197,34 +220,43 @@ fn a_dropped_entry_is_named_and_so_is_a_dropped_tail() {
     let head = entries[4].head();
     let mut holed = entries.clone();
     holed.remove(3);
-    assert_eq!(verify_chain(&holed), broken(3, Fault::Place));
-    assert_eq!(verify_chain(&entries[1..]), broken(0, Fault::Place));
-    assert_eq!(verify_shard(&entries[..3], head), broken(3, Fault::Head));
-    assert_eq!(verify_shard(&[], Head::GENESIS), Ok(Head::GENESIS));
+    assert_eq!(verify_chain(SHARD, &holed), broken(3, Fault::Place));
+    assert_eq!(verify_chain(SHARD, &entries[1..]), broken(0, Fault::Place));
+    assert_eq!(
+        verify_shard(SHARD, &entries[..3], head),
+        broken(3, Fault::Head)
+    );
+    assert_eq!(verify_shard(SHARD, &[], Head::GENESIS), Ok(Head::GENESIS));
 }
 
 #[test]
 fn a_fork_is_named() {
     let entries = five();
-    let fork = entries[1].head().append(&facts()[1]).unwrap();
+    let fork = entries[1]
+        .head()
+        .append(SHARD, &facts()[1], &terms())
+        .unwrap();
     let mut forked = entries.clone();
     forked[2] = fork.clone();
-    assert_eq!(verify_chain(&forked), broken(3, Fault::Chain));
+    assert_eq!(verify_chain(SHARD, &forked), broken(3, Fault::Chain));
     let mut both = entries;
     both.insert(3, fork);
-    assert_eq!(verify_chain(&both), broken(3, Fault::Place));
+    assert_eq!(verify_chain(SHARD, &both), broken(3, Fault::Place));
 }
 
 #[test]
 fn an_entry_cannot_be_given_another_place() {
     // An event that says it is the first, chained correctly as the second.
-    let first = Head::GENESIS.append(&facts()[0]).unwrap();
+    let first = Head::GENESIS.append(SHARD, &facts()[0], &terms()).unwrap();
     let second = Entry {
         seq: 1,
         chain: Hash::of_link(&first.chain, &first.leaf),
         ..first.clone()
     };
-    assert_eq!(verify_chain(&[first, second]), broken(1, Fault::Place));
+    assert_eq!(
+        verify_chain(SHARD, &[first, second]),
+        broken(1, Fault::Place)
+    );
 }
 
 #[test]
@@ -236,6 +268,14 @@ fn text_that_is_not_canonical_is_not_an_event() {
         "{\"seq\": 0}",
         "{\"seq\":0,\"a\":null}",
         "{\"z\":1,\"seq\":0}",
+        "{\"seq\":0}",
+        "{\"seq\":00,\"v\":1}",
+        "{\"seq\":0,\"v\":2}",
+        "{\"id\":\"Lc.0\",\"id\":\"Lc.0\",\"seq\":0,\"v\":2}",
+        "{\"a\":[],\"seq\":0,\"v\":1",
+        "{\"seq\":0,\"v\":1}}",
+        "{\"a\":\"\t\",\"seq\":0,\"v\":1}",
+        "{\"a\":\"\\u0041\",\"seq\":0,\"v\":1}",
     ] {
         let leaf = Hash::of_leaf(event.as_bytes());
         let entry = Entry {
@@ -244,16 +284,26 @@ fn text_that_is_not_canonical_is_not_an_event() {
             leaf,
             chain: Hash::of_link(&Hash::ZERO, &leaf),
         };
-        assert_eq!(verify_chain([&entry]), broken(0, Fault::Form), "{event}");
+        assert_eq!(
+            verify_chain(SHARD, [&entry]),
+            broken(0, Fault::Form),
+            "{event}"
+        );
     }
 }
 
 #[test]
 fn a_shard_is_verified_in_pages() {
     let entries = five();
-    let half = verify_chain(&entries[..2]).unwrap();
-    assert_eq!(verify_from(half, &entries[2..]), Ok(entries[4].head()));
-    assert_eq!(verify_from(half, &entries[3..]), broken(2, Fault::Place));
+    let half = verify_chain(SHARD, &entries[..2]).unwrap();
+    assert_eq!(
+        verify_from(SHARD, half, &entries[2..]),
+        Ok(entries[4].head())
+    );
+    assert_eq!(
+        verify_from(SHARD, half, &entries[3..]),
+        broken(2, Fault::Place)
+    );
 }
 
 #[test]

@@ -174,7 +174,7 @@ async fn an_opt_out_keeps_the_proof_of_the_opt_in() {
     let mut facts = 0;
     for shard in 0..16 {
         let entries = ledger.entries(shard, 0).await.unwrap();
-        verify_chain(&entries).unwrap();
+        verify_chain(shard, &entries).unwrap();
         facts += entries.len();
     }
     assert_eq!(facts, 2, "the no stands behind the yes");

@@ -1,4 +1,4 @@
-//! The overflow bucket: what is kept in it, for how long, and whom it refuses.
+//! The buckets: what is kept in it, for how long, and whom it refuses.
 //!
 //! Who may reach it is `rights`'s question.
 
@@ -7,9 +7,12 @@ use serde_json::json;
 use crate::template::{Template, many, target};
 
 #[test]
-fn the_one_bucket_is_closed_sealed_and_emptied_within_seven_days() {
+fn the_overflow_bucket_is_closed_sealed_and_emptied_within_seven_days() {
     let template = Template::data();
-    assert_eq!(template.ids_of("AWS::S3::Bucket"), ["OverflowBucket"]);
+    assert_eq!(
+        template.ids_of("AWS::S3::Bucket"),
+        ["CheckpointsBucket", "OverflowBucket"]
+    );
     assert!(Template::root().ids_of("AWS::S3::Bucket").is_empty());
     let bucket = template.properties("OverflowBucket");
     let name = "${Deployment}-overflow-${AWS::AccountId}";
@@ -52,7 +55,7 @@ fn the_bucket_refuses_plain_transport_and_everybody_but_its_two_functions() {
     let template = Template::data();
     assert_eq!(
         template.ids_of("AWS::S3::BucketPolicy"),
-        ["OverflowBucketPolicy"]
+        ["CheckpointsBucketPolicy", "OverflowBucketPolicy"]
     );
     let policy = template.properties("OverflowBucketPolicy");
     assert_eq!(target(&policy["Bucket"]), "OverflowBucket");
@@ -102,4 +105,39 @@ fn the_bucket_refuses_plain_transport_and_everybody_but_its_two_functions() {
         assert!(target(exempt[0]).ends_with(&ends), "{sid}");
     }
     assert_eq!(statements.len(), 3, "a bucket allows nobody by its policy");
+}
+
+#[test]
+fn a_checkpoint_is_put_by_one_function_and_taken_away_by_nobody() {
+    let template = Template::data();
+    let bucket = template.properties("CheckpointsBucket");
+    assert_eq!(bucket["ObjectLockEnabled"], true);
+    assert_eq!(bucket["VersioningConfiguration"]["Status"], "Enabled");
+    let lock = &bucket["ObjectLockConfiguration"];
+    assert_eq!(lock["ObjectLockEnabled"], "Enabled");
+    let retention = &lock["Rule"]["DefaultRetention"];
+    assert_eq!(retention["Mode"], "COMPLIANCE");
+    assert_eq!(target(&retention["Years"]), "CheckpointYears");
+    assert!(bucket["LifecycleConfiguration"].is_null());
+    let policy = template.properties("CheckpointsBucketPolicy");
+    let statements = many(&policy["PolicyDocument"]["Statement"]);
+    assert!(
+        statements
+            .iter()
+            .all(|statement| statement["Effect"] == "Deny")
+    );
+    let named = |sid: &str| {
+        let statement = statements.iter().find(|statement| statement["Sid"] == sid);
+        *statement.unwrap_or_else(|| panic!("there is no {sid}"))
+    };
+    let writes = named("NobodyElseWrites");
+    assert_eq!(writes["Action"], "s3:PutObject");
+    let exempt = many(&writes["Condition"]["ArnNotLike"]["aws:PrincipalArn"]);
+    assert_eq!(exempt.len(), 1);
+    assert!(target(exempt[0]).ends_with(":role/${Deployment}-ledger-checkpoint"));
+    let deletes = named("NobodyDeletes");
+    let both = json!(["s3:DeleteObject", "s3:DeleteObjectVersion"]);
+    assert_eq!(deletes["Action"], both);
+    assert!(deletes["Condition"].is_null());
+    assert_eq!(deletes["Principal"], "*");
 }

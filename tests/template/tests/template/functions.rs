@@ -161,6 +161,22 @@ fn the_purge_runs_every_hour() {
 }
 
 #[test]
+fn the_ledger_is_checked_every_hour_and_a_missing_day_is_noticed() {
+    let template = Template::root();
+    let events = &template.properties("LedgerCheckpointFunction")["Events"];
+    assert_eq!(events["Hourly"]["Properties"]["Schedule"], "rate(1 hour)");
+    let missing = template.properties("CheckpointMissingAlarm");
+    assert_eq!(missing["TreatMissingData"], "breaching");
+    let hours = missing["EvaluationPeriods"].as_i64().unwrap();
+    assert_eq!(missing["Period"], 3_600);
+    // A checkpoint comes with the first run of a day: at most 25 hours after the one before.
+    assert!(hours > 25, "{hours}");
+    let failed = template.properties("LedgerCheckpointFailedAlarm");
+    let watched = target(&failed["Dimensions"][0]["Value"]);
+    assert_eq!(watched, "LedgerCheckpointFunction");
+}
+
+#[test]
 fn a_message_stays_invisible_six_times_longer_than_its_function_may_run() {
     let (root, data) = (Template::root(), Template::data());
     for (function, queue, _) in SOURCES {
@@ -262,6 +278,12 @@ fn peaks_and_bursts_raise_an_alarm() {
             "WebhookLogGroup",
             "client_certificate_refused",
             "functions/webhook/src/lib.rs",
+        ),
+        (
+            "CheckpointMade",
+            "LedgerCheckpointLogGroup",
+            "checkpoint_made",
+            "functions/ledger-checkpoint/src/lib.rs",
         ),
         (
             "MessageRefused",

@@ -111,6 +111,8 @@ fn expected_target(variable: &str) -> Option<String> {
         "PRIVACY_URL" => Some("Edge.Outputs.PrivacyUrl".to_owned()),
         "BUS_NAME" => output("EventBusName"),
         "KMS_KEY_DATA" => output("DataKeyArn"),
+        "KMS_KEY_LEDGER" => output("LedgerKeyArn"),
+        "LEDGER_BUSY_EVENTS" => Some("LedgerBusyEvents".to_owned()),
         _ => None,
     }
 }

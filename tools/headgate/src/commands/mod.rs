@@ -5,6 +5,7 @@ pub mod clock;
 pub mod consent;
 pub mod dlq;
 pub mod events;
+pub mod ledger;
 pub mod media;
 pub mod notice;
 pub mod number;

@@ -147,7 +147,7 @@ async fn chain(connection: &Connection, shard: u8, seq: u64) -> Result<(Option<E
         if let Some(entry) = page.iter().find(|entry| entry.seq == seq) {
             wanted = Some(entry.clone());
         }
-        match verify_from(head, &page) {
+        match verify_from(shard, head, &page) {
             Ok(proven) => head = proven,
             Err(fault) => {
                 broken = Some(fault);

@@ -1,12 +1,13 @@
-//! KMS: keys that wrap data keys and make MACs, the part of it that Headgate uses.
+//! KMS: keys that wrap data keys, make MACs and sign, the part of it that Headgate uses.
 //!
-//! Promises real AES-256-GCM under the encryption context and real HMAC-SHA-256, key ids that follow from the
+//! Promises real AES-256-GCM under the encryption context, real HMAC-SHA-256 and real ECDSA on P-256, key ids that follow from the
 //! template, ciphertexts that name their key, and the errors AWS answers with.
-//! Deliberately has no asymmetric keys, no grants and no rotation: one key is one piece of material for good. A
+//! Deliberately has no other asymmetric keys, no grants and no rotation: one key is one piece of material for good. A
 //! ciphertext opens here and nowhere else; AWS does not publish its own form.
 
 mod cipher;
 mod operations;
+mod signing;
 mod state;
 
 use std::path::PathBuf;
@@ -80,6 +81,8 @@ impl Keys {
             "GenerateDataKey" | "GenerateDataKeyWithoutPlaintext" => {
                 operations::generate_data_key(&self.vault.state(), &request, operation)
             }
+            "GetPublicKey" => signing::public_key(&self.vault.state(), &request),
+            "Sign" => signing::sign(&self.vault.state(), &request),
             "GenerateMac" => operations::generate_mac(&self.vault.state(), &request),
             "VerifyMac" => operations::verify_mac(&self.vault.state(), &request),
             _ => Err(Refusal::unknown_operation()),
@@ -97,6 +100,7 @@ fn new_key(properties: &Value) -> Result<Key> {
     let spec = match property("KeySpec", "SYMMETRIC_DEFAULT").as_str() {
         "SYMMETRIC_DEFAULT" => Spec::SymmetricDefault,
         "HMAC_256" => Spec::Hmac256,
+        "ECC_NIST_P256" => Spec::EccNistP256,
         other => bail!("key spec {other} is not supported locally"),
     };
     let usage = property("KeyUsage", "ENCRYPT_DECRYPT");
@@ -106,8 +110,14 @@ fn new_key(properties: &Value) -> Result<Key> {
             spec.name()
         );
     }
-    let mut material = vec![0; cipher::KEY];
-    getrandom::fill(&mut material).map_err(|_os| anyhow!("there is no randomness for a key"))?;
+    let material = if spec == Spec::EccNistP256 {
+        signing::new_material()?
+    } else {
+        let mut material = vec![0; cipher::KEY];
+        getrandom::fill(&mut material)
+            .map_err(|_os| anyhow!("there is no randomness for a key"))?;
+        material
+    };
     Ok(Key {
         spec,
         enabled: property("Enabled", "true") == "true",

@@ -13,7 +13,7 @@ use crate::amz_json::{Blob, Refusal, bytes, epoch_seconds, required};
 use crate::stack::ACCOUNT;
 
 const CIPHERTEXT_MAX: usize = 6144;
-const MESSAGE_MAX: usize = 4096;
+pub(super) const MESSAGE_MAX: usize = 4096;
 const DATA_KEY_MAX: usize = 1024;
 const MAC_ALGORITHMS: [&str; 4] = [
     "HMAC_SHA_224",
@@ -32,13 +32,15 @@ pub(super) struct Request {
     encryption_context: Option<Context>,
     encryption_algorithm: Option<String>,
     ciphertext_blob: Option<Blob>,
-    message: Option<Blob>,
+    pub(super) message: Option<Blob>,
     mac: Option<Blob>,
     mac_algorithm: Option<String>,
+    pub(super) message_type: Option<String>,
+    pub(super) signing_algorithm: Option<String>,
 }
 
 impl Request {
-    fn key<'a>(&'a self, state: &'a State) -> Result<Found<'a>, Refusal> {
+    pub(super) fn key<'a>(&'a self, state: &'a State) -> Result<Found<'a>, Refusal> {
         state.load(required(self.key_id.as_deref(), "keyId")?)
     }
 
@@ -205,6 +207,7 @@ pub(super) fn describe(state: &State, request: &Request) -> Result<Value, Refusa
     let (name, algorithm) = match key.spec {
         Spec::SymmetricDefault => ("EncryptionAlgorithms", "SYMMETRIC_DEFAULT"),
         Spec::Hmac256 => ("MacAlgorithms", "HMAC_SHA_256"),
+        Spec::EccNistP256 => ("SigningAlgorithms", "ECDSA_SHA_256"),
     };
     if let Some(metadata) = metadata.as_object_mut() {
         metadata.insert(name.to_owned(), json!([algorithm]));

@@ -35,6 +35,8 @@ pub(super) enum Spec {
     SymmetricDefault,
     #[serde(rename = "HMAC_256")]
     Hmac256,
+    #[serde(rename = "ECC_NIST_P256")]
+    EccNistP256,
 }
 
 impl Spec {
@@ -42,6 +44,7 @@ impl Spec {
         match self {
             Self::SymmetricDefault => "SYMMETRIC_DEFAULT",
             Self::Hmac256 => "HMAC_256",
+            Self::EccNistP256 => "ECC_NIST_P256",
         }
     }
 
@@ -49,6 +52,7 @@ impl Spec {
         match self {
             Self::SymmetricDefault => "ENCRYPT_DECRYPT",
             Self::Hmac256 => "GENERATE_VERIFY_MAC",
+            Self::EccNistP256 => "SIGN_VERIFY",
         }
     }
 }

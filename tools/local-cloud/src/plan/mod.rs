@@ -196,8 +196,14 @@ impl Plan {
             "AWS::S3::Bucket" => {
                 let lifecycle = property("LifecycleConfiguration")?;
                 let days = lifecycle.as_ref().map(expiration).transpose()?.flatten();
+                let lock = property("ObjectLockConfiguration")?;
+                let locked_days = lock.as_ref().map(retention).transpose()?;
+                if days.is_some() && locked_days.is_some() {
+                    bail!("a bucket with object lock whose objects expire does not run locally");
+                }
                 let name = stack.physical_name(id)?;
-                self.buckets.insert(name, BucketSettings { days });
+                let settings = BucketSettings { days, locked_days };
+                self.buckets.insert(name, settings);
             }
             "AWS::Events::EventBus" => {
                 self.buses.insert(stack.physical_name(id)?);
@@ -314,6 +320,23 @@ fn expiration(lifecycle: &Value) -> Result<Option<i64>> {
         days.push(after.parse().context("ExpirationInDays is not a number")?);
     }
     Ok(days.into_iter().min())
+}
+
+/// The days for which a bucket locks whatever is put into it.
+fn retention(lock: &Value) -> Result<i64> {
+    let default = lock.pointer("/Rule/DefaultRetention");
+    let default =
+        default.context("object lock without a default retention does not run locally")?;
+    if default.get("Mode").map(text).as_deref() != Some("COMPLIANCE") {
+        bail!("object lock in a mode other than COMPLIANCE does not run locally");
+    }
+    let number = |name: &str| default.get(name).map(text);
+    let days = match (number("Days"), number("Years")) {
+        (Some(days), None) => days.parse(),
+        (None, Some(years)) => years.parse().map(|years: i64| years.saturating_mul(365)),
+        (None, None) | (Some(_), Some(_)) => bail!("a retention is in days or in years"),
+    };
+    days.context("the retention is not a number")
 }
 
 fn generated_secret(generate: &Value) -> Result<String> {

@@ -2,11 +2,13 @@
 //!
 //! Promises that nobody is answered whose signature does not hold over the request and its body, and that objects go
 //! by the lifecycle rule of their bucket and the calendar: looked for at each request, each dump and each sweep.
-//! Deliberately has no bucket addresses (a path names the bucket), versions, multipart uploads, ranges, streamed
+//! Keeps the versions of buckets with object lock, and lets nobody delete one before its time.
+//! Deliberately has no bucket addresses (a path names the bucket), other versions, multipart uploads, ranges, streamed
 //! bodies, names that need escaping, policies or encryption.
 //!
 //! Why not `s3s`: docs/adr/0013.
 
+mod lock;
 mod operations;
 mod signature;
 mod state;
@@ -28,6 +30,8 @@ use state::State;
 pub(crate) struct BucketSettings {
     /// After how many days objects expire, if they do.
     pub(crate) days: Option<i64>,
+    /// For how many days each object is locked, if the bucket has object lock with a default.
+    pub(crate) locked_days: Option<i64>,
 }
 
 /// The buckets.

@@ -7,8 +7,9 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
-use super::Buckets;
-use super::state::{Content, Object};
+use super::lock;
+use super::state::{Content, Object, Version};
+use super::{BucketSettings, Buckets};
 use crate::calendar::rfc3339;
 use crate::ids::random_id;
 use crate::vault::Unsaved;
@@ -86,7 +87,8 @@ impl<'a> Asked<'a> {
 
     /// Whether the query asks for nothing beyond the operation.
     fn is_plain(&self) -> bool {
-        form_urlencoded::parse(self.query.as_bytes()).all(|(name, _)| name == "x-id")
+        form_urlencoded::parse(self.query.as_bytes())
+            .all(|(name, _)| name == "x-id" || name == "versionId")
     }
 }
 
@@ -94,12 +96,12 @@ impl Buckets {
     pub(super) fn perform(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Refusal> {
         let asked = Asked::of(request);
         let not_found = |code, message| Refusal::new(StatusCode::NOT_FOUND, code, message);
-        if !self.settings.contains_key(asked.bucket) {
+        let Some(settings) = self.settings.get(asked.bucket).copied() else {
             return Err(not_found(
                 "NoSuchBucket",
                 "There is no bucket of this name.",
             ));
-        }
+        };
         let operation = asked.operation();
         if operation == "ListObjectsV2" {
             return self.list(&asked);
@@ -116,25 +118,18 @@ impl Buckets {
                 message,
             ));
         }
+        let version = asked.parameter("versionId");
         let mut response = Response::new(Bytes::new());
         match operation {
-            "PutObject" => {
-                let kind = request.headers().get("content-type");
-                let kind = kind.and_then(|kind| kind.to_str().ok());
-                let object = Object {
-                    content: Content(request.body().clone()),
-                    kind: kind.unwrap_or("binary/octet-stream").to_owned(),
-                    put_ms: self.calendar.now_ms(),
-                };
-                header(&mut response, "etag", &object.etag());
-                self.vault.change(|state| {
-                    state.put(asked.bucket, asked.key, object);
-                    Ok::<(), Refusal>(())
-                })?;
-            }
+            "PutObject" => self.put(&asked, settings, request, &mut response)?,
             "GetObject" => {
                 let state = self.vault.state();
-                let object = state.find(asked.bucket, asked.key);
+                let object = match &version {
+                    Some(id) => state
+                        .find_version(asked.bucket, asked.key, id)
+                        .and_then(|version| version.object.as_ref()),
+                    None => state.find(asked.bucket, asked.key),
+                };
                 let object = object
                     .ok_or_else(|| not_found("NoSuchKey", "The specified key does not exist."))?;
                 header(&mut response, "etag", &object.etag());
@@ -142,15 +137,83 @@ impl Buckets {
                 *response.body_mut() = object.content.0.clone();
             }
             "DeleteObject" => {
-                self.vault.change(|state| {
-                    state.delete(asked.bucket, asked.key);
-                    Ok::<(), Refusal>(())
-                })?;
+                self.delete(&asked, settings, version.as_deref())?;
                 *response.status_mut() = StatusCode::NO_CONTENT;
             }
             _ => return Err(Refusal::unsupported()),
         }
         Ok(response)
+    }
+
+    fn put(
+        &self,
+        asked: &Asked<'_>,
+        settings: BucketSettings,
+        request: &Request<Bytes>,
+        response: &mut Response<Bytes>,
+    ) -> Result<(), Refusal> {
+        let kind = request.headers().get("content-type");
+        let kind = kind.and_then(|kind| kind.to_str().ok());
+        let object = Object {
+            content: Content(request.body().clone()),
+            kind: kind.unwrap_or("binary/octet-stream").to_owned(),
+            put_ms: self.calendar.now_ms(),
+        };
+        let locked = lock::locked_until(settings, request, object.put_ms)?;
+        let only_new = request.headers().contains_key("if-none-match");
+        header(response, "etag", &object.etag());
+        let id = random_id();
+        if locked.is_some() {
+            header(response, "x-amz-version-id", &id);
+        }
+        self.vault.change(|state| {
+            if only_new && state.find(asked.bucket, asked.key).is_some() {
+                return Err(precondition_failed());
+            }
+            match locked {
+                Some(locked_until_ms) => {
+                    let object = Some(object);
+                    let version = Version {
+                        id,
+                        object,
+                        locked_until_ms,
+                    };
+                    state.put_version(asked.bucket, asked.key, version);
+                }
+                None => state.put(asked.bucket, asked.key, object),
+            }
+            Ok::<(), Refusal>(())
+        })
+    }
+
+    fn delete(
+        &self,
+        asked: &Asked<'_>,
+        settings: BucketSettings,
+        version: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let now_ms = self.calendar.now_ms();
+        self.vault.change(|state| {
+            match (version, settings.locked_days) {
+                (Some(id), _) => {
+                    let found = state.find_version(asked.bucket, asked.key, id);
+                    if found.is_some_and(|version| version.locked_until_ms > now_ms) {
+                        return Err(locked());
+                    }
+                    state.delete_version(asked.bucket, asked.key, id);
+                }
+                (None, Some(_)) => {
+                    let marker = Version {
+                        id: random_id(),
+                        object: None,
+                        locked_until_ms: 0,
+                    };
+                    state.put_version(asked.bucket, asked.key, marker);
+                }
+                (None, None) => state.delete(asked.bucket, asked.key),
+            }
+            Ok::<(), Refusal>(())
+        })
     }
 
     fn list(&self, asked: &Asked<'_>) -> Result<Response<Bytes>, Refusal> {
@@ -193,6 +256,20 @@ impl Buckets {
         );
         Ok(xml(StatusCode::OK, &body))
     }
+}
+
+const fn precondition_failed() -> Refusal {
+    let message = "At least one of the pre-conditions you specified did not hold";
+    Refusal::new(
+        StatusCode::PRECONDITION_FAILED,
+        "PreconditionFailed",
+        message,
+    )
+}
+
+const fn locked() -> Refusal {
+    let message = "Access Denied because object protected by object lock.";
+    Refusal::new(StatusCode::FORBIDDEN, "AccessDenied", message)
 }
 
 /// The response with an answer or a refusal.

@@ -17,6 +17,19 @@ const DAY_MS: i64 = 86_400_000;
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct State {
     buckets: BTreeMap<String, BTreeMap<String, Object>>,
+    /// Of buckets with object lock: every version of every name, the newest last.
+    #[serde(default)]
+    versions: BTreeMap<String, BTreeMap<String, Vec<Version>>>,
+}
+
+/// A version of a name in a bucket with object lock.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Version {
+    pub(super) id: String,
+    /// Nothing: a marker that the name was deleted.
+    pub(super) object: Option<Object>,
+    /// Until when nobody deletes it.
+    pub(super) locked_until_ms: i64,
 }
 
 /// An object.
@@ -68,6 +81,37 @@ impl State {
     pub(super) fn delete(&mut self, bucket: &str, key: &str) {
         if let Some(objects) = self.buckets.get_mut(bucket) {
             objects.remove(key);
+        }
+    }
+
+    /// Puts a version behind those there are, as the one that is read.
+    pub(super) fn put_version(&mut self, bucket: &str, key: &str, version: Version) {
+        match &version.object {
+            Some(object) => self.put(bucket, key, object.clone()),
+            None => self.delete(bucket, key),
+        }
+        let versions = self.versions.entry(bucket.to_owned()).or_default();
+        versions.entry(key.to_owned()).or_default().push(version);
+    }
+
+    pub(super) fn find_version(&self, bucket: &str, key: &str, id: &str) -> Option<&Version> {
+        let versions = self.versions.get(bucket)?.get(key)?;
+        versions.iter().find(|version| version.id == id)
+    }
+
+    /// Deletes one version; what is read then is the newest that is left.
+    pub(super) fn delete_version(&mut self, bucket: &str, key: &str, id: &str) {
+        let Some(versions) = self
+            .versions
+            .get_mut(bucket)
+            .and_then(|names| names.get_mut(key))
+        else {
+            return;
+        };
+        versions.retain(|version| version.id != id);
+        match versions.last().and_then(|version| version.object.clone()) {
+            Some(object) => self.put(bucket, key, object),
+            None => self.delete(bucket, key),
         }
     }
 
