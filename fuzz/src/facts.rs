@@ -88,6 +88,7 @@ fn heard(text: &str) {
             Intent::OptOut { keyword, .. } | Intent::OptIn { keyword } => keyword,
             Intent::Ask { nearly } => nearly.unwrap_or_default(),
             Intent::Help
+            | Intent::Contact
             | Intent::AccessRequest
             | Intent::ErasureRequest
             | Intent::DoNotSell

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditi
 use headgate_domain::holder::{Seen, Ticket};
 use headgate_domain::identity::{Pseudonym, SubjectId};
 use headgate_domain::lane::Purpose;
-use headgate_domain::record::{RecordRef, State};
+use headgate_domain::record::{RecordRef, State, ulid_floor};
 use headgate_domain::retention::content_ttl;
 use headgate_domain::time::{Day, Timestamp};
 
@@ -340,6 +340,36 @@ impl Messages {
             .iter()
             .filter_map(record_of)
             .collect())
+    }
+
+    /// The newest records of a person that were accepted between two moments, newest first. The index is
+    /// read, so what was written this very second may be missing.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn latest_of(
+        &self,
+        subject: &SubjectId,
+        (since, until): (Timestamp, Timestamp),
+        most: i32,
+    ) -> Result<Vec<RecordRef>, AwsError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("by_subject")
+            .key_condition_expression("#subject = :subject AND sk BETWEEN :since AND :until")
+            .expression_attribute_names("#subject", "subject")
+            .expression_attribute_values(":subject", s(subject.as_str()))
+            .expression_attribute_values(":since", s(ulid_floor(since)))
+            .expression_attribute_values(":until", s(ulid_floor(until)))
+            .scan_index_forward(false)
+            .limit(most)
+            .send()
+            .await
+            .map_err(|e| AwsError::of("Query", &e))?;
+        let reference = |item: &Item| RecordRef::from_key(item.text("pk")?, item.text("sk")?);
+        Ok(answer.items().iter().filter_map(reference).collect())
     }
 
     /// The id Meta gave a record; `None` when there is no such record, or Meta has not named it yet.

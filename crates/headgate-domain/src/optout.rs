@@ -23,6 +23,9 @@ const LONGEST_EXACT: usize = 160;
 /// Beyond this a phrase may be a quotation.
 const LONGEST_PHRASE: usize = 400;
 
+/// What no language is called: in it no word is in use that only some languages have.
+const NO_LANGUAGE: &str = "none";
+
 /// How far an opt-out reaches.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Scope {
@@ -50,6 +53,8 @@ pub enum Intent {
     },
     /// A person to talk to, or an explanation.
     Help,
+    /// Whom to turn to.
+    Contact,
     /// A copy of their data.
     AccessRequest,
     /// Their data to be erased.
@@ -78,6 +83,25 @@ pub struct Context<'a> {
     /// Language of the last message to the person, where known: it rules out words that mean
     /// something else in it. Indonesian `baja` is steel, Spanish `baja` is an opt-out.
     pub language: Option<&'a str>,
+}
+
+/// Whether what a text says hangs on what was said before it, so that it is worth looking that up.
+pub fn hangs_on_context(text: &str, context: &Context<'_>) -> bool {
+    let other = Context {
+        recent_marketing: !context.recent_marketing,
+        ..*context
+    };
+    let elsewhere = Context {
+        language: Some(NO_LANGUAGE),
+        ..*context
+    };
+    let said = classify(text, context);
+    said != classify(text, &other) || said != classify(text, &elsewhere)
+}
+
+/// The languages whose lists hold a term, by their codes in the keyword file.
+pub fn languages_of(term: &str) -> Vec<&'static str> {
+    KEYWORDS.languages_of(term)
 }
 
 /// Reads a text. The text may also be a caption, or the title or payload of a button.
@@ -169,6 +193,9 @@ fn doubtful<'a>(
         && let Some(term) = find(List::StartContextual)
     {
         return opt_in(term);
+    }
+    if find(List::Contact).is_some() {
+        return Intent::Contact;
     }
     match find(List::Help) {
         Some(_) => Intent::Help,

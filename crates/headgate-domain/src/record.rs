@@ -82,6 +82,12 @@ impl RecordRef {
         })
     }
 
+    /// The address that an item's keys spell.
+    pub fn from_key(pk: &str, sk: &str) -> Option<Self> {
+        let place = pk.strip_prefix("O#")?.replace('#', ".");
+        Self::parse(&format!("{place}.{sk}"))
+    }
+
     /// Parses the public id an app knows, `msg_…`.
     pub fn from_message_id(text: &str) -> Option<Self> {
         Self::parse(text.strip_prefix("msg_")?)

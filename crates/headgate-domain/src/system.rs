@@ -11,8 +11,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::lane::Purpose;
+use crate::optout::languages_of;
 use crate::outbound::{Basis, Fields, Kind as MessageKind, OutboundMessage, Recipient};
 use crate::refusal::{Code, Refusal};
+use crate::region::Country;
 use crate::time::{HOUR, MINUTE, Timestamp};
 
 /// The schema every system message names.
@@ -47,6 +49,8 @@ kinds! {
     OptinConfirmation = "optin_confirmation", 5;
     /// "You will not receive …": the person's no has arrived; at most one, within five minutes (compliance.md 3).
     OptoutConfirmation = "optout_confirmation", 5;
+    /// "You will not be written to any more": the same after a no to everything.
+    OptoutAllConfirmation = "optout_all_confirmation", 5;
     /// "Did you mean stop?": what the person wrote could mean no.
     AskBack = "ask_back", 5;
     /// A code that proves that a privacy request comes from this person.
@@ -55,6 +59,12 @@ kinds! {
     PrivacyReceipt = "privacy_receipt", 1_440;
     /// An imported contact is asked to confirm, after they wrote.
     ImportConfirmation = "import_confirmation", 1_440;
+    /// What can be said here, and to whom else (HELP).
+    Help = "help", 5;
+    /// Whom to turn to in the person's country (CONTACT, R-313).
+    Contact = "contact", 5;
+    /// Nothing of the person is sold or shared, and where to see that.
+    DoNotSellConfirmation = "do_not_sell_confirmation", 5;
 }
 
 impl Kind {
@@ -79,6 +89,8 @@ pub struct SystemMessage {
     pub locale: Locale,
     /// The code of a privacy code, the reference of a privacy receipt.
     pub token: Option<String>,
+    /// When the person did what it answers, where that is known: it is of use for so long after that.
+    pub said_at: Option<Timestamp>,
 }
 
 impl SystemMessage {
@@ -91,7 +103,9 @@ impl SystemMessage {
             return Err(Code::TooLarge.into());
         }
         let fields = Fields::parse(body)?;
-        fields.only(&["schema", "kind", "cause", "to", "from", "locale", "token"])?;
+        fields.only(&[
+            "schema", "kind", "cause", "to", "from", "locale", "token", "said_at",
+        ])?;
         fields.schema(SCHEMA)?;
         let kind = Kind::from_word(fields.text("kind")?).ok_or(Refusal::at(
             Code::Malformed,
@@ -140,6 +154,7 @@ impl SystemMessage {
             from: fields.text("from")?.to_owned(),
             locale,
             token,
+            said_at: fields.optional_time("said_at", "said_at")?,
         })
     }
 
@@ -150,14 +165,32 @@ impl SystemMessage {
 
     /// What goes into the outbox: a text of the service lane that rests on nothing but its kind.
     /// `caused_at` is when it was put on the queue, so that waiting does not make it last longer.
-    pub fn outbound(&self, texts: &Texts, business: &str, caused_at: Timestamp) -> OutboundMessage {
-        let text = texts.of(self.locale).of(self.kind);
-        let body = text
-            .replace("{business}", business)
-            .replace("{token}", self.token.as_deref().unwrap_or_default());
-        let mut message = Map::new();
-        message.insert("type".to_owned(), "text".into());
-        message.insert("text".to_owned(), json!({ "body": body }));
+    pub fn outbound(
+        &self,
+        texts: &Texts,
+        filling: &Filling<'_>,
+        caused_at: Timestamp,
+    ) -> OutboundMessage {
+        let words = texts.of(self.locale);
+        let body = words
+            .of(self.kind)
+            .replace("{business}", filling.business)
+            .replace("{token}", self.token.as_deref().unwrap_or_default())
+            .replace("{contact}", filling.contact)
+            .replace("{page}", filling.page);
+        let message = match self.kind {
+            Kind::AskBack => question(&body, &words.buttons),
+            Kind::OptinConfirmation
+            | Kind::OptoutConfirmation
+            | Kind::OptoutAllConfirmation
+            | Kind::PrivacyCode
+            | Kind::PrivacyReceipt
+            | Kind::ImportConfirmation
+            | Kind::Help
+            | Kind::Contact
+            | Kind::DoNotSellConfirmation => text(&body),
+        };
+        let since = self.said_at.map_or(caused_at, |said| said.min(caused_at));
         OutboundMessage {
             id: self.id(),
             from: self.from.clone(),
@@ -169,12 +202,55 @@ impl SystemMessage {
             message,
             message_ref: None,
             not_before: None,
-            expires_at: Some(caused_at.plus_millis(self.kind.lifetime_ms().min(24 * HOUR))),
+            expires_at: Some(since.plus_millis(self.kind.lifetime_ms().min(24 * HOUR))),
             campaign: None,
             topic: None,
         }
     }
 }
+
+/// What a text is filled in with that is the same for every message of a deployment, or of a country.
+#[derive(Clone, Copy, Debug)]
+pub struct Filling<'a> {
+    /// The name people know the business by.
+    pub business: &'a str,
+    /// Whom to turn to.
+    pub contact: &'a str,
+    /// Where people see and change what they chose.
+    pub page: &'a str,
+}
+
+fn text(body: &str) -> Map<String, Value> {
+    Map::from_iter([
+        ("type".to_owned(), "text".into()),
+        ("text".to_owned(), json!({ "body": body })),
+    ])
+}
+
+/// A question with three answers. What stands behind the first is an opt-out like that of a business's own
+/// button; the others are passed on to the app like any reply.
+fn question(body: &str, buttons: &Buttons) -> Map<String, Value> {
+    let button = |(id, title): (&str, &String)| json!({ "type": "reply", "reply": { "id": id, "title": title } });
+    let buttons = [
+        (ANSWER_STOP, &buttons.stop),
+        (ANSWER_OTHER, &buttons.other),
+        (ANSWER_NEITHER, &buttons.neither),
+    ]
+    .map(button);
+    let interactive =
+        json!({ "type": "button", "body": { "text": body }, "action": { "buttons": buttons } });
+    Map::from_iter([
+        ("type".to_owned(), "interactive".into()),
+        ("interactive".to_owned(), interactive),
+    ])
+}
+
+/// What stands behind "yes, stop": one of the payloads that are an opt-out (`config/optout-keywords.json`).
+pub const ANSWER_STOP: &str = "STOP_PROMOTIONS";
+/// What stands behind "I meant something else".
+pub const ANSWER_OTHER: &str = "headgate.other";
+/// What stands behind "neither".
+pub const ANSWER_NEITHER: &str = "headgate.neither";
 
 /// A language there are texts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,11 +261,24 @@ pub enum Locale {
     ZhHant,
     /// Chinese, simplified script.
     ZhHans,
+    /// Spanish.
+    Es,
+    /// Portuguese.
+    Pt,
+    /// German.
+    De,
 }
 
 impl Locale {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::En, Self::ZhHant, Self::ZhHans];
+    pub const ALL: [Self; 6] = [
+        Self::En,
+        Self::ZhHant,
+        Self::ZhHans,
+        Self::Es,
+        Self::Pt,
+        Self::De,
+    ];
 
     /// The tag in JSON.
     pub const fn tag(self) -> &'static str {
@@ -197,6 +286,33 @@ impl Locale {
             Self::En => "en",
             Self::ZhHant => "zh-Hant",
             Self::ZhHans => "zh-Hans",
+            Self::Es => "es",
+            Self::Pt => "pt",
+            Self::De => "de",
+        }
+    }
+
+    /// The language to answer somebody in: that of the term they used, where one language alone has it,
+    /// else the one most spoken where they are.
+    pub fn of_person(term: &str, country: Option<Country>) -> Self {
+        let spoken = country.map_or(Self::En, Self::spoken_in);
+        let languages = languages_of(term);
+        let mut known = languages.iter().filter_map(|code| Self::from_tag(code));
+        match (known.next(), known.next()) {
+            (Some(only), None) if languages.len() == 1 => only,
+            _ => spoken,
+        }
+    }
+
+    fn spoken_in(country: Country) -> Self {
+        match country.as_str() {
+            "CN" | "SG" => Self::ZhHans,
+            "HK" | "MO" | "TW" => Self::ZhHant,
+            "AR" | "BO" | "CL" | "CO" | "CR" | "CU" | "DO" | "EC" | "ES" | "GQ" | "GT" | "HN"
+            | "MX" | "NI" | "PA" | "PE" | "PY" | "SV" | "UY" | "VE" => Self::Es,
+            "AO" | "BR" | "CV" | "GW" | "MZ" | "PT" | "ST" | "TL" => Self::Pt,
+            "AT" | "CH" | "DE" | "LI" => Self::De,
+            _ => Self::En,
         }
     }
 
@@ -211,10 +327,24 @@ impl Locale {
 struct Words {
     optin_confirmation: String,
     optout_confirmation: String,
+    optout_all_confirmation: String,
     ask_back: String,
     privacy_code: String,
     privacy_receipt: String,
     import_confirmation: String,
+    help: String,
+    contact: String,
+    do_not_sell_confirmation: String,
+    buttons: Buttons,
+}
+
+/// What is on the buttons of the question back.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Buttons {
+    stop: String,
+    other: String,
+    neither: String,
 }
 
 impl Words {
@@ -226,6 +356,10 @@ impl Words {
             Kind::PrivacyCode => &self.privacy_code,
             Kind::PrivacyReceipt => &self.privacy_receipt,
             Kind::ImportConfirmation => &self.import_confirmation,
+            Kind::OptoutAllConfirmation => &self.optout_all_confirmation,
+            Kind::Help => &self.help,
+            Kind::Contact => &self.contact,
+            Kind::DoNotSellConfirmation => &self.do_not_sell_confirmation,
         }
     }
 }
@@ -236,6 +370,9 @@ pub struct Texts {
     en: Words,
     zh_hant: Words,
     zh_hans: Words,
+    es: Words,
+    pt: Words,
+    de: Words,
 }
 
 /// A file of config/locales/system lacks a text or has one too many.
@@ -265,6 +402,18 @@ impl Texts {
                 Locale::ZhHans,
                 include_str!("../../../config/locales/system/zh-Hans.toml"),
             )?,
+            es: read(
+                Locale::Es,
+                include_str!("../../../config/locales/system/es.toml"),
+            )?,
+            pt: read(
+                Locale::Pt,
+                include_str!("../../../config/locales/system/pt.toml"),
+            )?,
+            de: read(
+                Locale::De,
+                include_str!("../../../config/locales/system/de.toml"),
+            )?,
         })
     }
 
@@ -273,6 +422,9 @@ impl Texts {
             Locale::En => &self.en,
             Locale::ZhHant => &self.zh_hant,
             Locale::ZhHans => &self.zh_hans,
+            Locale::Es => &self.es,
+            Locale::Pt => &self.pt,
+            Locale::De => &self.de,
         }
     }
 }
@@ -292,8 +444,13 @@ pub fn to_json(message: &SystemMessage) -> String {
         "from": message.from,
         "locale": message.locale.tag(),
     });
-    if let (Some(token), Value::Object(body)) = (&message.token, &mut body) {
-        body.insert("token".to_owned(), token.as_str().into());
+    if let Value::Object(body) = &mut body {
+        if let Some(token) = &message.token {
+            body.insert("token".to_owned(), token.as_str().into());
+        }
+        if let Some(at) = message.said_at {
+            body.insert("said_at".to_owned(), at.to_string().into());
+        }
     }
     body.to_string()
 }
@@ -317,6 +474,7 @@ mod tests {
             from: "main".to_owned(),
             locale: Locale::ZhHant,
             token: token.then(|| "402913".to_owned()),
+            said_at: Some(Timestamp::from_seconds(1_795_000_000)),
         }
     }
 
@@ -332,8 +490,18 @@ mod tests {
                     ..sent.clone()
                 };
                 let at = Timestamp::from_seconds(1_795_000_000);
-                let out = sent.outbound(&texts, "Maple Outfitters", at);
-                let body = out.message["text"]["body"].as_str().unwrap();
+                let filling = Filling {
+                    business: "Maple Outfitters",
+                    contact: "care@maple.example",
+                    page: "https://privacy.maple.example",
+                };
+                let out = sent.outbound(&texts, &filling, at);
+                let text = if kind == Kind::AskBack {
+                    &out.message["interactive"]["body"]["text"]
+                } else {
+                    &out.message["text"]["body"]
+                };
+                let body = text.as_str().unwrap();
                 assert!(body.contains("Maple Outfitters"), "{body}");
                 assert!(!body.contains('{') && body.chars().count() < 400, "{body}");
                 assert_eq!(body.contains("402913"), sent.token.is_some(), "{body}");
@@ -345,6 +513,56 @@ mod tests {
                 assert!(out.id.len() <= 128);
             }
         }
+    }
+
+    #[test]
+    fn a_late_answer_is_none() {
+        let texts = Texts::read().unwrap();
+        let filling = Filling {
+            business: "Maple Outfitters",
+            contact: "care@maple.example",
+            page: "https://privacy.maple.example",
+        };
+        let said_at = Timestamp::from_seconds(1_795_000_000);
+        let queued_at = said_at.plus_millis(4 * MINUTE);
+        let out = message(Kind::OptoutConfirmation).outbound(&texts, &filling, queued_at);
+        assert_eq!(
+            out.expires_at,
+            Some(said_at.plus_millis(5 * MINUTE)),
+            "five minutes after the person's word, not after ours"
+        );
+    }
+
+    #[test]
+    fn the_question_back_has_three_answers_of_which_one_is_a_no() {
+        use crate::optout::{Context, Intent, classify};
+        let texts = Texts::read().unwrap();
+        for locale in Locale::ALL {
+            let buttons = &texts.of(locale).buttons;
+            let read = |text: &str| classify(text, &Context::default());
+            assert!(matches!(read(ANSWER_STOP), Intent::OptOut { .. }));
+            for other in [
+                ANSWER_OTHER,
+                ANSWER_NEITHER,
+                &buttons.other,
+                &buttons.neither,
+            ] {
+                assert_eq!(read(other), Intent::None, "{other}");
+            }
+            for title in [&buttons.stop, &buttons.other, &buttons.neither] {
+                assert!(title.chars().count() <= 20, "{title}: Meta's limit");
+            }
+        }
+    }
+
+    #[test]
+    fn somebody_is_answered_in_the_language_of_their_word_or_their_country() {
+        let of = |term, country: &str| Locale::of_person(term, Country::parse(country).ok());
+        assert_eq!(of("退訂", "CA"), Locale::ZhHant);
+        assert_eq!(of("stop", "BR"), Locale::Pt);
+        assert_eq!(of("arrêt", "FR"), Locale::En, "no text in French yet");
+        assert_eq!(of("", "DE"), Locale::De);
+        assert_eq!(of("", "?"), Locale::En);
     }
 
     #[test]

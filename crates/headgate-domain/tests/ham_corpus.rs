@@ -34,6 +34,7 @@ fn real_ordinary_messages_are_not_taken_for_opt_outs() {
                 Intent::Ask { .. } => asked += 1,
                 Intent::OptIn { .. }
                 | Intent::Help
+                | Intent::Contact
                 | Intent::AccessRequest
                 | Intent::ErasureRequest
                 | Intent::DoNotSell

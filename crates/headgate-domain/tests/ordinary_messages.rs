@@ -6,13 +6,15 @@
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::disallowed_methods,
     clippy::cast_precision_loss,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    reason = "tests may fail loudly; this one prints a table"
+    reason = "tests may fail loudly; this one prints a table, and is told by its environment to write a page"
 )]
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use headgate_domain::optout::{Context, Intent, classify};
 use serde_json::Value;
@@ -70,6 +72,7 @@ fn count<'a>(lines: &[&'a str], words: &BTreeSet<String>, context: &Context<'_>)
             Intent::Ask { .. } => count.asked += 1,
             Intent::OptIn { .. }
             | Intent::Help
+            | Intent::Contact
             | Intent::AccessRequest
             | Intent::ErasureRequest
             | Intent::DoNotSell
@@ -112,20 +115,23 @@ fn ordinary_messages_are_not_taken_for_opt_outs() {
         ("after our question", ASKED),
     ];
     let mut failures = Vec::new();
-    println!("| language | context | messages | false opt-outs | a no by rule | asked back |");
-    println!("|---|---|---:|---:|---:|---:|");
+    let mut table = String::from(
+        "| language | context | messages | false opt-outs | a no by rule | asked back |\n|---|---|---:|---:|---:|---:|\n",
+    );
     for (language, corpus) in CORPORA {
         let lines = lines(corpus);
         for (name, context) in &contexts {
             let found = count(&lines, &words, context);
-            println!(
+            writeln!(
+                table,
                 "| {language} | {name} | {} | {} ({:.2} %) | {} | {} |",
                 lines.len(),
                 found.wrong.len(),
                 found.wrong.len() as f64 * 100.0 / lines.len() as f64,
                 found.by_rule.len(),
                 found.asked,
-            );
+            )
+            .unwrap();
             if found.wrong.len() * 1_000 > lines.len() * ALLOWED_PER_MILLE {
                 failures.push(format!("{language}, {name}: {:?}", found.wrong));
             }
@@ -133,7 +139,23 @@ fn ordinary_messages_are_not_taken_for_opt_outs() {
             assert!(found.by_rule.len() * 50 < lines.len(), "{language}, {name}");
         }
     }
+    println!("{table}");
     assert!(failures.is_empty(), "{failures:#?}");
+    the_page_says(&table);
+}
+
+/// The page holds the table, or is given it when `UPDATE_DOCS` is set.
+fn the_page_says(table: &str) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/optout.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let (before, rest) = page.split_once("--test ordinary_messages -->\n").unwrap();
+    let (_old, after) = rest.split_once("<!-- end -->").unwrap();
+    let expected = format!("{before}--test ordinary_messages -->\n\n{table}\n<!-- end -->{after}");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, &expected).unwrap();
+    } else {
+        assert_eq!(page, expected, "run it with UPDATE_DOCS=1");
+    }
 }
 
 #[test]

@@ -82,6 +82,12 @@ impl Intake {
                 return Ok(Answer::event(consent_refused(now, about, &refusal, source)));
             }
         };
+        // Meta's own switch, as the sender or an app learnt of it: what a stop closes, Meta's resume alone opens.
+        if said.action == Action::Withdrawn && said.method == "meta_switch" {
+            self.subjects()
+                .note_meta_stop(&subject.id, true, said.occurred_at)
+                .await?;
+        }
         let mut answer = Answer::default();
         // One after the other: all statements of a person go into one shard of the ledger.
         for purpose in purposes {

@@ -3,8 +3,10 @@
 //! Owns the translation. Only our own functions may write to the queue, so what is no system
 //! message is poison and not a refusal: nobody who could correct it would be told.
 
+use headgate_domain::config::Config;
 use headgate_domain::refusal::Refusal;
-use headgate_domain::system::SystemMessage;
+use headgate_domain::region::Country;
+use headgate_domain::system::{Filling, Kind, SystemMessage};
 use headgate_domain::time::Timestamp;
 use headgate_lambda::batch::SqsRecord;
 use headgate_lambda::log::{Field, Level, log};
@@ -13,6 +15,7 @@ use crate::answer::About;
 use crate::error::{IntakeError, Stop};
 use crate::foresight::Foreseen;
 use crate::outbound::{Arrival, Via, accept_as};
+use crate::person::stored;
 use crate::{Answer, Intake};
 
 impl Intake {
@@ -29,7 +32,13 @@ impl Intake {
         })?;
         let config = self.controls.config().await?;
         let caused_at = record.sent_at().unwrap_or(now).min(now);
-        let mut message = said.outbound(&self.texts, &config.controller.name, caused_at);
+        let contact = self.contact(&config, &said).await?;
+        let filling = Filling {
+            business: &config.controller.name,
+            contact: &contact,
+            page: &self.privacy_url,
+        };
+        let mut message = said.outbound(&self.texts, &filling, caused_at);
         let mut about = About {
             id: Some(message.id.clone()),
             ..About::default()
@@ -45,6 +54,33 @@ impl Intake {
             Err(Stop::Refused(refusal)) => self.refuse(arrival, about, &refusal).await,
             Err(Stop::Failed(error)) => Err(error),
         }
+    }
+}
+
+impl Intake {
+    /// Whom a person is to turn to: the contact for their country, or where privacy questions go.
+    async fn contact(&self, config: &Config, said: &SystemMessage) -> Result<String, IntakeError> {
+        let general = config.controller.privacy_contact.clone();
+        if said.kind != Kind::Contact {
+            return Ok(general);
+        }
+        let person = match self
+            .subject(&said.to, said.said_at.unwrap_or_default())
+            .await
+        {
+            Ok(person) => person,
+            // Whoever it is, they are refused when the message is placed.
+            Err(Stop::Refused(_)) => return Ok(general),
+            Err(Stop::Failed(error)) => return Err(error),
+        };
+        let country = stored(&person).find_map(|identifier| Country::of(&identifier));
+        Ok(config.contact_for(country).map_or(general, |contact| {
+            let hours = contact.hours.of(said.locale.tag());
+            format!(
+                "{}, {}, {}, {hours}",
+                contact.name, contact.email, contact.telephone
+            )
+        }))
     }
 }
 

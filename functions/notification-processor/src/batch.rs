@@ -1,7 +1,7 @@
 //! One batch of notifications, from reading to answer.
 //!
 //! The order: every unit of work, up to sixteen at a time; then, shared by the batch, the salts of
-//! whoever is told about, the events, the marks of inbound messages that are done; last what is
+//! whoever is told about, the events, the answers, the marks of inbound messages that are done; last what is
 //! set aside, so that a record handed over again is rarely set aside twice. A failure at any
 //! place is that of the records it touched. A notification that was stored is fetched first, and
 //! deleted when nothing more can fail.
@@ -12,6 +12,7 @@ use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt as _};
 use headgate_domain::config::Config;
 use headgate_domain::identity::{Pseudonym, SubjectId};
+use headgate_domain::system::to_json;
 use headgate_domain::time::Timestamp;
 use headgate_lambda::batch::{BatchItemFailure, BatchResponse, SqsEvent};
 use headgate_lambda::log::{Field, Level, log};
@@ -88,6 +89,7 @@ impl Batch<'_> {
         self.score(config).await;
         self.tell_moves().await;
         self.publish().await;
+        self.answer_people().await;
         self.finish().await;
         self.set_aside().await;
         self.clear().await;
@@ -216,6 +218,21 @@ impl Batch<'_> {
                 for record in records {
                     self.note(record, Some(error.clone().into()));
                 }
+            }
+        }
+    }
+
+    /// Puts the answers on the system queue; one that comes twice has the same cause, and is sent once.
+    async fn answer_people(&mut self) {
+        for record in 0..self.effects.len() {
+            let Some(effects) = self.effects.get_mut(record) else {
+                continue;
+            };
+            let answers = std::mem::take(&mut effects.answers);
+            let bodies: Vec<String> = answers.iter().map(to_json).collect();
+            if !bodies.is_empty() {
+                let sent = self.ports.system.send_batch(&bodies).await;
+                self.note(record, sent.err().map(Failure::from));
             }
         }
     }

@@ -4,65 +4,156 @@
 //! and not kept: what proves an act is the pseudonym of the message and a term of our list.
 //!
 //! A no is heard in whatever holds words; a yes only in a message or on a button. A misspelt STOP is
-//! a no, because nobody asks back yet and the no wins in doubt. A word like "no" or "cancel", which
-//! mostly means something else, is not, except where the law binds it: what was last sent to the
-//! person is not known here.
+//! asked about, and a no where the person cannot be asked any more. A word like "no" or "cancel", which
+//! mostly means something else, is a no after marketing and where the law binds it, and asked about
+//! otherwise.
+//!
+//! An answer is one message of the system lane, within five minutes of what it answers, and never two for
+//! one cause: 47 CFR 64.1200(a)(12) allows one confirmation of an opt-out.
 
 use headgate_aws::consents::Notice;
+use headgate_domain::config::Config;
 use headgate_domain::consent::{Action, Consent, Kind, NoticeId, Subject};
 use headgate_domain::event::Event;
 use headgate_domain::identity::Pseudonym;
 use headgate_domain::lane::Purpose;
 use headgate_domain::optin_code;
 use headgate_domain::optout::{Context, Intent, Scope, classify};
-use headgate_domain::time::Timestamp;
+use headgate_domain::outbound::Recipient;
+use headgate_domain::region::Country;
+use headgate_domain::system::{Kind as Answer, Locale, SystemMessage};
+use headgate_domain::time::{HOUR, MINUTE, Timestamp};
 use headgate_redact::Personal;
 use headgate_webhook::notification::Inbound;
 use serde_json::json;
 
 use crate::config::Ports;
 use crate::outcome::Failure;
+use crate::people::identifiers;
 use crate::says::{Said, say};
+use crate::surroundings;
 
 /// How a person says something with a word of theirs.
 const KEYWORD: &str = "keyword";
 /// How a person says something with a button of ours.
 const QUICK_REPLY: &str = "quick_reply";
+/// What is recorded of words like "do not sell my info".
+const DO_NOT_SELL: &str = "do not sell";
+
+/// An answer that comes later than this after the person's message is none.
+const FIVE_MINUTES: i64 = 5 * MINUTE;
+/// So long after a confirmation a further no needs none.
+const CONFIRMED_FOR_MS: i64 = 24 * HOUR;
 
 /// A message that is being listened to.
 pub(crate) struct Heard<'a> {
     pub(crate) ports: &'a Ports,
+    pub(crate) config: &'a Config,
     pub(crate) inbound: &'a Inbound,
     pub(crate) person: &'a Subject,
     pub(crate) name: &'a Pseudonym,
     pub(crate) now: Timestamp,
 }
 
+/// What a message leads to.
+#[derive(Default)]
+pub(crate) struct Reaction {
+    /// What apps are told.
+    pub(crate) events: Vec<Event>,
+    /// What the person is answered, at most one message.
+    pub(crate) answer: Option<SystemMessage>,
+}
+
 impl Heard<'_> {
-    /// Records what the message says about being written to.
-    pub(crate) async fn consent(&self) -> Result<Vec<Event>, Failure> {
-        let intent = intent(self.inbound);
+    /// Records what the message says about being written to, and words the answer to it.
+    pub(crate) async fn react(&self) -> Result<Reaction, Failure> {
+        let around = Box::pin(surroundings::of(self)).await?;
+        let intent = self.certain(intent(self.inbound, &around.context()));
         // A no counts wherever it stands, in a caption or an edited message too; a yes does not.
         if let Intent::OptOut { scope, keyword } = &intent {
             let method = method(&self.inbound.kind).unwrap_or(KEYWORD);
             return self.opt_out(*scope, keyword, method).await;
         }
         let Some(method) = method(&self.inbound.kind) else {
-            return Ok(Vec::new());
+            return Ok(Reaction::default());
         };
         match intent {
             Intent::OptIn { keyword } => self.opt_in(&keyword, method).await,
+            Intent::DoNotSell => self.do_not_sell(method).await,
+            Intent::Ask { .. } => Ok(self.answer_once_an_hour(Answer::AskBack)),
+            Intent::Help => Ok(self.answer_once_an_hour(Answer::Help)),
+            Intent::Contact => Ok(self.answer_once_an_hour(Answer::Contact)),
             Intent::OptOut { .. }
-            | Intent::Help
             | Intent::AccessRequest
             | Intent::ErasureRequest
-            | Intent::DoNotSell
-            | Intent::Ask { .. }
-            | Intent::None => self.confirmation().await,
+            | Intent::None => Ok(Reaction {
+                events: self.confirmation().await?,
+                answer: None,
+            }),
         }
     }
 
+    /// A misspelt STOP is asked about where the person can be asked; where not, the no wins.
+    fn certain(&self, intent: Intent) -> Intent {
+        if let Intent::Ask {
+            nearly: Some(keyword),
+        } = &intent
+            && self.answering(Answer::AskBack, "", String::new()).is_none()
+        {
+            return Intent::OptOut {
+                scope: Scope::Marketing,
+                keyword: keyword.clone(),
+            };
+        }
+        intent
+    }
+
+    /// A no. A second one while the first is in force means everything.
     async fn opt_out(
+        &self,
+        scope: Scope,
+        keyword: &str,
+        method: &str,
+    ) -> Result<Reaction, Failure> {
+        let before = self.no_in_force();
+        let scope = if before.is_some() { Scope::All } else { scope };
+        let events = self.withdraw(scope, keyword, method).await?;
+        let is_confirmed =
+            before.is_some_and(|at| self.inbound.at.millis_since(at).abs() <= CONFIRMED_FOR_MS);
+        if events.is_empty() || is_confirmed {
+            return Ok(Reaction {
+                events,
+                answer: None,
+            });
+        }
+        let kind = match scope {
+            Scope::Marketing => Answer::OptoutConfirmation,
+            Scope::All => Answer::OptoutAllConfirmation,
+        };
+        // Two messages of one second are confirmed once.
+        let cause = format!("no-{}-{}", self.person.id, self.inbound.at.seconds());
+        Ok(Reaction {
+            events,
+            answer: self.answering(kind, keyword, cause),
+        })
+    }
+
+    /// When the person said no by a word before, other than with this message, if nothing has opened what
+    /// that closed. Only of a message that comes at once: of late ones nobody knows which others are still to
+    /// come, and the state must not hang on their order.
+    fn no_in_force(&self) -> Option<Timestamp> {
+        if !self.is_fresh() {
+            return None;
+        }
+        let marketing = self.person.consent(Purpose::Marketing)?;
+        let said = |kind| marketing.history.latest(kind).map(|said| said.at);
+        let before = said(Kind::NoByWord).filter(|at| *at != self.inbound.at)?;
+        let opened = said(Kind::Yes).max(said(Kind::Again));
+        let earlier = before.min(self.inbound.at);
+        opened.is_none_or(|at| at <= earlier).then_some(before)
+    }
+
+    async fn withdraw(
         &self,
         scope: Scope,
         keyword: &str,
@@ -80,10 +171,58 @@ impl Heard<'_> {
         Ok(events)
     }
 
+    /// Nothing of anybody is sold here; whoever says so wants no marketing either.
+    async fn do_not_sell(&self, method: &str) -> Result<Reaction, Failure> {
+        let events = self.withdraw(Scope::Marketing, DO_NOT_SELL, method).await?;
+        let cause = format!("sell-{}-{}", self.person.id, self.inbound.at.seconds());
+        Ok(Reaction {
+            events,
+            answer: self.answering(Answer::DoNotSellConfirmation, DO_NOT_SELL, cause),
+        })
+    }
+
+    /// An answer that says the same to everybody: two machines that answer each other get no further.
+    fn answer_once_an_hour(&self, kind: Answer) -> Reaction {
+        let hour = self.inbound.at.millis().div_euclid(HOUR);
+        let cause = format!("{}-{}-{hour}", kind.word(), self.person.id);
+        Reaction {
+            events: Vec::new(),
+            answer: self.answering(kind, "", cause),
+        }
+    }
+
+    /// The answer, if one can still be of use and there is a number to send it from.
+    fn answering(&self, kind: Answer, keyword: &str, cause: String) -> Option<SystemMessage> {
+        let number = self.inbound.number.as_ref()?;
+        let number = self.config.numbers.iter().find(|ours| ours.id == *number)?;
+        self.is_fresh().then(|| SystemMessage {
+            kind,
+            cause,
+            to: Recipient::Subject(self.person.id.clone()),
+            from: number.id.clone(),
+            locale: Locale::of_person(keyword, self.country()),
+            token: None,
+            said_at: Some(self.inbound.at.min(self.now)),
+        })
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.now.millis_since(self.inbound.at) < FIVE_MINUTES
+    }
+
+    fn country(&self) -> Option<Country> {
+        identifiers(
+            self.inbound.from_phone.as_ref(),
+            self.inbound.from_bsuid.as_ref(),
+        )
+        .iter()
+        .find_map(Country::of)
+    }
+
     /// A word like START re-opens what a word like STOP closed, and nothing else: by itself it is
     /// no consent, because no notice was shown. It may come before the STOP it answers, so it is
     /// remembered of everybody of whom anything is known.
-    async fn opt_in(&self, keyword: &str, method: &str) -> Result<Vec<Event>, Failure> {
+    async fn opt_in(&self, keyword: &str, method: &str) -> Result<Reaction, Failure> {
         let mut events = Vec::new();
         for purpose in [Purpose::Marketing, Purpose::Utility] {
             if self
@@ -95,7 +234,15 @@ impl Heard<'_> {
                 events.extend(say(self.ports, &said, purpose, self.now).await?);
             }
         }
-        Ok(events)
+        // Meta's own switch is lifted in WhatsApp alone: with it on, nothing would come.
+        let is_open = !events.is_empty() && !self.person.meta_stop;
+        let cause = format!("yes-{}-{}", self.person.id, self.inbound.at.seconds());
+        Ok(Reaction {
+            events,
+            answer: is_open
+                .then(|| self.answering(Answer::OptinConfirmation, keyword, cause))
+                .flatten(),
+        })
     }
 
     /// What a predecessor on the number agreed to is not opened again by a word.
@@ -167,29 +314,16 @@ fn method(kind: &str) -> Option<&'static str> {
 }
 
 /// What the message asks for. A button stands for what was seen on it and for its payload; a no
-/// in either is a no, and so is a word that comes near to one.
-fn intent(inbound: &Inbound) -> Intent {
-    let context = Context {
-        words_bind: words_bind(inbound),
-        ..Context::default()
-    };
-    // What the business wrote on a button is not misspelt.
+/// in either is a no.
+fn intent(inbound: &Inbound, context: &Context<'_>) -> Intent {
+    // What the business wrote on a button is not misspelt, and asks for nothing.
     let is_typed = inbound.payload.is_none();
     let read = |text: Option<&Personal<String>>| {
-        let read = text.map_or(Intent::None, |text| classify(text.reveal(), &context));
-        let Intent::Ask {
-            nearly: Some(keyword),
-        } = read
-        else {
-            return read;
-        };
-        if !is_typed {
+        let read = text.map_or(Intent::None, |text| classify(text.reveal(), context));
+        if !is_typed && matches!(read, Intent::Ask { .. }) {
             return Intent::None;
         }
-        Intent::OptOut {
-            scope: Scope::Marketing,
-            keyword,
-        }
+        read
     };
     let (text, payload) = (read(inbound.text.as_ref()), read(inbound.payload.as_ref()));
     match (text, payload) {
@@ -200,7 +334,7 @@ fn intent(inbound: &Inbound) -> Intent {
 }
 
 /// In the United States and Canada some words are an opt-out whatever was meant (47 CFR 64.1200(a)(10)).
-fn words_bind(inbound: &Inbound) -> bool {
+pub(crate) fn words_bind(inbound: &Inbound) -> bool {
     let by_phone = inbound
         .from_phone
         .as_ref()
@@ -240,8 +374,16 @@ pub(crate) mod tests {
         }
     }
 
+    fn read(inbound: &Inbound) -> Intent {
+        let context = Context {
+            words_bind: words_bind(inbound),
+            ..Context::default()
+        };
+        intent(inbound, &context)
+    }
+
     fn is_no(inbound: &Inbound) -> bool {
-        matches!(intent(inbound), Intent::OptOut { .. })
+        matches!(read(inbound), Intent::OptOut { .. })
     }
 
     #[test]
@@ -285,12 +427,11 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_misspelt_stop_is_a_no_and_a_word_of_many_meanings_is_not() {
+    fn a_misspelt_stop_is_asked_about_and_where_words_bind_a_no() {
         for text in ["stpo", "Unsubcribe"] {
-            assert!(
-                is_no(&inbound("text", text, None, "+447700900123")),
-                "{text}"
-            );
+            let asked = read(&inbound("text", text, None, "+447700900123"));
+            assert!(matches!(asked, Intent::Ask { nearly: Some(_) }), "{text}");
+            assert!(is_no(&inbound("text", text, None, "+16135550100")));
         }
         for text in ["cancel", "no", "end", "shop", "step"] {
             assert!(

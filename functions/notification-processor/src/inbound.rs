@@ -60,13 +60,16 @@ pub(crate) async fn receive(
     }
     let heard = Heard {
         ports,
+        config,
         inbound,
         person: &person,
         name: &name,
         now,
     };
     effects.events = changes;
-    effects.events.extend(heard.consent().await?);
+    let reaction = Box::pin(heard.react()).await?;
+    effects.events.extend(reaction.events);
+    effects.answers.extend(reaction.answer);
     if let Some(number) = inbound
         .number
         .as_ref()

@@ -4,8 +4,8 @@
 //! was queued; all its updates are looked at, and each succeeds or fails alone. What nobody can
 //! read is set aside ([`quarantine`]); when we fail, the record is handed over again, and
 //! everything done so far is done again without effect. Reads and publishing are shared by the
-//! batch: a status costs one update of its record, a tenth of a publish, and little else. It
-//! sends nothing to a person, and no rule is made here.
+//! batch: a status costs one update of its record, a tenth of a publish, and little else. What
+//! a person is answered goes to the system queue; no rule is made here.
 
 mod batch;
 mod calls;
@@ -29,6 +29,7 @@ pub mod quarantine;
 mod says;
 mod scores;
 mod statuses;
+mod surroundings;
 mod updates;
 
 pub use config::StartError;

@@ -12,6 +12,7 @@ use headgate_domain::event::Event;
 use headgate_domain::identity::{Pseudonym, SubjectId};
 use headgate_domain::lane::Purpose;
 use headgate_domain::risk::Counts;
+use headgate_domain::system::SystemMessage;
 use headgate_domain::time::Timestamp;
 use headgate_lambda::runtime::Panicked;
 use headgate_redact::{LogSafe, Personal};
@@ -60,6 +61,8 @@ pub(crate) struct Poison {
 pub(crate) struct Effects {
     /// Events that are ready.
     pub(crate) events: Vec<Event>,
+    /// What people are answered.
+    pub(crate) answers: Vec<SystemMessage>,
     /// Records that moved and whose payload must be opened before they can be published.
     pub(crate) moves: Vec<Move>,
     /// Inbound messages that are done once the events are out.
@@ -83,6 +86,7 @@ pub(crate) struct Effects {
 impl Effects {
     pub(crate) fn append(&mut self, other: Self) {
         self.events.extend(other.events);
+        self.answers.extend(other.answers);
         self.moves.extend(other.moves);
         self.done.extend(other.done);
         self.poison.extend(other.poison);

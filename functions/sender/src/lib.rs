@@ -10,6 +10,7 @@ mod drive;
 mod judge;
 mod settle;
 mod shell;
+mod stopped;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +62,7 @@ pub(crate) struct Parts {
     pub(crate) controls: Controls,
     pub(crate) bus: Bus,
     pub(crate) wake: Queue,
+    pub(crate) consents: Queue,
     pub(crate) graph: GraphClient,
     pub(crate) message_ref: Pepper,
     pub(crate) deployment: String,
@@ -128,6 +130,7 @@ impl Sender {
             controls: Controls::new(&aws, &config.controls),
             bus: Bus::new(&aws, &config.bus),
             wake: Queue::new(&aws, &config.wake_url),
+            consents: Queue::new(&aws, &config.consents_url),
             graph,
             message_ref,
             deployment: config.deployment,

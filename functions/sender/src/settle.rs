@@ -14,6 +14,7 @@ use headgate_domain::time::{Day, Timestamp};
 
 use crate::Parts;
 use crate::shell::Shell;
+use crate::stopped;
 
 /// What Meta named a message, and what seals that name.
 struct Sent {
@@ -37,15 +38,18 @@ pub(crate) async fn write(
         reason: Some(reason),
         ..Settlement::default()
     };
-    let (sent, code) = shell.kept().get(reference).map_or((None, None), |kept| {
-        let sent = kept.wamid.clone().map(|wamid| Sent {
-            wamid,
-            salt: kept.salt.clone(),
-            day: kept.record.day,
-            consent_event: kept.record.consent_event.clone(),
+    let (sent, code, subject) = shell
+        .kept()
+        .get(reference)
+        .map_or((None, None, None), |kept| {
+            let sent = kept.wamid.clone().map(|wamid| Sent {
+                wamid,
+                salt: kept.salt.clone(),
+                day: kept.record.day,
+                consent_event: kept.record.consent_event.clone(),
+            });
+            (sent, kept.code, Some(kept.record.subject.clone()))
         });
-        (sent, kept.code)
-    });
     match verdict {
         Verdict::Accepted { held } => {
             if let Some(sent) = sent {
@@ -66,6 +70,10 @@ pub(crate) async fn write(
             record(parts, reference, State::Accepted, &settlement).await
         }
         Verdict::Failed => {
+            // First the no, then that the message has failed: a death in between tells it once more.
+            if let Some(subject) = subject.filter(|_| stopped::says_no(reference, code)) {
+                stopped::tell(parts, reference, &subject).await?;
+            }
             let settlement = Settlement {
                 code,
                 attempt,

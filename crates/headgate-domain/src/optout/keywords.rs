@@ -68,9 +68,23 @@ struct Language {
     start_exact: Vec<String>,
     start_contextual: Vec<String>,
     help_exact: Vec<String>,
+    #[serde(default)]
+    contact_exact: Vec<String>,
     dsar_access_exact: Vec<String>,
     dsar_erasure_exact: Vec<String>,
     do_not_sell_exact: Vec<String>,
+}
+
+impl Language {
+    /// Every term and phrase of it.
+    fn terms(&self) -> HashSet<String> {
+        let lists = List::ALL.into_iter().map(|list| list.of(self));
+        let phrases = [
+            self.stop_phrase.as_slice(),
+            self.stop_phrase_open.as_slice(),
+        ];
+        lists.chain(phrases).flatten().cloned().collect()
+    }
 }
 
 /// A list of terms that are compared with the whole message.
@@ -84,10 +98,11 @@ pub(super) enum List {
     Start,
     StartContextual,
     Help,
+    Contact,
 }
 
 impl List {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Stop,
         Self::StopContextual,
         Self::Erasure,
@@ -96,6 +111,7 @@ impl List {
         Self::Start,
         Self::StartContextual,
         Self::Help,
+        Self::Contact,
     ];
 
     fn of(self, language: &Language) -> &[String] {
@@ -108,6 +124,7 @@ impl List {
             Self::Start => &language.start_exact,
             Self::StartContextual => &language.start_contextual,
             Self::Help => &language.help_exact,
+            Self::Contact => &language.contact_exact,
         }
     }
 }
@@ -191,6 +208,7 @@ pub(super) struct Keywords {
     all_phrases: Vec<Phrase>,
     fuzzy: Vec<(String, Vec<char>)>,
     fuzzy_deny: HashSet<String>,
+    languages: BTreeMap<String, HashSet<String>>,
 }
 
 impl Keywords {
@@ -249,6 +267,9 @@ impl Keywords {
                 .collect(),
             fuzzy,
             fuzzy_deny: file.fuzzy_deny.iter().cloned().collect(),
+            languages: (file.languages.iter())
+                .map(|(code, language)| (code.clone(), language.terms()))
+                .collect(),
         }
     }
 
@@ -334,6 +355,15 @@ impl Keywords {
         let meant = |(_, term): &&(String, Vec<char>)| is_misspelling(&word, term);
         let term = eligible.then(|| self.fuzzy.iter().find(meant)).flatten()?;
         Some(term.0.as_str())
+    }
+
+    /// The languages that have a term or phrase.
+    pub(super) fn languages_of(&self, term: &str) -> Vec<&str> {
+        self.languages
+            .iter()
+            .filter(|(_code, terms)| terms.contains(term))
+            .map(|(code, _terms)| code.as_str())
+            .collect()
     }
 
     /// How far an opt-out in this message reaches.

@@ -65,6 +65,7 @@ fn the_golden_messages_are_read_as_written_down() {
             Intent::OptOut { .. } => "OPT_OUT",
             Intent::OptIn { .. } => "OPT_IN_KEYWORD",
             Intent::Help => "HELP",
+            Intent::Contact => "CONTACT",
             Intent::AccessRequest => "DSAR_ACCESS",
             Intent::ErasureRequest => "DSAR_ERASURE",
             Intent::DoNotSell => "DO_NOT_SELL_SHARE",
@@ -183,7 +184,8 @@ fn every_doubtful_word_stops_after_marketing_in_its_language_and_is_asked_about_
 
 #[test]
 fn every_request_is_read_as_its_own_kind() {
-    let kinds: [(&str, Intent); 4] = [
+    let kinds: [(&str, Intent); 5] = [
+        ("contact_exact", Intent::Contact),
         ("dsar_access_exact", Intent::AccessRequest),
         ("dsar_erasure_exact", Intent::ErasureRequest),
         ("do_not_sell_exact", Intent::DoNotSell),
@@ -329,6 +331,20 @@ fn where_the_law_says_so_the_word_is_enough() {
     ] {
         assert_eq!(classify(text, &bound), Intent::None, "{text}");
     }
+}
+
+#[test]
+fn what_hangs_on_context_is_what_is_worth_looking_up() {
+    let context = Context::default();
+    for text in ["cancel", "no", "baja", "取消"] {
+        assert!(hangs_on_context(text, &context), "{text}");
+    }
+    for text in ["STOP", "hello", "cancel my order", "stpo", "HELP"] {
+        assert!(!hangs_on_context(text, &context), "{text}");
+    }
+    assert_eq!(languages_of("退訂"), ["zh-Hant"]);
+    assert!(languages_of("stop").len() > 1);
+    assert!(languages_of("no such word").is_empty());
 }
 
 #[test]

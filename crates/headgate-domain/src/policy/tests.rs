@@ -11,6 +11,7 @@
 mod contract;
 mod people;
 mod waits;
+mod withdrawn;
 
 use super::*;
 use crate::consent::{Consent, IdentityChange};

@@ -46,6 +46,7 @@ fn confirmation(person: &SubjectId, cause: &str) -> Value {
         from: "main".to_owned(),
         locale: Locale::En,
         token: None,
+        said_at: None,
     };
     serde_json::from_str(&to_json(&said)).unwrap()
 }

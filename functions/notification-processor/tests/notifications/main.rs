@@ -9,6 +9,7 @@
     reason = "tests may fail loudly, and are told by their environment to write a page"
 )]
 
+mod answers;
 mod controls;
 mod failures;
 mod identity;

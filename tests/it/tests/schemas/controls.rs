@@ -63,6 +63,7 @@ fn a_system_message_is_read_exactly_when_it_is_valid() {
             from: "main".into(),
             locale: Locale::ZhHans,
             token: has_token.then(|| "402913".into()),
+            said_at: Some(now()),
         };
         serde_json::from_str(&to_json(&said)).unwrap()
     };
@@ -70,7 +71,7 @@ fn a_system_message_is_read_exactly_when_it_is_valid() {
         let good = good(*kind);
         assert!(validator.is_valid(&good), "{good}");
         for member in [
-            "schema", "kind", "cause", "to", "from", "locale", "token", "text",
+            "schema", "kind", "cause", "to", "from", "locale", "token", "said_at", "text",
         ] {
             for value in [
                 json!("x"),

@@ -296,7 +296,7 @@ fn a_queue_is_written_by_the_roles_of_the_design_and_by_a_redrive() {
         ("AuthenticationQueue", vec!["producer-*"]),
         (
             "ConsentsQueue",
-            vec!["consent-api", "privacy-web", "producer-*"],
+            vec!["consent-api", "privacy-web", "sender", "producer-*"],
         ),
         ("MarketingQueue", vec!["producer-*"]),
         ("NotificationsQueue", vec!["webhook"]),

@@ -1,0 +1,106 @@
+//! What was said before a message: the last thing the person was sent.
+//!
+//! Owns the look into the outbox, and takes it only for words whose meaning hangs on it: one query of the
+//! index and one read, for one message in hundreds. It is behind by what the index is behind, and then a
+//! word is asked about that was a no.
+
+use headgate_aws::messages::Record;
+use headgate_domain::config::Config;
+use headgate_domain::lane::Purpose;
+use headgate_domain::optout::{Context, hangs_on_context};
+use headgate_domain::record::State;
+use headgate_domain::time::{DAY, HOUR};
+
+use crate::hearing::{Heard, words_bind};
+use crate::outcome::Failure;
+
+/// A word like "cancel" answers the marketing of this time (compliance.md 2).
+const MARKETING_IS_RECENT_MS: i64 = 72 * HOUR;
+/// How far back a message may have been accepted that was sent lately: the life of a marketing message.
+const LOOKED_BACK_MS: i64 = 7 * DAY;
+/// So many of the newest are looked at; one of them has left, or none did lately.
+const LOOKED_AT: i32 = 10;
+
+/// What is known around a message.
+#[derive(Default)]
+pub(crate) struct Surroundings {
+    words_bind: bool,
+    recent_marketing: bool,
+    language: Option<String>,
+}
+
+impl Surroundings {
+    /// The same, as the reading of a text takes it.
+    pub(crate) fn context(&self) -> Context<'_> {
+        Context {
+            recent_marketing: self.recent_marketing,
+            optin_question_open: false,
+            words_bind: self.words_bind,
+            language: self.language.as_deref(),
+        }
+    }
+}
+
+/// What is known around a message, looked up where its words hang on it.
+pub(crate) async fn of(heard: &Heard<'_>) -> Result<Surroundings, Failure> {
+    let mut around = Surroundings {
+        words_bind: words_bind(heard.inbound),
+        ..Surroundings::default()
+    };
+    let texts = [&heard.inbound.text, &heard.inbound.payload];
+    let hangs = texts
+        .into_iter()
+        .flatten()
+        .any(|text| hangs_on_context(text.reveal(), &around.context()));
+    if !hangs {
+        return Ok(around);
+    }
+    let Some(last) = last_message(heard).await? else {
+        return Ok(around);
+    };
+    let sent_at = last.not_before.unwrap_or(last.accepted_at);
+    around.recent_marketing = last.purpose == Purpose::Marketing
+        && heard.inbound.at.millis_since(sent_at) <= MARKETING_IS_RECENT_MS;
+    around.language = last.template.and_then(|name| language(heard.config, &name));
+    Ok(around)
+}
+
+/// The last message that left for the person, as far as anybody knows.
+async fn last_message(heard: &Heard<'_>) -> Result<Option<Record>, Failure> {
+    let since = heard.now.plus_millis(-LOOKED_BACK_MS);
+    let messages = &heard.ports.messages;
+    let newest = messages
+        .latest_of(&heard.person.id, (since, heard.now), LOOKED_AT)
+        .await?;
+    let records = messages.load(&newest).await?;
+    let left = records.into_iter().filter(|record| has_left(record.state));
+    Ok(left.max_by(|a, b| a.reference.ulid.cmp(&b.reference.ulid)))
+}
+
+const fn has_left(state: State) -> bool {
+    match state {
+        State::Accepted
+        | State::Ambiguous
+        | State::Sent
+        | State::Delivered
+        | State::Read
+        | State::Played
+        | State::Unknown => true,
+        State::Queued | State::Scheduled | State::Held | State::Failed | State::Cancelled => false,
+    }
+}
+
+/// The language of a template, as the lists of words call it; `None` when it has several.
+fn language(config: &Config, template: &str) -> Option<String> {
+    let mut known = config.templates.iter().filter(|t| t.name == template);
+    let only = known.next()?;
+    if known.next().is_some() {
+        return None;
+    }
+    let code = match only.language.as_str() {
+        "zh_CN" => "zh-Hans",
+        "zh_HK" | "zh_TW" => "zh-Hant",
+        other => other.split('_').next()?,
+    };
+    Some(code.to_owned())
+}
