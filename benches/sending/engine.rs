@@ -20,6 +20,7 @@ use headgate_domain::lane::Purpose;
 use headgate_domain::live::Live;
 use headgate_domain::outbound::{Basis, Kind};
 use headgate_domain::policy::{Facts, Moment, Request, SendPermit, authorize};
+use headgate_domain::profiles::ProcessingRegion;
 use headgate_domain::recent::Recent;
 use headgate_domain::record::{RecordRef, State, ulid};
 use headgate_domain::time::{DAY, HOUR, Timestamp};
@@ -358,6 +359,8 @@ impl Driver {
             live: &Live::default(),
             subject: &self.subject,
             suppressed: &[],
+            region: &ProcessingRegion::parse("ca-central-1").unwrap(),
+            checks: &[],
             recent: &Recent::default(),
             producer: "AROAEXAMPLEID",
         };

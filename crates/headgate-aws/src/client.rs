@@ -17,6 +17,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
+use headgate_domain::profiles::ProcessingRegion;
 
 use crate::AwsError;
 
@@ -68,6 +69,17 @@ impl AwsSettings {
                 })
                 .collect(),
         })
+    }
+}
+
+impl AwsSettings {
+    /// The region everything runs in, for the rules that ask where data is.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the variable is no region's name: whom it may serve cannot be told then.
+    pub fn region(&self) -> Result<ProcessingRegion, AwsError> {
+        ProcessingRegion::parse(&self.region)
+            .map_err(|_no_region| AwsError::new("reading the AWS settings", "AWS_REGION"))
     }
 }
 

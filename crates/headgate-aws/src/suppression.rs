@@ -1,9 +1,12 @@
 //! The suppression list: who said no, under names that cannot be joined with traffic.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::types::AttributeValue;
+use headgate_domain::do_not_call::RegisterCheck;
 use headgate_domain::identity::Pseudonym;
 use headgate_domain::lane::Purpose;
-use headgate_domain::time::Timestamp;
+use headgate_domain::time::{Day, Timestamp};
 
 use crate::item::{Attributes, batch_get, ms, s, taken};
 use crate::{Aws, AwsError};
@@ -112,6 +115,83 @@ impl Suppression {
         }
         Ok(())
     }
+}
+
+impl Suppression {
+    /// What registers said of the numbers behind suppression keys, read consistently; keys of which nothing
+    /// is known are not in it.
+    ///
+    /// # Errors
+    /// [`AwsError`] when it cannot be read: then nothing may be advertised.
+    pub async fn checks(
+        &self,
+        keys: &[String],
+    ) -> Result<HashMap<String, Vec<RegisterCheck>>, AwsError> {
+        let mut wanted = keys.to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let wanted = wanted
+            .iter()
+            .map(|key| [("pk".to_owned(), s(of_registers(key)))].into())
+            .collect();
+        let items = batch_get(&self.client, &self.table, wanted).await?;
+        let found = items.iter().filter_map(|item| {
+            let key = item.text("pk")?.strip_prefix(REGISTERS)?.to_owned();
+            let answers = item.set("answers");
+            let checks = answers.iter().filter_map(|text| read_check(text)).collect();
+            Some((key, checks))
+        });
+        Ok(found.collect())
+    }
+
+    /// Stores what registers said of a number, in place of what they said before; DynamoDB deletes it when
+    /// none of it counts any more.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn note_checks(
+        &self,
+        key: &Pseudonym,
+        checks: &[RegisterCheck],
+        until: Timestamp,
+    ) -> Result<(), AwsError> {
+        let answers = checks.iter().map(written_check).collect();
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .item("pk", s(of_registers(key.as_str())))
+            .item("answers", AttributeValue::Ss(answers))
+            .item("ttl", n(until.seconds()))
+            .send()
+            .await
+            .map_err(|e| AwsError::of("PutItem", &e))?;
+        Ok(())
+    }
+}
+
+/// Before the key of a person, so that what registers said of them stands beside what they said.
+const REGISTERS: &str = "register#";
+
+fn of_registers(key: &str) -> String {
+    format!("{REGISTERS}{key}")
+}
+
+fn written_check(check: &RegisterCheck) -> String {
+    let answer = if check.listed { "listed" } else { "clear" };
+    format!("{} {answer} {}", check.registry, check.checked_on)
+}
+
+/// A text nobody wrote is no check.
+fn read_check(text: &str) -> Option<RegisterCheck> {
+    let words: Vec<&str> = text.split(' ').collect();
+    let [registry, answer, day] = *words.as_slice() else {
+        return None;
+    };
+    Some(RegisterCheck {
+        registry: registry.to_owned(),
+        checked_on: Day::parse(day).ok()?,
+        listed: answer != "clear",
+    })
 }
 
 /// The attribute that says since when a purpose is on the list: each has a no of its own.

@@ -7,6 +7,7 @@
 mod check;
 mod limits;
 mod template;
+mod transfers;
 mod transparency;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::limits::{Abuse, Cap, DailyLimit, Portfolio, Producer, QuietHours, Unlimited};
 pub use self::template::{Button, ButtonKind, Category, Header, Template, TemplateStatus};
+pub use self::transfers::Transfer;
 pub(crate) use self::transparency::is_region;
 pub use self::transparency::{Authority, Contact, DataProtectionOfficer, Processing, Region};
 use crate::consent::{NoticeId, Topic};
@@ -60,6 +62,9 @@ pub struct Config {
     /// Hours in which nothing is sent, beyond those of the policy profiles.
     #[serde(default)]
     pub quiet_hours: Vec<QuietHours>,
+    /// What transfers of data to other parts of the world rest on.
+    #[serde(default)]
+    pub transfers: Vec<Transfer>,
     /// Who may attest consents.
     #[serde(default)]
     pub consents: Consents,
@@ -112,6 +117,9 @@ pub struct Number {
     /// together. Without a value, 985, and 995 from 1,000 a second on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pace_permille: Option<u16>,
+    /// The country Meta stores the number's messages in, when local storage is on; a copy of what Meta was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<Country>,
     /// Principals (SQS `SenderId`s) that may send from this number; empty: every producer the queue policies let in.
     #[serde(default)]
     pub producers: Vec<String>,

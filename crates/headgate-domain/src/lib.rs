@@ -12,6 +12,7 @@ pub mod confirm_link;
 pub mod consent;
 pub mod control_message;
 pub mod disposition;
+pub mod do_not_call;
 pub mod event;
 pub mod health;
 pub mod holder;

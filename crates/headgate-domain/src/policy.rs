@@ -17,8 +17,8 @@
 //! | 3 | a code is a template message, a message of our own an answer | `purpose_mismatch` |
 //! | 4 | the person has not opted out, here or with Meta's switch; our own answers excepted | `suppressed`, `meta_stopped` |
 //! | 5 | the person is who they were when the message was accepted and, for a code, when the number was last proven; our own answers excepted | `identity_changed` |
-//! | 6 | Meta delivers the purpose to the person's country | `region_blocked` |
-//! | 7 | the person agreed, asked for the code, or has just written | `no_consent`, `consent_unconfirmed`, `identity_changed`, `no_user_action`, `window_closed` |
+//! | 6 | Meta delivers the purpose to the person's country, and the person's profiles allow the regions their data is in; our own answers excepted (R-311) | `region_blocked`, `region_not_allowed` |
+//! | 7 | no register keeps the person from advertising; the person agreed, asked for the code, or has just written (R-313) | `dnc_unchecked`, `suppressed`, `no_consent`, `consent_unconfirmed`, `identity_changed`, `no_user_action`, `window_closed` |
 //! | 8 | a free-form message has an open window | `window_closed` |
 //! | 9 | messages reach the person | `recipient_unreachable` |
 //! | 10 | no hour of the day is night everywhere the person may be | `quiet_hours` |
@@ -30,14 +30,16 @@
 //! where the app can be told, and waits at the claim: nothing that was accepted is thrown away by a pause.
 
 mod contract;
+mod place;
 mod wait;
 
 use crate::config::{Config, Number};
 use crate::consent::{Standing, State, Subject, Topic, Validity};
+use crate::do_not_call::RegisterCheck;
 use crate::lane::Purpose;
 use crate::live::Live;
 use crate::outbound::{Basis, Kind};
-use crate::profiles::Profiles;
+use crate::profiles::{ProcessingRegion, Profiles};
 use crate::recent::Recent;
 use crate::refusal::{Code, Refusal};
 use crate::region::Country;
@@ -97,6 +99,10 @@ pub struct Facts<'a> {
     pub subject: &'a Subject,
     /// Purposes that a suppression entry of any of the person's identifiers covers.
     pub suppressed: &'a [Purpose],
+    /// The AWS region the deployment runs in.
+    pub region: &'a ProcessingRegion,
+    /// What registers said of the person's numbers; needed where [`needs_checks`] says so.
+    pub checks: &'a [RegisterCheck],
     /// What the person was sent lately.
     pub recent: &'a Recent,
     /// Who wants it sent: the principal of the producer.
@@ -222,12 +228,24 @@ fn refuse(
     if Profiles::compiled_in().is_blocked(request.purpose, request.to) {
         return Err(Code::RegionBlocked.into());
     }
+    let profile = facts.config.profile_of(request.to);
+    if !is_system(request) && !place::is_allowed(request, facts, profile) {
+        return Err(Code::RegionNotAllowed.into());
+    }
     let window_open = is_window_open(facts.subject, now);
     let consent_event = match request.purpose {
         Purpose::Authentication => user_action(request)?,
         Purpose::Service if window_open => None,
         Purpose::Service => return Err(Code::WindowClosed.into()),
-        Purpose::Utility | Purpose::Marketing => consent(request, facts, now)?,
+        Purpose::Utility => consent(request, facts, now)?,
+        Purpose::Marketing => {
+            let agreed = consent(request, facts, now);
+            // A no of the person's own is told before a register is asked for.
+            if !matches!(&agreed, Err(refusal) if refusal.code == Code::Suppressed) {
+                place::registers(facts, profile, agreed.is_ok(), now)?;
+            }
+            agreed?
+        }
     };
     // An open window does not stand in for consent, and consent does not open a window.
     if matches!(request.kind, Kind::FreeForm) && !window_open {
@@ -241,6 +259,11 @@ fn refuse(
         return Err(Code::RecipientUnreachable.into());
     }
     Ok(consent_event)
+}
+
+/// Whether what registers said of a person has to be read before a message to them is judged.
+pub fn needs_checks(config: &Config, purpose: Purpose, to: Option<Country>) -> bool {
+    purpose == Purpose::Marketing && config.profile_of(to).registers(false).next().is_some()
 }
 
 /// Whether the service window is open, for this person: what their predecessor wrote opens nothing.

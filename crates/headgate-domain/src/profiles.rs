@@ -40,6 +40,7 @@ struct File {
     follows_controller: Vec<String>,
     caps: Vec<ProjectCap>,
     region_blocks: Vec<RegionBlock>,
+    meta_storage: BTreeMap<Country, ProcessingRegion>,
     calling_codes: BTreeMap<String, Vec<Country>>,
     national_prefixes: BTreeMap<String, BTreeMap<Country, Vec<String>>>,
     utc_offset_minutes: BTreeMap<Country, (i16, i16)>,
@@ -73,6 +74,7 @@ pub struct Profiles {
     codes: HashMap<u16, Code>,
     caps: Vec<ProjectCap>,
     region_blocks: Vec<RegionBlock>,
+    meta_storage: BTreeMap<Country, ProcessingRegion>,
 }
 
 /// Every pair of letters has a place.
@@ -139,6 +141,7 @@ impl Profiles {
             codes,
             caps: file.caps,
             region_blocks: file.region_blocks,
+            meta_storage: file.meta_storage,
         })
     }
 
@@ -252,6 +255,17 @@ impl Profiles {
             .iter()
             .filter_map(|id| self.all.iter().position(|p| p.id == *id))
             .fold(followed, EffectiveProfile::with)
+    }
+
+    /// Where Meta keeps the messages of a number with local storage in a country, as the AWS region there: the
+    /// patterns of the profiles are written for those. `None` for a country without.
+    pub fn meta_storage(&self, country: Country) -> Option<&ProcessingRegion> {
+        self.meta_storage.get(&country)
+    }
+
+    /// The countries Meta has local storage in.
+    pub fn meta_storages(&self) -> impl Iterator<Item = Country> {
+        self.meta_storage.keys().copied()
     }
 
     /// Whether Meta delivers a purpose to a country.

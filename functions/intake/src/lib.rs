@@ -46,6 +46,7 @@ use headgate_aws::suppression::Suppression;
 use headgate_aws::visibility::Visibility;
 use headgate_domain::event::Event;
 use headgate_domain::identity::Pepper;
+use headgate_domain::profiles::ProcessingRegion;
 use headgate_domain::system::Texts;
 use headgate_lambda::batch::{self, BatchItemFailure, BatchResponse, SqsEvent, SqsRecord};
 use headgate_lambda::clock::Clock;
@@ -66,6 +67,7 @@ const CONCURRENCY: usize = 10;
 pub struct Intake {
     aws: Aws,
     clock: Clock,
+    region: ProcessingRegion,
     deployment: String,
     privacy_url: String,
     consent_api: String,
@@ -131,6 +133,7 @@ impl Intake {
             texts: Texts::read()?,
             bus: Bus::new(&aws, &config.bus),
             wake: Queue::new(&aws, &config.wake_url),
+            region: config.aws.region()?,
             deployment: config.deployment,
             privacy_url: config.privacy_url,
             consent_api: config.consent_api,

@@ -11,10 +11,13 @@ use headgate_aws::messages::Record;
 use headgate_domain::ceilings::{Limits, destination};
 use headgate_domain::config::{Config, Number, principal};
 use headgate_domain::control_message::is_control;
+use headgate_domain::do_not_call::RegisterCheck;
 use headgate_domain::identity::{Kind as NameKind, Pseudonym, pseudonym};
 use headgate_domain::lane::Purpose;
 use headgate_domain::outbound::{OutboundMessage, insert_wamid, readable_id};
-use headgate_domain::policy::{Facts, Moment, No, Request, authorize, longest_cap_hours, rests_on};
+use headgate_domain::policy::{
+    Facts, Moment, No, Request, authorize, longest_cap_hours, needs_checks, rests_on,
+};
 use headgate_domain::recent::Recent;
 use headgate_domain::record::RecordRef;
 use headgate_domain::refusal::{Code, Refusal};
@@ -198,6 +201,7 @@ impl Intake {
         destination(&config.abuse, to)?;
         let live = self.controls.live().await?;
         let recent = self.recent(&config, number, &person, lane).await?;
+        let checks = self.checks(&config, &person, lane, to).await?;
         let request = Request {
             at: Moment::Intake,
             number,
@@ -215,6 +219,8 @@ impl Intake {
             live: &live,
             subject: &person.subject,
             suppressed: &person.suppressed,
+            region: &self.region,
+            checks: &checks,
             recent: &recent,
             producer: producer(record),
         };
@@ -268,6 +274,22 @@ impl Intake {
             .recipients(&number.portfolio, std::slice::from_ref(id))
             .await?;
         Ok(known.get(id).map(|r| r.recent.clone()).unwrap_or_default())
+    }
+
+    /// What registers said of the person, where a profile names one.
+    async fn checks(
+        &self,
+        config: &Config,
+        person: &Person,
+        lane: Purpose,
+        to: Option<Country>,
+    ) -> Result<Vec<RegisterCheck>, IntakeError> {
+        if !needs_checks(config, lane, to) {
+            return Ok(Vec::new());
+        }
+        let entries = self.consents.suppression();
+        let found = entries.checks(&person.suppression).await?;
+        Ok(found.into_values().flatten().collect())
     }
 
     /// The name of something an app said, which nobody can compute who has not the pepper.

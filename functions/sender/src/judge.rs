@@ -11,14 +11,16 @@ use headgate_aws::messages::{Record, body_place_key};
 use headgate_aws::pacing::Recipient;
 use headgate_domain::config::Config;
 use headgate_domain::consent::Subject;
+use headgate_domain::do_not_call::RegisterCheck;
 use headgate_domain::holder::{Judgement, Ticket};
 use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::Purpose;
 use headgate_domain::live::Live;
 use headgate_domain::outbound::{Kind, Payload, basis_from_json, kind_of};
 use headgate_domain::policy::{
-    Facts, Moment, No, Request, authorize, is_window_open, longest_cap_hours,
+    Facts, Moment, No, Request, authorize, is_window_open, longest_cap_hours, needs_checks,
 };
+use headgate_domain::profiles::ProcessingRegion;
 use headgate_domain::record::{RecordRef, State};
 use headgate_domain::refusal::Code;
 use headgate_domain::sealing::Place;
@@ -38,6 +40,8 @@ struct Known<'a> {
     live: &'a Live,
     states: HashMap<&'a SubjectId, &'a Subject>,
     suppressed: HashMap<&'a str, &'a [Purpose]>,
+    region: &'a ProcessingRegion,
+    checks: HashMap<String, Vec<RegisterCheck>>,
     now: Timestamp,
 }
 
@@ -85,7 +89,16 @@ pub(crate) async fn judge(
         .filter_map(|(_, payload)| payload.as_ref())
         .flat_map(|(p, _)| p.suppression.iter().cloned())
         .collect();
-    let suppressed = parts.suppression.covering(&keys).await?;
+    let registered: Vec<String> = opened
+        .values()
+        .filter_map(|(record, payload)| Some((record, &payload.as_ref()?.0)))
+        .filter(|(record, payload)| needs_checks(&config, record.purpose, country(payload)))
+        .flat_map(|(_, payload)| payload.suppression.iter().cloned())
+        .collect();
+    let (suppressed, checks) = tokio::try_join!(
+        parts.suppression.covering(&keys),
+        parts.suppression.checks(&registered),
+    )?;
     let recipients = shell.recipients(recipients, purposes, tickets);
     let known = Known {
         config: &config,
@@ -95,6 +108,8 @@ pub(crate) async fn judge(
             .iter()
             .map(|(k, p)| (k.as_str(), p.as_slice()))
             .collect(),
+        region: &parts.region,
+        checks,
         now,
     };
     let mut recipients = recipients;
@@ -153,6 +168,13 @@ fn one(
         .filter_map(|k| known.suppressed.get(k.as_str()))
         .flat_map(|p| p.iter().copied())
         .collect();
+    let checks: Vec<RegisterCheck> = payload
+        .suppression
+        .iter()
+        .filter_map(|k| known.checks.get(k))
+        .flatten()
+        .cloned()
+        .collect();
     let (basis, kind) = (basis_from_json(&payload.basis), kind_of(&payload.message));
     let request = Request {
         at: Moment::Claim,
@@ -171,6 +193,8 @@ fn one(
         live: known.live,
         subject,
         suppressed: &covered,
+        region: known.region,
+        checks: &checks,
         recent: &recent.recent,
         producer: &record.producer,
     };

@@ -27,6 +27,7 @@ use headgate_aws::subjects::SubjectStates;
 use headgate_aws::suppression::Suppression;
 use headgate_aws::{Aws, AwsError, peppers};
 use headgate_domain::identity::Pepper;
+use headgate_domain::profiles::ProcessingRegion;
 use headgate_domain::time::Timestamp;
 use headgate_graph::GraphClient;
 use headgate_lambda::clock::Clock;
@@ -66,6 +67,7 @@ pub(crate) struct Parts {
     pub(crate) graph: GraphClient,
     pub(crate) message_ref: Pepper,
     pub(crate) deployment: String,
+    pub(crate) region: ProcessingRegion,
     pub(crate) clock: Clock,
 }
 
@@ -133,6 +135,7 @@ impl Sender {
             consents: Queue::new(&aws, &config.consents_url),
             graph,
             message_ref,
+            region: config.aws.region()?,
             deployment: config.deployment,
             clock,
         };

@@ -10,6 +10,7 @@
 
 mod contract;
 mod people;
+mod place;
 mod waits;
 mod withdrawn;
 
@@ -74,6 +75,10 @@ fn template(name: &str) -> Kind {
     }
 }
 
+fn region() -> ProcessingRegion {
+    ProcessingRegion::parse("ca-central-1").unwrap()
+}
+
 fn canada() -> Option<Country> {
     Country::parse("CA").ok()
 }
@@ -103,6 +108,8 @@ struct Ask {
     recent: Recent,
     subject: Subject,
     suppressed: Vec<Purpose>,
+    region: ProcessingRegion,
+    checks: Vec<RegisterCheck>,
     at: Moment,
     to: Option<Country>,
     purpose: Purpose,
@@ -122,6 +129,8 @@ impl Ask {
             recent: Recent::default(),
             subject: with(subject(), Purpose::Marketing, State::Given),
             suppressed: Vec::new(),
+            region: region(),
+            checks: Vec::new(),
             at: Moment::Claim,
             to: canada(),
             purpose: Purpose::Marketing,
@@ -171,6 +180,8 @@ impl Ask {
             live: &self.live,
             subject: &self.subject,
             suppressed: &self.suppressed,
+            region: &self.region,
+            checks: &self.checks,
             recent: &self.recent,
             producer: "AROASHOP",
         };

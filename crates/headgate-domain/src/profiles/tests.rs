@@ -45,6 +45,9 @@ fn the_file_has_its_declared_form_and_names_only_what_it_has() {
     for (name, _) in known["countries"].as_object().unwrap() {
         assert!(Profiles::compiled_in().knows(country(name)), "{name}");
     }
+    for stored in Profiles::compiled_in().meta_storages() {
+        assert!(Profiles::compiled_in().knows(stored), "{stored}");
+    }
     for block in Profiles::compiled_in().region_blocks() {
         assert!(!block.source.is_empty());
     }

@@ -11,6 +11,7 @@ use headgate_domain::lane::Purpose;
 use headgate_domain::live::Live;
 use headgate_domain::outbound::{Basis, Kind};
 use headgate_domain::policy::{Facts, Moment, Request, SendPermit, authorize};
+use headgate_domain::profiles::ProcessingRegion;
 use headgate_domain::recent::Recent;
 use headgate_domain::time::Timestamp;
 use headgate_graph::{GraphClient, NotAccepted, Outcome, Timeouts, Unreachable};
@@ -53,6 +54,8 @@ pub(crate) fn permit() -> SendPermit {
         live: &Live::default(),
         subject: &subject,
         suppressed: &[],
+        region: &ProcessingRegion::parse("ca-central-1").unwrap(),
+        checks: &[],
         recent: &Recent::default(),
         producer: "AROAEXAMPLE",
     };

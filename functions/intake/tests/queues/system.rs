@@ -9,6 +9,7 @@ use headgate_domain::live::Live;
 use headgate_domain::outbound::Recipient;
 use headgate_domain::outbound::{Basis, Payload, basis_from_json, kind_of};
 use headgate_domain::policy::{Facts, Moment, Request, authorize};
+use headgate_domain::profiles::ProcessingRegion;
 use headgate_domain::recent::Recent;
 use headgate_domain::record::State;
 use headgate_domain::region::Country;
@@ -114,6 +115,7 @@ async fn a_suppressed_person_gets_the_confirmation_within_the_window_and_nothing
         Live::default(),
         Recent::default(),
     );
+    let region = ProcessingRegion::parse("ca-central-1").unwrap();
     let permitted = |basis: &Basis, now| {
         let request = Request {
             at: Moment::Claim,
@@ -132,6 +134,8 @@ async fn a_suppressed_person_gets_the_confirmation_within_the_window_and_nothing
             live: &live,
             subject: &subject,
             suppressed: &PURPOSES,
+            region: &region,
+            checks: &[],
             recent: &recent,
             producer: "AROAPROCESSOR",
         };

@@ -6,11 +6,13 @@ use std::fs;
 use headgate_domain::config::{
     Abuse, Authority, Button, ButtonKind, Cap, Category, Config, Consents, Contact, Controller,
     DailyLimit, DataProtectionOfficer, Events, Header, Number, Portfolio, Processing, Producer,
-    QuietHours, Region, Template, TemplateStatus,
+    QuietHours, Region, Template, TemplateStatus, Transfer,
 };
 use headgate_domain::lane::{PURPOSES, Purpose};
+use headgate_domain::processors::{Date, TransferInstrument};
 use headgate_domain::profiles::Minute;
 use headgate_domain::region::Country;
+use headgate_domain::time::Day;
 use headgate_domain::wording::Wording;
 use serde_json::Value;
 
@@ -60,6 +62,7 @@ fn complete() -> Config {
             portfolio: "p".into(),
             per_second: Some(20),
             pace_permille: Some(900),
+            storage: Country::parse("CA").ok(),
             producers: vec![],
             lanes: vec![],
         }],
@@ -102,6 +105,13 @@ fn complete() -> Config {
             }],
             other_components: vec![],
             status: TemplateStatus::Approved,
+        }],
+        transfers: vec![Transfer {
+            profile: "EU_GDPR".into(),
+            regions: vec![],
+            instrument: TransferInstrument::AdequacyDecision,
+            concluded: Date(Day::parse("2026-10-01").unwrap()),
+            approved_by: "a".into(),
         }],
         consents: Consents {
             attesters: vec![],
@@ -154,6 +164,12 @@ const LEAST: &str = r#"
     purpose = "utility"
     start = "22:00"
     end = "07:00"
+    [[transfers]]
+    profile = "EU_GDPR"
+    regions = ["ca-central-1"]
+    instrument = "adequacy_decision"
+    concluded = "2026-10-01"
+    approved_by = "a"
     [abuse]
     [consents]
     [events]

@@ -255,6 +255,8 @@ fn a_code_planned_ahead_is_judged_at_the_time_it_is_sent() {
             live: &Live::default(),
             subject: &subject,
             suppressed: &[],
+            region: &region(),
+            checks: &[],
             recent: &Recent::default(),
             producer: "AROASHOP",
         };
