@@ -8,7 +8,7 @@ use headgate_domain::identity::Pseudonym;
 use headgate_domain::lane::Purpose;
 use headgate_domain::time::{Day, Timestamp};
 
-use crate::item::{Attributes, batch_get, ms, s, taken};
+use crate::item::{Attributes, batch_get, ms, n, s, taken};
 use crate::{Aws, AwsError};
 
 /// The suppression table.
@@ -137,34 +137,43 @@ impl Suppression {
         let items = batch_get(&self.client, &self.table, wanted).await?;
         let found = items.iter().filter_map(|item| {
             let key = item.text("pk")?.strip_prefix(REGISTERS)?.to_owned();
-            let answers = item.set("answers");
-            let checks = answers.iter().filter_map(|text| read_check(text)).collect();
+            let answers = item.iter().filter_map(|(name, value)| {
+                let registry = name.strip_prefix(ANSWER)?;
+                read_check(registry, value.as_s().ok()?)
+            });
+            let checks = answers.collect();
             Some((key, checks))
         });
         Ok(found.collect())
     }
 
-    /// Stores what registers said of a number, in place of what they said before; DynamoDB deletes it when
-    /// none of it counts any more.
+    /// Stores what a register said of a number; DynamoDB deletes it when it no longer counts. What is newer
+    /// stays, and of one day `listed` does.
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
-    pub async fn note_checks(
+    pub async fn note_check(
         &self,
         key: &Pseudonym,
-        checks: &[RegisterCheck],
+        check: &RegisterCheck,
         until: Timestamp,
     ) -> Result<(), AwsError> {
-        let answers = checks.iter().map(written_check).collect();
-        self.client
-            .put_item()
+        let call = self
+            .client
+            .update_item()
             .table_name(&self.table)
-            .item("pk", s(of_registers(key.as_str())))
-            .item("answers", AttributeValue::Ss(answers))
-            .item("ttl", n(until.seconds()))
-            .send()
-            .await
-            .map_err(|e| AwsError::of("PutItem", &e))?;
+            .key("pk", s(of_registers(key.as_str())))
+            .update_expression("SET #r = :answer, #t = :until")
+            .condition_expression("attribute_not_exists(#r) OR #r <= :answer")
+            .expression_attribute_names("#r", format!("{ANSWER}{}", check.registry))
+            .expression_attribute_names("#t", "ttl")
+            .expression_attribute_values(":answer", s(written_check(check)))
+            .expression_attribute_values(":until", n(until.seconds()));
+        taken(
+            call.send()
+                .await
+                .map_err(|e| AwsError::of("UpdateItem", &e)),
+        )?;
         Ok(())
     }
 }
@@ -176,17 +185,18 @@ fn of_registers(key: &str) -> String {
     format!("{REGISTERS}{key}")
 }
 
+/// Before the name of a register, in the attribute that holds its answer.
+const ANSWER: &str = "at_register_";
+
+/// The day first, so that the later text is the later answer.
 fn written_check(check: &RegisterCheck) -> String {
     let answer = if check.listed { "listed" } else { "clear" };
-    format!("{} {answer} {}", check.registry, check.checked_on)
+    format!("{} {answer}", check.checked_on)
 }
 
 /// A text nobody wrote is no check.
-fn read_check(text: &str) -> Option<RegisterCheck> {
-    let words: Vec<&str> = text.split(' ').collect();
-    let [registry, answer, day] = *words.as_slice() else {
-        return None;
-    };
+fn read_check(registry: &str, text: &str) -> Option<RegisterCheck> {
+    let (day, answer) = text.split_once(' ')?;
     Some(RegisterCheck {
         registry: registry.to_owned(),
         checked_on: Day::parse(day).ok()?,

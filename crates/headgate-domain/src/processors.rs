@@ -17,6 +17,9 @@ use crate::wording::Wording;
 /// The file this build was made with.
 const FILE: &str = include_str!("../../../config/processors.toml");
 
+/// For how many days a review of a processor holds: the security review is yearly.
+pub const REVIEW_DAYS: i64 = 365;
+
 /// A file that cannot be read is an empty register, which lets nobody through; a test reads it first.
 static REGISTER: LazyLock<Register> =
     LazyLock::new(|| Register::from_toml(FILE).unwrap_or_default());
@@ -169,6 +172,21 @@ impl Register {
             }
         }
         Ok(register)
+    }
+
+    /// What is overdue on a day: each processor, and why. A review holds for a year.
+    pub fn overdue(&self, today: Day) -> Vec<(&Processor, String)> {
+        let reviewed = |p: &Processor| p.last_review.0.plus(REVIEW_DAYS) > today;
+        let reviews = self.processors.iter().filter(|p| !reviewed(p));
+        let reviews = reviews.map(|p| (p, format!("last reviewed on {}", p.last_review.0)));
+        let certificates = self.processors.iter().flat_map(|processor| {
+            let ended = processor
+                .certificates
+                .iter()
+                .filter(move |c| c.expires.0 < today);
+            ended.map(move |c| (processor, format!("{} expired on {}", c.name, c.expires.0)))
+        });
+        reviews.chain(certificates).collect()
     }
 
     /// The entry of an id.

@@ -85,11 +85,11 @@ codes! {
     /// Country not on the list.
     DestinationNotAllowed = "destination_not_allowed", "The recipient's country is not on this deployment's list of destinations.", "Add the country to the allow-list if the business serves it.";
     /// Region not allowed by profile.
-    RegionNotAllowed = "region_not_allowed", "The person's policy profile does not allow processing in this deployment's region.", "Serve the person from a deployment in an allowed region.";
+    RegionNotAllowed = "region_not_allowed", "The person's policy profile does not allow processing in this deployment's region.", "Serve the person from a deployment in an allowed region, or declare in [[transfers]] what the transfer rests on.";
     /// Region blocked by Meta.
     RegionBlocked = "region_blocked", "Meta does not deliver this purpose to the recipient's country, such as marketing to the United States.", "Use another channel for this person.";
     /// Do-Not-Call not checked.
-    DncUnchecked = "dnc_unchecked", "The person's profile requires a Do-Not-Call check that is not on record.", "Run the check, or record a consent.";
+    DncUnchecked = "dnc_unchecked", "The person's profile requires a Do-Not-Call check that is not on record.", "Load the register's answer with headgate dnc load, or record a consent where the law lets one stand in for it.";
     /// Number paused.
     NumberPaused = "number_paused", "Sending from this phone number is paused.", "See number.* events for the reason.";
     /// Account paused.

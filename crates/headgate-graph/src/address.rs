@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use headgate_domain::processors::Register;
 use headgate_domain::record::is_number_id;
 use headgate_redact::Secret;
 use reqwest::Url;
@@ -80,9 +81,21 @@ pub(crate) fn parse(text: &str) -> Result<Url, InvalidClient> {
         && url.fragment().is_none()
         && url.username().is_empty()
         && url.password().is_none();
-    (safe && plain && url.has_host())
-        .then_some(url)
-        .ok_or(InvalidClient::Address)
+    if !(safe && plain && url.has_host()) {
+        return Err(InvalidClient::Address);
+    }
+    if !is_loopback(&url) && !is_registered(&url) {
+        return Err(InvalidClient::Unregistered);
+    }
+    Ok(url)
+}
+
+/// Whether the register of processors says that the host is Meta's.
+fn is_registered(url: &Url) -> bool {
+    let processor = url
+        .host_str()
+        .and_then(|h| Register::compiled_in().of_host(h));
+    processor.is_some_and(|p| p.id == "meta")
 }
 
 /// As [`parse`], for https on this machine and nothing else.

@@ -61,6 +61,11 @@ pub enum InvalidClient {
     /// Not an address.
     #[error("the address of the Graph API must be https, or http on this machine, without a path")]
     Address,
+    /// Not a host of Meta's in the register of processors.
+    #[error(
+        "the address of the Graph API is no host of meta in config/processors.toml, and not on this machine"
+    )]
+    Unregistered,
     /// Not a token.
     #[error("the access token is blank or holds characters no token has")]
     Token,

@@ -255,6 +255,14 @@ fn settings_that_would_show_the_token_make_no_client() {
         let outcome = refused(base, TOKEN, &proof);
         assert_eq!(outcome, Err(InvalidClient::Address), "{base}");
     }
+    for base in [
+        "https://b.example",
+        "https://graph.facebook.com.evil.example",
+        "https://kms.ca-central-1.amazonaws.com",
+    ] {
+        let outcome = refused(base, TOKEN, &proof);
+        assert_eq!(outcome, Err(InvalidClient::Unregistered), "{base}");
+    }
     for token in ["", " ", "a b", "a\r\nb"] {
         assert_eq!(refused(good, token, &proof), Err(InvalidClient::Token));
     }

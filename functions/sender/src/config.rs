@@ -45,6 +45,9 @@ pub enum StartError {
     /// The Graph API client could not be made.
     #[error("HEADGATE_GRAPH_URL must be an http or https address")]
     GraphUrl,
+    /// The register of processors does not know the host.
+    #[error("HEADGATE_GRAPH_URL must be a host of meta in config/processors.toml")]
+    GraphHost,
 }
 
 impl From<InvalidClient> for StartError {
@@ -54,6 +57,7 @@ impl From<InvalidClient> for StartError {
             InvalidClient::Address | InvalidClient::Tls | InvalidClient::Connections => {
                 Self::GraphUrl
             }
+            InvalidClient::Unregistered => Self::GraphHost,
         }
     }
 }

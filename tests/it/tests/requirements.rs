@@ -13,6 +13,8 @@
     reason = "tests may fail loudly"
 )]
 
+#[path = "requirements/outbound.rs"]
+mod outbound;
 #[path = "requirements/reading.rs"]
 mod reading;
 

@@ -47,6 +47,8 @@ pub enum Command {
     OptOut(OptOutArgs),
     /// Register a wording people agree to, or show one.
     Notice(NoticeArgs),
+    /// Load what Do-Not-Call registers said of numbers.
+    Dnc(DncArgs),
     /// Cancel messages that have not left yet.
     Cancel(CancelArgs),
     /// Show what apps are told: one line for each event of the app-events queue.
@@ -410,6 +412,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::OptIn(args)) => commands::consent::opt_in(&args).await,
         Some(Command::OptOut(args)) => commands::consent::opt_out(&args).await,
         Some(Command::Notice(args)) => commands::notice::run(&args).await,
+        Some(Command::Dnc(DncArgs {
+            action: DncAction::Load(args),
+        })) => commands::dnc::load(&args).await,
         Some(Command::Cancel(args)) => commands::cancel::run(&args).await,
         Some(Command::Producer(args)) => commands::producer::run(&args).await,
         Some(Command::Token(args)) => Box::pin(commands::token::run(&args)).await,

@@ -12,11 +12,14 @@ use headgate_aws::controls::Controls;
 use headgate_aws::keyring::Keyring;
 use headgate_aws::ledger::Ledger;
 use headgate_aws::messages::Messages;
+use headgate_aws::peppers::pepper;
 use headgate_aws::queue::{Queue, Reader};
 use headgate_aws::secrets::Secrets;
 use headgate_aws::signing::SigningKey;
 use headgate_aws::subjects::SubjectStates;
+use headgate_aws::suppression::Suppression;
 use headgate_aws::{Aws, AwsSettings};
+use headgate_domain::identity::Pepper;
 use headgate_domain::lane::Purpose;
 use headgate_domain::time::Timestamp;
 use headgate_graph::MediaClient;
@@ -194,10 +197,31 @@ impl Connection {
     pub fn keyring(&self) -> Result<Keyring> {
         let table = self.resource("HEADGATE_TABLE_KEYS", "KeysTableName")?;
         let key = self.resource("HEADGATE_KMS_KEY_DATA", "DataKeyArn")?;
-        Ok(Keyring::new(&self.aws, table, key, self.deployment()?))
+        let deployment = self.deployment()?;
+        Ok(Keyring::new(&self.aws, table, key, deployment))
     }
 
-    fn deployment(&self) -> Result<&str> {
+    /// The suppression list, and the pepper of its keys.
+    ///
+    /// # Errors
+    /// A sentence that names the variable to set, or says that KMS refused.
+    ///
+    /// # Security
+    /// Whoever has the pepper can tell who is on the list: no policy of the template grants it to people.
+    pub async fn suppression(&self) -> Result<(Suppression, Pepper)> {
+        let table = self.resource("HEADGATE_TABLE_SUPPRESSION", "Data.SuppressionTableName")?;
+        let key = self.resource("HEADGATE_KMS_MAC_SUPPRESSION", "Data.SuppressionMacKeyArn")?;
+        let pepper = pepper(&self.aws, key, self.deployment()?)
+            .await
+            .context("KMS did not compute the pepper of the suppression list")?;
+        Ok((Suppression::new(&self.aws, table), pepper))
+    }
+
+    /// The deployment's name.
+    ///
+    /// # Errors
+    /// A sentence that names the variable to set.
+    pub fn deployment(&self) -> Result<&str> {
         self.find("HEADGATE_DEPLOYMENT")
             .context("HEADGATE_DEPLOYMENT is not set: it must hold the deployment's name")
     }

@@ -99,3 +99,36 @@ fn every_fault_is_refused_by_its_place() {
     let twice = Register::from_toml(&format!("{GOOD}{GOOD}")).unwrap_err();
     assert!(twice.to_string().contains("processors[1].id"));
 }
+
+#[test]
+fn a_review_older_than_a_year_and_an_expired_certificate_are_overdue() {
+    let register = Register::compiled_in();
+    let overdue = |day: &str| -> Vec<(String, String)> {
+        let found = register.overdue(Day::parse(day).unwrap());
+        found
+            .into_iter()
+            .map(|(p, why)| (p.id.clone(), why))
+            .collect()
+    };
+    let mut one = register.clone();
+    one.processors.truncate(1);
+    one.processors[0].last_review = Date(Day::parse("2026-10-01").unwrap());
+    one.processors[0].certificates = vec![Certificate {
+        name: "ISO/IEC 27001".into(),
+        expires: Date(Day::parse("2027-03-31").unwrap()),
+    }];
+    let count = |day: &str| one.overdue(Day::parse(day).unwrap()).len();
+    assert_eq!(count("2027-03-31"), 0, "its last day");
+    assert_eq!(count("2027-04-01"), 1);
+    assert_eq!(count("2027-09-30"), 1);
+    assert_eq!(count("2027-10-01"), 2);
+    assert_eq!(
+        overdue("2099-01-01").len(),
+        register.processors.len()
+            + register
+                .processors
+                .iter()
+                .map(|p| p.certificates.len())
+                .sum::<usize>()
+    );
+}

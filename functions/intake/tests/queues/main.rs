@@ -17,6 +17,7 @@ mod clocks;
 mod consents;
 mod failures;
 mod messages;
+mod places;
 mod poison;
 mod policy;
 mod producers;

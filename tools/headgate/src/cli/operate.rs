@@ -59,6 +59,41 @@ pub enum NoticeAction {
     },
 }
 
+/// `headgate dnc`.
+#[derive(Clone, Debug, Args)]
+pub struct DncArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: DncAction,
+}
+
+/// What to do with checks of registers.
+#[derive(Clone, Debug, Subcommand)]
+pub enum DncAction {
+    /// Load a file of checks: all of it, or nothing when a line is wrong.
+    Load(DncLoadArgs),
+}
+
+/// `headgate dnc load`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = DNC_HELP)]
+pub struct DncLoadArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the flattened fields have their own help")]
+    pub client: ClientArgs,
+    /// The file, UTF-8, one check a line below the header.
+    pub file: std::path::PathBuf,
+    /// Read the file and say what is wrong with it; load nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+const DNC_HELP: &str = "The file:\n  \
+phone,registry,result,checked_on\n  \
++16135550123,SG_DNC_NO_TEXT,clear,2026-11-28\n\n\
+The result is listed or clear. A check counts for as many days as the policy profile says\n\
+(docs/compliance/profiles.md). Numbers are stored as keyed pseudonyms, never as they are.";
+
 /// `headgate cancel`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = CANCEL_HELP)]

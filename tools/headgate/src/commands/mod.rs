@@ -4,6 +4,7 @@ pub mod cancel;
 pub mod clock;
 pub mod consent;
 pub mod dlq;
+pub mod dnc;
 pub mod events;
 pub mod ledger;
 pub mod media;

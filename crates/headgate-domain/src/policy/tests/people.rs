@@ -495,6 +495,7 @@ fn a_yes_expires_by_the_law_of_the_persons_country_and_the_refusal_says_so() {
         let now = NOW.plus_millis(days * 24 * HOUR);
         let ask = Ask {
             to: Country::parse(country).ok(),
+            region: ProcessingRegion::parse("eu-west-1").unwrap(),
             now,
             expires_at: now.plus_millis(7 * 24 * HOUR),
             ..Ask::marketing()

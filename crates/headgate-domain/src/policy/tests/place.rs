@@ -3,7 +3,7 @@
 use super::*;
 
 fn country(text: &str) -> Option<Country> {
-    Some(Country::parse(text).unwrap())
+    Country::parse(text).ok()
 }
 
 fn in_region(name: &str, to: &str) -> Ask {

@@ -367,6 +367,11 @@ fn every_moment_a_message_is_told_to_wait_for_is_one_at_which_it_may_go() {
         for hour in 0..24 {
             let mut ask = by_night(place, "2026-11-22T00:00:00Z");
             ask.now = ask.now.plus_millis(hour * HOUR);
+            ask.checks = vec![RegisterCheck {
+                registry: "VN_KHONG_QUANG_CAO".into(),
+                checked_on: ask.now.day(),
+                listed: false,
+            }];
             let Some((until, _)) = ask.waits() else {
                 continue;
             };
