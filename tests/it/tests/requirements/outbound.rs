@@ -59,8 +59,9 @@ fn every_host_that_shipped_code_names_is_in_the_register_of_processors() {
             let name = shown(&page);
             let is_code = name.contains("/src/") && !name.contains("headgate-testkit");
             let is_test = name.contains("/tests") || name.ends_with("tests.rs");
-            let is_template = name.ends_with(".yaml");
-            if !is_template && (!is_code || is_test || !name.ends_with(".rs")) {
+            let ending = page.extension().and_then(|e| e.to_str());
+            let is_template = ending == Some("yaml");
+            if !is_template && (!is_code || is_test || ending != Some("rs")) {
                 continue;
             }
             for host in hosts(&shipped(&read(&page))) {
