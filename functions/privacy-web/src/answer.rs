@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
-use crate::decide::Refused;
+use crate::decide::{Refused, View};
 use crate::layout::CONTENT_SECURITY_POLICY;
 use crate::pages::{Frame, Page};
 
@@ -61,7 +61,9 @@ impl Refused {
 impl Page {
     const fn status(&self) -> StatusCode {
         match self {
-            Self::View(_) | Self::Confirm(_) | Self::Unsubscribed(_) => StatusCode::OK,
+            Self::View(_) | Self::Confirm(_) | Self::Choices(_) | Self::Unsubscribed(_) => {
+                StatusCode::OK
+            }
             Self::NoneTicked(_) | Self::Changed(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Refused(refused) => refused.status(),
         }
@@ -77,14 +79,16 @@ pub(crate) fn answer(
 ) -> Response<Bytes> {
     let (media_type, body) = match page {
         Page::Refused(refused) if wants_json => {
-            let title = &frame.texts.refusal(*refused).title;
+            let title = &frame.language.texts.refusal(*refused).title;
             let problem = json!({ "type": "about:blank", "title": title, "status": refused.status().as_u16(), "code": refused.code() });
             ("application/problem+json", problem.to_string())
         }
+        Page::View(View::GpcStatement) => ("application/json", page.render(frame)),
         Page::View(_)
         | Page::NoneTicked(_)
         | Page::Changed(_)
         | Page::Confirm(_)
+        | Page::Choices(_)
         | Page::Unsubscribed(_)
         | Page::Refused(_) => ("text/html; charset=utf-8", page.render(frame)),
     };
@@ -96,11 +100,11 @@ pub(crate) fn answer(
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(
         header::CONTENT_LANGUAGE,
-        HeaderValue::from_static(frame.locale.tag()),
+        HeaderValue::from_static(frame.language.tag()),
     );
     headers.insert(
         header::VARY,
-        HeaderValue::from_static("accept, accept-language"),
+        HeaderValue::from_static("accept, accept-language, sec-gpc"),
     );
     if let Page::Refused(Refused::Method(allowed)) = page {
         headers.insert(header::ALLOW, HeaderValue::from_static(allowed));

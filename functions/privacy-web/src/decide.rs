@@ -8,14 +8,14 @@ use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::Purpose;
 use http::{HeaderMap, HeaderName, Method, header};
 
-use crate::locale::Locale;
-
 /// The forms send a handful of short fields; anything larger is not from them.
 pub(crate) const MAX_BODY: usize = 4 * 1024;
 /// What may be asked for on the opt-in page. Codes and answers need no form: the person starts those.
 pub(crate) const OFFERED: [Purpose; 2] = [Purpose::Marketing, Purpose::Utility];
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// Global Privacy Control, w3.org/TR/gpc, read 2026-11.
+const GPC: HeaderName = HeaderName::from_static("sec-gpc");
 
 /// What is known of a request; nothing of it is trusted.
 #[derive(Clone, Copy)]
@@ -27,15 +27,22 @@ pub(crate) struct Facts<'a> {
     pub(crate) body: &'a [u8],
 }
 
-/// A page that anybody may see.
+/// A page that is the same for everybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum View {
     /// The opt-in form.
     OptIn(Vec<Purpose>),
-    /// The button that stops messages.
-    Unsubscribe,
+    /// The button that stops messages, behind this token.
+    Unsubscribe(String),
     /// What is stored, how long, and what one can do about it.
     Privacy,
+    /// That nothing is sold, and whether the browser asks for that.
+    DoNotSell {
+        /// Whether it sends Global Privacy Control.
+        signal: bool,
+    },
+    /// That Global Privacy Control is honoured, for programs: `/.well-known/gpc.json`.
+    GpcStatement,
 }
 
 /// What somebody chose on the opt-in form.
@@ -54,6 +61,8 @@ pub(crate) struct Asked {
 pub(crate) enum Scope {
     /// News and offers.
     Marketing,
+    /// Updates about orders and appointments.
+    Utility,
     /// Everything the business starts.
     Everything,
 }
@@ -63,9 +72,29 @@ impl Scope {
     pub(crate) const fn purposes(self) -> &'static [Purpose] {
         match self {
             Self::Marketing => &[Purpose::Marketing],
+            Self::Utility => &[Purpose::Utility],
             Self::Everything => &[Purpose::Marketing, Purpose::Utility],
         }
     }
+
+    /// The scope a form names.
+    fn of_word(word: &str) -> Option<Self> {
+        match word {
+            "marketing" => Some(Self::Marketing),
+            "utility" => Some(Self::Utility),
+            "everything" => Some(Self::Everything),
+            _ => None,
+        }
+    }
+}
+
+/// Where a person was when they said no: what they see afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// The page behind the link in a message.
+    Unsubscribe,
+    /// The page with each of their choices.
+    Preferences,
 }
 
 /// Why there is no page.
@@ -90,10 +119,12 @@ pub(crate) enum Refused {
 pub(crate) enum Decision {
     /// A page, and nothing else.
     Show(View),
+    /// The choices of the person the link belongs to, and nothing else.
+    ShowChoices(SubjectId),
     /// A consent request, to be confirmed from the person's own phone.
     Ask(Asked),
     /// A withdrawal by the person the link belongs to.
-    Withdraw(SubjectId, Scope),
+    Withdraw(SubjectId, Scope, Door),
     /// No.
     Refuse(Refused),
 }
@@ -101,19 +132,36 @@ pub(crate) enum Decision {
 enum Route<'a> {
     OptIn,
     Unsubscribe(&'a str),
+    Preferences(&'a str),
     Privacy,
+    DoNotSell,
+    GpcStatement,
+}
+
+impl Route<'_> {
+    /// What may be done there, as the `Allow` header says it.
+    const fn allowed(&self) -> &'static str {
+        match self {
+            Self::OptIn | Self::Unsubscribe(_) | Self::Preferences(_) => "GET, HEAD, POST",
+            Self::Privacy | Self::DoNotSell | Self::GpcStatement => "GET, HEAD",
+        }
+    }
 }
 
 impl Facts<'_> {
-    /// The language of the answer. A form says which wording it showed; that comes first.
-    pub(crate) fn locale(&self) -> Locale {
+    /// The language that was asked for. A form says which wording it showed; that comes first.
+    pub(crate) fn language(&self) -> Option<String> {
         let from_form = if self.method == Method::POST {
             self.form("lang")
         } else {
             None
         };
-        let asked = from_form.or_else(|| first(self.query.as_bytes(), "lang"));
-        Locale::choose(asked.as_deref(), self.header(&header::ACCEPT_LANGUAGE))
+        from_form.or_else(|| first(self.query.as_bytes(), "lang"))
+    }
+
+    /// What the browser says its person reads.
+    pub(crate) fn accept_language(&self) -> Option<&str> {
+        self.header(&header::ACCEPT_LANGUAGE)
     }
 
     /// Whether the sender wants a machine-readable refusal.
@@ -159,26 +207,42 @@ pub(crate) fn decide(
     let Some(route) = route(facts.path) else {
         return Decision::Refuse(Refused::NotFound);
     };
-    let allowed = match route {
-        Route::OptIn | Route::Unsubscribe(_) => "GET, HEAD, POST",
-        Route::Privacy => "GET, HEAD",
-    };
     if facts.method == Method::GET || facts.method == Method::HEAD {
-        Decision::Show(match route {
-            Route::OptIn => View::OptIn(facts.offered()),
-            Route::Unsubscribe(token) if verify(token).is_some() => View::Unsubscribe,
-            Route::Unsubscribe(_) => return Decision::Refuse(Refused::NotFound),
-            Route::Privacy => View::Privacy,
-        })
-    } else if facts.method == Method::POST {
-        match (admit(facts, origin), &route) {
-            (_, Route::Privacy) => Decision::Refuse(Refused::Method(allowed)),
-            (Err(refused), _) => Decision::Refuse(refused),
-            (Ok(()), _) => posted(facts, &route, verify),
+        shown(facts, &route, verify)
+    } else if facts.method == Method::POST && route.allowed().ends_with("POST") {
+        match admit(facts, origin) {
+            Ok(()) => posted(facts, &route, verify),
+            Err(refused) => Decision::Refuse(refused),
         }
     } else {
-        Decision::Refuse(Refused::Method(allowed))
+        Decision::Refuse(Refused::Method(route.allowed()))
     }
+}
+
+/// What there is to see.
+fn shown(
+    facts: &Facts<'_>,
+    route: &Route<'_>,
+    verify: impl Fn(&str) -> Option<SubjectId>,
+) -> Decision {
+    Decision::Show(match route {
+        Route::OptIn => View::OptIn(facts.offered()),
+        Route::Unsubscribe(token) if verify(token).is_some() => {
+            View::Unsubscribe((*token).to_owned())
+        }
+        Route::Unsubscribe(_) => return Decision::Refuse(Refused::NotFound),
+        Route::Preferences(token) => {
+            return verify(token).map_or(Decision::Refuse(Refused::NotFound), |subject| {
+                Decision::ShowChoices(subject)
+            });
+        }
+        Route::Privacy => View::Privacy,
+        Route::DoNotSell => View::DoNotSell {
+            // The value is exactly 1 (Global Privacy Control, 3.1); any other says nothing.
+            signal: facts.headers.get(GPC).is_some_and(|value| value == "1"),
+        },
+        Route::GpcStatement => View::GpcStatement,
+    })
 }
 
 /// The only source of decisions that write.
@@ -202,16 +266,23 @@ fn posted(
                 wording: facts.form("wording").unwrap_or_default(),
             })
         }
-        Route::Unsubscribe(token) => match verify(token) {
-            // Whoever sends nothing, or something else, gets what the page had preselected.
-            Some(subject) if facts.form("scope").as_deref() == Some("everything") => {
-                Decision::Withdraw(subject, Scope::Everything)
-            }
-            Some(subject) => Decision::Withdraw(subject, Scope::Marketing),
-            None => Decision::Refuse(Refused::NotFound),
-        },
-        Route::Privacy => Decision::Refuse(Refused::NotFound),
+        Route::Unsubscribe(token) => withdrawn(facts, verify(token), Door::Unsubscribe),
+        Route::Preferences(token) => withdrawn(facts, verify(token), Door::Preferences),
+        Route::Privacy | Route::DoNotSell | Route::GpcStatement => {
+            Decision::Refuse(Refused::NotFound)
+        }
     }
+}
+
+/// Whoever sends nothing, or something else, gets what the unsubscribe page had preselected: a machine
+/// that presses the button stops the least (a no is accepted from anybody).
+fn withdrawn(facts: &Facts<'_>, subject: Option<SubjectId>, door: Door) -> Decision {
+    let Some(subject) = subject else {
+        return Decision::Refuse(Refused::NotFound);
+    };
+    let word = facts.form("scope").unwrap_or_default();
+    let scope = Scope::of_word(&word).unwrap_or(Scope::Marketing);
+    Decision::Withdraw(subject, scope, door)
 }
 
 /// Whether a body is one of our forms, sent from one of our pages.
@@ -248,13 +319,18 @@ fn admit(facts: &Facts<'_>, origin: &str) -> Result<(), Refused> {
 }
 
 fn route(path: &str) -> Option<Route<'_>> {
+    let token = |prefix| {
+        path.strip_prefix(prefix)
+            .filter(|token: &&str| !token.contains('/'))
+    };
     match path {
         "/opt-in" => Some(Route::OptIn),
         "/privacy" => Some(Route::Privacy),
-        _ => path
-            .strip_prefix("/u/")
-            .filter(|token| !token.contains('/'))
-            .map(Route::Unsubscribe),
+        "/do-not-sell" => Some(Route::DoNotSell),
+        "/.well-known/gpc.json" => Some(Route::GpcStatement),
+        _ => token("/u/")
+            .map(Route::Unsubscribe)
+            .or_else(|| token("/p/").map(Route::Preferences)),
     }
 }
 

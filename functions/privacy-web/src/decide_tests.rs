@@ -56,12 +56,16 @@ impl Sent {
     }
 }
 
-const TARGETS: [&str; 7] = [
+const TARGETS: [&str; 11] = [
     "/opt-in",
     "/opt-in?purpose=marketing",
     "/u/good-token",
     "/u/bad",
     "/u/",
+    "/p/good-token",
+    "/p/bad",
+    "/do-not-sell",
+    "/.well-known/gpc.json",
     "/privacy",
     "/nowhere",
 ];
@@ -76,7 +80,7 @@ fn no_method_but_post_ever_writes() {
             let mut sent = form(target, body);
             sent.method = method.parse().unwrap();
             match sent.decided() {
-                Decision::Show(_) | Decision::Refuse(_) => {}
+                Decision::Show(_) | Decision::ShowChoices(_) | Decision::Refuse(_) => {}
                 Decision::Ask(_) | Decision::Withdraw(..) => panic!("{method} {target} writes"),
             }
         }
@@ -87,23 +91,29 @@ fn no_method_but_post_ever_writes() {
 fn a_get_on_a_link_shows_a_button_and_a_post_is_the_withdrawal() {
     assert_eq!(
         sent("GET", "/u/good-token").decided(),
-        Decision::Show(View::Unsubscribe)
+        Decision::Show(View::Unsubscribe(GOOD.to_owned()))
     );
     assert_eq!(
         sent("HEAD", "/u/good-token").decided(),
-        Decision::Show(View::Unsubscribe)
+        Decision::Show(View::Unsubscribe(GOOD.to_owned()))
     );
     for (body, scope) in [
         ("scope=marketing", Scope::Marketing),
+        ("scope=utility", Scope::Utility),
         ("scope=everything", Scope::Everything),
         ("", Scope::Marketing),
         ("scope=%3Cscript%3E", Scope::Marketing),
     ] {
-        assert_eq!(
-            form("/u/good-token", body).decided(),
-            Decision::Withdraw(subject(), scope),
-            "{body}"
-        );
+        for (target, door) in [
+            ("/u/good-token", Door::Unsubscribe),
+            ("/p/good-token", Door::Preferences),
+        ] {
+            assert_eq!(
+                form(target, body).decided(),
+                Decision::Withdraw(subject(), scope, door),
+                "{target} {body}"
+            );
+        }
     }
 }
 
@@ -114,7 +124,11 @@ fn a_link_that_was_not_made_here_looks_like_no_page_at_all() {
         "/u/",
         "/u/good-token/more",
         "/u",
+        "/p/bad",
+        "/p/",
+        "/p",
         "/U/good-token",
+        "/.well-known/",
         "/nowhere",
         "/",
         "//opt-in",
@@ -144,19 +158,24 @@ fn other_methods_are_told_which_ones_there_are() {
             Decision::Refuse(Refused::Method("GET, HEAD, POST"))
         );
     }
-    assert_eq!(
-        form("/privacy", "a=b").decided(),
-        Decision::Refuse(Refused::Method("GET, HEAD"))
-    );
+    for target in ["/privacy", "/do-not-sell", "/.well-known/gpc.json"] {
+        assert_eq!(
+            form(target, "a=b").decided(),
+            Decision::Refuse(Refused::Method("GET, HEAD"))
+        );
+    }
 }
 
 #[test]
 fn only_a_small_form_from_our_own_page_is_read() {
     let refused = |sent: Sent| match sent.decided() {
         Decision::Refuse(refused) => Some(refused),
-        Decision::Show(_) | Decision::Ask(_) | Decision::Withdraw(..) => None,
+        Decision::Show(_)
+        | Decision::ShowChoices(_)
+        | Decision::Ask(_)
+        | Decision::Withdraw(..) => None,
     };
-    for target in ["/opt-in", "/u/good-token"] {
+    for target in ["/opt-in", "/u/good-token", "/p/good-token"] {
         for wrong in [
             "application/json",
             "text/plain",
@@ -220,7 +239,10 @@ fn only_a_small_form_from_our_own_page_is_read() {
 fn a_form_asks_only_for_what_the_page_offered() {
     let asked = |target: &str, body: &str| match form(target, body).decided() {
         Decision::Ask(asked) => asked,
-        Decision::Show(_) | Decision::Refuse(_) | Decision::Withdraw(..) => panic!("not a request"),
+        Decision::Show(_)
+        | Decision::ShowChoices(_)
+        | Decision::Refuse(_)
+        | Decision::Withdraw(..) => panic!("not a request"),
     };
     let both = asked(
         "/opt-in",
@@ -271,9 +293,35 @@ fn unknown_purposes_select_nothing() {
 #[test]
 fn a_form_is_answered_in_the_language_it_was_shown_in() {
     let sent = form("/opt-in?lang=en", "lang=zh-Hant").with("accept-language", "zh-CN");
-    assert_eq!(sent.facts().locale(), Locale::ZhHant);
+    assert_eq!(sent.facts().language().as_deref(), Some("zh-Hant"));
     let sent = self::sent("GET", "/opt-in?lang=en").with("accept-language", "zh-CN");
-    assert_eq!(sent.facts().locale(), Locale::En);
+    assert_eq!(sent.facts().language().as_deref(), Some("en"));
+    assert_eq!(sent.facts().accept_language(), Some("zh-CN"));
+}
+
+#[test]
+fn only_the_signal_itself_is_global_privacy_control() {
+    for (value, signal) in [("1", true), ("0", false), ("true", false), ("", false)] {
+        let sent = sent("GET", "/do-not-sell").with("sec-gpc", value);
+        assert_eq!(
+            sent.decided(),
+            Decision::Show(View::DoNotSell { signal }),
+            "{value}"
+        );
+    }
+    let sent = sent("GET", "/do-not-sell");
+    assert_eq!(
+        sent.decided(),
+        Decision::Show(View::DoNotSell { signal: false })
+    );
+}
+
+#[test]
+fn a_link_shows_the_choices_of_its_person_and_nobody_elses() {
+    for method in ["GET", "HEAD"] {
+        let good = sent(method, "/p/good-token");
+        assert_eq!(good.decided(), Decision::ShowChoices(subject()));
+    }
 }
 
 #[test]

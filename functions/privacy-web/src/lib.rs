@@ -1,9 +1,9 @@
-//! The public pages: opting in, stopping, and what is stored.
+//! The public pages: opting in, stopping, choices, and what is stored.
 //!
 //! Owns the I/O around the rules in [`decide`]: it reads the configuration, stores a consent
 //! request, queues a withdrawal. A stranger on the opt-in page causes no outgoing message and leaves
-//! no number; only the person's own message makes a request a consent. It erases nothing,
-//! reads no subject, and learns from a link only whose it is.
+//! no number; only the person's own message makes a request a consent. It erases nothing, and
+//! of the subject behind a link it reads where they stand, to show it to whoever has the link (ADR 0021).
 
 mod answer;
 mod config;
@@ -19,7 +19,7 @@ use bytes::Bytes;
 use headgate_aws::controls::Controls;
 use headgate_aws::peppers::pepper;
 use headgate_aws::queue::Queue;
-use headgate_aws::subjects::{ConsentRequest, ConsentRequests};
+use headgate_aws::subjects::{ConsentRequest, ConsentRequests, SubjectStates};
 use headgate_aws::{Aws, AwsError, AwsSettings, random};
 use headgate_domain::identity::{Pepper, SubjectId};
 use headgate_domain::time::{HOUR, Timestamp};
@@ -33,11 +33,11 @@ use http::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
 pub use config::Config;
-pub use locale::InvalidLocale;
+pub use locale::{InvalidLocale, LANGUAGES, Source};
 
-use decide::{Asked, Decision, Facts, Refused, Scope};
+use decide::{Asked, Decision, Door, Facts, Refused, Scope};
 use locale::Library;
-use pages::{Frame, Page};
+use pages::{Choices, Frame, Page};
 
 /// How long a code from the opt-in page waits for the person's message.
 const REQUEST_LIFE_MS: i64 = 72 * HOUR;
@@ -68,6 +68,7 @@ pub struct PrivacyWeb {
     library: Library,
     controls: Controls,
     requests: ConsentRequests,
+    subjects: SubjectStates,
     consents: Queue,
     clock: Clock,
 }
@@ -78,14 +79,27 @@ impl PrivacyWeb {
     /// # Errors
     /// [`StartError`].
     pub async fn new(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
+        Self::in_languages(&LANGUAGES, settings, clock).await
+    }
+
+    /// The same with other languages than those that are shipped.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn in_languages(
+        languages: &[Source],
+        settings: &Settings,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         let config = Config::read(settings)?;
-        let library = Library::read()?;
+        let library = Library::read(languages)?;
         let aws = Aws::new(&AwsSettings::new(settings.lookup())?)?;
         let links = Arc::new(pepper(&aws, &config.kms_mac_links, &config.deployment).await?);
         Ok(Self {
             origin: origin(&config.privacy_url),
             controls: Controls::new(&aws, &config.table_controls),
             requests: ConsentRequests::new(&aws, &config.table_subjects),
+            subjects: SubjectStates::new(&aws, &config.table_subjects),
             consents: Queue::new(&aws, &config.queue_consents_url),
             deployment: config.deployment,
             base: config.privacy_url,
@@ -118,7 +132,10 @@ impl PrivacyWeb {
             headers: request.headers(),
             body: request.body(),
         };
-        let locale = facts.locale();
+        let asked = facts.language();
+        let language = self
+            .library
+            .choose(asked.as_deref(), facts.accept_language());
         let config = match self.controls.config().await {
             Ok(config) => Some(config),
             Err(error) => {
@@ -131,8 +148,8 @@ impl PrivacyWeb {
             }
         };
         let frame = Frame {
-            texts: self.library.of(locale),
-            locale,
+            language,
+            library: &self.library,
             config: config.as_deref(),
             base: &self.base,
         };
@@ -152,19 +169,25 @@ impl PrivacyWeb {
     async fn act(&self, decision: Decision, frame: &Frame<'_>) -> Page {
         let done = match decision {
             // A no must always be possible, so its page does without the configuration.
-            Decision::Show(decide::View::Unsubscribe) => {
-                return Page::View(decide::View::Unsubscribe);
-            }
+            Decision::Show(view @ decide::View::Unsubscribe(_)) => return Page::View(view),
+            Decision::ShowChoices(subject) => return Page::Choices(self.choices(&subject).await),
             Decision::Show(_) | Decision::Ask(_) if frame.config.is_none() => {
                 return Page::Refused(Refused::Unavailable);
             }
             Decision::Show(view) => return Page::View(view),
             Decision::Refuse(refused) => return Page::Refused(refused),
             Decision::Ask(asked) => self.ask(asked, frame).await,
-            Decision::Withdraw(subject, scope) => self
-                .withdraw(&subject, scope)
-                .await
-                .map(|()| Page::Unsubscribed(scope)),
+            Decision::Withdraw(subject, scope, door) => {
+                match self.withdraw(&subject, scope).await {
+                    Ok(()) => Ok(match door {
+                        Door::Unsubscribe => Page::Unsubscribed(scope),
+                        Door::Preferences => {
+                            Page::Choices(self.choices(&subject).await.without(scope))
+                        }
+                    }),
+                    Err(error) => Err(error),
+                }
+            }
         };
         done.unwrap_or_else(|error| {
             log(
@@ -189,7 +212,7 @@ impl PrivacyWeb {
         let request = ConsentRequest {
             notice: pages::notice(frame, &asked.offered, &asked.ticked),
             purposes: asked.ticked,
-            locale: frame.locale.tag().to_owned(),
+            locale: frame.language.tag().to_owned(),
             requested_at: now,
         };
         self.requests
@@ -205,6 +228,18 @@ impl PrivacyWeb {
             &[("purposes", Field::count(request.purposes.len()))],
         );
         Ok(Page::Confirm(code))
+    }
+
+    /// Where a person stands. When that cannot be read, a no is possible all the same.
+    async fn choices(&self, subject: &SubjectId) -> Choices {
+        match self.subjects.load(std::slice::from_ref(subject)).await {
+            Ok(found) => Choices::of(found.first()),
+            Err(error) => {
+                let fields = [("error", Field::safe(&error))];
+                log(Level::Error, "choices_unreadable", &fields);
+                Choices::UNKNOWN
+            }
+        }
     }
 
     /// Queues a withdrawal; returning means that SQS has it.

@@ -2,23 +2,31 @@
 //!
 //! Server-rendered, without scripts, cookies, images or fonts from elsewhere. Written for a phone
 //! first and for a screen reader as much as for an eye (WCAG 2.2 AA). Every value and every text
-//! is escaped where it becomes markup. Decides nothing.
+//! is escaped where it becomes markup. Decides nothing. A page of its own has a file of its own.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+mod do_not_sell;
+mod opt_in;
+mod preferences;
+mod privacy;
+mod unsubscribe;
+
 use headgate_domain::config::Config;
 use headgate_domain::lane::Purpose;
-use sha2::{Digest as _, Sha256};
 
 use crate::decide::{Refused, Scope, View};
 use crate::html::{Escaped, fill};
-use crate::layout::document;
-use crate::locale::{Locale, OptIn, Plain, Texts};
+use crate::layout::{Width, document};
+use crate::locale::{Language, Library, Plain};
+
+pub(crate) use opt_in::{notice, wording};
+pub(crate) use preferences::Choices;
 
 /// What a page is made from.
 pub(crate) struct Frame<'a> {
-    pub(crate) texts: &'a Texts,
-    pub(crate) locale: Locale,
+    /// The language of the page.
+    pub(crate) language: &'a Language,
+    /// Every language there is, for the switch.
+    pub(crate) library: &'a Library,
     /// The configuration in force, or that it cannot be read.
     pub(crate) config: Option<&'a Config>,
     /// The address of the pages.
@@ -36,6 +44,8 @@ pub(crate) enum Page {
     Changed(Vec<Purpose>),
     /// The code to send.
     Confirm(String),
+    /// The choices of one person, and what they have just stopped.
+    Choices(Choices),
     /// The withdrawal is durable.
     Unsubscribed(Scope),
     /// There is no page.
@@ -43,33 +53,23 @@ pub(crate) enum Page {
 }
 
 impl Page {
-    /// The page as HTML.
+    /// The page as HTML, or what programs read instead.
     pub(crate) fn render(&self, frame: &Frame<'_>) -> String {
+        let texts = &frame.language.texts;
         match self {
-            Self::View(View::OptIn(offered)) => opt_in(frame, offered, None),
-            Self::View(View::Unsubscribe) => unsubscribe(frame),
-            Self::View(View::Privacy) => privacy(frame),
+            Self::View(View::OptIn(offered)) => opt_in::form(frame, offered, None),
+            Self::View(View::Unsubscribe(token)) => unsubscribe::form(frame, token),
+            Self::View(View::Privacy) => privacy::page(frame),
+            Self::View(View::DoNotSell { signal }) => do_not_sell::page(frame, *signal),
+            Self::View(View::GpcStatement) => do_not_sell::statement(),
             Self::NoneTicked(offered) => {
-                opt_in(frame, offered, Some(&frame.texts.opt_in.none_ticked))
+                opt_in::form(frame, offered, Some(&texts.opt_in.none_ticked))
             }
-            Self::Changed(offered) => opt_in(frame, offered, Some(&frame.texts.opt_in.changed)),
-            Self::Confirm(code) => confirm(frame, code),
-            Self::Unsubscribed(scope) => unsubscribed(frame, *scope),
-            Self::Refused(refused) => plain(frame, frame.texts.refusal(*refused)),
-        }
-    }
-}
-
-impl Texts {
-    /// The words for a refusal.
-    pub(crate) const fn refusal(&self, refused: Refused) -> &Plain {
-        match refused {
-            Refused::NotFound => &self.not_found,
-            Refused::Method(_) => &self.method_not_allowed,
-            Refused::TooLarge => &self.too_large,
-            Refused::WrongType => &self.wrong_type,
-            Refused::CrossSite => &self.cross_site,
-            Refused::Unavailable => &self.unavailable,
+            Self::Changed(offered) => opt_in::form(frame, offered, Some(&texts.opt_in.changed)),
+            Self::Confirm(code) => opt_in::confirm(frame, code),
+            Self::Choices(choices) => preferences::page(frame, choices),
+            Self::Unsubscribed(scope) => unsubscribe::done(frame, *scope),
+            Self::Refused(refused) => plain(frame, texts.refusal(*refused)),
         }
     }
 }
@@ -77,30 +77,54 @@ impl Texts {
 impl Frame<'_> {
     /// The name people know the business by.
     pub(crate) fn business(&self) -> &str {
+        let unknown = self.language.texts.common.this_business.as_str();
         self.config
-            .map_or(self.texts.common.this_business.as_str(), |config| {
-                config.controller.name.as_str()
-            })
+            .map_or(unknown, |config| config.controller.name.as_str())
+    }
+
+    /// The number people write to.
+    fn number(&self) -> &str {
+        self.config
+            .and_then(|config| config.numbers.first())
+            .map_or("", |number| number.display.as_str())
     }
 
     /// A sentence of the locale with its places filled, not yet escaped.
     pub(crate) fn say(&self, sentence: &str) -> String {
-        let number = self
-            .config
-            .and_then(|config| config.numbers.first())
-            .map_or("", |number| number.display.as_str());
-        fill(
-            sentence,
-            &[("business", self.business()), ("number", number)],
+        let values = [("business", self.business()), ("number", self.number())];
+        fill(sentence, &values)
+    }
+
+    /// A sentence as markup.
+    fn show(&self, sentence: &str) -> String {
+        Escaped(&self.say(sentence)).to_string()
+    }
+
+    /// Sentences as markup, each in a tag.
+    fn each(&self, sentences: &[String], tag: &str) -> String {
+        let one = |sentence: &String| format!("<{tag}>{}</{tag}>\n", self.show(sentence));
+        sentences.iter().map(one).collect()
+    }
+
+    fn list(&self, sentences: &[String]) -> String {
+        format!("<ul>\n{}</ul>\n", self.each(sentences, "li"))
+    }
+
+    /// The heading of a page and the sentence under it.
+    fn heading(&self, title: &str, lead: &str) -> String {
+        format!(
+            "<h1>{}</h1>\n<p class=\"lead\">{}</p>\n",
+            self.show(title),
+            self.show(lead)
         )
     }
 
-    fn paragraphs(&self, sentences: &[String], tag: &str) -> String {
-        sentences
-            .iter()
-            .map(|sentence| format!("<{tag}>{}</{tag}>\n", Escaped(&self.say(sentence))))
-            .collect::<Vec<_>>()
-            .concat()
+    /// The field by which a form says which language it was in.
+    fn language_field(&self) -> String {
+        format!(
+            "<input type=\"hidden\" name=\"lang\" value=\"{}\">\n",
+            self.language.tag()
+        )
     }
 
     /// The business's own policy, if it is an address that is safe to link to.
@@ -114,114 +138,36 @@ impl Frame<'_> {
 
     fn policy_link(&self) -> String {
         self.policy_url().map_or_else(String::new, |url| {
-            let text = self.say(&self.texts.common.policy_link);
-            format!(
-                "<p><a href=\"{}\" rel=\"noopener noreferrer\">{}</a></p>\n",
-                Escaped(url),
-                Escaped(&text)
-            )
+            let text = self.show(&self.language.texts.common.policy_link);
+            format!("<p>{}</p>\n", link(url, &text))
         })
     }
 }
 
-/// The label of a purpose on the opt-in form, and what it means.
-fn label(texts: &OptIn, purpose: Purpose) -> Option<(&str, &str)> {
-    match purpose {
-        Purpose::Marketing => Some((&texts.marketing, &texts.marketing_hint)),
-        Purpose::Utility => Some((&texts.utility, &texts.utility_hint)),
-        Purpose::Authentication | Purpose::Service => None,
-    }
-}
-
-/// The wording a person saw, with what they ticked: what the consent record will quote (R-314).
-pub(crate) fn notice(frame: &Frame<'_>, offered: &[Purpose], ticked: &[Purpose]) -> String {
-    let texts = &frame.texts.opt_in;
-    let mut lines: Vec<String> = texts
-        .notice
-        .iter()
-        .map(|sentence| frame.say(sentence))
-        .collect();
-    lines.push(frame.say(&texts.legend));
-    lines.extend(offered.iter().filter_map(|purpose| {
-        let (label, hint) = label(texts, *purpose)?;
-        let mark = if ticked.contains(purpose) {
-            "[x]"
-        } else {
-            "[ ]"
-        };
-        Some(format!("{mark} {}: {}", frame.say(label), frame.say(hint)))
-    }));
-    lines.extend(
-        frame
-            .policy_url()
-            .map(|url| format!("{}: {url}", frame.say(&frame.texts.common.policy_link))),
-    );
-    lines.join("\n")
-}
-
-/// A short name for the wording that is in force, so that a form can say which one it showed.
-pub(crate) fn wording(frame: &Frame<'_>, offered: &[Purpose]) -> String {
-    let hash = Sha256::digest(notice(frame, offered, &[]));
-    URL_SAFE_NO_PAD.encode(hash.get(..16).unwrap_or_default())
-}
-
-fn opt_in(frame: &Frame<'_>, offered: &[Purpose], problem: Option<&str>) -> String {
-    let texts = &frame.texts.opt_in;
-    let title = frame.say(&texts.title);
-    let alert = problem.map_or_else(String::new, |problem| {
-        format!(
-            "<div class=\"alert\" role=\"alert\" id=\"problem\"><p>{}</p></div>\n",
-            Escaped(problem)
-        )
-    });
-    let described = if problem.is_some() {
-        " aria-describedby=\"problem\""
-    } else {
-        ""
-    };
-    let choices: String = offered
-        .iter()
-        .filter_map(|purpose| {
-            let (label, hint) = label(texts, *purpose)?;
-            Some(choice(
-                "checkbox",
-                "purpose",
-                purpose.word(),
-                false,
-                &frame.say(label),
-                &frame.say(hint),
-            ))
-        })
-        .collect();
-    let main = format!(
-        "<h1>{title}</h1>\n<p class=\"lead\">{lead}</p>\n{alert}{notice}{policy}\
-         <form method=\"post\">\n\
-         <input type=\"hidden\" name=\"lang\" value=\"{lang}\">\n\
-         <input type=\"hidden\" name=\"wording\" value=\"{wording}\">\n\
-         <fieldset{described}>\n<legend>{legend}</legend>\n{choices}</fieldset>\n\
-         <p class=\"small\">{next}</p>\n<button type=\"submit\">{submit}</button>\n</form>\n",
-        title = Escaped(&title),
-        lead = Escaped(&frame.say(&texts.lead)),
-        notice = frame.paragraphs(&texts.notice, "p"),
-        policy = frame.policy_link(),
-        lang = frame.locale.tag(),
-        wording = wording(frame, offered),
-        legend = Escaped(&frame.say(&texts.legend)),
-        next = Escaped(&frame.say(&texts.next)),
-        submit = Escaped(&frame.say(&texts.submit)),
-    );
-    let title = if problem.is_some() {
-        format!("{}: {title}", frame.texts.common.error_prefix)
-    } else {
-        title
-    };
-    let words: Vec<&str> = offered.iter().map(|purpose| purpose.word()).collect();
-    document(
-        frame,
-        &title,
-        &main,
-        Some(&format!("purpose={}&", words.join(","))),
+/// A link to somewhere else; `text` is markup.
+fn link(url: &str, text: &str) -> String {
+    format!(
+        "<a href=\"{}\" rel=\"noopener noreferrer\">{text}</a>",
+        Escaped(url)
     )
+}
+
+/// Where somebody answers, as a link where it is one.
+fn address(text: &str) -> String {
+    let text = text.trim();
+    let shown = Escaped(text).to_string();
+    if text.starts_with("https://") {
+        link(text, &shown)
+    } else if text.contains('@') && !text.contains([' ', '?', ':', '"']) {
+        format!("<a href=\"mailto:{shown}\">{shown}</a>")
+    } else {
+        shown
+    }
+}
+
+/// A label and what it is of; both are markup.
+fn pair(label: &str, value: &str) -> String {
+    format!("<div><dt>{label}</dt><dd>{value}</dd></div>\n")
 }
 
 /// A checkbox or radio button with its label and hint; `value` is a word of ours.
@@ -242,146 +188,9 @@ fn choice(
     )
 }
 
-fn confirm(frame: &Frame<'_>, code: &str) -> String {
-    let texts = &frame.texts.confirm;
-    let title = frame.say(&texts.title);
-    let number = frame
-        .config
-        .and_then(|config| config.numbers.first())
-        .map_or("", |number| number.display.as_str());
-    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-    let main = format!(
-        "<h1>{}</h1>\n<p class=\"lead\">{}</p>\n\
-         <p class=\"small\">{}</p>\n<strong class=\"code\">CONFIRM {code}</strong>\n\
-         <p><a class=\"button\" href=\"https://wa.me/{digits}?text=CONFIRM%20{code}\" rel=\"noopener noreferrer\">{}</a></p>\n\
-         <p>{}</p>\n<p class=\"small\">{}</p>\n",
-        Escaped(&title),
-        Escaped(&frame.say(&texts.lead)),
-        Escaped(&frame.say(&texts.code_label)),
-        Escaped(&frame.say(&texts.open)),
-        Escaped(&frame.say(&texts.by_hand)),
-        Escaped(&frame.say(&texts.expires)),
-        code = Escaped(code),
-    );
-    document(frame, &title, &main, None)
-}
-
-fn unsubscribe(frame: &Frame<'_>) -> String {
-    let texts = &frame.texts.unsubscribe;
-    let title = frame.say(&texts.title);
-    let choices = [
-        choice(
-            "radio",
-            "scope",
-            "marketing",
-            true,
-            &frame.say(&texts.marketing),
-            &frame.say(&texts.marketing_hint),
-        ),
-        choice(
-            "radio",
-            "scope",
-            "everything",
-            false,
-            &frame.say(&texts.everything),
-            &frame.say(&texts.everything_hint),
-        ),
-    ];
-    let main = format!(
-        "<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<form method=\"post\">\n\
-         <input type=\"hidden\" name=\"lang\" value=\"{}\">\n\
-         <fieldset>\n<legend>{}</legend>\n{}</fieldset>\n<button type=\"submit\">{}</button>\n</form>\n",
-        Escaped(&title),
-        Escaped(&frame.say(&texts.lead)),
-        frame.locale.tag(),
-        Escaped(&frame.say(&texts.legend)),
-        choices.concat(),
-        Escaped(&frame.say(&texts.submit)),
-    );
-    document(frame, &title, &main, Some(""))
-}
-
-fn unsubscribed(frame: &Frame<'_>, scope: Scope) -> String {
-    let texts = &frame.texts;
-    let title = frame.say(&texts.unsubscribed.title);
-    let stopped = match scope {
-        Scope::Marketing => &texts.unsubscribe.marketing,
-        Scope::Everything => &texts.unsubscribe.everything,
-    };
-    let main = format!(
-        "<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<p><strong>{}</strong></p>\n<p>{}</p>\n",
-        Escaped(&title),
-        Escaped(&frame.say(&texts.unsubscribed.lead)),
-        Escaped(&frame.say(stopped)),
-        Escaped(&frame.say(&texts.unsubscribed.again)),
-    );
-    document(frame, &title, &main, None)
-}
-
-fn privacy(frame: &Frame<'_>) -> String {
-    let texts = &frame.texts.privacy;
-    let title = frame.say(&texts.title);
-    let heading = |text: &str| format!("<h2>{}</h2>\n", Escaped(&frame.say(text)));
-    let list = |sentences: &[String]| format!("<ul>\n{}</ul>\n", frame.paragraphs(sentences, "li"));
-    let stored = texts
-        .stored
-        .iter()
-        .map(|row| {
-            format!(
-                "<dt>{}</dt><dd>{}</dd>\n",
-                Escaped(&frame.say(&row.what)),
-                Escaped(&frame.say(&row.how_long))
-            )
-        })
-        .collect::<Vec<_>>()
-        .concat();
-    let main = [
-        format!(
-            "<h1>{}</h1>\n<p class=\"lead\">{}</p>\n",
-            Escaped(&title),
-            Escaped(&frame.say(&texts.lead))
-        ),
-        heading(&texts.stored_heading),
-        format!("<dl>\n{stored}</dl>\n"),
-        heading(&texts.who_heading),
-        list(&texts.who),
-        heading(&texts.rights_heading),
-        list(&texts.rights),
-        heading(&texts.contact_heading),
-        format!(
-            "<p>{} {}</p>\n",
-            Escaped(&frame.say(&texts.contact)),
-            contact(frame)
-        ),
-        frame.policy_link(),
-        heading(&texts.security_heading),
-        list(&texts.security),
-    ];
-    document(frame, &title, &main.concat(), Some(""))
-}
-
-/// Where the business answers, as a link where it is one.
-fn contact(frame: &Frame<'_>) -> String {
-    let contact = frame
-        .config
-        .map_or("", |config| config.controller.privacy_contact.trim());
-    let shown = Escaped(contact);
-    if contact.starts_with("https://") {
-        format!("<a href=\"{shown}\" rel=\"noopener noreferrer\">{shown}</a>")
-    } else if contact.contains('@') && !contact.contains([' ', '?', ':']) {
-        format!("<a href=\"mailto:{shown}\">{shown}</a>")
-    } else {
-        shown.to_string()
-    }
-}
-
 fn plain(frame: &Frame<'_>, texts: &Plain) -> String {
-    let main = format!(
-        "<h1>{}</h1>\n<p class=\"lead\">{}</p>\n",
-        Escaped(&texts.title),
-        Escaped(&frame.say(&texts.text))
-    );
-    document(frame, &texts.title, &main, None)
+    let main = frame.heading(&texts.title, &texts.text);
+    document(frame, Width::Form, &texts.title, &main, None)
 }
 
 #[cfg(test)]

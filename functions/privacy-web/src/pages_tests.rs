@@ -9,10 +9,11 @@
 use headgate_domain::config::Config;
 use http::StatusCode;
 
+use super::preferences::Standing;
 use super::*;
 use crate::answer::{answer, bare};
 use crate::layout::{CONTENT_SECURITY_POLICY, STYLE};
-use crate::locale::{LOCALES, Library};
+use crate::locale::{LANGUAGES, Source};
 
 fn maple() -> Config {
     Config::from_toml(include_str!("../../../config/headgate.toml")).unwrap()
@@ -26,17 +27,54 @@ fn hostile() -> Config {
     config
 }
 
+/// The languages that are shipped, and one that is written from right to left.
+const ARABIC: Source = Source {
+    tag: "ar",
+    texts: include_str!("../tests/languages/ar.toml"),
+    countries: include_str!("../tests/languages/ar.countries.tsv"),
+};
+
+fn library() -> Library {
+    Library::read(&[&LANGUAGES[..], &[ARABIC]].concat()).unwrap()
+}
+
+fn frame<'a>(library: &'a Library, tag: &str, config: Option<&'a Config>) -> Frame<'a> {
+    Frame {
+        language: library.choose(Some(tag), None),
+        library,
+        config,
+        base: "https://privacy.maple.example",
+    }
+}
+
 fn every_page() -> Vec<Page> {
     let both = vec![Purpose::Marketing, Purpose::Utility];
-    vec![
+    let standings = [
+        Standing::On,
+        Standing::Off,
+        Standing::Unasked,
+        Standing::SwitchedOff,
+        Standing::Unknown,
+    ];
+    let choices = standings.into_iter().flat_map(|standing| {
+        let choices = Choices {
+            standings: [standing; 2],
+            stopped: None,
+        };
+        [choices, choices.without(Scope::Marketing)]
+    });
+    let mut pages = vec![
         Page::View(View::OptIn(both.clone())),
         Page::View(View::OptIn(vec![Purpose::Marketing])),
-        Page::View(View::Unsubscribe),
+        Page::View(View::Unsubscribe("token".to_owned())),
         Page::View(View::Privacy),
+        Page::View(View::DoNotSell { signal: false }),
+        Page::View(View::DoNotSell { signal: true }),
         Page::NoneTicked(both.clone()),
         Page::Changed(both),
         Page::Confirm("7K3QZ0M1XA".to_owned()),
         Page::Unsubscribed(Scope::Marketing),
+        Page::Unsubscribed(Scope::Utility),
         Page::Unsubscribed(Scope::Everything),
         Page::Refused(Refused::NotFound),
         Page::Refused(Refused::Method("GET, HEAD")),
@@ -44,20 +82,17 @@ fn every_page() -> Vec<Page> {
         Page::Refused(Refused::WrongType),
         Page::Refused(Refused::CrossSite),
         Page::Refused(Refused::Unavailable),
-    ]
+    ];
+    pages.extend(choices.map(Page::Choices));
+    pages
 }
 
 /// Renders every page in every language, with and without a configuration.
 fn for_every_page(config: &Config, check: impl Fn(&Page, &Frame<'_>, &str)) {
-    let library = Library::read().unwrap();
-    for locale in LOCALES {
+    let library = library();
+    for language in library.all() {
         for config in [Some(config), None] {
-            let frame = Frame {
-                texts: library.of(locale),
-                locale,
-                config,
-                base: "https://privacy.maple.example",
-            };
+            let frame = frame(&library, language.tag(), config);
             for page in every_page() {
                 check(&page, &frame, &page.render(&frame));
             }
@@ -81,6 +116,8 @@ fn no_page_runs_or_loads_anything() {
             "javascript:",
             "<img",
             "<link",
+            "<use",
+            "<image",
             "<iframe",
             "@import",
             "url(",
@@ -110,7 +147,9 @@ fn a_configuration_cannot_become_markup() {
 fn every_page_has_a_language_a_title_one_heading_and_its_landmarks() {
     for_every_page(&maple(), |_, frame, html| {
         assert!(html.starts_with("<!doctype html>"));
-        assert!(html.contains(&format!("<html lang=\"{}\">", frame.locale.tag())));
+        let tag = frame.language.tag();
+        let direction = if tag == "ar" { "rtl" } else { "ltr" };
+        assert!(html.contains(&format!("<html lang=\"{tag}\" dir=\"{direction}\">")));
         assert!(html.contains("name=\"viewport\""));
         for once in ["<title>", "<h1>", "<main>", "<header>", "<footer>"] {
             assert_eq!(html.matches(once).count(), 1, "{once}");
@@ -150,7 +189,7 @@ fn every_control_is_bound_to_a_label_and_every_reference_exists() {
 #[test]
 fn nothing_is_ticked_for_the_person() {
     for_every_page(&maple(), |page, _, html| {
-        let expected = usize::from(matches!(page, Page::View(View::Unsubscribe)));
+        let expected = usize::from(matches!(page, Page::View(View::Unsubscribe(_))));
         assert_eq!(html.matches(" checked").count(), expected);
         assert!(!html.contains("type=\"checkbox\"") || expected == 0);
     });
@@ -158,14 +197,9 @@ fn nothing_is_ticked_for_the_person() {
 
 #[test]
 fn the_notice_names_the_business_whatsapp_the_purposes_and_the_way_out() {
-    let (library, config) = (Library::read().unwrap(), maple());
-    for locale in LOCALES {
-        let frame = Frame {
-            texts: library.of(locale),
-            locale,
-            config: Some(&config),
-            base: "https://p.example",
-        };
+    let (library, config) = (library(), maple());
+    for language in library.all() {
+        let frame = frame(&library, language.tag(), Some(&config));
         let both = [Purpose::Marketing, Purpose::Utility];
         let text = notice(&frame, &both, &[Purpose::Utility]);
         for needed in [
@@ -174,7 +208,7 @@ fn the_notice_names_the_business_whatsapp_the_purposes_and_the_way_out() {
             "STOP",
             "https://maple.example/privacy",
         ] {
-            assert!(text.contains(needed), "{needed} in {}", locale.tag());
+            assert!(text.contains(needed), "{needed} in {}", language.tag());
         }
         assert_eq!(text.matches("[x]").count(), 1);
         assert!(text.chars().count() < 2_000, "a consent record takes 4,096");
@@ -194,45 +228,29 @@ fn the_notice_names_the_business_whatsapp_the_purposes_and_the_way_out() {
 
 #[test]
 fn another_wording_has_another_name() {
-    let (library, config) = (Library::read().unwrap(), maple());
+    let (library, config) = (library(), maple());
     let mut renamed = maple();
     renamed.controller.name = "Maple & Sons".to_owned();
-    let version = |locale, config, offered: &[Purpose]| {
-        wording(
-            &Frame {
-                texts: library.of(locale),
-                locale,
-                config: Some(config),
-                base: "",
-            },
-            offered,
-        )
+    let version = |tag: &str, config, offered: &[Purpose]| {
+        wording(&frame(&library, tag, Some(config)), offered)
     };
-    let first = version(Locale::En, &config, &[Purpose::Marketing]);
-    assert_eq!(first, version(Locale::En, &config, &[Purpose::Marketing]));
-    assert_ne!(first, version(Locale::En, &renamed, &[Purpose::Marketing]));
+    let first = version("en", &config, &[Purpose::Marketing]);
+    assert_eq!(first, version("en", &config, &[Purpose::Marketing]));
+    assert_ne!(first, version("en", &renamed, &[Purpose::Marketing]));
+    assert_ne!(first, version("zh-Hans", &config, &[Purpose::Marketing]));
     assert_ne!(
         first,
-        version(Locale::ZhHans, &config, &[Purpose::Marketing])
-    );
-    assert_ne!(
-        first,
-        version(Locale::En, &config, &[Purpose::Marketing, Purpose::Utility])
+        version("en", &config, &[Purpose::Marketing, Purpose::Utility])
     );
 }
 
 #[test]
 fn the_code_page_leads_to_the_business_number_with_the_message_written() {
-    let (library, config) = (Library::read().unwrap(), maple());
-    let frame = Frame {
-        texts: library.of(Locale::En),
-        locale: Locale::En,
-        config: Some(&config),
-        base: "",
-    };
+    let (library, config) = (library(), maple());
+    let frame = frame(&library, "en", Some(&config));
     let html = Page::Confirm("7K3QZ0M1XA".to_owned()).render(&frame);
     assert!(html.contains("href=\"https://wa.me/16135550100?text=CONFIRM%207K3QZ0M1XA\""));
-    assert!(html.contains("CONFIRM 7K3QZ0M1XA</strong>"));
+    assert!(html.contains("<strong>CONFIRM 7K3QZ0M1XA</strong>"));
     assert!(html.contains("+16135550100"));
 }
 
@@ -297,6 +315,88 @@ fn the_policy_allows_one_stylesheet_and_our_own_forms() {
     assert!(!policy.contains("unsafe"));
 }
 
+/// What a person may not learn or do by a page is not on it.
+#[test]
+fn choices_offer_to_stop_what_runs_and_lead_to_the_form_for_what_does_not() {
+    let (library, config) = (library(), maple());
+    let frame = frame(&library, "en", Some(&config));
+    let html = |standing| {
+        let choices = Choices {
+            standings: [standing; 2],
+            stopped: None,
+        };
+        Page::Choices(choices).render(&frame)
+    };
+    for (standing, stops, starts) in [
+        (Standing::On, 3, 0),
+        (Standing::Off, 0, 2),
+        // Utility messages that a contract needs can be stopped by somebody who was never asked.
+        (Standing::Unasked, 2, 2),
+        (Standing::SwitchedOff, 0, 0),
+        (Standing::Unknown, 3, 0),
+    ] {
+        let html = html(standing);
+        assert_eq!(html.matches("<button").count(), stops, "{standing:?}");
+        assert_eq!(
+            html.matches("/opt-in?purpose=").count(),
+            starts,
+            "{standing:?}"
+        );
+    }
+    let after = Choices {
+        standings: [Standing::On, Standing::On],
+        stopped: None,
+    };
+    let after = after.without(Scope::Marketing);
+    assert_eq!(after.standings, [Standing::Off, Standing::On]);
+    assert!(
+        Page::Choices(after)
+            .render(&frame)
+            .contains("role=\"status\"")
+    );
+}
+
+#[test]
+fn the_privacy_page_shows_the_configuration_and_the_register() {
+    let (library, config) = (library(), maple());
+    let html = Page::View(View::Privacy).render(&frame(&library, "de", Some(&config)));
+    for shown in [
+        "Maple Outfitters Ltd.",
+        "dpo@maple.example",
+        "href=\"tel:+16135550102\"",
+        "Montag bis Freitag",
+        "Kanada (ca-central-1)",
+        "Office of the Privacy Commissioner of Canada",
+        "WhatsApp LLC (Meta), Vereinigte Staaten",
+        "Amazon Web Services, Inc.",
+        "Standardvertragsklauseln",
+        "2026-01-15",
+        "gültig bis",
+        "entschlüsselt Meta",
+    ] {
+        assert!(html.contains(shown), "{shown}");
+    }
+    for heading in html.split("<h2 id=\"").skip(1) {
+        let id = heading.split('"').next().unwrap();
+        assert!(
+            html.contains(&format!("href=\"#{id}\"")),
+            "{id} is in no list"
+        );
+    }
+}
+
+#[test]
+fn the_signal_of_a_browser_is_said_to_be_honoured() {
+    let library = library();
+    let frame = frame(&library, "en", None);
+    let page = |signal| Page::View(View::DoNotSell { signal }).render(&frame);
+    assert!(page(true).contains("Opt-out request honored"));
+    assert!(!page(false).contains("Opt-out request honored"));
+    let statement = Page::View(View::GpcStatement).render(&frame);
+    let statement: serde_json::Value = serde_json::from_str(&statement).unwrap();
+    assert_eq!(statement["gpc"], true);
+}
+
 /// WCAG 2.2, 1.4.3 and 1.4.11: the contrast of two colours.
 fn contrast(one: &str, other: &str) -> f64 {
     let luminance = |colour: &str| {
@@ -330,6 +430,12 @@ fn text_and_controls_stand_out_in_light_and_in_dark() {
             ("accent", "card"),
             ("on", "accent"),
             ("alert", "card"),
+            ("yes", "card"),
+            ("yes", "wash"),
+            ("accent", "wash"),
+            ("on", "deep"),
+            ("deep", "wash"),
+            ("deep", "card"),
         ] {
             let ratio = contrast(&colour(front), &colour(back));
             assert!(ratio >= 4.5, "{front} on {back}: {ratio:.2}");

@@ -49,6 +49,11 @@ fn closed(name: &str, answer: &Value) {
     if problem && !body.is_empty() {
         let problem: Value = serde_json::from_str(body).unwrap();
         assert_eq!(problem["status"], status, "{name}");
+    } else if headers["content-type"] == json!(["application/json"]) {
+        assert!(
+            body.is_empty() || body.starts_with("{\"gpc\":true"),
+            "{name}"
+        );
     } else if !body.is_empty() {
         assert!(body.starts_with("<!doctype html>"), "{name}: {body}");
         assert!(!body.contains("<script"), "{name}");
@@ -101,10 +106,14 @@ async fn a_link_that_opens_withdraws_for_a_form_of_ours_alone() {
 async fn still_works(pages: &Running, stage: &Stage, method: &str, path: &str) {
     let token = stage.link_token().await;
     let (path, form, status) = match (method, path.strip_suffix(CANARY).unwrap_or(path)) {
-        ("GET", "/opt-in" | "/privacy") => (path.to_owned(), Body::None, 200),
+        ("GET", "/opt-in" | "/privacy" | "/do-not-sell" | "/.well-known/gpc.json") => {
+            (path.to_owned(), Body::None, 200)
+        }
         // Without the wording that was shown, the page is shown again.
         ("POST", "/opt-in") => (path.to_owned(), Body::Text("purpose=marketing"), 422),
         ("GET", "/u/") => (format!("/u/{token}"), Body::None, 200),
+        ("GET", "/p/") => (format!("/p/{token}"), Body::None, 200),
+        ("POST", "/p/") => (format!("/p/{token}"), Body::Text("scope=utility"), 200),
         ("POST", "/u/") => (format!("/u/{token}"), Body::Text("scope=marketing"), 200),
         unknown => panic!("say here what an honest request to {unknown:?} is"),
     };

@@ -24,14 +24,23 @@ use world::{Answer, World};
 
 /// Every route a stranger can call: API, method, path, function. A new one is added here with what an
 /// honest request to it is ([`honest`]).
-const ROUTES: [(&str, &str, &str, &str); 8] = [
+const ROUTES: [(&str, &str, &str, &str); 12] = [
     ("ConsentApi", "POST", "/consents", "ConsentApiFunction"),
     ("HooksApi", "GET", "/webhook", "WebhookFunction"),
     ("HooksApi", "POST", "/webhook", "WebhookFunction"),
+    (
+        "PrivacyApi",
+        "GET",
+        "/.well-known/gpc.json",
+        "PrivacyWebFunction",
+    ),
+    ("PrivacyApi", "GET", "/do-not-sell", "PrivacyWebFunction"),
     ("PrivacyApi", "GET", "/opt-in", "PrivacyWebFunction"),
+    ("PrivacyApi", "GET", "/p/{token}", "PrivacyWebFunction"),
     ("PrivacyApi", "GET", "/privacy", "PrivacyWebFunction"),
     ("PrivacyApi", "GET", "/u/{token}", "PrivacyWebFunction"),
     ("PrivacyApi", "POST", "/opt-in", "PrivacyWebFunction"),
+    ("PrivacyApi", "POST", "/p/{token}", "PrivacyWebFunction"),
     ("PrivacyApi", "POST", "/u/{token}", "PrivacyWebFunction"),
 ];
 
@@ -142,10 +151,20 @@ async fn honest(world: &World, api: &str, method: &str, path: &str) {
             let body = r#"{"object":"whatsapp_business_account","entry":[]}"#.to_owned();
             (path.to_owned(), world::signed(&body), body, 200)
         }
-        ("GET", "/opt-in" | "/privacy") => (path.to_owned(), String::new(), String::new(), 200),
+        ("GET", "/opt-in" | "/privacy" | "/do-not-sell" | "/.well-known/gpc.json") => {
+            (path.to_owned(), String::new(), String::new(), 200)
+        }
         // Without the wording that was shown, the page is shown again.
         ("POST", "/opt-in") => (path.to_owned(), form(), "purpose=marketing".to_owned(), 422),
         ("GET", "/u/{token}") => (world.link().await, String::new(), String::new(), 200),
+        ("GET", "/p/{token}") => {
+            let link = world.link().await.replace("/u/", "/p/");
+            (link, String::new(), String::new(), 200)
+        }
+        ("POST", "/p/{token}") => {
+            let link = world.link().await.replace("/u/", "/p/");
+            (link, form(), "scope=utility".to_owned(), 200)
+        }
         ("POST", "/u/{token}") => (
             world.link().await,
             form(),
