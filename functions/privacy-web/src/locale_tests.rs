@@ -62,22 +62,17 @@ fn no_text_is_left_untranslated_and_every_place_is_in_every_language() {
 }
 
 fn flatten(at: &str, value: &toml::Value, out: &mut Vec<(String, String)>) {
-    match value {
-        toml::Value::Table(table) => {
-            for (key, inner) in table {
-                flatten(
-                    &format!("{at}.{key}").trim_start_matches('.').to_owned(),
-                    inner,
-                    out,
-                );
-            }
+    if let Some(table) = value.as_table() {
+        for (key, inner) in table {
+            flatten(format!("{at}.{key}").trim_start_matches('.'), inner, out);
         }
-        toml::Value::Array(list) => {
-            for (i, inner) in list.iter().enumerate() {
-                flatten(&format!("{at}[{i}]"), inner, out);
-            }
+    } else if let Some(list) = value.as_array() {
+        for (i, inner) in list.iter().enumerate() {
+            flatten(&format!("{at}[{i}]"), inner, out);
         }
-        text => out.push((at.to_owned(), text.as_str().unwrap_or_default().to_owned())),
+    } else {
+        let text = value.as_str().unwrap_or_default();
+        out.push((at.to_owned(), text.to_owned()));
     }
 }
 

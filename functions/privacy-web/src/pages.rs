@@ -67,7 +67,7 @@ impl Page {
             }
             Self::Changed(offered) => opt_in::form(frame, offered, Some(&texts.opt_in.changed)),
             Self::Confirm(code) => opt_in::confirm(frame, code),
-            Self::Choices(choices) => preferences::page(frame, choices),
+            Self::Choices(choices) => preferences::page(frame, *choices),
             Self::Unsubscribed(scope) => unsubscribe::done(frame, *scope),
             Self::Refused(refused) => plain(frame, texts.refusal(*refused)),
         }

@@ -263,6 +263,10 @@ async fn a_scanner_that_opens_every_link_changes_nothing() {
             "/privacy",
             &format!("/u/{token}"),
             &format!("/u/{token}?scope=everything"),
+            &format!("/p/{token}"),
+            &format!("/p/{token}?scope=everything"),
+            "/do-not-sell",
+            "/.well-known/gpc.json",
         ] {
             let answer = world
                 .send(method, target, &[], "purpose=marketing&scope=everything")
@@ -306,6 +310,41 @@ async fn one_button_withdraws_and_the_record_is_on_the_queue_before_the_page_say
 }
 
 #[tokio::test]
+async fn each_choice_is_stopped_on_its_own_and_the_page_says_so_once_it_is_durable() {
+    let world = World::with_configuration().await;
+    let token = world.token(&subject()).await;
+    let page = world.get(&format!("/p/{token}")).await;
+    assert_eq!(page.status(), StatusCode::OK);
+    // Nobody is on record: what a contract needs can be stopped, marketing was never asked for.
+    assert_eq!(text(&page).matches("<button").count(), 2);
+    let answer = world.post(&format!("/p/{token}"), "scope=utility").await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert!(text(&answer).contains("role=\"status\""));
+    let traces = world.traces().await;
+    assert_eq!(traces.len(), 1);
+    assert!(traces[0].contains("\"purpose\":[\"utility\"]") && traces[0].contains("withdrawn"));
+}
+
+#[tokio::test]
+async fn a_browser_that_sends_the_signal_is_told_that_it_is_honoured() {
+    let world = World::with_configuration().await;
+    let signal = [("sec-gpc", "1"), ("accept", "text/html")];
+    let honoured = world.send("GET", "/do-not-sell", &signal, "").await;
+    assert!(text(&honoured).contains("Opt-out request honored"));
+    assert!(
+        honoured.headers()["vary"]
+            .to_str()
+            .unwrap()
+            .contains("sec-gpc")
+    );
+    let without = world.get("/do-not-sell").await;
+    assert!(!text(&without).contains("Opt-out request honored"));
+    let statement = world.get("/.well-known/gpc.json").await;
+    assert_eq!(statement.headers()["content-type"], "application/json");
+    assert!(world.traces().await.is_empty());
+}
+
+#[tokio::test]
 async fn a_forged_link_and_an_unknown_address_are_told_the_same() {
     let world = World::with_configuration().await;
     let mut forged = world.token(&subject()).await;
@@ -315,6 +354,7 @@ async fn a_forged_link_and_an_unknown_address_are_told_the_same() {
         format!("/u/{forged}"),
         "/u/x".to_owned(),
         format!("/u/{}", "a".repeat(5_000)),
+        format!("/p/{forged}"),
     ] {
         let got = world.get(&target).await;
         let posted = world.post(&target, "scope=everything").await;
@@ -382,6 +422,10 @@ async fn every_route_and_every_refusal_carries_the_headers_and_repeats_nothing()
         ),
         ("GET", format!("/privacy?lang={attack}"), 200),
         ("GET", format!("{link}?lang={attack}"), 200),
+        ("GET", format!("/p/{token}?lang={attack}"), 200),
+        ("GET", format!("/do-not-sell?lang={attack}"), 200),
+        ("GET", format!("/p/{attack}"), 404),
+        ("POST", "/do-not-sell".to_owned(), 405),
         ("GET", format!("/{attack}"), 404),
         ("GET", format!("/u/{attack}"), 404),
         ("PUT", link.clone(), 405),

@@ -79,7 +79,7 @@ impl Choices {
 }
 
 /// The page.
-pub(super) fn page(frame: &Frame<'_>, choices: &Choices) -> String {
+pub(super) fn page(frame: &Frame<'_>, choices: Choices) -> String {
     let texts = &frame.language.texts.preferences;
     let done = choices.stopped.map_or_else(String::new, |_scope| {
         let text = frame.show(&texts.stopped);

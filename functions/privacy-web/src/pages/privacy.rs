@@ -23,14 +23,14 @@ struct Part<'a> {
 pub(super) fn page(frame: &Frame<'_>) -> String {
     let texts = &frame.language.texts.privacy;
     let parts = parts(frame, texts);
-    let contents: String = parts
+    let contents: Vec<String> = parts
         .iter()
         .map(|part| {
             let heading = frame.show(part.heading);
             format!("<li><a href=\"#{}\">{heading}</a></li>\n", part.id)
         })
         .collect();
-    let sections: String = parts
+    let sections: Vec<String> = parts
         .iter()
         .map(|part| {
             let (id, heading) = (part.id, frame.show(part.heading));
@@ -42,6 +42,8 @@ pub(super) fn page(frame: &Frame<'_>) -> String {
         "{heading}<nav class=\"contents\" aria-labelledby=\"contents\">\n<p id=\"contents\">{label}</p>\n<ol>\n{contents}</ol>\n</nav>\n{sections}",
         heading = frame.heading(&texts.title, &texts.lead),
         label = frame.show(&texts.contents_label),
+        contents = contents.concat(),
+        sections = sections.concat(),
     );
     document(
         frame,
@@ -262,7 +264,8 @@ fn regions(frame: &Frame<'_>) -> String {
         .map_or(&[][..], |config: &Config| &config.processing.regions);
     all.iter()
         .map(|one| format!("<li>{}</li>\n", region(frame, &one.id)))
-        .collect()
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 fn contact(frame: &Frame<'_>, texts: &Privacy, contact: &Contact) -> String {
@@ -292,7 +295,7 @@ fn complaints(frame: &Frame<'_>, texts: &Privacy, authorities: &[Authority]) -> 
     if authorities.is_empty() {
         return format!("<p>{}</p>\n", frame.show(&texts.authority_anywhere));
     }
-    let links: String = authorities
+    let links: Vec<String> = authorities
         .iter()
         .map(|authority| {
             let name = Escaped(&authority.name).to_string();
@@ -301,7 +304,8 @@ fn complaints(frame: &Frame<'_>, texts: &Privacy, authorities: &[Authority]) -> 
         })
         .collect();
     format!(
-        "<p>{}</p>\n<ul>\n{links}</ul>\n",
-        frame.show(&texts.authorities)
+        "<p>{}</p>\n<ul>\n{}</ul>\n",
+        frame.show(&texts.authorities),
+        links.concat()
     )
 }

@@ -153,7 +153,7 @@ fn no_star_stands_outside_the_closed_list() {
 
 #[test]
 fn conditions_match_by_pattern_only_where_a_pattern_is_meant() {
-    const PATTERNS: [&str; 14] = [
+    const PATTERNS: [&str; 15] = [
         "A#*",
         "api-record#*",
         "api-usage#*",
@@ -164,6 +164,7 @@ fn conditions_match_by_pattern_only_where_a_pattern_is_meant() {
         "D#*",
         "I#*",
         "R#*",
+        "S#*",
         ":role/${Deployment}-producer-*",
         ":log-group:/aws/lambda/${Deployment}-*",
         ":log-group:/headgate/${Deployment}/access/*",

@@ -1,0 +1,60 @@
+//! The public pages on a socket, for the browser tests and for looking at them.
+//!
+//! A local deployment with its routes and headers, plus one language that is written from right to
+//! left. Prints one JSON line with the addresses, then answers each line on standard input with the
+//! number of items and messages that are stored; ends with standard input.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a tool of the tests, which may fail loudly"
+)]
+
+use std::io::{BufRead as _, Write as _};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use headgate_lambda::clock::system_clock;
+use headgate_lambda::settings::Settings;
+use headgate_testkit::stage;
+use http::Request;
+use privacy_web::{LANGUAGES, PrivacyWeb, Source};
+use serde_json::json;
+
+const ARABIC: Source = Source {
+    tag: "ar",
+    texts: include_str!("../tests/languages/ar.toml"),
+    countries: include_str!("../tests/languages/ar.countries.tsv"),
+};
+
+#[tokio::main]
+async fn main() {
+    headgate_lambda::log::capture(Arc::new(|_line| {}));
+    let stage = stage().await;
+    let url = stage.cloud().api_url("PrivacyApi").unwrap();
+    let mut environment = stage.environment("PrivacyWebFunction");
+    environment.insert("HEADGATE_PRIVACY_URL".to_owned(), url.clone());
+    let settings = Settings::from_map(environment);
+    let languages = [&LANGUAGES[..], &[ARABIC]].concat();
+    let pages = PrivacyWeb::in_languages(&languages, &settings, system_clock()).await;
+    let pages = Arc::new(pages.unwrap());
+    let handle = move |request: Request<Bytes>| {
+        let pages = Arc::clone(&pages);
+        Box::pin(async move { pages.handle(request).await }) as _
+    };
+    let cloud = stage.cloud();
+    cloud
+        .connect_http("PrivacyWebFunction", Arc::new(handle))
+        .unwrap();
+    let tags: Vec<&str> = languages.iter().map(|language| language.tag).collect();
+    let token = stage.link_token().await;
+    println!(
+        "{}",
+        json!({ "url": url, "token": token, "languages": tags })
+    );
+    std::io::stdout().flush().unwrap();
+    let mut lines = std::io::stdin().lock().lines();
+    while let Some(Ok(_line)) = tokio::task::block_in_place(|| lines.next()) {
+        println!("{}", cloud.dump().await.unwrap().len());
+        std::io::stdout().flush().unwrap();
+    }
+}
