@@ -25,7 +25,14 @@ pub(crate) fn files(path: &Path) -> Vec<PathBuf> {
     };
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
-    let skipped = ["target", ".git", ".aws-sam", ".venv", ".headgate"];
+    let skipped = [
+        "target",
+        ".git",
+        ".aws-sam",
+        ".venv",
+        ".headgate",
+        "node_modules",
+    ];
     paths
         .into_iter()
         .filter(|path| !skipped.iter().any(|name| path.ends_with(name)))
