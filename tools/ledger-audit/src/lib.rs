@@ -6,8 +6,10 @@
 
 mod export;
 mod proof;
+mod receipt;
 mod verify;
 
 pub use export::{Export, ExportError, Heads, Line};
 pub use proof::{Proof, ProofError, prove_consistency, prove_inclusion};
+pub use receipt::receipt;
 pub use verify::{Finding, Given, Report, verify};

@@ -16,7 +16,9 @@ use headgate_domain::ledger::{
     Audit, EventType, Fact, HEADS, Head, PublicKey, Terms, note, subject_commitment,
 };
 use headgate_domain::time::Timestamp;
-use ledger_audit::{Export, Given, Proof, ProofError, prove_consistency, prove_inclusion, verify};
+use ledger_audit::{
+    Export, Given, Proof, ProofError, prove_consistency, prove_inclusion, receipt, verify,
+};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use tempfile::TempDir;
@@ -345,4 +347,43 @@ fn proofs_hold_by_the_key_alone_and_bent_ones_do_not() {
     assert!(prove_consistency(&export, &given, (0, 2)).is_err());
     let (_other, _export, other) = exported();
     assert!(swapped.check(&other).is_err());
+}
+
+#[test]
+fn a_receipt_says_an_event_in_the_words_of_the_standard_and_carries_its_proof() {
+    let (_folder, export, key) = exported();
+    let proof = prove_inclusion(&export, &Given::default(), "L3.0", None).unwrap();
+    let made = receipt(&proof).unwrap();
+    for (field, value) in [
+        ("schema", "headgate.receipt/1"),
+        ("receipt_id", "L3.0"),
+        ("record_id", "L3.0"),
+        ("purpose", "marketing"),
+        ("lawful_basis", "consent"),
+        ("pii_controller", "t_demo"),
+        ("retention_period", "consent_ledger_event"),
+    ] {
+        assert_eq!(made[field], value, "{field}");
+    }
+    assert_eq!(made["schema_version"], 2);
+    assert_eq!(made["event"]["event_state"], "consent.given");
+    assert_eq!(made["event"]["entity_id"], "subject");
+    assert!(
+        made["pii_principal_id"]
+            .as_str()
+            .unwrap()
+            .starts_with("c1:")
+    );
+    // Every field of the event is in it under one name or the other, but for its places.
+    let Proof::Inclusion { event, .. } = &proof else {
+        unreachable!("it is the one asked for")
+    };
+    let event: serde_json::Map<String, serde_json::Value> = serde_json::from_str(event).unwrap();
+    let said = made.as_object().unwrap().len() + made["event"].as_object().unwrap().len();
+    // Said besides: the schema, the receipt's id, the event's frame and the proof. Unsaid: seq, tenant.
+    assert_eq!(said - 4, event.len() - 2);
+    let inside: Proof = serde_json::from_value(made["proof"].clone()).unwrap();
+    assert!(inside.check(&key).is_ok());
+    let other = prove_consistency(&export, &Given::default(), (0, 1)).unwrap();
+    assert_eq!(receipt(&other), None);
 }

@@ -20,7 +20,7 @@ headgate ledger export audit-2026\n  \
 headgate ledger verify audit-2026 --key trusted.pem --kept last-year/checkpoints/000000000364.note\n  \
 headgate ledger prove audit-2026 L3.17 > proof.json\n  \
 headgate ledger check proof.json --key trusted.pem\n\n\
-verify, prove and check need files alone: no network, no account. Exit 0 only if everything holds.";
+verify, prove, receipt and check need files alone: no network, no account. Exit 0 only if everything holds.";
 
 /// What to do with the ledger.
 #[derive(Clone, Debug, Subcommand)]
@@ -38,6 +38,15 @@ pub enum LedgerAction {
     Verify(VerifyArgs),
     /// Prove that an event is in a checkpoint, or that one checkpoint's tree begins another's.
     Prove(ProveArgs),
+    /// Make the receipt of an event for the person it is about: the fields of ISO/IEC TS 27560, with its proof.
+    Receipt {
+        /// The folder of the export.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// The event, such as L3.17.
+        #[arg(value_name = "EVENT")]
+        event: String,
+    },
     /// Check a proof by the public key alone.
     Check {
         /// The proof, as `prove` printed it.

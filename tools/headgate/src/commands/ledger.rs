@@ -11,7 +11,9 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use headgate_aws::checkpoints::Checkpoints;
 use headgate_domain::ledger::{Head, PublicKey, SHARDS};
 use indicatif::{ProgressBar, ProgressStyle};
-use ledger_audit::{Export, Given, Proof, Report, prove_consistency, prove_inclusion, verify};
+use ledger_audit::{
+    Export, Given, Proof, Report, prove_consistency, prove_inclusion, receipt, verify,
+};
 use serde_json::{Value, json};
 
 use crate::cli::{ClientArgs, LedgerAction, LedgerArgs, ProveArgs, VerifyArgs};
@@ -26,6 +28,7 @@ pub async fn run(args: &LedgerArgs) -> Result<ExitCode> {
         LedgerAction::Export { folder, client } => export(folder, client).await,
         LedgerAction::Verify(args) => examine(args),
         LedgerAction::Prove(args) => prove(args),
+        LedgerAction::Receipt { folder, event } => receive(folder, event),
         LedgerAction::Check { proof, key, json } => check(proof, key, *json),
     }
 }
@@ -163,6 +166,13 @@ fn prove(args: &ProveArgs) -> Result<ExitCode> {
         (None, _, _) => bail!("name an event, or two checkpoints with --from and --to"),
     };
     println!("{}", serde_json::to_string_pretty(&proof?)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn receive(folder: &Path, event: &str) -> Result<ExitCode> {
+    let proof = prove_inclusion(&Export::at(folder), &Given::default(), event, None)?;
+    let receipt = receipt(&proof).context("the event is not one of ours")?;
+    println!("{}", serde_json::to_string_pretty(&receipt)?);
     Ok(ExitCode::SUCCESS)
 }
 
