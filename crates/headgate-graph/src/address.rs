@@ -74,6 +74,14 @@ pub(crate) fn check_proof(proof: &Secret<String>) -> Result<(), InvalidClient> {
 
 /// An address nothing but which is the base of the Graph API.
 pub(crate) fn parse(text: &str) -> Result<Url, InvalidClient> {
+    let url = of_the_form(text)?;
+    if !is_loopback(&url) && !is_registered(&url) {
+        return Err(InvalidClient::Unregistered);
+    }
+    Ok(url)
+}
+
+fn of_the_form(text: &str) -> Result<Url, InvalidClient> {
     let url = Url::parse(text).map_err(|_quotes_input| InvalidClient::Address)?;
     let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
     let plain = url.path() == "/"
@@ -81,13 +89,9 @@ pub(crate) fn parse(text: &str) -> Result<Url, InvalidClient> {
         && url.fragment().is_none()
         && url.username().is_empty()
         && url.password().is_none();
-    if !(safe && plain && url.has_host()) {
-        return Err(InvalidClient::Address);
-    }
-    if !is_loopback(&url) && !is_registered(&url) {
-        return Err(InvalidClient::Unregistered);
-    }
-    Ok(url)
+    (safe && plain && url.has_host())
+        .then_some(url)
+        .ok_or(InvalidClient::Address)
 }
 
 /// Whether the register of processors says that the host is Meta's.
@@ -100,7 +104,7 @@ fn is_registered(url: &Url) -> bool {
 
 /// As [`parse`], for https on this machine and nothing else.
 pub(crate) fn parse_loopback(text: &str) -> Result<Url, InvalidClient> {
-    let url = parse(text)?;
+    let url = of_the_form(text)?;
     (url.scheme() == "https" && is_loopback(&url))
         .then_some(url)
         .ok_or(InvalidClient::Address)
