@@ -29,6 +29,8 @@ pub mod consents;
 pub mod controls;
 #[cfg(feature = "store")]
 pub mod evidence;
+#[cfg(feature = "store")]
+pub mod imports;
 #[cfg(feature = "dynamodb")]
 mod item;
 #[cfg(feature = "store")]

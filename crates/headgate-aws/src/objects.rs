@@ -1,6 +1,6 @@
 //! S3: objects that are put once, read within a bound and deleted.
 //!
-//! Three requests on the runtime that every AWS SDK for Rust is generated onto: its signer,
+//! Four requests on the runtime that every AWS SDK for Rust is generated onto: its signer,
 //! retries, timeouts and connections, the same as for all other services. What `aws-sdk-s3` would
 //! add to that, XML, checksums, endpoint rules for a hundred operations, is of no use here and a
 //! third of the webhook's size (docs/adr/0013). Lists nothing, and knows nothing of what it stores.
@@ -115,6 +115,30 @@ impl Bucket {
         }
     }
 
+    /// Reads a part of an object: shorter than asked for at its end, empty beyond it; `None` when there
+    /// is no such object.
+    ///
+    /// # Errors
+    /// [`AwsError`] when S3 did not say, also when the part is larger than what may be read.
+    pub async fn find_part(
+        &self,
+        key: &str,
+        from: u64,
+        length: usize,
+    ) -> Result<Option<Vec<u8>>, AwsError> {
+        let length = u64::try_from(length).unwrap_or(u64::MAX);
+        let last = from.saturating_add(length).saturating_sub(1);
+        let mut request = Request::new("GET", key, Vec::new());
+        request.range = Some((from, last));
+        let asked = self.call.invoke(request).await;
+        match asked.map_err(|e| AwsError::of("GetObject", &e)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.is("InvalidRange") => Ok(Some(Vec::new())),
+            Err(error) if error.is("NoSuchKey") => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Deletes an object; one that is not there is no error.
     ///
     /// # Errors
@@ -132,6 +156,8 @@ impl Bucket {
 struct Request {
     method: &'static str,
     key: String,
+    /// The first and the last byte that are asked for.
+    range: Option<(u64, u64)>,
     body: SdkBody,
     /// Whether it is refused where there is an object of its name.
     is_once: bool,
@@ -142,6 +168,7 @@ impl Request {
         Self {
             method,
             key: key.to_owned(),
+            range: None,
             body: SdkBody::from(body),
             is_once: false,
         }
@@ -158,6 +185,10 @@ impl Request {
         let mut request = HttpRequest::new(self.body);
         request.set_method(self.method)?;
         request.set_uri(format!("/{}", self.key))?;
+        if let Some((first, last)) = self.range {
+            let headers = request.headers_mut();
+            headers.insert("range", format!("bytes={first}-{last}"));
+        }
         if self.method == "PUT" {
             let headers = request.headers_mut();
             headers.insert("content-type", "application/octet-stream");
@@ -191,7 +222,7 @@ impl DeserializeResponse for Reader {
     ) -> Option<Result<Output, OrchestratorError<Error>>> {
         let length = response.headers().get("content-length");
         let length = length.and_then(|text| text.parse::<usize>().ok());
-        let reads = response.status().as_u16() == 200;
+        let reads = matches!(response.status().as_u16(), 200 | 206);
         (reads && length.is_none_or(|length| length > self.largest))
             .then(|| Err(refused(TOO_LARGE)))
     }

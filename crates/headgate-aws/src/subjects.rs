@@ -4,6 +4,7 @@
 //! clear, because it names nobody. Who an identifier leads to is `identifiers`', what becomes of people
 //! whose identifiers change is `identity`'s.
 
+pub(crate) mod asking;
 mod health;
 mod identifiers;
 mod identity;
@@ -40,7 +41,7 @@ pub struct Subjects {
     identity: Arc<Pepper>,
 }
 
-/// A consent request made on the opt-in page, waiting for the person's own message.
+/// A consent request made on the opt-in page or by an import, waiting for the person's own message.
 #[derive(Clone, Debug)]
 pub struct ConsentRequest {
     /// For what.
@@ -394,22 +395,42 @@ impl Subjects {
         Ok(answer.item)
     }
 
-    /// Uses up a consent request by the hash of its code; `None` when unknown, used or expired.
+    /// Uses up a consent request by the hash of its code; `None` when unknown, used or expired, or
+    /// another person's: what a file asks, it asks of one person.
     ///
     /// # Errors
-    /// [`AwsError`] when the table cannot be reached.
+    /// [`KeyringError`] when keys or tables are not available.
     pub async fn use_request(
         &self,
         code_hash: &str,
+        who: &SubjectId,
         now: Timestamp,
         by: &str,
-    ) -> Result<Option<ConsentRequest>, AwsError> {
-        ConsentRequests {
+    ) -> Result<Option<ConsentRequest>, KeyringError> {
+        let requests = ConsentRequests {
             client: self.client.clone(),
             table: self.table.clone(),
-        }
-        .redeem(code_hash, now, by)
-        .await
+        };
+        let Some(item) = requests.redeem(code_hash, who, now, by).await? else {
+            return Ok(None);
+        };
+        let notice = if item.bytes("notice").is_some() {
+            let salt = self.keyring.salt(who).await?;
+            let pk = format!("R#{code_hash}");
+            self.opened(&item, &salt, &pk, "notice").await?
+        } else {
+            item.text("notice").map(str::to_owned)
+        };
+        let (Some(notice), Some(locale)) = (notice, item.text("locale")) else {
+            return Ok(None);
+        };
+        let words = item.set("purposes").iter();
+        Ok(Some(ConsentRequest {
+            purposes: words.filter_map(|w| Purpose::from_word(w)).collect(),
+            notice,
+            locale: locale.to_owned(),
+            requested_at: item.time("requested_at").unwrap_or(now),
+        }))
     }
 }
 
@@ -519,7 +540,7 @@ impl ConsentRequests {
         request: &ConsentRequest,
         expires_at: Timestamp,
     ) -> Result<(), AwsError> {
-        let mut item = key(format!("R#{code_hash}"), "R");
+        let mut item = request_key(code_hash);
         item.insert(
             "purposes".to_owned(),
             AttributeValue::Ss(
@@ -549,39 +570,34 @@ impl ConsentRequests {
     async fn redeem(
         &self,
         code_hash: &str,
+        who: &SubjectId,
         now: Timestamp,
         by: &str,
-    ) -> Result<Option<ConsentRequest>, AwsError> {
+    ) -> Result<Option<Item>, AwsError> {
         let answer = self
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key(format!("R#{code_hash}"), "R")))
+            .set_key(Some(request_key(code_hash)))
             .update_expression("SET used_by = :by")
-            .condition_expression("attribute_exists(pk) AND (attribute_not_exists(used_by) OR used_by = :by) AND #ttl > :now")
+            .condition_expression("attribute_exists(pk) AND (attribute_not_exists(used_by) OR used_by = :by) AND (attribute_not_exists(subject) OR subject = :who) AND #ttl > :now")
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":by", s(by))
+            .expression_attribute_values(":who", s(who.as_str()))
             .expression_attribute_values(":now", n(now.seconds()))
             .return_values(aws_sdk_dynamodb::types::ReturnValue::AllNew)
             .send()
             .await;
         match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
-            Ok(answer) => Ok(answer.attributes.as_ref().and_then(|item| {
-                Some(ConsentRequest {
-                    purposes: item
-                        .set("purposes")
-                        .iter()
-                        .filter_map(|w| Purpose::from_word(w))
-                        .collect(),
-                    notice: item.text("notice")?.to_owned(),
-                    locale: item.text("locale")?.to_owned(),
-                    requested_at: item.time("requested_at")?,
-                })
-            })),
+            Ok(answer) => Ok(answer.attributes),
             Err(e) if e.is("ConditionalCheckFailedException") => Ok(None),
             Err(e) => Err(e),
         }
     }
+}
+
+fn request_key(code_hash: &str) -> Item {
+    key(format!("R#{code_hash}"), "R")
 }
 
 /// The pseudonym of a wamid, under the message-ref pepper.

@@ -5,18 +5,64 @@
 //! and keeps one row at a time. It never quotes a value, evaluates nothing, and turns no row into a yes:
 //! what a file claims is asked of the person.
 
+mod link;
 mod reader;
+mod report;
 mod row;
 
+pub use link::{code, link};
 pub use reader::{Position, Reader, Step};
+pub use report::{COLUMNS, Counts, Outcome, Progress, Stage, line};
 pub use row::{Request, Row};
 
-use std::fmt;
+use std::fmt::{self, Write as _};
+
+use sha2::{Digest, Sha256};
+
+use crate::time::{HOUR, Timestamp};
 
 /// The longest row, in bytes, quotes not counted: a notice of 4,096 characters of four bytes, and the rest.
 pub const MAX_ROW_BYTES: usize = 20 * 1024;
 /// The most rows of a file.
 pub const MAX_ROWS: u64 = 1_000_000;
+
+/// How long a row's link waits for the person.
+pub const LINK_LIFE_MS: i64 = 72 * HOUR;
+
+/// How a request came about that an import made.
+pub const METHOD: &str = "import";
+
+/// The SHA-256 of a file in lower-case hexadecimal: what names it in every record about it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct FileHash(String);
+
+impl FileHash {
+    /// The hash behind a finished digest.
+    pub fn of(digest: Sha256) -> Self {
+        let mut text = String::with_capacity(64);
+        for byte in digest.finalize() {
+            // Writing to a text does not fail.
+            write!(text, "{byte:02x}").unwrap_or_default();
+        }
+        Self(text)
+    }
+
+    /// Parses 64 lower-case hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+        (text.len() == 64 && text.bytes().all(is_hex)).then(|| Self(text.to_owned()))
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether what is asked for since then may be asked for again: its link has run out.
+pub const fn has_run_out(asked_at: Timestamp, now: Timestamp) -> bool {
+    now.millis_since(asked_at) >= LINK_LIFE_MS
+}
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident: $($(#[$item:meta])* $variant:ident = $word:literal, $sentence:literal, $fix:literal;)*) => {

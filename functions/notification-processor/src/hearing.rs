@@ -251,7 +251,8 @@ impl Heard<'_> {
         yes.is_none_or(|yes| self.person.is_theirs(yes.at))
     }
 
-    /// `CONFIRM <code>`: the person answers a form on our opt-in page, whose wording is the notice.
+    /// `CONFIRM <code>`: the person answers a form on our opt-in page, or the link of an imported row;
+    /// the wording of either is the notice.
     async fn confirmation(&self) -> Result<Vec<Event>, Failure> {
         let code = self
             .inbound
@@ -264,7 +265,7 @@ impl Heard<'_> {
         let Some(request) = self
             .ports
             .subjects
-            .use_request(&request_hash, self.now, self.name.as_str())
+            .use_request(&request_hash, &self.person.id, self.now, self.name.as_str())
             .await?
         else {
             return Ok(Vec::new());

@@ -30,9 +30,10 @@ const MADE: [&str; 8] = [
 
 /// What headgate-domain may build on (I1): data, text and pure cryptography. No runtime, no HTTP,
 /// no AWS, no clock, no randomness.
-const DOMAIN_BUILDS_ON: [&str; 16] = [
+const DOMAIN_BUILDS_ON: [&str; 17] = [
     "aes-gcm",
     "base64",
+    "csv-core",
     "headgate-redact",
     "hkdf",
     "hmac",
@@ -79,8 +80,9 @@ const ADAPTERS: [&str; 4] = [
     "headgate-lambda",
     "headgate-webhook",
 ];
-const FUNCTIONS: [&str; 8] = [
+const FUNCTIONS: [&str; 9] = [
     "consent-api",
+    "consent-import",
     "intake",
     "ledger-checkpoint",
     "notification-processor",

@@ -49,6 +49,8 @@ pub enum Command {
     Notice(NoticeArgs),
     /// Load what Do-Not-Call registers said of numbers.
     Dnc(DncArgs),
+    /// Import a file of earlier consents.
+    Consent(ConsentArgs),
     /// Cancel messages that have not left yet.
     Cancel(CancelArgs),
     /// Show what apps are told: one line for each event of the app-events queue.
@@ -415,6 +417,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Dnc(DncArgs {
             action: DncAction::Load(args),
         })) => commands::dnc::load(&args).await,
+        Some(Command::Consent(ConsentArgs {
+            action: ConsentAction::Import(args),
+        })) => commands::import::run(&args).await,
         Some(Command::Cancel(args)) => commands::cancel::run(&args).await,
         Some(Command::Producer(args)) => commands::producer::run(&args).await,
         Some(Command::Token(args)) => Box::pin(commands::token::run(&args)).await,

@@ -12,6 +12,7 @@ use headgate_aws::controls::Controls;
 use headgate_aws::keyring::Keyring;
 use headgate_aws::ledger::Ledger;
 use headgate_aws::messages::Messages;
+use headgate_aws::objects::Bucket;
 use headgate_aws::peppers::pepper;
 use headgate_aws::queue::{Queue, Reader};
 use headgate_aws::secrets::Secrets;
@@ -30,6 +31,9 @@ use crate::{control, env_file};
 
 /// Meta's own.
 const GRAPH_URL: &str = "https://graph.facebook.com";
+
+/// A part of the report of an import is 60 KiB.
+const LARGEST_REPORT: usize = 1 << 20;
 
 /// The secret of the sender; has no `Debug`.
 #[derive(Deserialize)]
@@ -250,6 +254,15 @@ impl Connection {
             &Secret::new(token.access_token),
             proof,
         )?)
+    }
+
+    /// The bucket that files of earlier consents are put into.
+    ///
+    /// # Errors
+    /// A sentence that names the variable to set.
+    pub fn imports(&self) -> Result<Bucket> {
+        let name = self.resource("HEADGATE_BUCKET_IMPORTS", "Data.ImportsBucketName")?;
+        Ok(Bucket::new(&self.aws, name, LARGEST_REPORT))
     }
 
     fn resource(&self, variable: &str, output: &str) -> Result<&str> {

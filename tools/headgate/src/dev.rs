@@ -173,6 +173,11 @@ fn environment(stage: &Stage, control_url: &str) -> Result<Vec<(String, String)>
             .with_context(|| format!("the template gives LedgerCheckpointFunction no {name}"))?;
         add(name, value.clone());
     }
+    let import = stage.cloud.function_environment("ConsentImportFunction")?;
+    let bucket = import
+        .get("HEADGATE_BUCKET_IMPORTS")
+        .context("the template gives ConsentImportFunction no HEADGATE_BUCKET_IMPORTS")?;
+    add("HEADGATE_BUCKET_IMPORTS", bucket.clone());
     add("HEADGATE_WEBHOOK_URL", stage.webhook_url()?);
     add("HEADGATE_PRIVACY_URL", stage.privacy_url()?);
     add("HEADGATE_CONSENT_API_URL", stage.consent_api_url()?);

@@ -213,6 +213,7 @@ impl Stage {
                 async move { intake.handle(event).await }
             }),
         )?;
+        self.connect_import(clock.clone()).await?;
         let processor = notification_processor::NotificationProcessor::new(
             &self.settings("NotificationProcessorFunction")?,
             clock.clone(),
@@ -342,6 +343,22 @@ impl Stage {
             }),
         )?;
         Ok(())
+    }
+
+    async fn connect_import(&self, clock: Clock) -> Result<()> {
+        let import = Arc::new(started(
+            "ConsentImportFunction",
+            consent_import::ConsentImport::new(&self.settings("ConsentImportFunction")?, clock)
+                .await,
+        )?);
+        let time = self.timeout("ConsentImportFunction")?;
+        self.cloud.connect(
+            "ConsentImportFunction",
+            batches(move |event| {
+                let import = Arc::clone(&import);
+                async move { Box::pin(import.handle(event, time)).await }
+            }),
+        )
     }
 
     fn timeout(&self, function: &str) -> Result<Duration> {

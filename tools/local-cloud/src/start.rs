@@ -22,7 +22,7 @@ use crate::host::SERVICE_BODY_MAX;
 use crate::kms::Keys;
 use crate::metered::{Watch, text_after};
 use crate::plan::{Plan, apis};
-use crate::s3::Buckets;
+use crate::s3::{Buckets, Notifications};
 use crate::schedule::Schedules;
 use crate::secrets::Secrets;
 use crate::sqs::{Engine, Sqs};
@@ -152,6 +152,7 @@ struct State {
     keys: Arc<Keys>,
     secrets: Arc<Secrets>,
     buckets: Arc<Buckets>,
+    notifications: Arc<Notifications>,
     bus: Arc<Bus>,
 }
 
@@ -182,6 +183,10 @@ impl State {
             plan.buckets.clone(),
             options.calendar.clone(),
         )?);
+        let notifications = Arc::new(Notifications {
+            of: plan.notifications.clone(),
+            sqs: Arc::clone(&sqs),
+        });
         let bus = Arc::new(Bus {
             buses: plan.buses.clone(),
             rules: plan.rules.clone(),
@@ -195,6 +200,7 @@ impl State {
             keys,
             secrets,
             buckets,
+            notifications,
             bus,
         })
     }
@@ -254,9 +260,15 @@ impl Servers {
                 }
                 Service::S3 => {
                     let buckets = Arc::clone(&state.buckets);
+                    let notifications = Arc::clone(&state.notifications);
                     tasks.push(self.serve(service, listener, move |_operation, request| {
                         let buckets = Arc::clone(&buckets);
-                        async move { buckets.answer(&request) }
+                        let notifications = Arc::clone(&notifications);
+                        async move {
+                            let response = buckets.answer(&request);
+                            notifications.after(&request, &response);
+                            response
+                        }
                     }));
                 }
             }

@@ -77,10 +77,17 @@ async fn an_object_is_read_as_it_was_put_and_gone_once_it_is_deleted() {
     assert_eq!(code!(nowhere), Some("NoSuchBucket"));
     let long = "a".repeat(1025);
     assert_eq!(code!(get(&long)), Some("KeyTooLongError"));
-    assert_eq!(code!(get("a").range("bytes=0-1")), Some("NotImplemented"));
+    put(&s3, &bucket, "a", b"012345").await;
+    for (range, expected) in [("bytes=0-1", "01"), ("bytes=4-9", "45")] {
+        let part = get("a").range(range).send().await.unwrap();
+        let bytes = part.body.collect().await.unwrap().into_bytes();
+        assert_eq!(bytes, expected, "{range}");
+    }
+    assert_eq!(code!(get("a").range("bytes=6-9")), Some("InvalidRange"));
+    assert_eq!(code!(get("a").range("bytes=-2")), Some("NotImplemented"));
     assert_eq!(
         cloud.counters().calls[&(Service::S3, "PutObject".to_owned())],
-        2
+        3
     );
 }
 

@@ -54,6 +54,7 @@ async fn the_templates_start_and_every_function_has_its_environment() {
         "PrivacyWeb",
         "RetentionPurge",
         "LedgerCheckpoint",
+        "ConsentImport",
     ] {
         let environment = cloud
             .function_environment(&format!("{function}Function"))

@@ -16,7 +16,7 @@ use crate::keyring::KeyringError;
 use crate::{AwsError, random};
 
 /// Somebody of whom nothing but an identifier is known is forgotten after this long.
-const UNKNOWN_TTL_MS: i64 = 90 * DAY;
+pub(super) const UNKNOWN_TTL_MS: i64 = 90 * DAY;
 
 /// Who an identifier led to at some moment.
 #[derive(Clone, Debug, PartialEq, Eq)]

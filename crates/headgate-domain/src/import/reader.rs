@@ -3,6 +3,8 @@
 //! Holds one row of at most [`MAX_ROW_BYTES`] and nothing of the rows before it. Between two rows it can
 //! be left and taken up again at a [`Position`], by another process.
 
+use serde::{Deserialize, Serialize};
+
 use super::row::{Row, Values};
 use super::{Column, FileFault, MAX_ROW_BYTES, MAX_ROWS};
 use crate::time::Timestamp;
@@ -16,7 +18,7 @@ const MAX_FIELDS: usize = 64;
 const MAX_HEADER_BYTES: usize = 4_096;
 
 /// A place between two rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// Bytes of the file before it.
     pub offset: u64,

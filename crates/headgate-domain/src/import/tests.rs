@@ -1,12 +1,15 @@
+//! The file as people send it: good, half good and not at all, in portions of every size.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::arithmetic_side_effects,
     reason = "tests may fail loudly"
 )]
 
 use super::*;
+use crate::identity::Pepper;
 use crate::lane::Purpose;
 use crate::time::Timestamp;
 
@@ -423,4 +426,68 @@ fn nothing_that_is_told_repeats_the_file() {
     for reason in Reason::ALL {
         assert!(!reason.sentence().is_empty() && reason.remedy().ends_with('.'));
     }
+}
+
+#[test]
+fn the_code_of_a_row_is_always_the_same_and_no_other_row_has_it() {
+    let file = |byte: u8| FileHash::of(Sha256::new_with_prefix([byte]));
+    let of = |key: u8, deployment: &str, file: &FileHash, number| {
+        code(&Pepper::new([key; 32]), deployment, file, number)
+    };
+    let first = of(1, "main", &file(1), 1);
+    assert_eq!(first, of(1, "main", &file(1), 1));
+    for other in [
+        of(1, "main", &file(1), 2),
+        of(1, "main", &file(2), 1),
+        of(1, "other", &file(1), 1),
+        of(2, "main", &file(1), 1),
+    ] {
+        assert_ne!(first, other);
+    }
+    let link = link("+1 613 555 0100", &first);
+    let text = link
+        .strip_prefix("https://wa.me/16135550100?text=")
+        .unwrap();
+    let read = crate::optin_code::find_in(&text.replace("%20", " "));
+    assert_eq!(read.as_deref(), Some(first.as_str()));
+}
+
+#[test]
+fn a_hash_is_that_of_every_other_program() {
+    // printf 'abc' | sha256sum
+    let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert_eq!(FileHash::of(Sha256::new_with_prefix("abc")).as_str(), known);
+    assert!(FileHash::parse(known).is_some());
+    for bad in ["", &known[1..], &known.to_uppercase(), "../../etc"] {
+        assert_eq!(FileHash::parse(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn a_report_has_a_line_a_row_and_nothing_in_it_needs_quotes() {
+    let mut report = COLUMNS.to_owned();
+    let asked = Outcome::Requested {
+        purposes: vec![Purpose::Utility, Purpose::Marketing],
+        link: link("+1 613 555 0100", "7K3QZ0M1XA"),
+    };
+    line(&mut report, 1, 2, &asked);
+    line(
+        &mut report,
+        2,
+        4,
+        &Outcome::Refused(fault(Column::Phone, Reason::PhoneNational)),
+    );
+    line(
+        &mut report,
+        3,
+        5,
+        &Outcome::Refused(RowFault::of(Reason::Suppressed)),
+    );
+    assert_eq!(
+        report,
+        "row,line,code,column,purposes,link\n\
+         1,2,requested,,utility marketing,https://wa.me/16135550100?text=CONFIRM%207K3QZ0M1XA\n\
+         2,4,phone_national,phone,,\n\
+         3,5,suppressed,,,\n"
+    );
 }

@@ -11,7 +11,7 @@ fn the_overflow_bucket_is_closed_sealed_and_emptied_within_seven_days() {
     let template = Template::data();
     assert_eq!(
         template.ids_of("AWS::S3::Bucket"),
-        ["CheckpointsBucket", "OverflowBucket"]
+        ["CheckpointsBucket", "ImportsBucket", "OverflowBucket"]
     );
     assert!(Template::root().ids_of("AWS::S3::Bucket").is_empty());
     let bucket = template.properties("OverflowBucket");
@@ -55,7 +55,11 @@ fn the_bucket_refuses_plain_transport_and_everybody_but_its_two_functions() {
     let template = Template::data();
     assert_eq!(
         template.ids_of("AWS::S3::BucketPolicy"),
-        ["CheckpointsBucketPolicy", "OverflowBucketPolicy"]
+        [
+            "CheckpointsBucketPolicy",
+            "ImportsBucketPolicy",
+            "OverflowBucketPolicy"
+        ]
     );
     let policy = template.properties("OverflowBucketPolicy");
     assert_eq!(target(&policy["Bucket"]), "OverflowBucket");
@@ -140,4 +144,51 @@ fn a_checkpoint_is_put_by_one_function_and_taken_away_by_nobody() {
     assert_eq!(deletes["Action"], both);
     assert!(deletes["Condition"].is_null());
     assert_eq!(deletes["Principal"], "*");
+}
+
+#[test]
+fn files_of_earlier_consents_and_their_reports_go_within_seven_days() {
+    let template = Template::data();
+    let (imports, overflow) = (
+        template.properties("ImportsBucket"),
+        template.properties("OverflowBucket"),
+    );
+    for same in [
+        "BucketEncryption",
+        "PublicAccessBlockConfiguration",
+        "OwnershipControls",
+        "VersioningConfiguration",
+        "ReplicationConfiguration",
+        "LifecycleConfiguration",
+    ] {
+        assert_eq!(imports[same], overflow[same], "{same}");
+    }
+    // A report would start the function that wrote it.
+    let notified = many(&imports["NotificationConfiguration"]["QueueConfigurations"]);
+    assert_eq!(notified.len(), 1);
+    assert_eq!(target(&notified[0]["Queue"]), "ImportsQueue.Arn");
+    let only = json!([{ "Name": "prefix", "Value": "files/" }]);
+    assert_eq!(notified[0]["Filter"]["S3Key"]["Rules"], only);
+}
+
+#[test]
+fn files_come_from_the_operator_and_are_read_by_their_function() {
+    let template = Template::data();
+    let policy = template.properties("ImportsBucketPolicy");
+    let statements = many(&policy["PolicyDocument"]["Statement"]);
+    assert_eq!(statements.len(), 3, "a bucket allows nobody by its policy");
+    for sid in ["NobodyElseWrites", "NobodyElseReads"] {
+        let statement = statements.iter().find(|statement| statement["Sid"] == sid);
+        let statement = statement.unwrap_or_else(|| panic!("there is no {sid}"));
+        assert_eq!(statement["Effect"], "Deny", "{sid}");
+        let exempt = many(&statement["Condition"]["ArnNotLike"]["aws:PrincipalArn"]);
+        let exempt: Vec<String> = exempt.into_iter().map(target).collect();
+        assert_eq!(exempt.len(), 2, "{sid}");
+        for (arn, role) in exempt.iter().zip(["consent-import", "operator"]) {
+            assert!(
+                arn.ends_with(&format!(":role/${{Deployment}}-{role}")),
+                "{sid}"
+            );
+        }
+    }
 }

@@ -149,10 +149,11 @@ fn tables_buckets_keys_and_secrets_outlive_the_stack() {
     }
 }
 
-const QUEUES: [(&str, &str, i64); 9] = [
+const QUEUES: [(&str, &str, i64); 10] = [
     ("AppEvents", "app-events", 180),
     ("Authentication", "authentication", 180),
     ("Consents", "consents", 180),
+    ("Imports", "imports", 1800),
     ("Marketing", "marketing", 180),
     ("Notifications", "notifications", 360),
     ("Service", "service", 180),
@@ -250,6 +251,7 @@ fn a_queue_is_read_by_its_function_alone() {
         ("AppEventsQueue", "producer-*"),
         ("AuthenticationQueue", "intake"),
         ("ConsentsQueue", "intake"),
+        ("ImportsQueue", "consent-import"),
         ("MarketingQueue", "intake"),
         ("NotificationsQueue", "notification-processor"),
         ("ServiceQueue", "intake"),
@@ -298,6 +300,8 @@ fn a_queue_is_written_by_the_roles_of_the_design_and_by_a_redrive() {
             "ConsentsQueue",
             vec!["consent-api", "privacy-web", "sender", "producer-*"],
         ),
+        // S3 is let through by the bucket, and is no role.
+        ("ImportsQueue", vec![]),
         ("MarketingQueue", vec!["producer-*"]),
         ("NotificationsQueue", vec!["webhook"]),
         ("ServiceQueue", vec!["producer-*"]),
@@ -340,6 +344,7 @@ fn poison_is_put_aside_by_the_function_that_met_it_and_taken_up_by_the_operator_
         let writers = exempt(&policies, &dead, "NobodyElseWrites");
         let expected: &[&str] = match id {
             "AppEvents" => &[],
+            "Imports" => &["consent-import"],
             "Notifications" => &["notification-processor"],
             "Wake" => &["sender"],
             _ => &["intake"],

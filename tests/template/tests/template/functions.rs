@@ -64,7 +64,8 @@ fn the_sender_alone_may_start_itself_again() {
 }
 
 /// (function, event source, batch size)
-const SOURCES: [(&str, &str, i64); 8] = [
+const SOURCES: [(&str, &str, i64); 9] = [
+    ("ConsentImport", "ImportsQueue", 1),
     ("Intake", "AuthenticationQueue", 10),
     ("Intake", "ConsentsQueue", 10),
     ("Intake", "MarketingQueue", 10),

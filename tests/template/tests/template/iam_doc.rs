@@ -28,7 +28,7 @@ const STARS: &str = "
 
 - the principal of a refusal, which means everybody
 - `sqs:*` and `s3:*`, refused to everybody without TLS
-- the objects of the overflow bucket, whose names are random, and of the bucket of checkpoints, whose names are numbers that grow
+- the objects of the overflow bucket, whose names are random, of the imports bucket, whose names are a file's hash, and of the bucket of checkpoints, whose names are numbers that grow
 - the resource of a key policy, where it means that key
 - the API Gateway logging role, one for the account and region, carries an AWS-managed policy
 

@@ -170,8 +170,10 @@ fn the_operator_reaches_no_table_with_people_in_it_and_no_secret() {
         "LedgerKey",
     ];
     let mut expected: BTreeSet<String> = expected.map(|id| format!("Data.Outputs.{id}Arn")).into();
-    let bucket = "Data.Outputs.CheckpointsBucketArn";
-    expected.extend([bucket.to_owned(), format!("${{{bucket}}}/*")]);
+    for bucket in ["Checkpoints", "Imports"] {
+        let bucket = format!("Data.Outputs.{bucket}BucketArn");
+        expected.extend([format!("${{{bucket}}}/*"), bucket]);
+    }
     assert_eq!(reached, expected);
 }
 
@@ -228,9 +230,9 @@ fn the_webhook_knows_one_queue_one_bucket_and_one_secret() {
     assert_eq!(reached, expected.map(str::to_owned).into());
 }
 
-/// The webhook cannot read back what it stored, and nobody but these two reaches the bucket at all.
+/// The webhook cannot read back what it stored. Files come from the operator, who deletes none.
 #[test]
-fn the_overflow_bucket_is_written_by_one_function_and_read_and_emptied_by_the_other() {
+fn a_bucket_is_reached_by_who_needs_it_and_by_nobody_else() {
     let template = Template::root();
     let mut found = Vec::new();
     let mut all: Vec<(String, Vec<Grant>)> = functions()
@@ -249,13 +251,22 @@ fn the_overflow_bucket_is_written_by_one_function_and_read_and_emptied_by_the_ot
             found.extend(of_s3.map(|action| format!("{name} {action} {on}")));
         }
     }
+    found.sort();
     let bucket = "Data.Outputs.OverflowBucketArn";
+    let imports = "Data.Outputs.ImportsBucketArn";
     assert_eq!(
         found,
         [
+            format!("consent-import s3:DeleteObject ${{{imports}}}/*"),
+            format!("consent-import s3:GetObject ${{{imports}}}/*"),
+            format!("consent-import s3:ListBucket {imports}"),
+            format!("consent-import s3:PutObject ${{{imports}}}/*"),
             format!("notification-processor s3:DeleteObject ${{{bucket}}}/*"),
             format!("notification-processor s3:GetObject ${{{bucket}}}/*"),
             format!("notification-processor s3:ListBucket {bucket}"),
+            format!("operator s3:GetObject ${{{imports}}}/*"),
+            format!("operator s3:ListBucket {imports}"),
+            format!("operator s3:PutObject ${{{imports}}}/*"),
             format!("webhook s3:PutObject ${{{bucket}}}/*"),
         ]
     );

@@ -1,5 +1,6 @@
 //! The commands of whoever runs a deployment: cancel, pause, dead letters. Flags and help only.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -293,6 +294,8 @@ pub enum QueueArg {
     System,
     /// Consent records.
     Consents,
+    /// Files of earlier consents.
+    Imports,
     /// What Meta sent.
     Notifications,
     /// What wakes the sender.
@@ -303,13 +306,14 @@ pub enum QueueArg {
 
 impl QueueArg {
     /// Every queue, in the order they are shown.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Authentication,
         Self::Service,
         Self::Utility,
         Self::Marketing,
         Self::System,
         Self::Consents,
+        Self::Imports,
         Self::Notifications,
         Self::Wake,
         Self::AppEvents,
@@ -324,6 +328,7 @@ impl QueueArg {
             Self::Marketing => "marketing",
             Self::System => "system",
             Self::Consents => "consents",
+            Self::Imports => "imports",
             Self::Notifications => "notifications",
             Self::Wake => "wake",
             Self::AppEvents => "app-events",
@@ -344,6 +349,7 @@ impl QueueArg {
             Self::Marketing => "Marketing",
             Self::System => "System",
             Self::Consents => "Consents",
+            Self::Imports => "Imports",
             Self::Notifications => "Notifications",
             Self::Wake => "Wake",
             Self::AppEvents => "AppEvents",
@@ -435,4 +441,39 @@ mod tests {
         assert!(parse("headgate dlq redrive --queue app-events --all"));
         assert!(!parse("headgate dlq redrive 5f3a91c2 --all"));
     }
+}
+
+/// `headgate consent`.
+#[derive(Clone, Debug, Args)]
+pub struct ConsentArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: ConsentAction,
+}
+
+/// What to do with consents.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ConsentAction {
+    /// Ask the people of a file: each gets a link of their own, and nobody is opted in by a file.
+    Import(ImportArgs),
+}
+
+/// `headgate consent import`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "The form of the file, every code of the report and what happens next: docs/import.md"
+)]
+pub struct ImportArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the flattened fields have their own help")]
+    pub client: ClientArgs,
+    /// The file, CSV in UTF-8.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Look at the file and report; nothing leaves this machine.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Where the report goes, a line per row [default: the file's name and .report.csv].
+    #[arg(long, value_name = "REPORT")]
+    pub report: Option<PathBuf>,
 }

@@ -14,7 +14,7 @@ use crate::api::Route;
 use crate::events::{Rule, check_pattern};
 use crate::mapping::Mapping;
 use crate::own_answers::OwnAnswers;
-use crate::s3::BucketSettings;
+use crate::s3::{BucketSettings, Notify};
 use crate::schedule::Schedule;
 use crate::sqs::{QueueSettings, Redrive};
 use crate::stack::{Stack, text};
@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     /// Logical id → name.
     pub(crate) secret_names: BTreeMap<String, String>,
     pub(crate) buckets: BTreeMap<String, BucketSettings>,
+    /// Bucket → what it tells queues.
+    pub(crate) notifications: BTreeMap<String, Vec<Notify>>,
     pub(crate) buses: BTreeSet<String>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) mappings: Vec<Mapping>,
@@ -131,6 +133,11 @@ impl Plan {
                 bail!("a rule has the unknown queue {queue}");
             }
         }
+        for notify in self.notifications.values().flatten() {
+            if !self.queues.contains_key(&notify.queue) {
+                bail!("a bucket tells the unknown queue {}", notify.queue);
+            }
+        }
         for mapping in &self.mappings {
             if !self.queues.contains_key(&mapping.queue) {
                 bail!(
@@ -202,6 +209,10 @@ impl Plan {
                     bail!("a bucket with object lock whose objects expire does not run locally");
                 }
                 let name = stack.physical_name(id)?;
+                let notified = property("NotificationConfiguration")?;
+                let notified = notified.as_ref().map(notifications).transpose()?;
+                self.notifications
+                    .insert(name.clone(), notified.unwrap_or_default());
                 let settings = BucketSettings { days, locked_days };
                 self.buckets.insert(name, settings);
             }
@@ -337,6 +348,33 @@ fn retention(lock: &Value) -> Result<i64> {
         (None, None) | (Some(_), Some(_)) => bail!("a retention is in days or in years"),
     };
     days.context("the retention is not a number")
+}
+
+/// What a bucket tells queues of objects that are put.
+fn notifications(configuration: &Value) -> Result<Vec<Notify>> {
+    let told = configuration.get("QueueConfigurations");
+    let told = told.and_then(Value::as_array).into_iter().flatten();
+    told.map(|told| {
+        if told.get("Event").and_then(Value::as_str) != Some("s3:ObjectCreated:*") {
+            bail!("a bucket tells locally of s3:ObjectCreated:* alone");
+        }
+        let arn = told.get("Queue").and_then(Value::as_str);
+        let arn = arn.context("a notification has a queue")?;
+        let rules = told
+            .pointer("/Filter/S3Key/Rules")
+            .and_then(Value::as_array);
+        let prefix = rules.into_iter().flatten().find_map(|rule| {
+            let is_prefix = rule.get("Name").and_then(Value::as_str) == Some("prefix");
+            rule.get("Value")
+                .and_then(Value::as_str)
+                .filter(|_| is_prefix)
+        });
+        Ok(Notify {
+            prefix: prefix.unwrap_or_default().to_owned(),
+            queue: arn.rsplit(':').next().unwrap_or_default().to_owned(),
+        })
+    })
+    .collect()
 }
 
 fn generated_secret(generate: &Value) -> Result<String> {

@@ -3,12 +3,13 @@
 //! Promises that nobody is answered whose signature does not hold over the request and its body, and that objects go
 //! by the lifecycle rule of their bucket and the calendar: looked for at each request, each dump and each sweep.
 //! Keeps the versions of buckets with object lock, and lets nobody delete one before its time.
-//! Deliberately has no bucket addresses (a path names the bucket), other versions, multipart uploads, ranges, streamed
-//! bodies, names that need escaping, policies or encryption.
+//! Deliberately has no bucket addresses (a path names the bucket), other versions, multipart uploads, streamed bodies,
+//! ranges of another form than `bytes=a-b`, names that need escaping, policies or encryption.
 //!
 //! Why not `s3s`: docs/adr/0013.
 
 mod lock;
+mod notify;
 mod operations;
 mod signature;
 mod state;
@@ -22,6 +23,7 @@ use http::{Request, Response};
 
 use crate::calendar::Calendar;
 use crate::vault::{Unsaved, Vault};
+pub(crate) use notify::{Notifications, Notify};
 use operations::{Asked, respond};
 use state::State;
 

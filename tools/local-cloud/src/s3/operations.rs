@@ -69,6 +69,10 @@ impl<'a> Asked<'a> {
         }
     }
 
+    pub(super) fn key(&self) -> &str {
+        self.key
+    }
+
     pub(super) fn operation(&self) -> &'static str {
         match (self.method, self.key) {
             (&Method::GET, "") => "ListObjectsV2",
@@ -106,8 +110,11 @@ impl Buckets {
         if operation == "ListObjectsV2" {
             return self.list(&asked);
         }
-        let ranged = request.headers().contains_key("range");
-        if ranged || !asked.is_plain() || asked.key.contains('%') {
+        let range = request.headers().get("range");
+        if (range.is_some() && operation != "GetObject")
+            || !asked.is_plain()
+            || asked.key.contains('%')
+        {
             return Err(Refusal::unsupported());
         }
         if asked.key.len() > LONGEST_KEY {
@@ -135,6 +142,9 @@ impl Buckets {
                 header(&mut response, "etag", &object.etag());
                 header(&mut response, "content-type", &object.kind);
                 *response.body_mut() = object.content.0.clone();
+                if let Some(range) = range {
+                    part(&mut response, range)?;
+                }
             }
             "DeleteObject" => {
                 self.delete(&asked, settings, version.as_deref())?;
@@ -270,6 +280,32 @@ const fn precondition_failed() -> Refusal {
 const fn locked() -> Refusal {
     let message = "Access Denied because object protected by object lock.";
     Refusal::new(StatusCode::FORBIDDEN, "AccessDenied", message)
+}
+
+/// Leaves of an object what a range `bytes=a-b` asks for.
+fn part(response: &mut Response<Bytes>, range: &HeaderValue) -> Result<(), Refusal> {
+    let whole = response.body().len();
+    let text = range.to_str().unwrap_or_default();
+    let ends = text.strip_prefix("bytes=").and_then(|r| r.split_once('-'));
+    let ends = ends.and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+    let (from, to): (usize, usize) = ends.ok_or_else(Refusal::unsupported)?;
+    if from >= whole || to < from {
+        return Err(Refusal::new(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "InvalidRange",
+            "The requested range is not satisfiable",
+        ));
+    }
+    let to = to.min(whole - 1);
+    let part = response.body().slice(from..=to);
+    header(
+        response,
+        "content-range",
+        &format!("bytes {from}-{to}/{whole}"),
+    );
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    *response.body_mut() = part;
+    Ok(())
 }
 
 /// The response with an answer or a refusal.

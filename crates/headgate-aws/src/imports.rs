@@ -1,0 +1,401 @@
+//! Imports: the people of a file's rows are asked, and nobody else is.
+//!
+//! Owns what one block of rows changes: a subject for whom none was, a proof in the ledger, the state
+//! *requested* and a request under the row's code. Never a yes. Who has said no, has said yes, or is asked
+//! already is left as they are, and a block that is done again changes nothing: a row whose request is
+//! there was done. Reads no file and writes no report.
+
+use std::collections::HashMap;
+
+use headgate_domain::consent::{Consent, NoticeId, State, Subject};
+use headgate_domain::identity::{Identifier, Phone, SubjectId};
+use headgate_domain::import::{FileHash, LINK_LIFE_MS, METHOD, Reason, Request, has_run_out};
+use headgate_domain::lane::Purpose;
+use headgate_domain::ledger::{
+    Commitment, EventType, Fact, evidence_commitment, subject_commitment,
+};
+use headgate_domain::time::Timestamp;
+
+use crate::consents::Consents;
+use crate::keyring::{KeyringError, Salts};
+use crate::subjects::asking::{Asked, Asking};
+
+/// How often a row is judged anew when the person says something meanwhile.
+const TRIES: u32 = 4;
+
+/// A file, and in whose name it asks.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    /// The file.
+    pub file: &'a FileHash,
+    /// The name of the controller, as it stands in the wording's id.
+    pub controller: &'a str,
+}
+
+/// A row that asks.
+pub struct Asker<'a> {
+    /// Its number in the file.
+    pub number: u64,
+    /// What it asks.
+    pub request: &'a Request,
+    /// The hash of its code.
+    pub code_hash: &'a str,
+}
+
+/// What came of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The person is asked for these.
+    Asked(Vec<Purpose>),
+    /// Nobody is asked.
+    Refused(Reason),
+}
+
+/// What is asked of a person, before it is proven.
+struct Plan<'a> {
+    row: &'a Asker<'a>,
+    index: usize,
+    /// Each purpose with where the person stands.
+    asks: Vec<(Purpose, Option<Consent>)>,
+}
+
+/// Asks the people of files.
+#[derive(Clone)]
+pub struct Imports {
+    consents: Consents,
+}
+
+impl Imports {
+    /// An importer that records with these.
+    pub const fn new(consents: Consents) -> Self {
+        Self { consents }
+    }
+
+    /// Asks the people of a block of rows; the answers are in the order of the rows.
+    ///
+    /// # Errors
+    /// [`KeyringError`] when keys or tables are not available; doing the same block again is safe.
+    pub async fn ask(
+        &self,
+        source: Source<'_>,
+        rows: &[Asker<'_>],
+        now: Timestamp,
+    ) -> Result<Vec<Answer>, KeyringError> {
+        let hashes: Vec<&str> = rows.iter().map(|row| row.code_hash).collect();
+        let done = self.consents.subjects().requests(&hashes).await?;
+        let mut answers: Vec<Option<Answer>> = rows
+            .iter()
+            .map(|row| done.get(row.code_hash).cloned().map(Answer::Asked))
+            .collect();
+        for _ in 0..TRIES {
+            let open: Vec<(usize, &Asker<'_>)> = rows
+                .iter()
+                .enumerate()
+                .filter(|(index, _)| answers.get(*index).is_some_and(Option::is_none))
+                .collect();
+            if open.is_empty() {
+                break;
+            }
+            for (index, answer) in self.pass(source, &open, now).await? {
+                if let Some(place) = answers.get_mut(index) {
+                    *place = Some(answer);
+                }
+            }
+        }
+        // Somebody who says something at every try has it their way.
+        let contended = Answer::Refused(Reason::AlreadyRequested);
+        Ok(answers
+            .into_iter()
+            .map(|answer| answer.unwrap_or_else(|| contended.clone()))
+            .collect())
+    }
+
+    /// Judges rows and asks whom it may; who said something meanwhile has no answer, nor has the second
+    /// row of a person that asks for something else.
+    async fn pass<'a>(
+        &self,
+        source: Source<'_>,
+        rows: &[(usize, &'a Asker<'a>)],
+        now: Timestamp,
+    ) -> Result<Vec<(usize, Answer)>, KeyringError> {
+        let people = self.people(rows).await?;
+        let mut answers = Vec::with_capacity(rows.len());
+        let mut plans: Vec<Plan<'a>> = Vec::new();
+        for (index, row) in rows {
+            let phone = &row.request.phone;
+            let earlier = plans.iter().find(|plan| plan.row.request.phone == *phone);
+            let asked = earlier.map_or(&[][..], |plan| &plan.asks);
+            let asked: Vec<Purpose> = asked.iter().map(|(purpose, _)| *purpose).collect();
+            match judge(row.request, people.get(phone), &asked, now) {
+                // A person's row is written once in a transaction: for something else, the next pass.
+                Ok(_) if earlier.is_some() => {}
+                Ok(asks) => plans.push(Plan {
+                    row,
+                    index: *index,
+                    asks,
+                }),
+                Err(reason) => answers.push((*index, Answer::Refused(reason))),
+            }
+        }
+        answers.extend(self.carry_out(source, &plans, &people, now).await?);
+        Ok(answers)
+    }
+
+    /// What is known of the people behind the rows.
+    async fn people(
+        &self,
+        rows: &[(usize, &Asker<'_>)],
+    ) -> Result<HashMap<Phone, Known>, KeyringError> {
+        let subjects = self.consents.subjects();
+        let mut identifiers: Vec<Identifier> = rows
+            .iter()
+            .map(|(_, row)| Identifier::Phone(row.request.phone.clone()))
+            .collect();
+        identifiers.sort_unstable_by(|a, b| a.reveal().cmp(b.reveal()));
+        identifiers.dedup();
+        let keys: Vec<String> = identifiers
+            .iter()
+            .map(|i| self.consents.suppression_key(i).as_str().to_owned())
+            .collect();
+        let suppression = self.consents.suppression();
+        let (found, covered) =
+            tokio::try_join!(subjects.find_all(&identifiers), suppression.covering(&keys))?;
+        let ids: Vec<SubjectId> = found.values().cloned().collect();
+        let states = subjects.states(&ids).await?;
+        let states: HashMap<&SubjectId, &Subject> = states.iter().map(|s| (&s.id, s)).collect();
+        let covered: HashMap<String, Vec<Purpose>> = covered.into_iter().collect();
+        let mut people = HashMap::with_capacity(identifiers.len());
+        for (identifier, key) in identifiers.into_iter().zip(keys) {
+            let subject = found.get(&identifier).map(|id| {
+                let state = states.get(id).copied().cloned();
+                state.unwrap_or_else(|| Subject::unknown(id.clone()))
+            });
+            let suppressed = covered.get(&key).cloned().unwrap_or_default();
+            if let Identifier::Phone(phone) = identifier {
+                people.insert(
+                    phone,
+                    Known {
+                        subject,
+                        suppressed,
+                    },
+                );
+            }
+        }
+        Ok(people)
+    }
+
+    async fn carry_out(
+        &self,
+        source: Source<'_>,
+        plans: &[Plan<'_>],
+        people: &HashMap<Phone, Known>,
+        now: Timestamp,
+    ) -> Result<Vec<(usize, Answer)>, KeyringError> {
+        let who = self.subjects_of(plans, people, now).await?;
+        let deployment = self.consents.subjects().keyring().deployment();
+        let mut facts = Vec::with_capacity(plans.len());
+        let mut evidences = Vec::with_capacity(plans.len());
+        for plan in plans {
+            let Some((subject, salts)) = who.get(&plan.row.request.phone) else {
+                continue;
+            };
+            let evidence = evidence(source.file, plan.row);
+            let request = plan.row.request;
+            let notice = NoticeId::of(request.notice.reveal(), &request.locale, source.controller);
+            let salt = salts.evidence_bytes();
+            let person = Person {
+                subject: subject_commitment(salt, subject),
+                evidence: evidence_commitment(salt, &evidence),
+                notice,
+            };
+            for (purpose, _) in &plan.asks {
+                let fact = fact(plan.row, *purpose, &person, deployment, now);
+                facts.push((subject.clone(), fact));
+            }
+            evidences.push((plan, subject, salts, evidence));
+        }
+        let events = self.consents.ledger().append_all(&facts).await?;
+        let mut events = events.into_iter();
+        let mut asking = Vec::with_capacity(evidences.len());
+        for (plan, subject, salts, evidence) in &evidences {
+            let asked = plan.asks.iter().zip(events.by_ref());
+            let asked = asked.map(|((purpose, judged), event)| Asked {
+                purpose: *purpose,
+                new: requested(judged.as_ref(), &event, now),
+                judged: judged.clone(),
+                evidence: evidence.clone(),
+            });
+            let request = plan.row.request;
+            asking.push(Asking {
+                subject,
+                salt: &salts.vault,
+                code_hash: plan.row.code_hash,
+                asked: asked.collect(),
+                notice: request.notice.reveal(),
+                locale: &request.locale,
+                reference: request
+                    .reference
+                    .as_ref()
+                    .map(|text| text.reveal().as_str()),
+                expires_at: now.plus_millis(LINK_LIFE_MS),
+            });
+        }
+        let asked = self.consents.subjects().ask_all(&asking).await?;
+        Ok(evidences
+            .iter()
+            .zip(asked)
+            .filter(|(_, is_asked)| *is_asked)
+            .map(|((plan, ..), _)| {
+                let purposes = plan.asks.iter().map(|(purpose, _)| *purpose);
+                (plan.index, Answer::Asked(purposes.collect()))
+            })
+            .collect())
+    }
+
+    /// The subject and the salts of everybody who is to be asked.
+    async fn subjects_of(
+        &self,
+        plans: &[Plan<'_>],
+        people: &HashMap<Phone, Known>,
+        now: Timestamp,
+    ) -> Result<HashMap<Phone, (SubjectId, Salts)>, KeyringError> {
+        let subjects = self.consents.subjects();
+        let mut known = HashMap::new();
+        let mut unknown: Vec<&Phone> = Vec::new();
+        for plan in plans {
+            let phone = &plan.row.request.phone;
+            match people.get(phone).and_then(|person| person.subject.as_ref()) {
+                Some(subject) => {
+                    let standing = subject.same_as.as_ref().unwrap_or(&subject.id);
+                    known.insert(phone, standing.clone());
+                }
+                None if unknown.contains(&phone) => {}
+                None => unknown.push(phone),
+            }
+        }
+        let ids: Vec<SubjectId> = known.values().cloned().collect();
+        let (created, salts) = tokio::try_join!(
+            Box::pin(subjects.create_all(&unknown, now)),
+            subjects.keyring().both_salts_of(&ids)
+        )?;
+        let mut who = created;
+        for (phone, subject) in known {
+            // Who was erased meanwhile has no salts, and is not asked.
+            if let Some(salts) = salts.get(&subject) {
+                who.insert(phone.clone(), (subject, salts.clone()));
+            }
+        }
+        Ok(who)
+    }
+}
+
+/// What is known of a person.
+struct Known {
+    subject: Option<Subject>,
+    suppressed: Vec<Purpose>,
+}
+
+/// What the person may be asked for, with where they stand; the reason of the first purpose when nothing.
+fn judge(
+    request: &Request,
+    known: Option<&Known>,
+    asked: &[Purpose],
+    now: Timestamp,
+) -> Result<Vec<(Purpose, Option<Consent>)>, Reason> {
+    let mut asks = Vec::with_capacity(request.purposes.len());
+    let mut refused = None;
+    for purpose in &request.purposes {
+        let reason = if asked.contains(purpose) {
+            Some(Reason::AlreadyRequested)
+        } else {
+            known.and_then(|known| against(request, known, *purpose, now))
+        };
+        if let Some(reason) = reason {
+            refused = refused.or(Some(reason));
+        } else {
+            let subject = known.and_then(|known| known.subject.as_ref());
+            asks.push((*purpose, subject.and_then(|s| s.consent(*purpose)).cloned()));
+        }
+    }
+    match refused {
+        Some(reason) if asks.is_empty() => Err(reason),
+        Some(_) | None => Ok(asks),
+    }
+}
+
+/// Why a person is not asked for a purpose. A no comes before everything.
+fn against(request: &Request, known: &Known, purpose: Purpose, now: Timestamp) -> Option<Reason> {
+    if known.suppressed.contains(&purpose) {
+        return Some(Reason::Suppressed);
+    }
+    let subject = known.subject.as_ref()?;
+    if subject.meta_stop && purpose == Purpose::Marketing {
+        return Some(Reason::Suppressed);
+    }
+    let consent = subject.consent(purpose);
+    match consent.map(|consent| consent.state) {
+        Some(State::Withdrawn) => return Some(Reason::Suppressed),
+        Some(State::Requested) if consent.is_some_and(|c| !has_run_out(c.at, now)) => {
+            return Some(Reason::AlreadyRequested);
+        }
+        Some(State::Given) if consent.is_some_and(|c| subject.is_theirs(c.agreed_at())) => {
+            return Some(Reason::AlreadyGiven);
+        }
+        Some(State::Given | State::Requested | State::Invalidated) | None => {}
+    }
+    (!subject.is_theirs(request.claimed_at)).then_some(Reason::IdentityChanged)
+}
+
+/// Where a person stands who is asked.
+fn requested(judged: Option<&Consent>, event: &str, now: Timestamp) -> Consent {
+    let revision = judged.map_or(1, |was| was.revision.saturating_add(1));
+    Consent {
+        revision,
+        history: judged.map(|was| was.history.clone()).unwrap_or_default(),
+        ..Consent::alone(State::Requested, now, event, METHOD)
+    }
+}
+
+/// What is sealed as evidence: the file and the row, what they claim, and the wording.
+fn evidence(file: &FileHash, row: &Asker<'_>) -> Vec<u8> {
+    let claim = serde_json::json!({
+        "file": file.as_str(),
+        "row": row.number,
+        "claimed_at": row.request.claimed_at.to_string(),
+        "claimed_method": row.request.method,
+    });
+    let json = serde_json::json!({
+        "evidence": claim.to_string(),
+        "notice": row.request.notice.reveal(),
+    });
+    json.to_string().into_bytes()
+}
+
+/// How the ledger speaks of who is asked, and of what proves it.
+struct Person {
+    subject: Commitment,
+    evidence: Commitment,
+    notice: NoticeId,
+}
+
+fn fact(
+    row: &Asker<'_>,
+    purpose: Purpose,
+    person: &Person,
+    deployment: &str,
+    now: Timestamp,
+) -> Fact {
+    let mut fact = Fact::new(
+        now,
+        EventType::ConsentRequested,
+        person.subject.clone(),
+        deployment,
+    );
+    fact.purpose = Some(purpose.word().to_owned());
+    fact.notice = Some(person.notice.to_string());
+    fact.locale = Some(row.request.locale.clone());
+    fact.method = Some(METHOD.to_owned());
+    fact.evidence = Some(person.evidence.clone());
+    fact.claimed_at = Some(row.request.claimed_at);
+    fact
+}

@@ -1,0 +1,284 @@
+//! Asking many people at once: rows of people of whom nothing was known, and the requests that wait for
+//! their own messages.
+//!
+//! Everything here is a transaction with conditions: who is found to be known meanwhile, or to have said
+//! something, is left alone, and the caller looks again.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use futures_util::future::try_join_all;
+use headgate_domain::consent::Consent;
+use headgate_domain::identity::{Identifier, Phone, SubjectId};
+use headgate_domain::lane::Purpose;
+use headgate_domain::sealing::Place;
+use headgate_domain::time::Timestamp;
+
+use super::identifiers::UNKNOWN_TTL_MS;
+use super::{Subjects, consent_value, place, request_key};
+use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s};
+use crate::keyring::{KeyringError, Salt, Salts};
+use crate::{AwsError, random};
+
+/// A transaction takes a hundred items. A new person has four: pointer, row, two salts.
+const NEW_PER_TRANSACTION: usize = 25;
+/// A person who is asked has four at most: the row, a request, and the proof of each of two purposes.
+const ASKED_PER_TRANSACTION: usize = 25;
+
+/// What is asked of a person for one purpose.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) purpose: Purpose,
+    /// Where the person stood when it was decided to ask.
+    pub(crate) judged: Option<Consent>,
+    /// Where they stand once asked, with the ledger event that proves it.
+    pub(crate) new: Consent,
+    /// What proves it; sealed here.
+    pub(crate) evidence: Vec<u8>,
+}
+
+/// A person and what they are asked.
+pub(crate) struct Asking<'a> {
+    pub(crate) subject: &'a SubjectId,
+    pub(crate) salt: &'a Salt,
+    pub(crate) code_hash: &'a str,
+    pub(crate) asked: Vec<Asked>,
+    pub(crate) notice: &'a str,
+    pub(crate) locale: &'a str,
+    pub(crate) reference: Option<&'a str>,
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Subjects {
+    /// The purposes of the requests that exist under some codes, in one read per hundred.
+    pub(crate) async fn requests(
+        &self,
+        code_hashes: &[&str],
+    ) -> Result<HashMap<String, Vec<Purpose>>, AwsError> {
+        let keys = code_hashes.iter().map(|hash| request_key(hash)).collect();
+        let items = batch_get(&self.client, &self.table, keys).await?;
+        Ok(items
+            .iter()
+            .filter_map(|item| {
+                let hash = item.text("pk")?.strip_prefix("R#")?.to_owned();
+                let words = item.set("purposes").iter();
+                Some((hash, words.filter_map(|w| Purpose::from_word(w)).collect()))
+            })
+            .collect())
+    }
+
+    /// Makes a subject for each number; one that has a subject by now leads to that one.
+    pub(crate) async fn create_all(
+        &self,
+        phones: &[&Phone],
+        now: Timestamp,
+    ) -> Result<HashMap<Phone, (SubjectId, Salts)>, KeyringError> {
+        let blocks = phones
+            .chunks(NEW_PER_TRANSACTION)
+            .map(|block| Box::pin(self.create_block(block, now)));
+        let made = try_join_all(blocks).await?;
+        Ok(made.into_iter().flatten().collect())
+    }
+
+    async fn create_block(
+        &self,
+        phones: &[&Phone],
+        now: Timestamp,
+    ) -> Result<Vec<(Phone, (SubjectId, Salts))>, KeyringError> {
+        let mut made = Vec::with_capacity(phones.len());
+        let mut items = Vec::with_capacity(phones.len().saturating_mul(4));
+        for phone in phones {
+            let subject = SubjectId::from_random(random::<16>()?);
+            let salts = Salts::random()?;
+            items.extend(self.new_person(&subject, phone, &salts, now).await?);
+            made.push(((*phone).clone(), (subject, salts)));
+        }
+        if self.transact(items).await? {
+            return Ok(made);
+        }
+        // Somebody of them was met by another way meanwhile: one by one, as everywhere else.
+        let mut found = Vec::with_capacity(phones.len());
+        for phone in phones {
+            let identifier = Identifier::Phone((*phone).clone());
+            let subject = self
+                .find_or_create(std::slice::from_ref(&identifier), now)
+                .await?;
+            let salts = self.keyring.both_salts(&subject).await?;
+            found.push(((*phone).clone(), (subject, salts)));
+        }
+        Ok(found)
+    }
+
+    async fn new_person(
+        &self,
+        subject: &SubjectId,
+        phone: &Phone,
+        salts: &Salts,
+        now: Timestamp,
+    ) -> Result<Vec<TransactWriteItem>, KeyringError> {
+        let identifier = Identifier::Phone(phone.clone());
+        let pk = format!("S#{subject}");
+        let sealed = self
+            .keyring
+            .seal_vault(
+                &salts.vault,
+                &place(&pk, "phone"),
+                phone.reveal().as_bytes(),
+            )
+            .await?;
+        let pseudonym = self.pseudonym(&identifier);
+        let mut row = key(&pk, "S");
+        row.insert("phone".to_owned(), b(sealed));
+        row.insert(
+            "idents".to_owned(),
+            AttributeValue::Ss(vec![pseudonym.as_str().to_owned()]),
+        );
+        row.insert("created_at".to_owned(), ms(now));
+        // Who never answers is forgotten like anybody of whom nothing but a number is known.
+        let forgotten_at = now.plus_millis(UNKNOWN_TTL_MS);
+        row.insert("ttl".to_owned(), n(forgotten_at.seconds()));
+        let pointer = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key(format!("I#{}", pseudonym.as_str()), "I")))
+            .update_expression("SET subject = :s")
+            .condition_expression("attribute_not_exists(subject)")
+            .expression_attribute_values(":s", s(subject.as_str()))
+            .build()
+            .map_err(|_build| unbuilt())?;
+        let mut items = vec![
+            TransactWriteItem::builder().update(pointer).build(),
+            put_new(&self.table, row)?,
+        ];
+        for salt in salts.items(subject) {
+            items.push(put_new(self.keyring.table(), salt)?);
+        }
+        Ok(items)
+    }
+
+    /// Asks people, each in whole or not; `false` for who has said something since it was decided to ask.
+    pub(crate) async fn ask_all(&self, people: &[Asking<'_>]) -> Result<Vec<bool>, KeyringError> {
+        let blocks = people
+            .chunks(ASKED_PER_TRANSACTION)
+            .map(|block| Box::pin(self.ask_block(block)));
+        Ok(try_join_all(blocks).await?.concat())
+    }
+
+    async fn ask_block(&self, people: &[Asking<'_>]) -> Result<Vec<bool>, KeyringError> {
+        let mut items = Vec::new();
+        for person in people {
+            items.extend(self.asking(person).await?);
+        }
+        if self.transact(items).await? {
+            return Ok(vec![true; people.len()]);
+        }
+        let mut asked = Vec::with_capacity(people.len());
+        for person in people {
+            asked.push(self.transact(self.asking(person).await?).await?);
+        }
+        Ok(asked)
+    }
+
+    async fn asking(&self, person: &Asking<'_>) -> Result<Vec<TransactWriteItem>, KeyringError> {
+        let pk = format!("S#{}", person.subject);
+        let mut set = Vec::new();
+        let mut conditions = vec!["attribute_exists(pk)".to_owned()];
+        let mut row = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key(&pk, "S")));
+        let mut items = Vec::new();
+        for (index, asked) in person.asked.iter().enumerate() {
+            let name = format!("c_{}", asked.purpose);
+            set.push(format!("#c{index} = :c{index}"));
+            row = row
+                .expression_attribute_names(format!("#c{index}"), name)
+                .expression_attribute_values(format!(":c{index}"), consent_value(&asked.new));
+            if let Some(judged) = &asked.judged {
+                conditions.push(format!("#c{index}.#revision = :r{index}"));
+                row = row
+                    .expression_attribute_names("#revision", "revision")
+                    .expression_attribute_values(format!(":r{index}"), n(judged.revision));
+            } else {
+                conditions.push(format!("attribute_not_exists(#c{index})"));
+            }
+            let proof = format!("E#{}", asked.new.event);
+            let evidence = Place {
+                table: "subjects",
+                key: &format!("{pk}/{proof}"),
+                field: "evidence",
+            };
+            let sealed = self
+                .keyring
+                .seal_vault(person.salt, &evidence, &asked.evidence)
+                .await?;
+            let mut item = key(&pk, proof);
+            item.insert("evidence".to_owned(), b(sealed));
+            items.push(put_new(&self.table, item)?);
+        }
+        if let Some(reference) = person.reference {
+            let sealed = self
+                .keyring
+                .seal_vault(person.salt, &place(&pk, "ref"), reference.as_bytes())
+                .await?;
+            set.push("#ref = :ref".to_owned());
+            row = row
+                .expression_attribute_names("#ref", "ref")
+                .expression_attribute_values(":ref", b(sealed));
+        }
+        let row = row
+            .update_expression(format!("SET {}", set.join(", ")))
+            .condition_expression(conditions.join(" AND "))
+            .build()
+            .map_err(|_build| unbuilt())?;
+        items.push(TransactWriteItem::builder().update(row).build());
+        items.push(put_new(&self.table, self.request(person).await?)?);
+        Ok(items)
+    }
+
+    /// The request that waits for the person. Its wording came out of a file, so it is sealed.
+    async fn request(&self, person: &Asking<'_>) -> Result<Item, KeyringError> {
+        let mut item = request_key(person.code_hash);
+        let pk = format!("R#{}", person.code_hash);
+        let notice = self
+            .keyring
+            .seal_vault(person.salt, &place(&pk, "notice"), person.notice.as_bytes())
+            .await?;
+        let words = person.asked.iter().map(|a| a.purpose.word().to_owned());
+        item.insert("purposes".to_owned(), AttributeValue::Ss(words.collect()));
+        item.insert("notice".to_owned(), b(notice));
+        item.insert("locale".to_owned(), s(person.locale));
+        item.insert("subject".to_owned(), s(person.subject.as_str()));
+        let asked_at = person.asked.iter().map(|a| a.new.at).max();
+        item.insert("requested_at".to_owned(), ms(asked_at.unwrap_or_default()));
+        item.insert("ttl".to_owned(), n(person.expires_at.seconds()));
+        Ok(item)
+    }
+
+    /// Writes all or nothing; `false` when a condition does not hold.
+    async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<bool, AwsError> {
+        let call = self.client.transact_write_items();
+        match call
+            .set_transact_items(Some(items))
+            .send()
+            .await
+            .map_err(|e| AwsError::of("TransactWriteItems", &e))
+        {
+            Ok(_) => Ok(true),
+            Err(e) if e.is("TransactionCanceledException") => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+fn put_new(table: &str, item: Item) -> Result<TransactWriteItem, AwsError> {
+    let put = Put::builder()
+        .table_name(table)
+        .set_item(Some(item))
+        .condition_expression("attribute_not_exists(pk)")
+        .build()
+        .map_err(|_build| unbuilt())?;
+    Ok(TransactWriteItem::builder().put(put).build())
+}
+
+fn unbuilt() -> AwsError {
+    AwsError::new("TransactWriteItems", "request not built")
+}
