@@ -6,7 +6,7 @@
 
 import { after, before, test } from "node:test";
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
@@ -44,8 +44,11 @@ function executable() {
 }
 
 before(async () => {
-  const command = ["run", "--quiet", "--locked", "-p", "privacy-web", "--example", "pages"];
-  server = spawn("cargo", command, { cwd: root, stdio: ["pipe", "pipe", "inherit"] });
+  // Of the whole workspace, so that nothing is built twice that the tests have built.
+  const build = ["build", "--quiet", "--locked", "--workspace", "--example", "pages"];
+  execFileSync("cargo", build, { cwd: root, stdio: "inherit" });
+  const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
+  server = spawn(join(target, "debug", "examples", "pages"), { cwd: root, stdio: ["pipe", "pipe", "inherit"] });
   lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]();
   const first = await lines.next();
   assert.ok(!first.done, "the pages did not start");
