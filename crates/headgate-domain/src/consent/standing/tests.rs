@@ -1,3 +1,4 @@
+//! Where somebody stands: topics, expiry, renewal, suspension.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
