@@ -212,17 +212,18 @@ async fn the_form_leaves_a_request_that_only_the_code_redeems_and_no_number() {
         keyring,
         Arc::new(Pepper::new([1; 32])),
     );
+    let person = SubjectId::from_random([7; 16]);
     let hash = optin_code::hash(&optin_code::find_in(&format!("confirm {code}")).unwrap());
     assert!(
         subjects
-            .use_request(&hash, now().plus_millis(72 * HOUR), "late")
+            .use_request(&hash, &person, now().plus_millis(72 * HOUR), "late")
             .await
             .unwrap()
             .is_none(),
         "72 hours are the end"
     );
     let request = subjects
-        .use_request(&hash, now().plus_millis(71 * HOUR), "m1")
+        .use_request(&hash, &person, now().plus_millis(71 * HOUR), "m1")
         .await
         .unwrap()
         .unwrap();
