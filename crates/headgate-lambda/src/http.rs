@@ -8,19 +8,52 @@
 mod event;
 
 use std::convert::Infallible;
+use std::fmt;
 
 use bytes::Bytes;
+use headgate_redact::{LogSafe, Personal};
 use http::{HeaderMap, Request, Response};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-use event::Event;
+use event::{Event, Visit};
 
 /// The subject of the client certificate, as API Gateway writes it: an extension of a request that
 /// came over mutual TLS. The chain is verified; whose certificate it is, is not.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ClientSubject(pub String);
+
+/// Where a request came from: an IP address, as API Gateway saw it. An extension of a request that
+/// [`serve_visits`] serves.
+///
+/// # Privacy
+/// Of a person who opens a page it is personal: it is never logged, only hashed.
+#[derive(Clone, Debug)]
+pub struct SourceAddress(pub Personal<String>);
+
+/// API Gateway's id of a request, as its access log has it: an extension of a request that
+/// [`serve_visits`] serves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RequestId(String);
+
+impl RequestId {
+    /// The id, if it has the form of one: letters, digits, `-`, `_` and `=`, at most 64.
+    fn parse(text: &str) -> Option<Self> {
+        let is_id = |b: u8| b.is_ascii_alphanumeric() || b"-_=".contains(&b);
+        let is_one = (1..=64).contains(&text.len()) && text.bytes().all(is_id);
+        is_one.then(|| Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Made by API Gateway, and of its form.
+impl LogSafe for RequestId {}
 
 /// Serves requests until the process ends.
 ///
@@ -34,6 +67,23 @@ where
     let handle = &handle;
     lambda_runtime::run(service_fn(async move |event: LambdaEvent<Event>| {
         let Event(request) = event.payload;
+        Ok::<_, Infallible>(Answer::of(&handle(request).await))
+    }))
+    .await
+}
+
+/// Serves requests of people until the process ends; each has its [`SourceAddress`] and its [`RequestId`].
+///
+/// # Errors
+/// When the runtime itself cannot go on.
+pub async fn serve_visits<F, Fut>(handle: F) -> Result<(), Error>
+where
+    F: Fn(Request<Bytes>) -> Fut + Sync,
+    Fut: Future<Output = Response<Bytes>> + Send,
+{
+    let handle = &handle;
+    lambda_runtime::run(service_fn(async move |event: LambdaEvent<Visit>| {
+        let Visit(request) = event.payload;
         Ok::<_, Infallible>(Answer::of(&handle(request).await))
     }))
     .await

@@ -25,7 +25,7 @@ fn record(action: &str, id: &str) -> Value {
     json!({
         "schema": "headgate.consent/1", "id": id, "to": {"phone": "+16135550123"},
         "purpose": "marketing", "action": action, "method": "checkout_checkbox",
-        "notice": "Yes.", "evidence": {"form": "7"}, "occurred_at": NOW.to_string(),
+        "notice": "Yes.", "evidence": {"form": "7", "page": "maple.example"}, "occurred_at": NOW.to_string(),
     })
 }
 

@@ -12,8 +12,9 @@ mod html;
 mod layout;
 mod locale;
 mod pages;
+mod visitor;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use headgate_aws::controls::Controls;
@@ -38,6 +39,7 @@ pub use locale::{InvalidLocale, LANGUAGES, Source};
 use decide::{Asked, Decision, Door, Facts, Refused, Scope};
 use locale::Library;
 use pages::{Choices, Frame, Page};
+use visitor::{Visitor, Visitors};
 
 /// How long a code from the opt-in page waits for the person's message.
 const REQUEST_LIFE_MS: i64 = 72 * HOUR;
@@ -70,6 +72,7 @@ pub struct PrivacyWeb {
     requests: ConsentRequests,
     subjects: SubjectStates,
     consents: Queue,
+    visitors: Mutex<Visitors>,
     clock: Clock,
 }
 
@@ -105,6 +108,7 @@ impl PrivacyWeb {
             base: config.privacy_url,
             links,
             library,
+            visitors: Mutex::default(),
             clock,
         })
     }
@@ -124,7 +128,19 @@ impl PrivacyWeb {
         }
     }
 
+    /// Writes down that somebody was here, and nothing of who it was.
+    fn note_visit(&self, request: &Request<Bytes>) {
+        let mut visitors = self.visitors.lock().unwrap_or_else(PoisonError::into_inner);
+        let hash = |day, address: &str| Visitor::of(&self.links, &self.deployment, day, address);
+        let (fields, is_new) = visitors.fields(request, (self.clock)().day(), hash);
+        log(Level::Info, "visited", &fields);
+        if is_new {
+            log(Level::Info, "new_visitor", &[]);
+        }
+    }
+
     async fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        self.note_visit(request);
         let facts = Facts {
             method: request.method(),
             path: request.uri().path(),

@@ -11,15 +11,19 @@ use std::fmt::{self, Write as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use headgate_redact::Personal;
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::ClientSubject;
+use super::{ClientSubject, RequestId, SourceAddress};
 
 /// A request out of an event.
 pub(super) struct Event(pub(super) Request<Bytes>);
+
+/// The same, with where it came from: what the webhook has no use for, and would pay for.
+pub(super) struct Visit(pub(super) Request<Bytes>);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -43,7 +47,10 @@ struct Fields<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Context<'a> {
+    #[serde(borrow, default)]
+    request_id: Option<Text<'a>>,
     #[serde(borrow, default)]
     identity: Option<Identity<'a>>,
 }
@@ -51,6 +58,8 @@ struct Context<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Identity<'a> {
+    #[serde(borrow, default)]
+    source_ip: Option<Text<'a>>,
     #[serde(borrow, default)]
     client_cert: Option<Certificate<'a>>,
 }
@@ -67,15 +76,31 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(from)?;
-        let fields: Fields<'_> = serde_json::from_str(raw.get())
-            .map_err(|_quotes_input| D::Error::custom("the event is not one of API Gateway"))?;
-        fields.request().map(Self).map_err(D::Error::custom)
+        read(from, Context::certificate).map(Self)
     }
 }
 
+impl<'de> Deserialize<'de> for Visit {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        read(from, Context::visit).map(Self)
+    }
+}
+
+fn read<'de, D: Deserializer<'de>>(
+    from: D,
+    extend: fn(Context<'_>, &mut Extensions),
+) -> Result<Request<Bytes>, D::Error> {
+    let raw = Box::<RawValue>::deserialize(from)?;
+    let fields: Fields<'_> = serde_json::from_str(raw.get())
+        .map_err(|_quotes_input| D::Error::custom("the event is not one of API Gateway"))?;
+    fields.request(extend).map_err(D::Error::custom)
+}
+
 impl Fields<'_> {
-    fn request(self) -> Result<Request<Bytes>, &'static str> {
+    fn request(
+        self,
+        extend: fn(Context<'_>, &mut Extensions),
+    ) -> Result<Request<Bytes>, &'static str> {
         let body = self.body.map_or(Cow::Borrowed(""), |text| text.0);
         let body = if self.is_base64_encoded {
             let decoded = STANDARD.decode(body.as_bytes());
@@ -92,13 +117,30 @@ impl Fields<'_> {
         );
         *request.uri_mut() = uri(&self.path.0, query.as_deref())?;
         *request.headers_mut() = self.headers.0;
-        let identity = self.request_context.and_then(|context| context.identity);
-        let certificate = identity.and_then(|identity| identity.client_cert);
-        if let Some(subject) = certificate.and_then(|certificate| certificate.subject) {
-            let subject = ClientSubject(subject.0.into_owned());
-            request.extensions_mut().insert(subject);
+        if let Some(context) = self.request_context {
+            extend(context, request.extensions_mut());
         }
         Ok(request)
+    }
+}
+
+impl Context<'_> {
+    /// Whose certificate it came with.
+    fn certificate(self, extensions: &mut Extensions) {
+        let certificate = self.identity.and_then(|identity| identity.client_cert);
+        if let Some(subject) = certificate.and_then(|certificate| certificate.subject) {
+            extensions.insert(ClientSubject(subject.0.into_owned()));
+        }
+    }
+
+    /// Where it came from, and under which id.
+    fn visit(self, extensions: &mut Extensions) {
+        if let Some(id) = self.request_id.and_then(|id| RequestId::parse(&id.0)) {
+            extensions.insert(id);
+        }
+        if let Some(address) = self.identity.and_then(|identity| identity.source_ip) {
+            extensions.insert(SourceAddress(Personal::new(address.0.into_owned())));
+        }
     }
 }
 

@@ -287,6 +287,12 @@ fn peaks_and_bursts_raise_an_alarm() {
             "functions/ledger-checkpoint/src/lib.rs",
         ),
         (
+            "NewVisitor",
+            "PrivacyWebLogGroup",
+            "new_visitor",
+            "functions/privacy-web/src/lib.rs",
+        ),
+        (
             "MessageRefused",
             "IntakeLogGroup",
             "message_refused",
@@ -326,6 +332,7 @@ fn peaks_and_bursts_raise_an_alarm() {
     for (template, id) in [
         (&root, "SendingUnusualAlarm"),
         (&root, "RefusalsUnusualAlarm"),
+        (&root, "PrivacyVisitorsUnusualAlarm"),
         (&edge, "HooksTrafficUnusualAlarm"),
     ] {
         let alarm = template.properties(id);

@@ -123,6 +123,24 @@ fn whose_certificate_it_is_comes_from_the_connection_alone() {
 }
 
 #[test]
+fn of_a_visit_the_address_and_the_id_are_known_and_of_a_notification_they_are_not() {
+    let changes = json!({ "requestContext": { "requestId": "c6af9ac6-7b61-11e6", "identity": { "sourceIp": "192.0.2.1" } } });
+    let text = event(&changes).to_string();
+    let Visit(visit) = serde_json::from_str(&text).unwrap();
+    let address = visit.extensions().get::<SourceAddress>().unwrap();
+    assert_eq!(address.0.reveal(), "192.0.2.1");
+    let id = visit.extensions().get::<RequestId>().unwrap();
+    assert_eq!(id.to_string(), "c6af9ac6-7b61-11e6");
+    let Event(other) = serde_json::from_str(&text).unwrap();
+    assert!(other.extensions().is_empty());
+    for strange in ["", "a b", "canary\n", &"a".repeat(65)] {
+        let changes = json!({ "requestContext": { "requestId": strange } });
+        let Visit(visit) = serde_json::from_str(&event(&changes).to_string()).unwrap();
+        assert!(visit.extensions().is_empty(), "{strange}");
+    }
+}
+
+#[test]
 fn an_error_does_not_quote_the_event() {
     for changes in [
         json!({ "httpMethod": 7, "body": "canary" }),
