@@ -1,3 +1,5 @@
+//! The texts of every language: whole, translated, with every place in its sentence.
+
 #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
 
 use super::*;
