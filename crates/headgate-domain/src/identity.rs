@@ -11,6 +11,7 @@ mod meeting;
 mod phone;
 mod pseudonym;
 mod subject;
+mod visitor;
 mod wamid;
 
 pub use bsuid::{Bsuid, InvalidBsuid};
@@ -19,6 +20,7 @@ pub use phone::{InvalidPhone, Phone};
 pub use pseudonym::{InvalidPseudonym, Kind, Pepper, Pseudonym, PseudonymTag, pseudonym};
 pub(crate) use subject::base32;
 pub use subject::{InvalidSubjectId, SubjectId};
+pub use visitor::Visitor;
 pub use wamid::{InvalidWamid, Wamid};
 
 /// One of the names Meta has for a person.

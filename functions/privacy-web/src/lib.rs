@@ -22,7 +22,7 @@ use headgate_aws::peppers::pepper;
 use headgate_aws::queue::Queue;
 use headgate_aws::subjects::{ConsentRequest, ConsentRequests, SubjectStates};
 use headgate_aws::{Aws, AwsError, AwsSettings, random};
-use headgate_domain::identity::{Pepper, SubjectId};
+use headgate_domain::identity::{Pepper, SubjectId, Visitor};
 use headgate_domain::time::{HOUR, Timestamp};
 use headgate_domain::{consent, link, optin_code};
 use headgate_lambda::clock::Clock;
@@ -39,7 +39,7 @@ pub use locale::{InvalidLocale, LANGUAGES, Source};
 use decide::{Asked, Decision, Door, Facts, Refused, Scope};
 use locale::Library;
 use pages::{Choices, Frame, Page};
-use visitor::{Visitor, Visitors};
+use visitor::Visitors;
 
 /// How long a code from the opt-in page waits for the person's message.
 const REQUEST_LIFE_MS: i64 = 72 * HOUR;

@@ -76,13 +76,13 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        read(from, Context::certificate).map(Self)
+        read(from, certificate).map(Self)
     }
 }
 
 impl<'de> Deserialize<'de> for Visit {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        read(from, Context::visit).map(Self)
+        read(from, visit).map(Self)
     }
 }
 
@@ -124,23 +124,22 @@ impl Fields<'_> {
     }
 }
 
-impl Context<'_> {
-    /// Whose certificate it came with.
-    fn certificate(self, extensions: &mut Extensions) {
-        let certificate = self.identity.and_then(|identity| identity.client_cert);
-        if let Some(subject) = certificate.and_then(|certificate| certificate.subject) {
-            extensions.insert(ClientSubject(subject.0.into_owned()));
-        }
+/// Adds whose certificate it came with.
+fn certificate(context: Context<'_>, extensions: &mut Extensions) {
+    let certificate = context.identity.and_then(|identity| identity.client_cert);
+    if let Some(subject) = certificate.and_then(|certificate| certificate.subject) {
+        extensions.insert(ClientSubject(subject.0.into_owned()));
     }
+}
 
-    /// Where it came from, and under which id.
-    fn visit(self, extensions: &mut Extensions) {
-        if let Some(id) = self.request_id.and_then(|id| RequestId::parse(&id.0)) {
-            extensions.insert(id);
-        }
-        if let Some(address) = self.identity.and_then(|identity| identity.source_ip) {
-            extensions.insert(SourceAddress(Personal::new(address.0.into_owned())));
-        }
+/// Adds where it came from, and under which id.
+fn visit(context: Context<'_>, extensions: &mut Extensions) {
+    let id = context.request_id.and_then(|id| RequestId::parse(&id.0));
+    if let Some(id) = id {
+        extensions.insert(id);
+    }
+    if let Some(address) = context.identity.and_then(|identity| identity.source_ip) {
+        extensions.insert(SourceAddress(Personal::new(address.0.into_owned())));
     }
 }
 

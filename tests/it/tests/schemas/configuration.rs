@@ -113,11 +113,7 @@ fn complete() -> Config {
             concluded: Date(Day::parse("2026-10-01").unwrap()),
             approved_by: "a".into(),
         }],
-        consents: Consents {
-            attesters: vec![],
-            topics: vec![],
-            renew_notices: vec![],
-        },
+        consents: Consents::default(),
         events: Events {
             inbound_numbers: true,
             statuses: PURPOSES.to_vec(),
