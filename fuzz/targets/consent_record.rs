@@ -4,7 +4,7 @@
 #![no_main]
 
 use headgate_domain::consent::{
-    Action, ConsentRecord, MAX_AHEAD_MS, MAX_YES_AGE_MS, METHODS, effective_at,
+    Action, ConsentRecord, MAX_AHEAD_MS, MAX_TOPICS, MAX_YES_AGE_MS, METHODS, effective_at,
 };
 use headgate_domain::refusal::Code;
 use headgate_domain::time::Timestamp;
@@ -32,6 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
     };
     assert!((1..=128).contains(&record.id.len()) && !record.purposes.is_empty());
     assert!(METHODS.contains(&record.method.as_str()));
+    assert!(record.topics.len() <= MAX_TOPICS);
     assert!(record.occurred_at.millis_since(NOW) <= MAX_AHEAD_MS);
     let evidence = record
         .evidence
@@ -60,6 +61,7 @@ fuzz_target!(|bytes: &[u8]| {
             assert_eq!(effective, (!too_old).then(|| at.min(NOW)));
         }
         Action::Withdrawn => assert_eq!(effective, Some(at)),
+        Action::Invalidated => assert_eq!(effective, Some(at.min(NOW))),
         Action::Requested => panic!("an app asks in the person's name"),
     }
 });
