@@ -124,6 +124,7 @@ fn accepted(message: &OutboundMessage) {
         id: message.id.clone(),
         reference: message.reference.clone(),
         basis: stored,
+        topic: message.topic.clone(),
     };
     let sealed = payload.to_bytes();
     let opened = Payload::from_bytes(&sealed).expect("our own form");
