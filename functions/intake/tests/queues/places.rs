@@ -9,7 +9,7 @@ use crate::world::World;
 use crate::{NUMBER, code, message};
 
 /// A number of the Singapore plan, as in the vectors of the profiles.
-const SINGAPORE: &str = "+6585550123";
+const SINGAPORE: &str = "+6591234567";
 
 /// The local cloud says it is in eu-west-1.
 const CHINA: &str = "+8613855550100";

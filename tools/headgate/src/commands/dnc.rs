@@ -142,7 +142,7 @@ mod tests {
         checked(&file, now).map_err(|error| format!("{error:#}"))
     }
 
-    const GOOD: &str = "+6585550123,SG_DNC_NO_TEXT,clear,2026-11-28\n";
+    const GOOD: &str = "+6591234567,SG_DNC_NO_TEXT,clear,2026-11-28\n";
 
     #[test]
     fn a_file_is_good_as_a_whole_or_says_which_lines_are_not() {
