@@ -5,7 +5,7 @@
 //! `headgate_domain::consent`'s.
 
 use headgate_aws::consents::{Notice, Statement};
-use headgate_domain::config::{Config, Consents};
+use headgate_domain::config::Consents;
 use headgate_domain::consent::{Action, ConsentRecord, MAX_AHEAD_MS, NoticeId, Topic};
 use headgate_domain::event::Event;
 use headgate_domain::link;
@@ -60,6 +60,13 @@ impl Intake {
             );
             return Ok(Answer::event(not_attested(now, about, source)));
         }
+        // Before anybody is looked up: what is refused leaves nobody on record.
+        let notice = match self.notice(&said).await? {
+            Ok(notice) => notice,
+            Err(refusal) => {
+                return Ok(Answer::event(consent_refused(now, about, &refusal, source)));
+            }
+        };
         let subject = match self.subject(&said.to, now).await {
             Ok(subject) => subject,
             Err(Stop::Refused(refusal)) => {
@@ -72,16 +79,6 @@ impl Intake {
         let mut purposes = said.purposes.clone();
         purposes.sort_unstable();
         purposes.dedup();
-        let config = self.controls.config().await?;
-        if let Err(refusal) = topics_are_declared(&config.consents, &said) {
-            return Ok(Answer::event(consent_refused(now, about, &refusal, source)));
-        }
-        let notice = match self.notice(&config, &said).await? {
-            Ok(notice) => notice,
-            Err(refusal) => {
-                return Ok(Answer::event(consent_refused(now, about, &refusal, source)));
-            }
-        };
         // Meta's own switch, as the sender or an app learnt of it: what a stop closes, Meta's resume alone opens.
         if said.action == Action::Withdrawn && said.method == "meta_switch" {
             self.subjects()
@@ -116,12 +113,19 @@ impl Intake {
         Ok(answer)
     }
 
-    /// The wording behind a record, by its text or by the id of a registered one.
+    /// The wording behind a record, by its text or by the id of a registered one, if each of its topics is
+    /// declared. A plain no has neither, and waits for no configuration.
     async fn notice(
         &self,
-        config: &Config,
         said: &ConsentRecord,
     ) -> Result<Result<Option<Notice>, Refusal>, IntakeError> {
+        if said.topics.is_empty() && said.notice.is_none() {
+            return Ok(Ok(None));
+        }
+        let config = self.controls.config().await?;
+        if let Err(refusal) = topics_are_declared(&config.consents, said) {
+            return Ok(Err(refusal));
+        }
         let Some(text) = &said.notice else {
             return Ok(Ok(None));
         };
