@@ -164,8 +164,16 @@ async fn nothing_leaves_on_a_judgement_made_after_the_no_was_stored() {
             world.hold(Duration::from_mins(1)).await;
         }
     });
-    let to_say: Vec<(usize, &'static str)> = (0..people)
+    // By turns the one whose message is next and the one whose message is last: the first are as close as can
+    // be, and the second still wait in the outbox however fast or slow the machine is.
+    let saying: Vec<(usize, &'static str)> = (0..people)
         .filter_map(|person| Some((person, channel_of(person)?)))
+        .collect();
+    let (near, far) = saying.split_at(saying.len() / 2);
+    let to_say: Vec<(usize, &'static str)> = near
+        .iter()
+        .zip(far.iter().rev())
+        .flat_map(|(near, far)| [*near, *far])
         .collect();
     let said: BTreeMap<usize, Withdrawal> = stream::iter(to_say)
         .map(|(person, channel)| {
@@ -244,7 +252,7 @@ async fn judge(world: &World, people: usize, said: &BTreeMap<usize, Withdrawal>)
     );
     assert!(p99 <= IN_FORCE_WITHIN, "{p99:?}");
     assert!(
-        stopped >= said.len() / 4,
+        stopped >= said.len() / 7,
         "a race that nobody ran: {stopped}"
     );
     assert!(left > 0 && world.refused() > 20, "no load, or no faults");
