@@ -30,11 +30,14 @@ const FLAGS = [
 
 let server, lines, site, browser;
 
-/// The number of items and messages that are stored.
-async function stored() {
-  server.stdin.write("\n");
-  return Number((await lines.next()).value);
+/// What the pages' own tool answers.
+async function asked(line) {
+  server.stdin.write(`${line}\n`);
+  return (await lines.next()).value;
 }
+
+/// The number of items and messages that are stored.
+const stored = async () => Number(await asked(""));
 
 function executable() {
   const candidates = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser"];
@@ -53,6 +56,7 @@ before(async () => {
   const first = await lines.next();
   assert.ok(!first.done, "the pages did not start");
   site = JSON.parse(first.value);
+  site.link = await asked("link");
   browser = await chromium.launch({ executablePath: executable(), args: FLAGS });
 });
 
@@ -65,6 +69,7 @@ const GETS = () => [
   "/opt-in",
   `/u/${site.token}`,
   `/p/${site.token}`,
+  `/c/${site.link}`,
   "/privacy",
   "/do-not-sell",
   "/nowhere-at-all",
@@ -81,6 +86,28 @@ const ANSWERS = {
     await page.goto(address("/opt-in", language));
     // The label covers its whole box, so that a thumb cannot miss it.
     await page.click("label[for=marketing]");
+    await page.click("button[type=submit]");
+  },
+  "a link with nothing ticked": async (page, language) => {
+    await page.goto(address(`/c/${site.link}`, language));
+    await page.click("button[type=submit]");
+  },
+  "a link confirmed": async (page, language) => {
+    site.pressed = await asked("link");
+    await page.goto(address(`/c/${site.pressed}`, language));
+    await page.click("label[for=yes]");
+    await page.click("button[type=submit]");
+    await page.waitForSelector(".seal");
+  },
+  "a link confirmed before": async (page, language) => {
+    await page.goto(address(`/c/${site.pressed}`, language));
+    await page.click("label[for=yes]");
+    await page.click("button[type=submit]");
+    await page.waitForSelector(".seal");
+  },
+  "a link that has run out": async (page, language) => {
+    await page.goto(address(`/c/${await asked("old link")}`, language));
+    await page.click("label[for=yes]");
     await page.click("button[type=submit]");
   },
   unsubscribed: async (page, language) => {
@@ -103,7 +130,7 @@ async function everywhere(options, look) {
       if (path === "/nowhere-at-all") continue;
       const answer = await page.goto(address(path, language));
       assert.equal(answer.status(), 200, `${path} ${language}`);
-      await look(page, `${path.replace(site.token, "token")} ${language}`, language);
+      await look(page, `${path.replace(site.token, "token").replace(site.link, "link")} ${language}`, language);
     }
     for (const [name, reach] of Object.entries(ANSWERS)) {
       await reach(page, language);
@@ -170,7 +197,7 @@ test("dark mode is dark", async () => {
 
 test("by keyboard alone: every control is reached in order, shows its focus, and Enter submits", async () => {
   for (const language of site.languages) {
-    for (const path of GETS().slice(0, 5)) {
+    for (const path of GETS().slice(0, 6)) {
       const context = await browser.newContext();
       const page = await context.newPage();
       await page.goto(address(path, language));
@@ -204,6 +231,11 @@ test("by keyboard alone: every control is reached in order, shows its focus, and
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Enter");
   await page.waitForSelector(".seal");
+  await page.goto(address(`/c/${await asked("link")}`, "en"));
+  await page.focus("#yes");
+  await page.keyboard.press("Space");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".seal");
   await page.close();
 });
 
@@ -214,25 +246,25 @@ test("link previews and mail scanners change nothing", async () => {
     "Mozilla/5.0 (compatible; Proofpoint; SafeLinks)",
   ];
   const before = await stored();
-  let asked = 0;
+  let sent = 0;
   for (let round = 0; round < 34; round += 1) {
     for (const agent of agents) {
-      for (const path of GETS().slice(0, 5)) {
+      for (const path of GETS().slice(0, 6)) {
         for (const method of ["GET", "HEAD"]) {
           const headers = { "user-agent": agent };
           const answer = await fetch(address(path, "en"), { method, headers });
           await answer.arrayBuffer();
           // The routes of the template have no HEAD: API Gateway answers it by itself.
           if (method === "GET") assert.equal(answer.status, 200, `${agent} ${path}`);
-          asked += 1;
+          sent += 1;
         }
       }
     }
   }
-  assert.ok(asked >= 1000, `${asked}`);
+  assert.ok(sent >= 1000, `${sent}`);
   // A scanner follows every link of every page, too.
   const page = await browser.newPage();
-  for (const path of GETS().slice(0, 5)) {
+  for (const path of GETS().slice(0, 6)) {
     await page.goto(address(path, "en"));
     const links = await page.$$eval("a[href]", (all) => all.map((a) => a.href));
     for (const link of links.filter((link) => link.startsWith(site.url))) {
@@ -245,6 +277,14 @@ test("link previews and mail scanners change nothing", async () => {
   const form = { "content-type": "application/x-www-form-urlencoded" };
   const pressed = await fetch(`${site.url}/u/${site.token}`, { method: "POST", headers: form, body: "" });
   assert.equal(pressed.status, 200);
+  assert.equal(await stored(), before + 1);
+  // One that presses the button of a link to confirm confirms nothing.
+  const body = `token=${site.link}&agree=yes`;
+  for (const agent of agents) {
+    const headers = { ...form, "user-agent": agent };
+    const confirmed = await fetch(`${site.url}/c/${site.link}`, { method: "POST", headers, body });
+    assert.equal(confirmed.status, 403, agent);
+  }
   assert.equal(await stored(), before + 1);
 });
 
@@ -264,6 +304,7 @@ test("screenshots", { skip: SCREENSHOTS ? false : "HEADGATE_SCREENSHOTS names no
     ["opt-in", "/opt-in", "en", desk, "light"],
     ["opt-in-phone", "/opt-in", "de", phone, "light"],
     ["opt-in-phone-dark", "/opt-in", "zh-Hant", phone, "dark"],
+    ["link", `/c/${site.link}`, "en", phone, "light"],
     ["preferences", `/p/${site.token}`, "en", phone, "light"],
     ["privacy", "/privacy", "en", desk, "light"],
     ["do-not-sell-rtl", "/do-not-sell", "ar", phone, "light"],

@@ -23,6 +23,8 @@ pub mod cancel;
 pub mod ceilings;
 #[cfg(feature = "s3")]
 pub mod checkpoints;
+#[cfg(feature = "dynamodb")]
+pub mod confirm_links;
 #[cfg(feature = "store")]
 pub mod consents;
 #[cfg(feature = "store")]

@@ -8,8 +8,10 @@ pub(crate) mod asking;
 mod health;
 mod identifiers;
 mod identity;
+mod links;
 
 pub use identifiers::Held;
+pub use links::{LinkRequest, LinkRequests};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use headgate_domain::consent::{

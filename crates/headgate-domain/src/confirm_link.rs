@@ -14,6 +14,10 @@ use headgate_redact::LogSafe;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use serde::{Deserialize, Serialize};
+
+use crate::api_token::TokenId;
+use crate::consent::{Consent, State};
 use crate::identity::Pepper;
 use crate::time::{HOUR, MINUTE, Timestamp};
 
@@ -26,6 +30,10 @@ const KEY_ID: u8 = 1;
 const LABEL: &[u8] = b"headgate-doi\0";
 /// Derives the key; keeps it apart from the other uses of the links pepper.
 const KEY_LABEL: &str = "headgate/confirm-link/key/v1";
+/// Keeps the jtis apart from the tokens.
+const JTI_LABEL: &[u8] = b"headgate-doi-jti\0";
+/// The schema of what is queued when a link was pressed.
+const PRESSED_SCHEMA: &str = "headgate.pressed-link/1";
 /// Version, key, expiry, jti.
 const HEAD: usize = 22;
 const LENGTH: usize = HEAD + 32;
@@ -78,7 +86,23 @@ impl ConfirmKey {
         Self(Pepper::new(links.mac(&[KEY_LABEL])))
     }
 
-    /// Makes a token from random bytes. Its expiry is kept in whole seconds.
+    /// The jti of the link to a record that an API token brought: the same record, sent again, has the same
+    /// link, and nobody without the key can tell which.
+    pub fn jti(&self, deployment: &str, token: &TokenId, record: &str) -> [u8; 16] {
+        let token = token.as_str().as_bytes();
+        let parts = [
+            JTI_LABEL,
+            deployment.as_bytes(),
+            b"\0",
+            token,
+            b"\0",
+            record.as_bytes(),
+        ];
+        let mac = self.0.mac_of(&parts);
+        mac.first_chunk().copied().unwrap_or_default()
+    }
+
+    /// Makes a token of a jti. Its expiry is kept in whole seconds.
     pub fn token(&self, deployment: &str, jti: [u8; 16], expires_at: Timestamp) -> String {
         let seconds = u32::try_from(expires_at.seconds().max(0)).unwrap_or(u32::MAX);
         let mut bytes = Vec::with_capacity(LENGTH);
@@ -120,11 +144,75 @@ impl ConfirmKey {
     }
 }
 
-impl ConfirmToken {
-    /// The key of its row: a hash, so that a table that leaks opens no link.
-    pub fn row(&self) -> String {
-        format!("doi#{}", URL_SAFE_NO_PAD.encode(Sha256::digest(self.jti)))
+/// The name of a link's row: a hash, so that a table that leaks opens no link.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct LinkRow(String);
+
+impl LinkRow {
+    /// The row of a jti.
+    pub fn of(jti: [u8; 16]) -> Self {
+        Self(format!(
+            "doi#{}",
+            URL_SAFE_NO_PAD.encode(Sha256::digest(jti))
+        ))
     }
+
+    /// Reads a name; `None` when it cannot be one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let hash = URL_SAFE_NO_PAD.decode(text.strip_prefix("doi#")?).ok()?;
+        (hash.len() == 32).then(|| Self(text.to_owned()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A hash.
+impl LogSafe for LinkRow {}
+
+impl std::fmt::Display for LinkRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl ConfirmToken {
+    /// The row that says where the link stands.
+    pub fn row(&self) -> LinkRow {
+        LinkRow::of(self.jti)
+    }
+}
+
+/// Whether a text may be a token, by its form alone: what anybody can say of it.
+pub fn has_form(text: &str) -> bool {
+    let is_ours = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    text.len() == LENGTH.div_ceil(3).saturating_mul(4) && text.as_bytes().iter().all(is_ours)
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PressedRecord<'a> {
+    schema: &'a str,
+    link: &'a str,
+}
+
+/// What is queued when a link was pressed. It proves nothing: whoever reads it asks the row.
+pub fn pressed_record(row: &LinkRow) -> String {
+    serde_json::json!({ "schema": PRESSED_SCHEMA, "link": row.as_str() }).to_string()
+}
+
+/// The row that a queued record says was pressed; `None` for any other record.
+pub fn pressed_row(body: &str) -> Option<LinkRow> {
+    let record: PressedRecord<'_> = serde_json::from_str(body).ok()?;
+    (record.schema == PRESSED_SCHEMA).then(|| LinkRow::parse(record.link))?
+}
+
+/// Whether the person has said no since it was attested that they agreed: then no link asks them, and one
+/// that was sent before says nothing any more. In doubt, at the same moment, they have.
+pub fn was_refused(consent: Option<&Consent>, attested_at: Timestamp) -> bool {
+    consent.is_some_and(|consent| consent.state == State::Withdrawn && consent.at >= attested_at)
 }
 
 /// Where a link stands.
@@ -134,8 +222,6 @@ pub enum Standing {
     Issued,
     /// It was, by the attempt of this name.
     Confirmed(String),
-    /// It was taken back.
-    Revoked,
 }
 
 /// What pressing the button does.
@@ -147,7 +233,7 @@ pub enum Pressed {
     Already,
     /// Its time is over; nothing changes.
     Over,
-    /// It was taken back, or there is no such link; nothing changes.
+    /// There is no such link; nothing changes.
     Gone,
 }
 
@@ -160,7 +246,7 @@ pub fn press(
     now: Timestamp,
 ) -> Pressed {
     match standing {
-        None | Some(Standing::Revoked) => Pressed::Gone,
+        None => Pressed::Gone,
         Some(Standing::Confirmed(by)) if by == attempt => Pressed::Confirms,
         Some(Standing::Confirmed(_)) => Pressed::Already,
         Some(Standing::Issued) if now >= token.expires_at => Pressed::Over,
@@ -175,9 +261,9 @@ pub fn is_fetcher(user_agent: Option<&str>) -> bool {
     name.is_empty() || FETCHERS.iter().any(|part| name.contains(part))
 }
 
-/// Whether whoever pressed may be a machine, so that the person's own message is asked for in its place:
-/// it calls itself one, or came moments after the link was made without what a browser sends of its own.
-pub fn needs_message_in(
+/// Whether whoever pressed may be a machine, so that nothing changes: it calls itself one, or came moments
+/// after the link was made without what a browser sends of its own.
+pub fn looks_automatic(
     user_agent: Option<&str>,
     is_same_origin: bool,
     issued_at: Timestamp,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::api_token::TokenId;
+use crate::confirm_link::LinkRow;
 use crate::identity::Pepper;
 
 /// The schema of the envelope; no app writes it.
@@ -27,6 +28,8 @@ pub struct Relayed {
     pub token: TokenId,
     /// Whether the token may attest a yes.
     pub attests: bool,
+    /// The link by which the person is to confirm it first; the record then only asks.
+    pub link: Option<LinkRow>,
     /// The record as the client sent it, byte for byte.
     ///
     /// # Privacy
@@ -40,6 +43,8 @@ struct Envelope<'a> {
     schema: &'a str,
     token: &'a str,
     attests: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
     #[serde(borrow)]
     record: &'a RawValue,
 }
@@ -52,6 +57,7 @@ impl Relayed {
             schema: SCHEMA,
             token: self.token.as_str(),
             attests: self.attests,
+            link: self.link.as_ref().map(ToString::to_string),
             record,
         };
         serde_json::to_string(&envelope).ok()
@@ -63,9 +69,14 @@ impl Relayed {
         if envelope.schema != SCHEMA {
             return None;
         }
+        let link = match envelope.link {
+            None => None,
+            Some(name) => Some(LinkRow::parse(&name)?),
+        };
         Some(Self {
             token: TokenId::parse(envelope.token).ok()?,
             attests: envelope.attests,
+            link,
             record: envelope.record.get().to_owned(),
         })
     }
@@ -95,6 +106,7 @@ mod tests {
                 .hashed("main")
                 .id(),
             attests: true,
+            link: None,
             record: record.to_owned(),
         }
     }
@@ -106,7 +118,9 @@ mod tests {
             r#"{"n":1.50,"u":"\u00e9"}"#,
             "{}",
         ] {
-            let sent = relayed(record);
+            let mut sent = relayed(record);
+            assert_eq!(Relayed::parse(&sent.body().unwrap()), Some(sent.clone()));
+            sent.link = Some(LinkRow::of([7; 16]));
             assert_eq!(Relayed::parse(&sent.body().unwrap()), Some(sent));
         }
     }
@@ -127,6 +141,7 @@ mod tests {
             good.replace("\"attests\":true", "\"attests\":true,\"attests\":true"),
             good.replace("\"attests\":true", "\"attests\":\"true\""),
             good.replace("tok_", "tik_"),
+            good.replace("\"attests\"", "\"link\":\"api-token#x\",\"attests\""),
             format!("{good}x"),
             String::new(),
         ] {

@@ -7,13 +7,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use headgate_aws::api_tokens::ApiTokens;
+use headgate_aws::confirm_links::ConfirmLinks;
 use headgate_aws::controls::Controls;
 use headgate_aws::keyring::Keyring;
 use headgate_aws::peppers::pepper;
+use headgate_aws::subjects::{LinkRequest, LinkRequests, Subjects};
 use headgate_aws::{Aws, AwsSettings};
 use headgate_domain::api_token::{ApiToken, PlainToken, Scope};
 use headgate_domain::config::Config;
-use headgate_domain::identity::SubjectId;
+use headgate_domain::confirm_link::{ConfirmKey, LinkRow};
+use headgate_domain::consent::NoticeId;
+use headgate_domain::identity::{Bsuid, Identifier, Pepper, SubjectId};
+use headgate_domain::lane::Purpose;
 use headgate_domain::link;
 use headgate_domain::time::{HOUR, Timestamp};
 use headgate_lambda::clock::{Clock, system_clock};
@@ -136,6 +141,38 @@ impl Stage {
         let key = setting("HEADGATE_KMS_MAC_LINKS");
         let links = pepper(&self.aws(), key, deployment).await.unwrap();
         link::token(&links, deployment, &SubjectId::from_random([7; 16]))
+    }
+
+    /// The token of a link to confirm, as the API makes one and intake records whom it asks; its time ends
+    /// so many milliseconds from now.
+    pub async fn confirm_token(&self, ends_in_ms: i64) -> String {
+        let environment = self.environment("PrivacyWebFunction");
+        let setting = |name: &str| environment.get(name).expect("the template sets it");
+        let (aws, deployment) = (self.aws(), setting("HEADGATE_DEPLOYMENT"));
+        let key = setting("HEADGATE_KMS_MAC_LINKS");
+        let key = ConfirmKey::of(&pepper(&aws, key, deployment).await.unwrap());
+        let now = system_clock()();
+        let expires_at = now.plus_millis(ends_in_ms);
+        let jti = headgate_aws::random().unwrap();
+        let row = LinkRow::of(jti);
+        let by = PlainToken::from_random(deployment, &headgate_aws::random().unwrap());
+        let links = ConfirmLinks::new(&aws, setting("HEADGATE_TABLE_PRIVACY_REQUESTS"));
+        let by = by.hashed(deployment).id();
+        links.issue(&row, &by, now, expires_at).await.unwrap();
+        let table = setting("HEADGATE_TABLE_SUBJECTS");
+        let identity = Arc::new(Pepper::new(headgate_aws::random().unwrap()));
+        let subjects = Subjects::new(&aws, table, self.keyring(), identity);
+        let bsuid = Identifier::Bsuid(Bsuid::parse("CA.20000001").unwrap());
+        let request = LinkRequest {
+            subject: subjects.find_or_create(&[bsuid], now).await.unwrap(),
+            asked: vec![(Purpose::Marketing, None, "L0.0".to_owned())],
+            notice: NoticeId::of("Yes, write to me on WhatsApp", "en", "Maple Outfitters"),
+            locale: Some("en".to_owned()),
+            attested_at: now,
+        };
+        let requests = LinkRequests::new(&aws, table);
+        requests.put(&row, &request, expires_at).await.unwrap();
+        key.token(deployment, jti, expires_at)
     }
 
     /// A token of the HTTP API that may do all of this, for an hour.

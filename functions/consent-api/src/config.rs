@@ -11,8 +11,10 @@ pub struct Config {
     pub table_privacy_requests: String,
     /// The queue that makes a record durable.
     pub queue_consents_url: String,
-    /// The HMAC key behind the names under which records are remembered.
+    /// The HMAC key behind links, and behind the names under which records are remembered.
     pub kms_mac_links: String,
+    /// The address of the public pages, without a slash at the end.
+    pub privacy_url: String,
 }
 
 impl Config {
@@ -27,6 +29,9 @@ impl Config {
             table_privacy_requests: name("HEADGATE_TABLE_PRIVACY_REQUESTS")?,
             queue_consents_url: name("HEADGATE_QUEUE_CONSENTS_URL")?,
             kms_mac_links: name("HEADGATE_KMS_MAC_LINKS")?,
+            privacy_url: name("HEADGATE_PRIVACY_URL")?
+                .trim_end_matches('/')
+                .to_owned(),
         })
     }
 }
@@ -35,11 +40,12 @@ impl Config {
 mod tests {
     use super::*;
 
-    const ALL: [&str; 4] = [
+    const ALL: [&str; 5] = [
         "HEADGATE_DEPLOYMENT",
         "HEADGATE_TABLE_PRIVACY_REQUESTS",
         "HEADGATE_QUEUE_CONSENTS_URL",
         "HEADGATE_KMS_MAC_LINKS",
+        "HEADGATE_PRIVACY_URL",
     ];
 
     fn without(missing: &str) -> Settings {

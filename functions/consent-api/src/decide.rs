@@ -6,6 +6,7 @@
 use headgate_domain::api_token::{Presented, Scope};
 use headgate_domain::consent::{Action, ConsentRecord};
 use headgate_domain::outbound::MAX_BYTES;
+use headgate_domain::refusal::{Code, Refusal};
 use headgate_domain::time::Timestamp;
 use http::{HeaderMap, Method, header};
 use serde_json::value::RawValue;
@@ -16,6 +17,12 @@ use crate::problem::{Kind, Problem};
 pub const MAX_RECORDS: usize = 10;
 /// A full batch of the largest records, and the brackets around it.
 pub const MAX_BODY: usize = MAX_RECORDS * (MAX_BYTES + 2) + 2;
+
+const NOT_A_YES: Refusal = Refusal::at(
+    Code::Malformed,
+    "action",
+    "must be given: a link confirms a yes; send anything else to /consents",
+);
 
 /// A record of a request, checked.
 pub(crate) struct Asked {
@@ -30,6 +37,8 @@ pub(crate) struct Asked {
 pub(crate) enum Route {
     /// Consent records.
     Consents,
+    /// Records of a yes that the person is to confirm first, by a link.
+    Confirmations,
 }
 
 /// What a request is for.
@@ -39,6 +48,7 @@ pub(crate) enum Route {
 pub(crate) fn route(method: &Method, path: &str) -> Result<Route, Kind> {
     let route = match path {
         "/consents" => Route::Consents,
+        "/confirmations" => Route::Confirmations,
         _ => return Err(Kind::NotFound),
     };
     if method == Method::POST {
@@ -55,11 +65,12 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| text.trim())
 }
 
-/// The records of a body that a token brought.
+/// The records of a body that a token brought. What a link asks to confirm is a yes, and nothing else.
 ///
 /// # Errors
 /// [`Problem`]; with [`Kind::Record`] it names every record at fault.
 pub(crate) fn records(
+    route: Route,
     headers: &HeaderMap,
     body: &[u8],
     token: &Presented,
@@ -78,6 +89,9 @@ pub(crate) fn records(
     let (mut asked, mut refused) = (Vec::with_capacity(texts.len()), Vec::new());
     for (index, text) in texts.into_iter().enumerate() {
         match ConsentRecord::parse(&text, now) {
+            Ok(said) if route == Route::Confirmations && said.action != Action::Given => {
+                refused.push((index, NOT_A_YES));
+            }
             Ok(said) => asked.push(Asked { said, text }),
             Err(refusal) => refused.push((index, refusal)),
         }

@@ -35,7 +35,13 @@ fn asked(scopes: &[Scope], media_type: &str, body: &str) -> Result<Vec<Asked>, P
         header::CONTENT_TYPE,
         HeaderValue::from_str(media_type).unwrap(),
     );
-    records(&headers, body.as_bytes(), &token(scopes), NOW)
+    records(
+        Route::Consents,
+        &headers,
+        body.as_bytes(),
+        &token(scopes),
+        NOW,
+    )
 }
 
 fn kind(body: &str) -> Kind {

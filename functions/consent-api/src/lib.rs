@@ -6,6 +6,7 @@
 //! token is logged, that a batch is taken whole or not at all, and that a repetition changes nothing.
 
 mod config;
+mod confirmations;
 mod decide;
 mod door;
 mod problem;
@@ -16,10 +17,12 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use headgate_aws::api_records::{ApiRecords, Noted};
 use headgate_aws::api_tokens::ApiTokens;
+use headgate_aws::confirm_links::ConfirmLinks;
 use headgate_aws::peppers::pepper;
 use headgate_aws::queue::Queue;
 use headgate_aws::{Aws, AwsError, AwsSettings};
 use headgate_domain::api_token::{Presented, Scope, TokenId};
+use headgate_domain::confirm_link::ConfirmKey;
 use headgate_domain::identity::Pepper;
 use headgate_domain::relayed::{Relayed, content_mac, remembered_as};
 use headgate_domain::time::{Day, Timestamp};
@@ -35,6 +38,7 @@ pub use config::Config;
 pub use decide::{MAX_BODY, MAX_RECORDS};
 pub use problem::Kind;
 
+use confirmations::Link;
 use decide::{Asked, Route};
 use problem::Problem;
 
@@ -62,6 +66,9 @@ pub struct ConsentApi {
     records: ApiRecords,
     consents: Queue,
     links: Arc<Pepper>,
+    confirm: ConfirmKey,
+    confirm_links: ConfirmLinks,
+    privacy_url: String,
     /// The day on which each token's use was last noted from here.
     noted: Mutex<BTreeMap<TokenId, Day>>,
     clock: Clock,
@@ -80,6 +87,9 @@ impl ConsentApi {
             tokens: ApiTokens::new(&aws, &config.table_privacy_requests),
             records: ApiRecords::new(&aws, &config.table_privacy_requests),
             consents: Queue::new(&aws, &config.queue_consents_url),
+            confirm: ConfirmKey::of(&links),
+            confirm_links: ConfirmLinks::new(&aws, &config.table_privacy_requests),
+            privacy_url: config.privacy_url,
             deployment: config.deployment,
             links,
             noted: Mutex::default(),
@@ -90,11 +100,9 @@ impl ConsentApi {
     /// Answers one request.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         match survive(Box::pin(self.answer(&request))).await {
-            Ok(Ok(taken)) => problem::answer(
-                StatusCode::ACCEPTED,
-                "application/json",
-                json!({ "records": taken }).to_string(),
-            ),
+            Ok(Ok(taken)) => {
+                problem::answer(StatusCode::ACCEPTED, "application/json", taken.to_string())
+            }
             Ok(Err(problem)) => problem.answer(),
             Err(panicked) => {
                 log(
@@ -107,22 +115,23 @@ impl ConsentApi {
         }
     }
 
-    async fn answer(&self, request: &Request<Bytes>) -> Result<Vec<Value>, Problem> {
+    async fn answer(&self, request: &Request<Bytes>) -> Result<Value, Problem> {
         let now = (self.clock)();
         let route = decide::route(request.method(), request.uri().path())?;
         let token = self.admit(request.headers(), now).await?;
-        match route {
-            Route::Consents => {
-                let asked = decide::records(request.headers(), request.body(), &token, now)?;
-                self.within_limit(&token, asked.len(), now).await?;
-                self.take(&token, &asked, now).await
-            }
-        }
+        let asked = decide::records(route, request.headers(), request.body(), &token, now)?;
+        self.within_limit(&token, asked.len(), now).await?;
+        let answers = self.take(route, &token, &asked, now).await?;
+        Ok(match route {
+            Route::Consents => json!({ "records": answers }),
+            Route::Confirmations => json!({ "confirmations": answers }),
+        })
     }
 
     /// Takes the records of a batch: all are noted before any is queued.
     async fn take(
         &self,
+        route: Route,
         token: &Presented,
         asked: &[Asked],
         now: Timestamp,
@@ -130,7 +139,14 @@ impl ConsentApi {
         let mut names = Vec::with_capacity(asked.len());
         for (index, record) in asked.iter().enumerate() {
             let name = remembered_as(&self.links, &self.deployment, &token.id, &record.said.id);
-            let content = content_mac(&self.links, &self.deployment, &record.text);
+            // A record to confirm is another than the same bytes as a yes.
+            let content = match route {
+                Route::Consents => content_mac(&self.links, &self.deployment, &record.text),
+                Route::Confirmations => {
+                    let marked = format!("confirm {}", record.text);
+                    content_mac(&self.links, &self.deployment, &marked)
+                }
+            };
             let outcome = self.records.note(&name, &content, now).await;
             match outcome.map_err(|e| unavailable(&e))? {
                 Noted::Other => return Err(Problem::at(Kind::DuplicateId, index)),
@@ -140,10 +156,14 @@ impl ConsentApi {
         }
         let mut answers = Vec::with_capacity(asked.len());
         for (record, (name, is_queued)) in asked.iter().zip(&names) {
+            let link = match route {
+                Route::Consents => None,
+                Route::Confirmations => Some(self.link(token, record, now).await?),
+            };
             let status = if *is_queued {
                 "repeated"
             } else {
-                self.queue(token, record).await?;
+                self.queue(token, record, link.as_ref()).await?;
                 // A mark that is lost costs one more entry on the queue, which changes nothing.
                 if let Err(error) = self.records.mark_queued(name, now).await {
                     log(
@@ -154,7 +174,11 @@ impl ConsentApi {
                 }
                 "queued"
             };
-            answers.push(json!({ "id": record.said.id, "status": status }));
+            let mut answer = json!({ "id": record.said.id, "status": status });
+            if let Some(link) = link {
+                link.told(&mut answer);
+            }
+            answers.push(answer);
         }
         log(
             Level::Info,
@@ -168,10 +192,16 @@ impl ConsentApi {
     }
 
     /// Puts one record on the queue; returning means that SQS has it.
-    async fn queue(&self, token: &Presented, record: &Asked) -> Result<(), Problem> {
+    async fn queue(
+        &self,
+        token: &Presented,
+        record: &Asked,
+        link: Option<&Link>,
+    ) -> Result<(), Problem> {
         let relayed = Relayed {
             token: token.id.clone(),
             attests: token.may(Scope::ConsentsAttest),
+            link: link.map(|link| link.row.clone()),
             record: record.text.clone(),
         };
         let body = relayed.body().ok_or(Kind::Malformed)?;

@@ -4,7 +4,7 @@
 //! an expired and a revoked one are one answer (I10). No problem repeats a value of the request.
 
 use bytes::Bytes;
-use headgate_domain::refusal::Refusal;
+use headgate_domain::refusal::{Code, Refusal};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 
@@ -106,7 +106,7 @@ impl Kind {
                 "Send a token that is in force, as `Authorization: Bearer hgt_…`; `headgate token create` makes one."
             }
             Self::Scope => {
-                "The token lacks the scope: consents:write for a no, consents:attest for a yes."
+                "The token lacks the scope: consents:write for a no, consents:attest for a yes and for a link."
             }
             Self::RateLimited => {
                 "The token was used for too many records this minute. Come again when Retry-After says."
@@ -158,7 +158,12 @@ impl Problem {
                 None => refusal.code.sentence().to_owned(),
             };
             error.insert("detail".to_owned(), Value::String(detail));
-            error.insert("remedy".to_owned(), json!(refusal.code.remedy()));
+            let remedy = if refusal.code == Code::Malformed {
+                "Correct the named field; schemas/consent-record.v1.json describes every field."
+            } else {
+                refusal.code.remedy()
+            };
+            error.insert("remedy".to_owned(), json!(remedy));
             Value::Object(error)
         });
         Self {
@@ -244,8 +249,6 @@ mod tests {
         clippy::indexing_slicing,
         reason = "tests may fail loudly"
     )]
-    use headgate_domain::refusal::Code;
-
     use super::*;
 
     #[test]

@@ -3,8 +3,9 @@
 //! Every event names the SQS message or the record it answers, so a redelivery repeats it under
 //! the same id. Holds no decision.
 
+use headgate_aws::consents::Statement;
 use headgate_aws::messages::Record;
-use headgate_domain::consent::{Action, ConsentRecord, Topic};
+use headgate_domain::consent::{Action, Topic};
 use headgate_domain::control_message::NotCancelled;
 use headgate_domain::event::{Event, refusal_data};
 use headgate_domain::identity::SubjectId;
@@ -132,7 +133,15 @@ pub(crate) struct What<'a> {
     pub(crate) topic: Option<&'a Topic>,
 }
 
-impl What<'_> {
+impl<'a> What<'a> {
+    /// What a statement is about.
+    pub(crate) const fn of(statement: &'a Statement) -> Self {
+        Self {
+            purpose: statement.purpose,
+            topic: statement.topic.as_ref(),
+        }
+    }
+
     /// Purpose and topic, as part of an event's id.
     fn word(self) -> String {
         match self.topic {
@@ -154,22 +163,22 @@ impl What<'_> {
 pub(crate) fn in_force(
     at: Timestamp,
     about: About,
-    record: &ConsentRecord,
-    what: What<'_>,
+    statement: &Statement,
     ledger_event: &str,
     unsubscribe_url: &str,
     source: &str,
 ) -> Event {
-    let kind = match record.action {
+    let what = What::of(statement);
+    let kind = match statement.action {
         Action::Given => "subject.opted_in",
         Action::Withdrawn | Action::Requested | Action::Invalidated => "subject.opted_out",
     };
     let event = what
         .on(Event::new(kind, at, &[source, &what.word()]))
-        .with("method", record.method.as_str())
-        .with("occurred_at", record.occurred_at.to_string())
+        .with("method", statement.method.as_str())
+        .with("occurred_at", statement.at.to_string())
         .with("ledger_event", ledger_event);
-    about.on(match record.action {
+    about.on(match statement.action {
         Action::Given => event.with("unsubscribe_url", unsubscribe_url),
         Action::Invalidated => event.with("invalidated", true),
         Action::Withdrawn | Action::Requested => event,

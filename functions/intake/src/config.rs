@@ -16,6 +16,7 @@ pub(crate) struct Config {
     pub(crate) pacing: String,
     pub(crate) keys: String,
     pub(crate) controls: String,
+    pub(crate) privacy_requests: String,
     pub(crate) wake_url: String,
     pub(crate) queues: Queues,
     pub(crate) bus: String,
@@ -59,6 +60,7 @@ impl Config {
             pacing: name("HEADGATE_TABLE_PACING")?,
             keys: name("HEADGATE_TABLE_KEYS")?,
             controls: name("HEADGATE_TABLE_CONTROLS")?,
+            privacy_requests: name("HEADGATE_TABLE_PRIVACY_REQUESTS")?,
             wake_url: name("HEADGATE_QUEUE_WAKE_URL")?,
             queues: Queues::new(settings)?,
             bus: name("HEADGATE_BUS_NAME")?,
@@ -232,6 +234,7 @@ mod tests {
         NAMES
             .into_iter()
             .chain([
+                "HEADGATE_TABLE_PRIVACY_REQUESTS",
                 "HEADGATE_PRIVACY_URL",
                 "HEADGATE_ROLE_CONSENT_API",
                 "AWS_REGION",
@@ -245,6 +248,7 @@ mod tests {
     #[test]
     fn every_missing_setting_is_named() {
         for name in NAMES.into_iter().chain([
+            "HEADGATE_TABLE_PRIVACY_REQUESTS",
             "HEADGATE_PRIVACY_URL",
             "HEADGATE_ROLE_CONSENT_API",
             "AWS_REGION",

@@ -6,8 +6,11 @@
 
 use headgate_aws::consents::{Notice, Statement};
 use headgate_domain::config::Consents;
+use headgate_domain::confirm_link;
 use headgate_domain::consent::{Action, ConsentRecord, MAX_AHEAD_MS, NoticeId, Topic};
 use headgate_domain::event::Event;
+use headgate_domain::identity::SubjectId;
+use headgate_domain::lane::Purpose;
 use headgate_domain::link;
 use headgate_domain::outbound::readable_id;
 use headgate_domain::refusal::{Code, Refusal};
@@ -27,6 +30,9 @@ impl Intake {
         now: Timestamp,
     ) -> Result<Answer, IntakeError> {
         let source = record.message_id.as_str();
+        if let Some(row) = confirm_link::pressed_row(&record.body) {
+            return self.pressed(&row, source, now).await;
+        }
         let speaker = self.speaker(record);
         let body = speaker.record.as_str();
         let said = match ConsentRecord::parse(body, now) {
@@ -76,39 +82,27 @@ impl Intake {
         };
         self.note_reference(&subject, said.reference.as_deref())
             .await?;
-        let mut purposes = said.purposes.clone();
-        purposes.sort_unstable();
-        purposes.dedup();
         // Meta's own switch, as the sender or an app learnt of it: what a stop closes, Meta's resume alone opens.
         if said.action == Action::Withdrawn && said.method == "meta_switch" {
             self.subjects()
                 .note_meta_stop(&subject.id, true, said.occurred_at)
                 .await?;
         }
+        let about = About {
+            subject: Some(subject.id.clone()),
+            reference: said.reference.clone().or_else(|| subject.reference.clone()),
+            ..about
+        };
+        let statements = statements(&said, &subject.id, notice.as_ref(), &speaker.actor);
+        if let Some(row) = &speaker.link {
+            let asked = self.ask(row, &subject, statements, about, source, now);
+            return Box::pin(asked).await;
+        }
         let mut answer = Answer::default();
         // One after the other: all statements of a person go into one shard of the ledger.
-        for purpose in purposes {
-            for topic in each_topic(&said) {
-                let about = About {
-                    subject: Some(subject.id.clone()),
-                    reference: said.reference.clone().or_else(|| subject.reference.clone()),
-                    ..about.clone()
-                };
-                let statement = Statement {
-                    subject: subject.id.clone(),
-                    purpose,
-                    topic: topic.cloned(),
-                    action: said.action,
-                    at: said.occurred_at,
-                    method: said.method.clone(),
-                    notice: notice.clone(),
-                    locale: said.locale.clone(),
-                    evidence: said.evidence.clone().map(String::into_bytes),
-                    actor: Some(speaker.actor.clone()),
-                };
-                let told = self.record_one(&said, &statement, about, source, now);
-                answer.events.push(Box::pin(told).await?);
-            }
+        for statement in statements {
+            let told = self.record_one(&statement, about.clone(), source, now);
+            answer.events.push(Box::pin(told).await?);
         }
         Ok(answer)
     }
@@ -146,20 +140,17 @@ impl Intake {
             )))
     }
 
-    async fn record_one(
+    /// Records a statement, and what the app is told of it.
+    pub(crate) async fn record_one(
         &self,
-        said: &ConsentRecord,
         statement: &Statement,
         about: About,
         source: &str,
         now: Timestamp,
     ) -> Result<Event, IntakeError> {
         let recorded = self.consents.record(statement, now).await?;
-        let what = What {
-            purpose: statement.purpose,
-            topic: statement.topic.as_ref(),
-        };
         if !recorded.in_force {
+            let what = What::of(statement);
             return Ok(superseded(now, about, what, &recorded.event, source));
         }
         let unsubscribe_url = format!(
@@ -170,8 +161,7 @@ impl Intake {
         Ok(in_force(
             now,
             about,
-            said,
-            what,
+            statement,
             &recorded.event,
             &unsubscribe_url,
             source,
@@ -179,10 +169,37 @@ impl Intake {
     }
 }
 
-/// The topics a record is about, one by one; once, without one, when it is about all of a purpose.
-fn each_topic(said: &ConsentRecord) -> impl Iterator<Item = Option<&Topic>> {
-    let whole = said.topics.is_empty().then_some(None);
-    whole.into_iter().chain(said.topics.iter().map(Some))
+/// What a record says, purpose by purpose and topic by topic; once of a purpose when it is about all of it.
+fn statements(
+    said: &ConsentRecord,
+    subject: &SubjectId,
+    notice: Option<&Notice>,
+    actor: &str,
+) -> Vec<Statement> {
+    let mut purposes = said.purposes.clone();
+    purposes.sort_unstable();
+    purposes.dedup();
+    let topics: Vec<Option<&Topic>> = match said.topics.as_slice() {
+        [] => vec![None],
+        some => some.iter().map(Some).collect(),
+    };
+    let of = |purpose: Purpose, topic: Option<&Topic>| Statement {
+        subject: subject.clone(),
+        purpose,
+        topic: topic.cloned(),
+        action: said.action,
+        at: said.occurred_at,
+        method: said.method.clone(),
+        notice: notice.cloned(),
+        locale: said.locale.clone(),
+        evidence: said.evidence.clone().map(String::into_bytes),
+        actor: Some(actor.to_owned()),
+    };
+    let mut statements = Vec::with_capacity(purposes.len().saturating_mul(topics.len()));
+    for purpose in purposes {
+        statements.extend(topics.iter().map(|topic| of(purpose, *topic)));
+    }
+    statements
 }
 
 /// What nobody declared cannot be agreed to; a no to it is a no to nothing, and is said to be.

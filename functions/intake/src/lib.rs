@@ -13,6 +13,7 @@ mod again;
 mod answer;
 mod canonical;
 mod config;
+mod confirmations;
 mod consents;
 mod control;
 mod error;
@@ -33,6 +34,7 @@ use headgate_aws::Aws;
 use headgate_aws::bus::Bus;
 use headgate_aws::cancel::Cancellations;
 use headgate_aws::ceilings::Ceilings;
+use headgate_aws::confirm_links::ConfirmLinks;
 use headgate_aws::consents::Consents;
 use headgate_aws::controls::Controls;
 use headgate_aws::keyring::Keyring;
@@ -41,7 +43,7 @@ use headgate_aws::messages::Messages;
 use headgate_aws::pacing::{Pacing, needs_wake};
 use headgate_aws::peppers::pepper;
 use headgate_aws::queue::Queue;
-use headgate_aws::subjects::Subjects;
+use headgate_aws::subjects::{LinkRequests, Subjects};
 use headgate_aws::suppression::Suppression;
 use headgate_aws::visibility::Visibility;
 use headgate_domain::event::Event;
@@ -73,6 +75,8 @@ pub struct Intake {
     consent_api: String,
     queues: Queues,
     controls: Controls,
+    confirm_links: ConfirmLinks,
+    link_requests: LinkRequests,
     consents: Consents,
     messages: Messages,
     pacing: Pacing,
@@ -124,6 +128,8 @@ impl Intake {
         Ok(Self {
             clock,
             controls: Controls::new(&aws, &config.controls),
+            confirm_links: ConfirmLinks::new(&aws, &config.privacy_requests),
+            link_requests: LinkRequests::new(&aws, &config.subjects),
             consents: Consents::new(subjects, entries, ledger, Arc::new(suppression)),
             messages: Messages::new(&aws, &config.messages),
             pacing: Pacing::new(&aws, &config.pacing),

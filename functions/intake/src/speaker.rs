@@ -3,6 +3,7 @@
 //! SQS says which role sent a message, and nobody can forge that. A role speaks for itself, except the
 //! HTTP API's: it says whose token brought the record, in an envelope that counts from nobody else.
 
+use headgate_domain::confirm_link::LinkRow;
 use headgate_domain::relayed::Relayed;
 use headgate_lambda::batch::SqsRecord;
 
@@ -16,6 +17,8 @@ pub(crate) struct Speaker {
     pub(crate) actor: String,
     /// The consent record, out of its envelope if it came in one.
     pub(crate) record: String,
+    /// The link by which the person is to confirm it first.
+    pub(crate) link: Option<LinkRow>,
     /// What the API says of its token; `None` of a role that speaks for itself.
     attests: Option<bool>,
 }
@@ -28,6 +31,7 @@ impl Intake {
             return Speaker {
                 actor: format!("producer:{producer}"),
                 record: record.body.clone(),
+                link: None,
                 attests: None,
             };
         }
@@ -35,12 +39,14 @@ impl Intake {
             Some(relayed) => Speaker {
                 actor: format!("token:{}", relayed.token),
                 record: relayed.record,
+                link: relayed.link,
                 attests: Some(relayed.attests),
             },
             // What the API did not put in an envelope is nobody's word.
             None => Speaker {
                 actor: "token:unknown".to_owned(),
                 record: record.body.clone(),
+                link: None,
                 attests: Some(false),
             },
         }

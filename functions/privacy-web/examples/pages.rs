@@ -1,8 +1,9 @@
 //! The public pages on a socket, for the browser tests and for looking at them.
 //!
 //! A local deployment with its routes and headers, plus one language that is written from right to
-//! left. Prints one JSON line with the addresses, then answers each line on standard input with the
-//! number of items and messages that are stored; ends with standard input.
+//! left. Prints one JSON line with the addresses, then answers each line on standard input: `link` and
+//! `old link` with the token of a new link to confirm, any other with the number of items and messages that
+//! are stored. Ends with standard input.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -13,6 +14,7 @@ use std::io::{BufRead as _, Write as _};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use headgate_domain::time::MINUTE;
 use headgate_lambda::clock::system_clock;
 use headgate_lambda::settings::Settings;
 use headgate_testkit::stage;
@@ -53,8 +55,12 @@ async fn main() {
     );
     std::io::stdout().flush().unwrap();
     let mut lines = std::io::stdin().lock().lines();
-    while let Some(Ok(_line)) = tokio::task::block_in_place(|| lines.next()) {
-        println!("{}", cloud.dump().await.unwrap().len());
+    while let Some(Ok(line)) = tokio::task::block_in_place(|| lines.next()) {
+        match line.as_str() {
+            "link" => println!("{}", stage.confirm_token(MINUTE).await),
+            "old link" => println!("{}", stage.confirm_token(-MINUTE).await),
+            _ => println!("{}", cloud.dump().await.unwrap().len()),
+        }
         std::io::stdout().flush().unwrap();
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::decide::{Refused, View};
 use crate::layout::CONTENT_SECURITY_POLICY;
-use crate::pages::{Frame, Page};
+use crate::pages::{Frame, Page, Said};
 
 /// On every answer, whatever it says.
 const HEADERS: [(&str, &str); 9] = [
@@ -64,7 +64,12 @@ impl Page {
             Self::View(_) | Self::Confirm(_) | Self::Choices(_) | Self::Unsubscribed(_) => {
                 StatusCode::OK
             }
-            Self::NoneTicked(_) | Self::Changed(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Pressed(Said::Confirmed | Said::Already) => StatusCode::OK,
+            Self::Pressed(Said::Over) => StatusCode::GONE,
+            Self::Pressed(Said::Automatic) => StatusCode::FORBIDDEN,
+            Self::NoneTicked(_) | Self::NotTicked(_) | Self::Changed(_) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::Refused(refused) => refused.status(),
         }
     }
@@ -88,6 +93,8 @@ pub(crate) fn answer(
         | Page::NoneTicked(_)
         | Page::Changed(_)
         | Page::Confirm(_)
+        | Page::NotTicked(_)
+        | Page::Pressed(_)
         | Page::Choices(_)
         | Page::Unsubscribed(_)
         | Page::Refused(_) => ("text/html; charset=utf-8", page.render(frame)),

@@ -9,6 +9,8 @@ pub struct Config {
     pub deployment: String,
     /// The table that takes consent requests.
     pub table_subjects: String,
+    /// The table that says where links to confirm stand.
+    pub table_privacy_requests: String,
     /// The table with the configuration in force.
     pub table_controls: String,
     /// The queue that makes a withdrawal durable.
@@ -28,6 +30,7 @@ impl Config {
         Ok(Self {
             deployment: settings.name("HEADGATE_DEPLOYMENT")?.to_owned(),
             table_subjects: settings.name("HEADGATE_TABLE_SUBJECTS")?.to_owned(),
+            table_privacy_requests: settings.name("HEADGATE_TABLE_PRIVACY_REQUESTS")?.to_owned(),
             table_controls: settings.name("HEADGATE_TABLE_CONTROLS")?.to_owned(),
             queue_consents_url: settings.name("HEADGATE_QUEUE_CONSENTS_URL")?.to_owned(),
             kms_mac_links: settings.name("HEADGATE_KMS_MAC_LINKS")?.to_owned(),
@@ -43,9 +46,10 @@ impl Config {
 mod tests {
     use super::*;
 
-    const ALL: [&str; 6] = [
+    const ALL: [&str; 7] = [
         "HEADGATE_DEPLOYMENT",
         "HEADGATE_TABLE_SUBJECTS",
+        "HEADGATE_TABLE_PRIVACY_REQUESTS",
         "HEADGATE_TABLE_CONTROLS",
         "HEADGATE_QUEUE_CONSENTS_URL",
         "HEADGATE_KMS_MAC_LINKS",

@@ -4,6 +4,7 @@
 //! writes, and it is reached by `POST` alone: a mail scanner, a link preview or a prefetch that
 //! follows every link changes nothing. Does not render and does not know the configuration.
 
+use headgate_domain::confirm_link::{self, ConfirmToken};
 use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::Purpose;
 use http::{HeaderMap, HeaderName, Method, header};
@@ -34,6 +35,9 @@ pub(crate) enum View {
     OptIn(Vec<Purpose>),
     /// The button that stops messages, behind this token.
     Unsubscribe(String),
+    /// The button that confirms a yes, behind a text that may be a token; without it for a program that only
+    /// fetches, and the same for every text, so that it tells nothing of the link.
+    ConfirmLink(Option<String>),
     /// What is stored, how long, and what one can do about it.
     Privacy,
     /// That nothing is sold, and whether the browser asks for that.
@@ -88,6 +92,15 @@ impl Scope {
     }
 }
 
+/// What is known of whoever pressed a button.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Presser {
+    /// What the program calls itself.
+    pub(crate) user_agent: Option<String>,
+    /// Whether a browser says that it came from our own page.
+    pub(crate) is_same_origin: bool,
+}
+
 /// Where a person was when they said no: what they see afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Door {
@@ -123,6 +136,10 @@ pub(crate) enum Decision {
     ShowChoices(SubjectId),
     /// A consent request, to be confirmed from the person's own phone.
     Ask(Asked),
+    /// The form of a link to confirm was sent, and its box was not ticked.
+    NotTicked(String),
+    /// The button behind a link to confirm was pressed.
+    Press(ConfirmToken, Presser),
     /// A withdrawal by the person the link belongs to.
     Withdraw(SubjectId, Scope, Door),
     /// No.
@@ -133,6 +150,7 @@ enum Route<'a> {
     OptIn,
     Unsubscribe(&'a str),
     Preferences(&'a str),
+    ConfirmLink(&'a str),
     Privacy,
     DoNotSell,
     GpcStatement,
@@ -142,7 +160,9 @@ impl Route<'_> {
     /// What may be done there, as the `Allow` header says it.
     const fn allowed(&self) -> &'static str {
         match self {
-            Self::OptIn | Self::Unsubscribe(_) | Self::Preferences(_) => "GET, HEAD, POST",
+            Self::OptIn | Self::Unsubscribe(_) | Self::Preferences(_) | Self::ConfirmLink(_) => {
+                "GET, HEAD, POST"
+            }
             Self::Privacy | Self::DoNotSell | Self::GpcStatement => "GET, HEAD",
         }
     }
@@ -168,6 +188,20 @@ impl Facts<'_> {
     pub(crate) fn wants_json(&self) -> bool {
         self.header(&header::ACCEPT)
             .is_some_and(|accept| accept.contains("json") && !accept.contains("text/html"))
+    }
+
+    fn user_agent(&self) -> Option<&str> {
+        self.header(&header::USER_AGENT)
+    }
+
+    fn presser(&self) -> Presser {
+        Presser {
+            user_agent: self.user_agent().map(str::to_owned),
+            is_same_origin: self
+                .headers
+                .get(FETCH_SITE)
+                .is_some_and(|site| site == "same-origin"),
+        }
     }
 
     fn header(&self, name: &HeaderName) -> Option<&str> {
@@ -198,20 +232,24 @@ impl Facts<'_> {
     }
 }
 
-/// Decides what a request causes. `origin` is where the pages live; `verify` opens a link token.
-pub(crate) fn decide(
-    facts: &Facts<'_>,
-    origin: &str,
-    verify: impl Fn(&str) -> Option<SubjectId>,
-) -> Decision {
+/// The two kinds of tokens in addresses.
+pub(crate) trait Tokens {
+    /// The person a link to their own choices belongs to.
+    fn person(&self, token: &str) -> Option<SubjectId>;
+    /// A link to confirm.
+    fn to_confirm(&self, token: &str) -> Option<ConfirmToken>;
+}
+
+/// Decides what a request causes. `origin` is where the pages live.
+pub(crate) fn decide(facts: &Facts<'_>, origin: &str, tokens: &impl Tokens) -> Decision {
     let Some(route) = route(facts.path) else {
         return Decision::Refuse(Refused::NotFound);
     };
     if facts.method == Method::GET || facts.method == Method::HEAD {
-        shown(facts, &route, verify)
+        shown(facts, &route, tokens)
     } else if facts.method == Method::POST && route.allowed().ends_with("POST") {
         match admit(facts, origin) {
-            Ok(()) => posted(facts, &route, verify),
+            Ok(()) => posted(facts, &route, tokens),
             Err(refused) => Decision::Refuse(refused),
         }
     } else {
@@ -220,21 +258,23 @@ pub(crate) fn decide(
 }
 
 /// What there is to see.
-fn shown(
-    facts: &Facts<'_>,
-    route: &Route<'_>,
-    verify: impl Fn(&str) -> Option<SubjectId>,
-) -> Decision {
+fn shown(facts: &Facts<'_>, route: &Route<'_>, tokens: &impl Tokens) -> Decision {
     Decision::Show(match route {
         Route::OptIn => View::OptIn(facts.offered()),
-        Route::Unsubscribe(token) if verify(token).is_some() => {
+        Route::Unsubscribe(token) if tokens.person(token).is_some() => {
             View::Unsubscribe((*token).to_owned())
         }
         Route::Unsubscribe(_) => return Decision::Refuse(Refused::NotFound),
         Route::Preferences(token) => {
-            return verify(token).map_or(Decision::Refuse(Refused::NotFound), |subject| {
-                Decision::ShowChoices(subject)
-            });
+            return tokens
+                .person(token)
+                .map_or(Decision::Refuse(Refused::NotFound), |subject| {
+                    Decision::ShowChoices(subject)
+                });
+        }
+        Route::ConfirmLink(text) => {
+            let is_fetcher = confirm_link::is_fetcher(facts.user_agent());
+            View::ConfirmLink((!is_fetcher).then(|| (*text).to_owned()))
         }
         Route::Privacy => View::Privacy,
         Route::DoNotSell => View::DoNotSell {
@@ -246,11 +286,7 @@ fn shown(
 }
 
 /// The only source of decisions that write.
-fn posted(
-    facts: &Facts<'_>,
-    route: &Route<'_>,
-    verify: impl Fn(&str) -> Option<SubjectId>,
-) -> Decision {
+fn posted(facts: &Facts<'_>, route: &Route<'_>, tokens: &impl Tokens) -> Decision {
     match route {
         Route::OptIn => {
             let offered = facts.offered();
@@ -266,8 +302,9 @@ fn posted(
                 wording: facts.form("wording").unwrap_or_default(),
             })
         }
-        Route::Unsubscribe(token) => withdrawn(facts, verify(token), Door::Unsubscribe),
-        Route::Preferences(token) => withdrawn(facts, verify(token), Door::Preferences),
+        Route::Unsubscribe(token) => withdrawn(facts, tokens.person(token), Door::Unsubscribe),
+        Route::Preferences(token) => withdrawn(facts, tokens.person(token), Door::Preferences),
+        Route::ConfirmLink(text) => confirmed(facts, text, tokens.to_confirm(text)),
         Route::Privacy | Route::DoNotSell | Route::GpcStatement => {
             Decision::Refuse(Refused::NotFound)
         }
@@ -283,6 +320,18 @@ fn withdrawn(facts: &Facts<'_>, subject: Option<SubjectId>, door: Door) -> Decis
     let word = facts.form("scope").unwrap_or_default();
     let scope = Scope::of_word(&word).unwrap_or(Scope::Marketing);
     Decision::Withdraw(subject, scope, door)
+}
+
+/// A press counts with the token in the form, not in the address alone, and with the box ticked.
+fn confirmed(facts: &Facts<'_>, text: &str, token: Option<ConfirmToken>) -> Decision {
+    let (Some(token), Some(true)) = (token, facts.form("token").map(|sent| sent == text)) else {
+        return Decision::Refuse(Refused::NotFound);
+    };
+    if facts.form("agree").as_deref() == Some("yes") {
+        Decision::Press(token, facts.presser())
+    } else {
+        Decision::NotTicked(text.to_owned())
+    }
 }
 
 /// Whether a body is one of our forms, sent from one of our pages.
@@ -330,7 +379,12 @@ fn route(path: &str) -> Option<Route<'_>> {
         "/.well-known/gpc.json" => Some(Route::GpcStatement),
         _ => token("/u/")
             .map(Route::Unsubscribe)
-            .or_else(|| token("/p/").map(Route::Preferences)),
+            .or_else(|| token("/p/").map(Route::Preferences))
+            .or_else(|| {
+                token("/c/")
+                    .filter(|text| confirm_link::has_form(text))
+                    .map(Route::ConfirmLink)
+            }),
     }
 }
 

@@ -1,5 +1,12 @@
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "tests may fail loudly"
+)]
 
+use headgate_domain::confirm_link::ConfirmKey;
+use headgate_domain::time::Timestamp;
 use http::HeaderValue;
 
 use super::*;
@@ -7,6 +14,27 @@ use super::*;
 const ORIGIN: &str = "https://privacy.maple.example";
 const FORM: &str = "application/x-www-form-urlencoded";
 const GOOD: &str = "good-token";
+
+/// The links that were made here.
+struct Known;
+
+impl Tokens for Known {
+    fn person(&self, token: &str) -> Option<SubjectId> {
+        (token == GOOD).then(subject)
+    }
+
+    fn to_confirm(&self, token: &str) -> Option<ConfirmToken> {
+        key().open("main", token).ok()
+    }
+}
+
+fn key() -> ConfirmKey {
+    ConfirmKey::new([3; 32])
+}
+
+fn confirm_token() -> String {
+    key().token("main", [5; 16], Timestamp::from_seconds(1_795_000_000))
+}
 
 struct Sent {
     method: Method,
@@ -52,7 +80,7 @@ impl Sent {
     }
 
     fn decided(&self) -> Decision {
-        decide(&self.facts(), ORIGIN, |token| (token == GOOD).then(subject))
+        decide(&self.facts(), ORIGIN, &Known)
     }
 }
 
@@ -72,16 +100,25 @@ const TARGETS: [&str; 11] = [
 
 #[test]
 fn no_method_but_post_ever_writes() {
-    let body = "purpose=marketing&scope=everything&wording=x";
+    let body = &format!(
+        "purpose=marketing&scope=everything&wording=x&agree=yes&token={}",
+        confirm_token()
+    );
     for method in [
         "GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND",
     ] {
-        for target in TARGETS {
+        let to_confirm = format!("/c/{}", confirm_token());
+        for target in TARGETS.into_iter().chain([to_confirm.as_str()]) {
             let mut sent = form(target, body);
             sent.method = method.parse().unwrap();
             match sent.decided() {
-                Decision::Show(_) | Decision::ShowChoices(_) | Decision::Refuse(_) => {}
-                Decision::Ask(_) | Decision::Withdraw(..) => panic!("{method} {target} writes"),
+                Decision::Show(_)
+                | Decision::ShowChoices(_)
+                | Decision::NotTicked(_)
+                | Decision::Refuse(_) => {}
+                Decision::Ask(_) | Decision::Withdraw(..) | Decision::Press(..) => {
+                    panic!("{method} {target} writes")
+                }
             }
         }
     }
@@ -115,6 +152,53 @@ fn a_get_on_a_link_shows_a_button_and_a_post_is_the_withdrawal() {
             );
         }
     }
+}
+
+#[test]
+fn a_link_to_confirm_looks_the_same_for_everybody_who_opens_it() {
+    let made = confirm_token();
+    for text in [made.clone(), "A".repeat(72)] {
+        let target = format!("/c/{text}");
+        for method in ["GET", "HEAD"] {
+            let opened = sent(method, &target).with("user-agent", "Mozilla/5.0");
+            let page = View::ConfirmLink(Some(text.clone()));
+            assert_eq!(opened.decided(), Decision::Show(page));
+            let fetched = sent(method, &target).with("user-agent", "WhatsApp/2.25.1 A");
+            assert_eq!(fetched.decided(), Decision::Show(View::ConfirmLink(None)));
+        }
+    }
+    for text in ["", "short", &made[1..], &"=".repeat(72)] {
+        let target = format!("/c/{text}");
+        let refused = Decision::Refuse(Refused::NotFound);
+        assert_eq!(sent("GET", &target).decided(), refused, "{text}");
+        assert_eq!(form(&target, "agree=yes").decided(), refused, "{text}");
+    }
+}
+
+#[test]
+fn a_link_is_pressed_with_its_token_in_the_form_and_the_box_ticked() {
+    let (made, forged) = (confirm_token(), "A".repeat(72));
+    let pressed = |text: &str, body: &str| form(&format!("/c/{text}"), body).decided();
+    let refused = Decision::Refuse(Refused::NotFound);
+    assert!(matches!(
+        pressed(&made, &format!("token={made}&agree=yes")),
+        Decision::Press(..)
+    ));
+    for unticked in ["", "&agree=", "&agree=no", "&agree=YES"] {
+        assert_eq!(
+            pressed(&made, &format!("token={made}{unticked}")),
+            Decision::NotTicked(made.clone())
+        );
+    }
+    assert_eq!(pressed(&made, "agree=yes"), refused);
+    assert_eq!(
+        pressed(&made, &format!("token={forged}&agree=yes")),
+        refused
+    );
+    assert_eq!(
+        pressed(&forged, &format!("token={forged}&agree=yes")),
+        refused
+    );
 }
 
 #[test]
@@ -173,6 +257,8 @@ fn only_a_small_form_from_our_own_page_is_read() {
         Decision::Show(_)
         | Decision::ShowChoices(_)
         | Decision::Ask(_)
+        | Decision::NotTicked(_)
+        | Decision::Press(..)
         | Decision::Withdraw(..) => None,
     };
     for target in ["/opt-in", "/u/good-token", "/p/good-token"] {
@@ -242,6 +328,8 @@ fn a_form_asks_only_for_what_the_page_offered() {
         Decision::Show(_)
         | Decision::ShowChoices(_)
         | Decision::Refuse(_)
+        | Decision::NotTicked(_)
+        | Decision::Press(..)
         | Decision::Withdraw(..) => panic!("not a request"),
     };
     let both = asked(

@@ -7,6 +7,7 @@
 
 mod answer;
 mod config;
+mod confirm;
 mod decide;
 mod html;
 mod layout;
@@ -17,11 +18,13 @@ mod visitor;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use headgate_aws::confirm_links::ConfirmLinks;
 use headgate_aws::controls::Controls;
 use headgate_aws::peppers::pepper;
 use headgate_aws::queue::Queue;
-use headgate_aws::subjects::{ConsentRequest, ConsentRequests, SubjectStates};
+use headgate_aws::subjects::{ConsentRequest, ConsentRequests, LinkRequests, SubjectStates};
 use headgate_aws::{Aws, AwsError, AwsSettings, random};
+use headgate_domain::confirm_link::{ConfirmKey, ConfirmToken};
 use headgate_domain::identity::{Pepper, SubjectId, Visitor};
 use headgate_domain::time::{HOUR, Timestamp};
 use headgate_domain::{consent, link, optin_code};
@@ -36,7 +39,7 @@ use serde_json::json;
 pub use config::Config;
 pub use locale::{InvalidLocale, LANGUAGES, Source};
 
-use decide::{Asked, Decision, Door, Facts, Refused, Scope};
+use decide::{Asked, Decision, Door, Facts, Refused, Scope, Tokens};
 use locale::Library;
 use pages::{Choices, Frame, Page};
 use visitor::Visitors;
@@ -70,6 +73,9 @@ pub struct PrivacyWeb {
     library: Library,
     controls: Controls,
     requests: ConsentRequests,
+    confirm: ConfirmKey,
+    confirm_links: ConfirmLinks,
+    link_requests: LinkRequests,
     subjects: SubjectStates,
     consents: Queue,
     visitors: Mutex<Visitors>,
@@ -102,6 +108,9 @@ impl PrivacyWeb {
             origin: origin(&config.privacy_url),
             controls: Controls::new(&aws, &config.table_controls),
             requests: ConsentRequests::new(&aws, &config.table_subjects),
+            confirm: ConfirmKey::of(&links),
+            confirm_links: ConfirmLinks::new(&aws, &config.table_privacy_requests),
+            link_requests: LinkRequests::new(&aws, &config.table_subjects),
             subjects: SubjectStates::new(&aws, &config.table_subjects),
             consents: Queue::new(&aws, &config.queue_consents_url),
             deployment: config.deployment,
@@ -169,9 +178,7 @@ impl PrivacyWeb {
             config: config.as_deref(),
             base: &self.base,
         };
-        let decision = decide::decide(&facts, &self.origin, |token| {
-            link::verify(&self.links, &self.deployment, token)
-        });
+        let decision = decide::decide(&facts, &self.origin, self);
         let page = self.act(decision, &frame).await;
         answer::answer(
             &page,
@@ -187,12 +194,16 @@ impl PrivacyWeb {
             // A no must always be possible, so its page does without the configuration.
             Decision::Show(view @ decide::View::Unsubscribe(_)) => return Page::View(view),
             Decision::ShowChoices(subject) => return Page::Choices(self.choices(&subject).await),
-            Decision::Show(_) | Decision::Ask(_) if frame.config.is_none() => {
+            Decision::Show(_) | Decision::Ask(_) | Decision::NotTicked(_)
+                if frame.config.is_none() =>
+            {
                 return Page::Refused(Refused::Unavailable);
             }
             Decision::Show(view) => return Page::View(view),
             Decision::Refuse(refused) => return Page::Refused(refused),
             Decision::Ask(asked) => self.ask(asked, frame).await,
+            Decision::NotTicked(token) => return Page::NotTicked(token),
+            Decision::Press(token, presser) => Box::pin(self.press(&token, &presser)).await,
             Decision::Withdraw(subject, scope, door) => {
                 match self.withdraw(&subject, scope).await {
                     Ok(()) => Ok(match door {
@@ -268,6 +279,16 @@ impl PrivacyWeb {
             &[("subject", Field::subject(subject))],
         );
         Ok(())
+    }
+}
+
+impl Tokens for PrivacyWeb {
+    fn person(&self, token: &str) -> Option<SubjectId> {
+        link::verify(&self.links, &self.deployment, token)
+    }
+
+    fn to_confirm(&self, token: &str) -> Option<ConfirmToken> {
+        self.confirm.open(&self.deployment, token).ok()
     }
 }
 

@@ -5,6 +5,7 @@
 //! is escaped where it becomes markup. Decides nothing. A page of its own has a file of its own.
 
 mod do_not_sell;
+mod link;
 mod opt_in;
 mod preferences;
 mod privacy;
@@ -18,6 +19,7 @@ use crate::html::{Escaped, fill};
 use crate::layout::{Width, document};
 use crate::locale::{Language, Library, Plain};
 
+pub(crate) use link::Said;
 pub(crate) use opt_in::{notice, wording};
 pub(crate) use preferences::Choices;
 
@@ -44,6 +46,10 @@ pub(crate) enum Page {
     Changed(Vec<Purpose>),
     /// The code to send.
     Confirm(String),
+    /// The form of a link to confirm again: its box was not ticked.
+    NotTicked(String),
+    /// What came of pressing the button of a link to confirm.
+    Pressed(Said),
     /// The choices of one person, and what they have just stopped.
     Choices(Choices),
     /// The withdrawal is durable.
@@ -59,6 +65,7 @@ impl Page {
         match self {
             Self::View(View::OptIn(offered)) => opt_in::form(frame, offered, None),
             Self::View(View::Unsubscribe(token)) => unsubscribe::form(frame, token),
+            Self::View(View::ConfirmLink(token)) => link::page(frame, token.as_deref(), None),
             Self::View(View::Privacy) => privacy::page(frame),
             Self::View(View::DoNotSell { signal }) => do_not_sell::page(frame, *signal),
             Self::View(View::GpcStatement) => do_not_sell::statement(),
@@ -67,6 +74,8 @@ impl Page {
             }
             Self::Changed(offered) => opt_in::form(frame, offered, Some(&texts.opt_in.changed)),
             Self::Confirm(code) => opt_in::confirm(frame, code),
+            Self::NotTicked(token) => link::page(frame, Some(token), Some(&texts.link.not_ticked)),
+            Self::Pressed(said) => link::pressed(frame, *said),
             Self::Choices(choices) => preferences::page(frame, *choices),
             Self::Unsubscribed(scope) => unsubscribe::done(frame, *scope),
             Self::Refused(refused) => plain(frame, texts.refusal(*refused)),
@@ -127,6 +136,15 @@ impl Frame<'_> {
         )
     }
 
+    /// The title of a page whose form comes back with a problem says so first.
+    fn title(&self, title: &str, problem: Option<&str>) -> String {
+        let title = self.say(title);
+        match problem {
+            Some(_) => format!("{}: {title}", self.language.texts.common.error_prefix),
+            None => title,
+        }
+    }
+
     /// The business's own policy, if it is an address that is safe to link to.
     fn policy_url(&self) -> Option<&str> {
         self.config?
@@ -162,6 +180,24 @@ fn address(text: &str) -> String {
         format!("<a href=\"mailto:{shown}\">{shown}</a>")
     } else {
         shown
+    }
+}
+
+/// What was wrong the last time, above a form; empty when nothing was.
+fn alert(problem: Option<&str>) -> String {
+    problem.map_or_else(String::new, |problem| {
+        format!(
+            "<div class=\"alert\" role=\"alert\" id=\"problem\"><p>{}</p></div>\n",
+            Escaped(problem)
+        )
+    })
+}
+
+/// The attribute by which the fields of a form say what was wrong.
+const fn described(problem: Option<&str>) -> &'static str {
+    match problem {
+        Some(_) => " aria-describedby=\"problem\"",
+        None => "",
     }
 }
 

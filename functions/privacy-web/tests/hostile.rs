@@ -105,19 +105,25 @@ async fn a_link_that_opens_withdraws_for_a_form_of_ours_alone() {
 /// What a person would send to the route, and what they get.
 async fn still_works(pages: &Running, stage: &Stage, method: &str, path: &str) {
     let token = stage.link_token().await;
+    let (link, made_up) = (stage.confirm_token(60_000).await, "A".repeat(72));
+    let pressed = format!("token={link}&agree=yes");
     let (path, form, status) = match (method, path.strip_suffix(CANARY).unwrap_or(path)) {
         ("GET", "/opt-in" | "/privacy" | "/do-not-sell" | "/.well-known/gpc.json") => {
             (path.to_owned(), Body::None, 200)
         }
         // Without the wording that was shown, the page is shown again.
         ("POST", "/opt-in") => (path.to_owned(), Body::Text("purpose=marketing"), 422),
+        ("GET", "/c/") => (format!("/c/{made_up}"), Body::None, 200),
+        ("POST", "/c/") => (format!("/c/{link}"), Body::Text(&pressed), 200),
         ("GET", "/u/") => (format!("/u/{token}"), Body::None, 200),
         ("GET", "/p/") => (format!("/p/{token}"), Body::None, 200),
         ("POST", "/p/") => (format!("/p/{token}"), Body::Text("scope=utility"), 200),
         ("POST", "/u/") => (format!("/u/{token}"), Body::Text("scope=marketing"), 200),
         unknown => panic!("say here what an honest request to {unknown:?} is"),
     };
-    let event = api_gateway(method, &path, &[], &[FORM], form);
+    let browser = ("User-Agent", "Mozilla/5.0 (Android 16)");
+    let own = ("Sec-Fetch-Site", "same-origin");
+    let event = api_gateway(method, &path, &[], &[FORM, browser, own], form);
     let answer = pages.invoke(event).await;
     assert_eq!(answer["statusCode"], status, "{method} {path}");
 }

@@ -33,7 +33,7 @@ fn another_implementation_makes_the_same_token() {
     assert_eq!(opened.expires_at, Timestamp::from_seconds(1_795_000_000));
     // python3: base64.urlsafe_b64encode(hashlib.sha256(bytes(range(16))).digest())
     assert_eq!(
-        opened.row(),
+        opened.row().as_str(),
         "doi#vkXLJgW_Nr695oSEGijw_UPGmFCj3OX-26aZKO46iZE"
     );
 }
@@ -89,8 +89,71 @@ fn a_link_is_pressed_once() {
     assert_eq!(press(Some(&confirmed), "a", before), Pressed::Confirms);
     for at in [before, after] {
         assert_eq!(press(Some(&confirmed), "b", at), Pressed::Already);
-        assert_eq!(press(Some(&Standing::Revoked), "a", at), Pressed::Gone);
         assert_eq!(press(None, "a", at), Pressed::Gone);
+    }
+}
+
+#[test]
+fn the_same_record_has_the_same_link_and_every_other_another() {
+    let id = |n: u8| {
+        crate::api_token::PlainToken::from_random("main", &[n; 32])
+            .hashed("main")
+            .id()
+    };
+    let jti = key().jti("main", &id(1), "r-1");
+    assert_eq!(jti, key().jti("main", &id(1), "r-1"));
+    for other in [
+        key().jti("main", &id(1), "r-2"),
+        key().jti("main", &id(2), "r-1"),
+        key().jti("other", &id(1), "r-1"),
+        ConfirmKey::new([9; 32]).jti("main", &id(1), "r-1"),
+    ] {
+        assert_ne!(jti, other);
+    }
+}
+
+#[test]
+fn a_no_since_the_attested_yes_ends_a_link() {
+    let no = |at: i64| {
+        Consent::alone(
+            State::Withdrawn,
+            Timestamp::from_seconds(at),
+            "L0.1",
+            "keyword",
+        )
+    };
+    let attested = Timestamp::from_seconds(100);
+    assert!(!was_refused(None, attested));
+    assert!(!was_refused(Some(&no(99)), attested), "agreed again since");
+    assert!(was_refused(Some(&no(100)), attested));
+    assert!(was_refused(Some(&no(101)), attested));
+    let yes = Consent::alone(State::Given, Timestamp::from_seconds(101), "L0.1", "paper");
+    assert!(!was_refused(Some(&yes), attested));
+}
+
+#[test]
+fn what_is_queued_names_the_row_and_nothing_else_passes_for_it() {
+    let row = LinkRow::of(JTI);
+    let queued = pressed_record(&row);
+    assert_eq!(pressed_row(&queued), Some(row.clone()));
+    assert_eq!(LinkRow::parse(row.as_str()), Some(row));
+    for bad in [
+        queued.replace("pressed-link", "consent"),
+        queued.replace("doi#", "api-token#"),
+        queued.replace("\"}", "A\"}"),
+        queued.replace("\"link\"", "\"row\""),
+        queued.replace('}', ",\"x\":1}"),
+        String::new(),
+    ] {
+        assert_eq!(pressed_row(&bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn the_form_of_a_token_is_told_without_a_key() {
+    assert!(has_form(&token()) && has_form(&"A".repeat(72)));
+    for not in [&token()[1..], &"=".repeat(72), &"é".repeat(36), ""] {
+        assert!(!has_form(not), "{not}");
     }
 }
 
@@ -106,14 +169,14 @@ fn who_fetches_a_link_is_told_from_who_presses_it() {
     ] {
         assert!(is_fetcher(Some(fetcher)), "{fetcher}");
         assert!(
-            needs_message_in(Some(fetcher), true, NOW, later),
+            looks_automatic(Some(fetcher), true, NOW, later),
             "{fetcher}"
         );
     }
     assert!(is_fetcher(None) && !is_fetcher(Some(BROWSER)));
-    assert!(!needs_message_in(Some(BROWSER), true, NOW, NOW));
-    assert!(needs_message_in(Some(BROWSER), false, NOW, NOW));
-    assert!(!needs_message_in(Some(BROWSER), false, NOW, later));
+    assert!(!looks_automatic(Some(BROWSER), true, NOW, NOW));
+    assert!(looks_automatic(Some(BROWSER), false, NOW, NOW));
+    assert!(!looks_automatic(Some(BROWSER), false, NOW, later));
 }
 
 proptest! {

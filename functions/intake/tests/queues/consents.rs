@@ -191,6 +191,7 @@ async fn an_envelope_counts_from_the_api_and_from_nobody_else() {
         let relayed = Relayed {
             token: token.clone(),
             attests,
+            link: None,
             record: consent(&world, action, &json!("marketing"), id).to_string(),
         };
         serde_json::from_str::<Value>(&relayed.body().unwrap()).unwrap()

@@ -81,6 +81,25 @@ pub(crate) struct Confirm {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct Link {
+    pub(crate) title: String,
+    pub(crate) lead: String,
+    pub(crate) notice: Vec<String>,
+    pub(crate) legend: String,
+    pub(crate) agree: String,
+    pub(crate) agree_hint: String,
+    pub(crate) submit: String,
+    pub(crate) nothing: String,
+    pub(crate) not_ticked: String,
+    pub(crate) stop: String,
+    pub(crate) confirmed: Plain,
+    pub(crate) already: Plain,
+    pub(crate) over: Plain,
+    pub(crate) automatic: Plain,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Unsubscribe {
     pub(crate) title: String,
     pub(crate) lead: String,
@@ -269,6 +288,7 @@ pub(crate) struct Texts {
     pub(crate) common: Common,
     pub(crate) opt_in: OptIn,
     pub(crate) confirm: Confirm,
+    pub(crate) link: Link,
     pub(crate) unsubscribe: Unsubscribe,
     pub(crate) unsubscribed: Unsubscribed,
     pub(crate) preferences: Preferences,

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use headgate_domain::lane::Purpose;
 use sha2::{Digest as _, Sha256};
 
-use super::{Frame, choice};
+use super::{Frame, alert, choice, described};
 use crate::html::Escaped;
 use crate::layout::{Width, document};
 use crate::locale::OptIn;
@@ -60,18 +60,6 @@ fn step(frame: &Frame<'_>, text: &str, class: &str) -> String {
 /// The form, with what was wrong the last time.
 pub(super) fn form(frame: &Frame<'_>, offered: &[Purpose], problem: Option<&str>) -> String {
     let texts = &frame.language.texts.opt_in;
-    let title = frame.say(&texts.title);
-    let alert = problem.map_or_else(String::new, |problem| {
-        format!(
-            "<div class=\"alert\" role=\"alert\" id=\"problem\"><p>{}</p></div>\n",
-            Escaped(problem)
-        )
-    });
-    let described = if problem.is_some() {
-        " aria-describedby=\"problem\""
-    } else {
-        ""
-    };
     let choices: String = offered
         .iter()
         .filter_map(|purpose| {
@@ -88,6 +76,8 @@ pub(super) fn form(frame: &Frame<'_>, offered: &[Purpose], problem: Option<&str>
          <fieldset{described}>\n<legend>{legend}</legend>\n{choices}</fieldset>\n\
          <button type=\"submit\">{submit}</button>\n<p class=\"small\">{next}</p>\n</form>\n",
         step = step(frame, &texts.step, "first"),
+        alert = alert(problem),
+        described = described(problem),
         heading = frame.heading(&texts.title, &texts.lead),
         notice = frame.each(&texts.notice, "li"),
         policy = frame.policy_link(),
@@ -97,13 +87,9 @@ pub(super) fn form(frame: &Frame<'_>, offered: &[Purpose], problem: Option<&str>
         next = frame.show(&texts.next),
         submit = frame.show(&texts.submit),
     );
-    let title = if problem.is_some() {
-        format!("{}: {title}", frame.language.texts.common.error_prefix)
-    } else {
-        title
-    };
     let words: Vec<&str> = offered.iter().map(|purpose| purpose.word()).collect();
     let query = format!("purpose={}&", words.join(","));
+    let title = frame.title(&texts.title, problem);
     document(frame, Width::Form, &title, &main, Some(&query))
 }
 

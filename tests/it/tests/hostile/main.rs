@@ -24,7 +24,8 @@ use world::{Answer, World};
 
 /// Every route a stranger can call: API, method, path, function. A new one is added here with what an
 /// honest request to it is ([`honest`]).
-const ROUTES: [(&str, &str, &str, &str); 12] = [
+const ROUTES: [(&str, &str, &str, &str); 15] = [
+    ("ConsentApi", "POST", "/confirmations", "ConsentApiFunction"),
     ("ConsentApi", "POST", "/consents", "ConsentApiFunction"),
     ("HooksApi", "GET", "/webhook", "WebhookFunction"),
     ("HooksApi", "POST", "/webhook", "WebhookFunction"),
@@ -34,11 +35,13 @@ const ROUTES: [(&str, &str, &str, &str); 12] = [
         "/.well-known/gpc.json",
         "PrivacyWebFunction",
     ),
+    ("PrivacyApi", "GET", "/c/{token}", "PrivacyWebFunction"),
     ("PrivacyApi", "GET", "/do-not-sell", "PrivacyWebFunction"),
     ("PrivacyApi", "GET", "/opt-in", "PrivacyWebFunction"),
     ("PrivacyApi", "GET", "/p/{token}", "PrivacyWebFunction"),
     ("PrivacyApi", "GET", "/privacy", "PrivacyWebFunction"),
     ("PrivacyApi", "GET", "/u/{token}", "PrivacyWebFunction"),
+    ("PrivacyApi", "POST", "/c/{token}", "PrivacyWebFunction"),
     ("PrivacyApi", "POST", "/opt-in", "PrivacyWebFunction"),
     ("PrivacyApi", "POST", "/p/{token}", "PrivacyWebFunction"),
     ("PrivacyApi", "POST", "/u/{token}", "PrivacyWebFunction"),
@@ -156,6 +159,9 @@ async fn honest(world: &World, api: &str, method: &str, path: &str) {
         }
         // Without the wording that was shown, the page is shown again.
         ("POST", "/opt-in") => (path.to_owned(), form(), "purpose=marketing".to_owned(), 422),
+        // Every text of the right form has the same page; one that was not made here does nothing.
+        ("GET", "/c/{token}") => (made_up(), String::new(), String::new(), 200),
+        ("POST", "/c/{token}") => (made_up(), form(), "agree=yes".to_owned(), 404),
         ("GET", "/u/{token}") => (world.link().await, String::new(), String::new(), 200),
         ("GET", "/p/{token}") => {
             let link = world.link().await.replace("/u/", "/p/");
@@ -172,6 +178,8 @@ async fn honest(world: &World, api: &str, method: &str, path: &str) {
             200,
         ),
         ("POST", "/consents") => (path.to_owned(), world.token().await, world::no(), 202),
+        // A no is nothing to confirm.
+        ("POST", "/confirmations") => (path.to_owned(), world.token().await, world::no(), 422),
         unknown => panic!("say here what an honest request to {unknown:?} is"),
     };
     let length = body.len();
@@ -184,6 +192,10 @@ async fn honest(world: &World, api: &str, method: &str, path: &str) {
         Some(status),
         "{method} {path}"
     );
+}
+
+fn made_up() -> String {
+    format!("/c/{}", "A".repeat(72))
 }
 
 fn form() -> String {

@@ -21,31 +21,16 @@ const PATH: &str = "schemas/consent-api.openapi.json";
 /// The document as code and schemas say it must be.
 fn document() -> Value {
     let record = schema("consent-record.v1.json");
-    let mut responses = Map::new();
-    responses.insert(
-        "202".to_owned(),
-        answer(
-            "On the consents queue; what it changed is told as an event.",
-            "application/json",
-            "Taken",
-        ),
-    );
-    for kind in Kind::ALL {
-        // Not of this address, or of this method.
-        if matches!(kind, Kind::NotFound | Kind::Method) {
-            continue;
-        }
-        let described = format!("`{}`: {}", kind.code(), kind.sentence());
-        let status = kind.status().as_u16().to_string();
-        let before = responses.insert(
-            status,
-            answer(&described, "application/problem+json", "Problem"),
-        );
-        assert!(before.is_none(), "two kinds of one status: {kind:?}");
-    }
     let codes: Vec<&str> = Kind::ALL.iter().map(|kind| kind.code()).collect();
     let scopes: Vec<&str> = Scope::ALL.iter().map(|scope| scope.word()).collect();
     let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    let body = json!({ "required": true, "content": { "application/json": {
+        "schema": { "oneOf": [
+            reference("ConsentRecord"),
+            { "type": "array", "minItems": 1, "maxItems": MAX_RECORDS, "items": reference("ConsentRecord") },
+        ] },
+        "example": record["examples"][0],
+    } } });
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -60,24 +45,47 @@ fn document() -> Value {
             "variables": { "address": { "default": "https://api.example/v1" } },
         }],
         "security": [{ "token": [] }],
-        "paths": { "/consents": { "post": {
-            "operationId": "recordConsents",
-            "summary": "Record what people said.",
-            "description": format!("One record, or 1 to {MAX_RECORDS}; taken whole or not at all. The same id with the same bytes is answered again and changes nothing. Scopes: {}.", scopes.join(", ")),
-            "requestBody": { "required": true, "content": { "application/json": {
-                "schema": { "oneOf": [
-                    reference("ConsentRecord"),
-                    { "type": "array", "minItems": 1, "maxItems": MAX_RECORDS, "items": reference("ConsentRecord") },
-                ] },
-                "example": record["examples"][0],
-            } } },
-            "responses": responses,
-        } } },
+        "paths": {
+            "/consents": { "post": {
+                "operationId": "recordConsents",
+                "summary": "Record what people said.",
+                "description": format!("One record, or 1 to {MAX_RECORDS}; taken whole or not at all. The same id with the same bytes is answered again and changes nothing. Scopes: {}.", scopes.join(", ")),
+                "requestBody": body,
+                "responses": responses("On the consents queue; what it changed is told as an event.", "Taken"),
+            } },
+            "/confirmations": { "post": {
+                "operationId": "askForConfirmations",
+                "summary": "Have people confirm by a link what they agreed to.",
+                "description": format!("As for /consents, of records whose action is given. Each only asks until the person opens its link and presses the button. Scope: {}.", Scope::ConsentsAttest.word()),
+                "requestBody": body,
+                "responses": responses("On the consents queue, with a link for each person.", "Links"),
+            } },
+        },
         "components": {
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer", "bearerFormat": "hgt_…" } },
             "schemas": bodies(&record, &codes),
         },
     })
+}
+
+/// What an address answers.
+fn responses(taken: &str, body: &str) -> Value {
+    let mut responses = Map::new();
+    responses.insert("202".to_owned(), answer(taken, "application/json", body));
+    for kind in Kind::ALL {
+        // Not of this address, or of this method.
+        if matches!(kind, Kind::NotFound | Kind::Method) {
+            continue;
+        }
+        let described = format!("`{}`: {}", kind.code(), kind.sentence());
+        let status = kind.status().as_u16().to_string();
+        let before = responses.insert(
+            status,
+            answer(&described, "application/problem+json", "Problem"),
+        );
+        assert!(before.is_none(), "two kinds of one status: {kind:?}");
+    }
+    Value::Object(responses)
 }
 
 /// What is sent and answered.
@@ -98,6 +106,26 @@ fn bodies(record: &Value, codes: &[&str]) -> Value {
                             "properties": {
                                 "id": { "description": "The record's id.", "type": "string" },
                                 "status": { "description": "repeated: it had been queued before.", "enum": ["queued", "repeated"] },
+                            },
+                        },
+                    } },
+                },
+                "Links": {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "required": ["confirmations"],
+                    "properties": { "confirmations": {
+                        "description": "In the order of the request.",
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "additionalProperties": false,
+                            "required": ["id", "status", "url", "expires_at"],
+                            "properties": {
+                                "id": { "description": "The record's id.", "type": "string" },
+                                "status": { "description": "repeated: it had been queued before, and has the same link.", "enum": ["queued", "repeated"] },
+                                "url": { "description": "For this person and nobody else. It is kept nowhere; send the same record again to have it again.", "type": "string", "format": "uri" },
+                                "expires_at": { "type": "string", "format": "date-time" },
                             },
                         },
                     } },
@@ -202,43 +230,55 @@ async fn the_document_and_the_function_agree_on_every_answer() {
     let (yes, other) = (yes.to_string(), other.to_string());
     let large = format!("\"{}\"", "x".repeat(consent_api::MAX_BODY));
     let json = "application/json";
-    let mut answered = BTreeSet::new();
-    for (token, media_type, body, status) in [
-        (Some(&attests), json, yes.as_str(), 202),
-        (Some(&attests), json, &yes, 202),
-        (Some(&attests), json, &other, 409),
-        (Some(&writes), json, &yes, 403),
-        (None, json, &yes, 401),
-        (Some(&writes), json, "[]", 400),
-        (Some(&writes), json, "[{}]", 422),
-        (Some(&writes), "text/plain", &yes, 415),
-        (Some(&writes), json, &large, 413),
-    ] {
-        let mut request = Request::post("/consents").header("content-type", media_type);
-        if let Some(token) = token {
-            request = request.header("authorization", format!("Bearer {}", token.expose()));
+    for path in ["/consents", "/confirmations"] {
+        // Ids are counted by token: each path has its own.
+        let (yes, other) = (in_path(&yes, path), in_path(&other, path));
+        let mut answered = BTreeSet::new();
+        for (token, media_type, body, status) in [
+            (Some(&attests), json, yes.as_str(), 202),
+            (Some(&attests), json, &yes, 202),
+            (Some(&attests), json, &other, 409),
+            (Some(&writes), json, &yes, 403),
+            (None, json, &yes, 401),
+            (Some(&writes), json, "[]", 400),
+            (Some(&writes), json, "[{}]", 422),
+            (Some(&writes), "text/plain", &yes, 415),
+            (Some(&writes), json, &large, 413),
+        ] {
+            let mut request = Request::post(path).header("content-type", media_type);
+            if let Some(token) = token {
+                request = request.header("authorization", format!("Bearer {}", token.expose()));
+            }
+            let request = request.body(Bytes::from(body.to_owned())).unwrap();
+            let answer = api.handle(request).await;
+            assert_eq!(answer.status(), status, "{path}");
+            let media_type = answer.headers()["content-type"].to_str().unwrap();
+            let promised = &document["paths"][path]["post"]["responses"][status.to_string()];
+            let schema = &promised["content"][media_type]["schema"];
+            assert!(schema.is_object(), "{path} {status} {media_type}");
+            let mut whole = schema.clone();
+            whole["components"] = document["components"].clone();
+            let body: Value = serde_json::from_slice(answer.body()).unwrap();
+            let wrong: Vec<String> = validator(&whole)
+                .iter_errors(&body)
+                .map(|e| e.to_string())
+                .collect();
+            assert!(wrong.is_empty(), "{path} {status}: {wrong:?}");
+            answered.insert(status.to_string());
         }
-        let request = request.body(Bytes::from(body.to_owned())).unwrap();
-        let answer = api.handle(request).await;
-        assert_eq!(answer.status(), status);
-        let media_type = answer.headers()["content-type"].to_str().unwrap();
-        let promised = &document["paths"]["/consents"]["post"]["responses"][status.to_string()];
-        let schema = &promised["content"][media_type]["schema"];
-        assert!(schema.is_object(), "{status} {media_type}");
-        let mut whole = schema.clone();
-        whole["components"] = document["components"].clone();
-        let body: Value = serde_json::from_slice(answer.body()).unwrap();
-        let wrong: Vec<String> = validator(&whole)
-            .iter_errors(&body)
-            .map(|e| e.to_string())
-            .collect();
-        assert!(wrong.is_empty(), "{status}: {wrong:?}");
-        answered.insert(status.to_string());
+        // Too often and not durable: the function's own tests bring these about.
+        answered.extend(["429", "503"].map(str::to_owned));
+        let promised = document["paths"][path]["post"]["responses"]
+            .as_object()
+            .unwrap();
+        assert_eq!(answered, promised.keys().cloned().collect());
     }
-    // Too often and not durable: the function's own tests bring these about.
-    answered.extend(["429", "503"].map(str::to_owned));
-    let promised = document["paths"]["/consents"]["post"]["responses"]
-        .as_object()
-        .unwrap();
-    assert_eq!(answered, promised.keys().cloned().collect());
+}
+
+fn in_path(record: &str, path: &str) -> String {
+    record.replacen(
+        "\"id\":\"",
+        &format!("\"id\":\"{}-", path.trim_start_matches('/')),
+        1,
+    )
 }

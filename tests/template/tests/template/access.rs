@@ -155,7 +155,7 @@ fn no_star_stands_outside_the_closed_list() {
 
 #[test]
 fn conditions_match_by_pattern_only_where_a_pattern_is_meant() {
-    const PATTERNS: [&str; 15] = [
+    const PATTERNS: [&str; 16] = [
         "A#*",
         "api-record#*",
         "api-usage#*",
@@ -167,6 +167,7 @@ fn conditions_match_by_pattern_only_where_a_pattern_is_meant() {
         "I#*",
         "R#*",
         "S#*",
+        "doi#*",
         ":role/${Deployment}-producer-*",
         ":log-group:/aws/lambda/${Deployment}-*",
         ":log-group:/headgate/${Deployment}/access/*",

@@ -7,16 +7,19 @@ use serde_json::json;
 use crate::template::{Template, many, read, target};
 
 /// Every route a stranger can call: API, method, path, function.
-const ROUTES: [(&str, &str, &str, &str); 12] = [
+const ROUTES: [(&str, &str, &str, &str); 15] = [
+    ("ConsentApi", "post", "/confirmations", "consent-api"),
     ("ConsentApi", "post", "/consents", "consent-api"),
     ("HooksApi", "get", "/webhook", "webhook"),
     ("HooksApi", "post", "/webhook", "webhook"),
     ("PrivacyApi", "get", "/.well-known/gpc.json", "privacy-web"),
+    ("PrivacyApi", "get", "/c/{token}", "privacy-web"),
     ("PrivacyApi", "get", "/do-not-sell", "privacy-web"),
     ("PrivacyApi", "get", "/opt-in", "privacy-web"),
     ("PrivacyApi", "get", "/p/{token}", "privacy-web"),
     ("PrivacyApi", "get", "/privacy", "privacy-web"),
     ("PrivacyApi", "get", "/u/{token}", "privacy-web"),
+    ("PrivacyApi", "post", "/c/{token}", "privacy-web"),
     ("PrivacyApi", "post", "/opt-in", "privacy-web"),
     ("PrivacyApi", "post", "/p/{token}", "privacy-web"),
     ("PrivacyApi", "post", "/u/{token}", "privacy-web"),
