@@ -151,7 +151,7 @@ impl Stage {
         let (aws, deployment) = (self.aws(), setting("HEADGATE_DEPLOYMENT"));
         let key = setting("HEADGATE_KMS_MAC_LINKS");
         let key = ConfirmKey::of(&pepper(&aws, key, deployment).await.unwrap());
-        let now = system_clock()();
+        let now = self.clock()();
         let expires_at = now.plus_millis(ends_in_ms);
         let jti = headgate_aws::random().unwrap();
         let row = LinkRow::of(jti);
@@ -181,7 +181,7 @@ impl Stage {
         let setting = |name: &str| environment.get(name).expect("the template sets it");
         let deployment = setting("HEADGATE_DEPLOYMENT");
         let plain = PlainToken::from_random(deployment, &headgate_aws::random().unwrap());
-        let now = system_clock()();
+        let now = self.clock()();
         let token = ApiToken {
             hash: plain.hashed(deployment),
             name: "testkit".to_owned(),

@@ -1,10 +1,10 @@
 //! Withdraw against send: under load, with busy tables and a holder that dies, nothing leaves for a person on
 //! a judgement made after their no was stored (I8, R-402), and the no is in force within five seconds.
 //!
-//! Seven channels: a word, a button, Meta's switch, Meta's code 131050, and the records that the privacy
-//! page, an app and the command line put on the consents queue. Each is said while the person's message waits
-//! in the outbox, some of them twice. Time counts from where the queue has it; what SQS takes to hand it over
-//! is not in it, because the local one takes none.
+//! Seven channels: a word, a button, Meta's switch and Meta's code 131050 as notifications; the page behind a
+//! link, the HTTP API and the command line through their own doors and the consents queue. Each is said while
+//! the person's message waits in the outbox, some of them twice. Time counts from where the queue of
+//! notifications has it, or from before the page is opened, the record sent, the command given.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -15,6 +15,7 @@
     reason = "tests may fail loudly; this one starts tasks and prints a table"
 )]
 
+mod doors;
 mod throttle;
 mod world;
 
@@ -22,7 +23,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use doors::Doors;
 use futures_util::stream::{self, StreamExt as _};
+use headgate_domain::identity::SubjectId;
 use headgate_domain::record::State;
 use serde_json::{Value, json};
 use world::{NUMBER, Withdrawal, World};
@@ -62,12 +65,20 @@ fn notification(field: &str, member: &str, updates: &Value) -> Value {
         "messaging_product": "whatsapp", "metadata": { "phone_number_id": NUMBER }, member: updates } }] }] })
 }
 
+/// What the channels need to know of people.
+struct Crowd {
+    doors: Doors,
+    subjects: BTreeMap<usize, SubjectId>,
+    /// Who has had a message of which Meta can say that they stopped.
+    earlier: BTreeMap<usize, String>,
+}
+
 /// Says no for a person by a channel; every third one is delivered twice.
 async fn withdraw(
     world: &World,
     channel: &'static str,
     person: usize,
-    earlier: &BTreeMap<usize, String>,
+    crowd: &Crowd,
 ) -> Withdrawal {
     // Meta's seconds are whole, and the yes came in an earlier one.
     let timestamp = (world.seconds() + 1).to_string();
@@ -78,6 +89,7 @@ async fn withdraw(
         message.as_object_mut().unwrap().extend(members);
         notification("messages", "messages", &json!([message]))
     };
+    let by_app = consent(world, "withdrawn", "app", person);
     let said = Instant::now();
     let name = format!("{channel}-{person}");
     for _ in 0..=usize::from(person.is_multiple_of(3)) {
@@ -98,26 +110,29 @@ async fn withdraw(
             }
             "131050" => {
                 let failed = json!([{ "id": format!("wamid.earlier{person}"), "status": "failed", "timestamp": timestamp,
-                    "biz_opaque_callback_data": earlier[&person], "errors": [{ "code": 131_050 }] }]);
+                    "biz_opaque_callback_data": crowd.earlier[&person], "errors": [{ "code": 131_050 }] }]);
                 let failed = notification("messages", "statuses", &failed);
                 world.notify(&name, &failed).await;
             }
-            "page" | "api" | "cli" => {
-                let method = match channel {
-                    "page" => "link",
-                    "api" => "app",
-                    _ => "agent",
-                };
-                let no = consent(world, "withdrawn", method, person);
-                world.queue("CONSENTS", &name, &[no]).await;
-            }
+            "page" => crowd.doors.press_stop(&crowd.subjects[&person]).await,
+            "api" => crowd.doors.post(&by_app).await,
+            "cli" => crowd.doors.opt_out(&bsuid(person), &name).await,
             other => unreachable!("{other}"),
         }
     }
+    let stored = match channel {
+        "page" => crowd.doors.stored(crowd.subjects[&person].as_str()).await,
+        "api" => {
+            let id = format!("\"withdrawn-{person}\"");
+            crowd.doors.stored(&id).await
+        }
+        "cli" => crowd.doors.stored(&format!("\"{name}\"")).await,
+        _ => Instant::now(),
+    };
     Withdrawal {
         channel,
         said,
-        stored: Instant::now(),
+        stored,
     }
 }
 
@@ -153,6 +168,13 @@ async fn nothing_leaves_on_a_judgement_made_after_the_no_was_stored() {
         .map(|person| marketing(person, "sale"))
         .collect();
     world.queue("MARKETING", "sale", &messages).await;
+    let subjects = world.subjects().await;
+    let of = |person: usize| (person, subjects[&format!("sale-{person}")].clone());
+    let crowd = Crowd {
+        doors: world.doors().await,
+        subjects: (0..people).map(of).collect(),
+        earlier,
+    };
 
     let holder = tokio::spawn({
         let world = Arc::clone(&world);
@@ -177,8 +199,8 @@ async fn nothing_leaves_on_a_judgement_made_after_the_no_was_stored() {
         .collect();
     let said: BTreeMap<usize, Withdrawal> = stream::iter(to_say)
         .map(|(person, channel)| {
-            let (world, earlier) = (&world, &earlier);
-            async move { (person, withdraw(world, channel, person, earlier).await) }
+            let (world, crowd) = (&world, &crowd);
+            async move { (person, withdraw(world, channel, person, crowd).await) }
         })
         .buffer_unordered(AT_ONCE)
         .collect()

@@ -1,11 +1,13 @@
 //! A deployment whose tables are busy, whose holder dies, and whose people say no in every way there is.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use headgate_aws::messages::Messages;
 use headgate_aws::{Aws, AwsSettings};
+use headgate_domain::identity::SubjectId;
 use headgate_domain::record::{RecordRef, State};
 use headgate_domain::time::{DAY, HOUR};
 use headgate_lambda::batch::SqsEvent;
@@ -18,6 +20,7 @@ use notification_processor::NotificationProcessor;
 use sender::Sender;
 use serde_json::{Value, json};
 
+use crate::doors::Doors;
 use crate::throttle::{Throttled, before};
 
 const CONFIG: &str = include_str!("../../../../config/headgate.toml");
@@ -33,7 +36,7 @@ pub(crate) struct World {
     simulator: Simulator,
     throttled: Throttled,
     messages: Messages,
-    intake: Intake,
+    intake: Arc<Intake>,
     processor: NotificationProcessor,
     clock: Clock,
 }
@@ -83,9 +86,11 @@ impl World {
         };
         Self {
             messages: Messages::new(&aws, &environment["HEADGATE_TABLE_MESSAGES"]),
-            intake: Intake::new(&settings("IntakeFunction"), clock.clone())
-                .await
-                .unwrap(),
+            intake: Arc::new(
+                Intake::new(&settings("IntakeFunction"), clock.clone())
+                    .await
+                    .unwrap(),
+            ),
             processor: NotificationProcessor::new(
                 &settings("NotificationProcessorFunction"),
                 clock.clone(),
@@ -97,6 +102,11 @@ impl World {
             clock,
             stage,
         }
+    }
+
+    /// The page, the API and the command line, with SQS between them and intake.
+    pub(crate) async fn doors(&self) -> Doors {
+        Doors::open(&self.stage, &self.intake, &self.throttled.url).await
     }
 
     /// How often the tables were too busy.
@@ -193,6 +203,18 @@ impl World {
             }
         }
         found
+    }
+
+    /// Whom apps were told about, by the ids of messages.
+    pub(crate) async fn subjects(&self) -> BTreeMap<String, SubjectId> {
+        let events = self.on_queue("app-events").await;
+        let accepted = events.iter().filter(|e| e["type"] == "message.accepted");
+        accepted
+            .map(|event| {
+                let subject = SubjectId::parse(event["subject"].as_str().unwrap()).unwrap();
+                (event["id"].as_str().unwrap().to_owned(), subject)
+            })
+            .collect()
     }
 
     /// Where records stand, and why.
