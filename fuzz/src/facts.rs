@@ -125,6 +125,12 @@ fn of_somebody_else(update: &Update) -> Update {
             text: inbound.text.map(|_text| text()),
             payload: inbound.payload.map(|_payload| text()),
             identity_key: inbound.identity_key.map(|_key| text()),
+            referral: inbound.referral.map(|referral| Referral {
+                source_url: referral.source_url.map(|_url| text()),
+                headline: referral.headline.map(|_headline| text()),
+                click: referral.click.map(|_click| text()),
+                ..referral
+            }),
             notice: inbound.notice.map(|notice| match notice {
                 AccountNotice::Moved {
                     phone: to,

@@ -52,6 +52,8 @@ fuzz_target!(|bytes: &[u8]| {
                 "meta_switch",
                 "link",
                 "quick_reply",
+                "ctwa_ad",
+                "keyword_start",
             ];
             assert!(
                 !own.contains(&record.method.as_str()),
@@ -61,6 +63,8 @@ fuzz_target!(|bytes: &[u8]| {
             assert_eq!(effective, (!too_old).then(|| at.min(NOW)));
         }
         Action::Withdrawn => assert_eq!(effective, Some(at)),
+        // No record says it.
+        Action::Refused => panic!("a record is no answer to a question of ours"),
         Action::Invalidated => assert_eq!(effective, Some(at.min(NOW))),
         Action::Requested => panic!("an app asks in the person's name"),
     }

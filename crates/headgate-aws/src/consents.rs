@@ -48,6 +48,8 @@ pub struct Statement {
     pub action: Action,
     /// When it happened.
     pub at: Timestamp,
+    /// When the question was put that it answers, where there was one.
+    pub asked_at: Option<Timestamp>,
     /// How it was said.
     pub method: String,
     /// The wording the person saw.
@@ -78,6 +80,8 @@ pub struct Recorded {
     pub event: String,
     /// Where the person stands now by something else that was said: it came before what it answers.
     pub turned: Option<Consent>,
+    /// Whether they had agreed before.
+    pub was_given: bool,
 }
 
 impl Recorded {
@@ -86,6 +90,7 @@ impl Recorded {
             in_force: false,
             event,
             turned: None,
+            was_given: false,
         }
     }
 }
@@ -129,6 +134,7 @@ impl Fold {
             method: method.to_owned(),
             evidence: evidence.map(|bytes| String::from_utf8_lossy(bytes).into_owned()),
             notice: statement.notice.as_ref().map(|notice| notice.id.clone()),
+            asked_at: statement.asked_at,
         };
         let known = history.latest(kind);
         let is_known = known.is_some_and(|known| known.at == at && known.method == method);
@@ -161,6 +167,7 @@ fn reopening(statement: &Statement, consent: &Consent) -> Statement {
     Statement {
         action: Action::Given,
         at: consent.at,
+        asked_at: None,
         method: consent.method.clone(),
         notice: None,
         locale: None,
@@ -243,6 +250,7 @@ impl Consents {
                     in_force: true,
                     event: same.event.clone(),
                     turned: None,
+                    was_given: false,
                 });
             }
             let Some(fold) = Fold::of(judged, statement, now) else {
@@ -293,11 +301,12 @@ impl Consents {
                     // Also when a no that came too late has suppressed before it saw the newer yes.
                     State::Given => self.lift(statement, new.at).await?,
                     State::Withdrawn => self.follow(statement).await?,
-                    State::Requested | State::Invalidated => {}
+                    State::Requested | State::Invalidated | State::Refused => {}
                 }
                 return Ok(Recorded {
                     in_force: fold.decides,
                     event: proof,
+                    was_given: judged.is_some_and(|was| was.state == State::Given),
                     turned: (is_turned && !fold.decides && judged.is_some()).then_some(new),
                 });
             }
@@ -360,6 +369,7 @@ impl Consents {
             Action::Withdrawn => EventType::ConsentWithdrawn,
             Action::Requested => EventType::ConsentRequested,
             Action::Invalidated => EventType::ConsentInvalidated,
+            Action::Refused => EventType::ConsentRefused,
         };
         let mut fact = Fact::new(
             now,
@@ -465,6 +475,7 @@ fn is_same(current: &Consent, statement: &Statement) -> bool {
         Action::Withdrawn => State::Withdrawn,
         Action::Requested => State::Requested,
         Action::Invalidated => State::Invalidated,
+        Action::Refused => State::Refused,
     };
     // A no is kept as no earlier than the yes it took back, which may be later than it was said.
     let moved = current.at.millis_since(statement.at);

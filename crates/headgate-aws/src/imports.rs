@@ -341,7 +341,7 @@ fn against(request: &Request, known: &Known, purpose: Purpose, now: Timestamp) -
         Some(State::Given) if consent.is_some_and(|c| subject.is_theirs(c.agreed_at())) => {
             return Some(Reason::AlreadyGiven);
         }
-        Some(State::Given | State::Requested | State::Invalidated) | None => {}
+        Some(State::Given | State::Requested | State::Invalidated | State::Refused) | None => {}
     }
     (!subject.is_theirs(request.claimed_at)).then_some(Reason::IdentityChanged)
 }

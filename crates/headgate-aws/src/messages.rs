@@ -246,6 +246,27 @@ impl Messages {
         content_mac: &str,
         now: Timestamp,
     ) -> Result<Option<String>, AwsError> {
+        self.claim(id, |mac| mac == Some(content_mac), now).await
+    }
+
+    /// The reference under which an id was accepted, whatever it said; changes nothing.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn accepted_under(
+        &self,
+        id: &Pseudonym,
+        now: Timestamp,
+    ) -> Result<Option<String>, AwsError> {
+        self.claim(id, |_mac| true, now).await
+    }
+
+    async fn claim(
+        &self,
+        id: &Pseudonym,
+        is_it: impl Fn(Option<&str>) -> bool,
+        now: Timestamp,
+    ) -> Result<Option<String>, AwsError> {
         let answer = self
             .client
             .get_item()
@@ -257,7 +278,7 @@ impl Messages {
             .map_err(|e| AwsError::of("GetItem", &e))?;
         Ok(answer
             .item
-            .filter(|item| item.text("mac") == Some(content_mac))
+            .filter(|item| is_it(item.text("mac")))
             .filter(|item| item.number("ttl").is_none_or(|ttl| ttl >= now.seconds()))
             .and_then(|item| item.text("ref").map(str::to_owned)))
     }

@@ -9,6 +9,7 @@ mod health;
 mod identifiers;
 mod identity;
 mod links;
+mod question;
 
 pub use identifiers::Held;
 pub use links::{LinkRequest, LinkRequests};
@@ -272,15 +273,23 @@ impl Subjects {
         new: &Consent,
     ) -> Result<bool, AwsError> {
         let value = consent_value(new);
+        // Who is only asked and never answers is forgotten like anybody of whom nothing is known.
+        let is_only_asked = matches!(new.state, State::Requested);
         let mut call = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key(format!("S#{subject}"), "S")))
-            .update_expression("SET #c = :c REMOVE #ttl")
+            .update_expression(if is_only_asked {
+                "SET #c = :c"
+            } else {
+                "SET #c = :c REMOVE #ttl"
+            })
             .expression_attribute_names("#c", attribute(purpose, topic))
-            .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":c", value);
+        if !is_only_asked {
+            call = call.expression_attribute_names("#ttl", "ttl");
+        }
         call = match judged {
             None => call.condition_expression("attribute_not_exists(#c)"),
             Some(judged) if judged.revision == 0 => call
@@ -636,6 +645,7 @@ fn state_of(item: &Item) -> Option<Subject> {
     subject.meta_stop = item.flag("meta_stop");
     subject.health = health::health_of(item);
     identity::read(item, &mut subject);
+    subject.asked = question::read(item);
     Some(subject)
 }
 
@@ -691,6 +701,7 @@ fn history_of(map: &Item) -> History {
                 method: method.to_owned(),
                 evidence: said.text("evidence").map(str::to_owned),
                 notice: said.text("notice").and_then(|id| NoticeId::parse(id).ok()),
+                asked_at: said.time("asked_at"),
             };
             history.take(kind, said);
         }
@@ -717,6 +728,9 @@ fn consent_value(consent: &Consent) -> AttributeValue {
             if let Some(text) = text {
                 map.insert(name.to_owned(), s(text));
             }
+        }
+        if let Some(asked_at) = said.asked_at {
+            map.insert("asked_at".to_owned(), ms(asked_at));
         }
         history.insert(kind.word().to_owned(), AttributeValue::M(map));
     }

@@ -5,6 +5,7 @@
 //! stored and shown in clear. What the law and Meta limit is not in here: `profiles` and `live`.
 
 mod check;
+mod entries;
 mod limits;
 mod template;
 mod transfers;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::entries::{Entry, EntryKind};
 pub use self::limits::{Abuse, Cap, DailyLimit, Portfolio, Producer, QuietHours, Unlimited};
 pub use self::template::{Button, ButtonKind, Category, Header, Template, TemplateStatus};
 pub use self::transfers::Transfer;
@@ -163,6 +165,9 @@ pub struct Consents {
     /// Notices whose wording has changed so much since that a yes to them is to be asked for again.
     #[serde(default)]
     pub renew_notices: Vec<NoticeId>,
+    /// Printed codes and advertisements that lead to a question in the chat.
+    #[serde(default)]
+    pub entries: Vec<Entry>,
 }
 
 /// A topic that people may agree to, and messages may be about.

@@ -5,14 +5,20 @@
 
 mod evidence;
 mod history;
+mod method;
 mod notice;
+mod question;
 mod standing;
 mod topic;
 
 use serde_json::Value;
 
 pub use history::{History, Kind, Said};
-pub use notice::{InvalidNoticeId, NoticeId};
+pub(crate) use method::HEARD_BY_US;
+pub use method::METHODS;
+use method::by_meta;
+pub use notice::{InvalidNoticeId, NoticeId, text_hash};
+pub use question::{Answer, Asking, OPEN_MS, Question, answer_in, no_payload, yes_payload};
 pub use standing::{Standing, Validity};
 pub use topic::{InvalidTopic, Topic};
 
@@ -51,6 +57,8 @@ pub enum State {
     Withdrawn,
     /// The yes was none, and nothing else was said.
     Invalidated,
+    /// No, to the question whether to be written to: nothing was given, so nothing is taken back.
+    Refused,
 }
 
 impl State {
@@ -61,6 +69,7 @@ impl State {
             Self::Given => "given",
             Self::Withdrawn => "withdrawn",
             Self::Invalidated => "invalidated",
+            Self::Refused => "refused",
         }
     }
 
@@ -70,6 +79,7 @@ impl State {
             "requested" => Self::Requested,
             "given" => Self::Given,
             "invalidated" => Self::Invalidated,
+            "refused" => Self::Refused,
             _ => Self::Withdrawn,
         }
     }
@@ -122,11 +132,12 @@ impl Consent {
             State::Withdrawn => Action::Withdrawn,
             State::Requested => Action::Requested,
             State::Invalidated => Action::Invalidated,
+            State::Refused => Action::Refused,
         };
         // A yes by a word stands here for the one it opened again.
         let kind = Kind::of(action, method).map(|kind| match kind {
             Kind::Again => Kind::Yes,
-            Kind::Yes | Kind::NoByWord | Kind::OtherNo | Kind::Invalid => kind,
+            Kind::Yes | Kind::NoByWord | Kind::OtherNo | Kind::Invalid | Kind::Refusal => kind,
         });
         if let Some(kind) = kind {
             let said = Said {
@@ -135,6 +146,7 @@ impl Consent {
                 method: method.to_owned(),
                 evidence: None,
                 notice: None,
+                asked_at: None,
             };
             history.take(kind, said);
         }
@@ -160,6 +172,8 @@ pub enum Action {
     Requested,
     /// An earlier yes turned out to be none; the person said nothing.
     Invalidated,
+    /// The person was asked, and said no.
+    Refused,
 }
 
 impl Action {
@@ -170,6 +184,7 @@ impl Action {
             Self::Withdrawn => "consent.withdrawn",
             Self::Requested => "consent.requested",
             Self::Invalidated => "consent.invalidated",
+            Self::Refused => "consent.refused",
         }
     }
 }
@@ -202,45 +217,11 @@ pub fn effective_at(
             });
             Some(doubtful.map_or(at, |yes| yes.at))
         }
-        Action::Requested => Some(at),
+        Action::Requested | Action::Refused => Some(at),
         // Whoever finds a yes to be none finds it so when they say it, not later.
         Action::Invalidated => Some(at.min(now)),
     }
 }
-
-/// Whether the time of what was said is Meta's.
-fn by_meta(method: &str) -> bool {
-    ["keyword", "quick_reply", "message_in", "meta_switch"].contains(&method)
-}
-
-/// How a consent may be expressed (compliance.md 1.4); `import` and public forms never give.
-pub const METHODS: [&str; 16] = [
-    "web_checkbox",
-    "qr_scan",
-    "in_thread_button",
-    "whatsapp_flow",
-    "keyword",
-    "checkout_checkbox",
-    "app",
-    "paper",
-    "ivr",
-    "in_person",
-    "api_attested",
-    "message_in",
-    "link",
-    "meta_switch",
-    "agent",
-    "quick_reply",
-];
-
-/// The channels on which we hear a person ourselves: nobody else can attest a yes given there.
-pub(crate) const HEARD_BY_US: [&str; 5] = [
-    "keyword",
-    "message_in",
-    "meta_switch",
-    "link",
-    "quick_reply",
-];
 
 /// A consent record as an app sends it (`schemas/consent-record.v1.json`).
 #[derive(Clone, Debug)]
@@ -454,6 +435,8 @@ pub struct Subject {
     pub identity_key_at: Option<Timestamp>,
     /// When somebody else may have taken the person's place, and by what that showed.
     pub identity_change: Option<(Timestamp, IdentityChange)>,
+    /// The last question whether to be written to that the person was asked in the chat.
+    pub asked: Option<Question>,
     /// The subject that stands for this one since the two turned out to be one person.
     pub same_as: Option<SubjectId>,
 }
@@ -518,6 +501,7 @@ impl Subject {
             identity_key: None,
             identity_key_at: None,
             identity_change: None,
+            asked: None,
             same_as: None,
         }
     }
@@ -592,6 +576,7 @@ mod tests {
                 method: method.into(),
                 evidence: None,
                 notice: None,
+                asked_at: None,
             };
             history.take(Kind::of(action, method).unwrap(), said);
         }

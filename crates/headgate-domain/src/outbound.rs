@@ -686,6 +686,11 @@ fn text_in(
     }
 }
 
+/// Whether a text may be kept in clear: a short name of our characters that is no address and no number.
+pub(crate) fn is_label(text: &str) -> bool {
+    is_identifier(text, 64) && !has_digit_run(text, 7)
+}
+
 fn is_identifier(text: &str, max: usize) -> bool {
     (1..=max).contains(&text.len())
         && text

@@ -15,7 +15,7 @@
 //! | 1 | it has not expired | `expired` |
 //! | 2 | its template is known, in use, of the lane's category, and gets what it takes (R-202) | `template_unknown`, `template_unapproved`, `template_paused`, `template_disabled`, `template_parked`, `purpose_mismatch`, `template_parameters` |
 //! | 3 | a code is a template message, a message of our own an answer | `purpose_mismatch` |
-//! | 4 | the person has not opted out, here or with Meta's switch; our own answers excepted | `suppressed`, `meta_stopped` |
+//! | 4 | the person has not opted out, here or with Meta's switch; our own answers excepted, but for the question whether to be written to | `suppressed`, `meta_stopped` |
 //! | 5 | the person is who they were when the message was accepted and, for a code, when the number was last proven; our own answers excepted | `identity_changed` |
 //! | 6 | Meta delivers the purpose to the person's country, and the person's profiles allow the regions their data is in; our own answers excepted (R-311) | `region_blocked`, `region_not_allowed` |
 //! | 7 | no register keeps the person from advertising; the person agreed, asked for the code, or has just written (R-313) | `dnc_unchecked`, `suppressed`, `no_consent`, `consent_unconfirmed`, `identity_changed`, `no_user_action`, `window_closed` |
@@ -34,7 +34,7 @@ mod place;
 mod wait;
 
 use crate::config::{Config, Number};
-use crate::consent::{Standing, State, Subject, Topic, Validity};
+use crate::consent::{Asking, Standing, State, Subject, Topic, Validity};
 use crate::do_not_call::RegisterCheck;
 use crate::lane::Purpose;
 use crate::live::Live;
@@ -219,6 +219,9 @@ fn refuse(
     if said_no && !is_system(request) {
         return Err(Code::Suppressed.into());
     }
+    if is_system(request) && !may_be_put(request, facts, now) {
+        return Err(Code::Suppressed.into());
+    }
     if request.purpose == Purpose::Marketing && facts.subject.meta_stop {
         return Err(Code::MetaStopped.into());
     }
@@ -313,6 +316,27 @@ const fn is_system(request: &Request<'_>) -> bool {
     matches!(request.basis, Basis::System { .. })
 }
 
+/// The opt-in question alone of our own messages does not reach somebody who has said no to what it asks, or
+/// has said yes meanwhile.
+fn may_be_put(request: &Request<'_>, facts: &Facts<'_>, now: Timestamp) -> bool {
+    let is_question = matches!(
+        request.basis,
+        Basis::System {
+            kind: crate::system::Kind::OptinQuestion
+        }
+    );
+    !is_question
+        || facts.subject.asked.as_ref().is_some_and(|asked| {
+            let asking = Asking {
+                purpose: asked.purpose,
+                topics: &asked.topics,
+                validity: Validity::of(facts.config.profile_of(request.to)),
+                renew: &facts.config.consents.renew_notices,
+            };
+            facts.subject.may_be_asked(&asking, facts.suppressed, now)
+        })
+}
+
 /// A template in an open window is a utility message by another lane: a no to those counts there too.
 /// An answer in the person's own conversation is not one.
 fn has_refused_utility(request: &Request<'_>, facts: &Facts<'_>) -> bool {
@@ -350,6 +374,7 @@ fn consent(
         Standing::Expired => {
             at_purpose("was agreed to, and that has expired: ask the person again")
         }
+        Standing::Refused => at_purpose("was asked about, and the person said no"),
         Standing::Invalidated => {
             at_purpose("was agreed to, and that turned out to be no consent: ask the person again")
         }

@@ -4,21 +4,25 @@
 //! Owns `headgate.system/1` (schemas/system-message.v1.json), the closed list of kinds and their
 //! texts (config/locales/system, compiled in). No text comes from outside: what a message can vary
 //! is a code or a reference of a few characters, so whoever could write to the queue could still
-//! not say anything. One message per kind and cause. Whether the person's window is open is asked
+//! not say anything. The wording of the opt-in question is the business's own, from the configuration; the
+//! queue names it. One message per kind and cause. Whether the person's window is open is asked
 //! by `policy`.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::consent::{NoticeId, no_payload, yes_payload};
 use crate::lane::Purpose;
 use crate::optout::languages_of;
-use crate::outbound::{Basis, Fields, Kind as MessageKind, OutboundMessage, Recipient};
+use crate::outbound::{Basis, Fields, Kind as MessageKind, OutboundMessage, Recipient, is_label};
 use crate::refusal::{Code, Refusal};
 use crate::region::Country;
 use crate::time::{HOUR, MINUTE, Timestamp};
 
 /// The schema every system message names.
 pub const SCHEMA: &str = "headgate.system/1";
+/// Within what the ids of system messages are unique: no app can take one.
+pub const SCOPE: &str = "system";
 /// A system message holds no text, so it is short.
 const MAX_BYTES: usize = 4 * 1024;
 
@@ -65,6 +69,8 @@ kinds! {
     Contact = "contact", 5;
     /// Nothing of the person is sold or shared, and where to see that.
     DoNotSellConfirmation = "do_not_sell_confirmation", 5;
+    /// Whether somebody who scanned a code or came by an advertisement wants to be written to.
+    OptinQuestion = "optin_question", 60;
 }
 
 impl Kind {
@@ -91,6 +97,19 @@ pub struct SystemMessage {
     pub token: Option<String>,
     /// When the person did what it answers, where that is known: it is of use for so long after that.
     pub said_at: Option<Timestamp>,
+    /// What an opt-in question asks.
+    pub question: Option<Wanted>,
+}
+
+/// What an opt-in question asks: names of what is in the configuration, and no text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The entry whose wording it shows.
+    pub entry: String,
+    /// The wording; the question is not put when the entry has another by now.
+    pub notice: NoticeId,
+    /// What binds the buttons to it.
+    pub token: String,
 }
 
 impl SystemMessage {
@@ -104,7 +123,7 @@ impl SystemMessage {
         }
         let fields = Fields::parse(body)?;
         fields.only(&[
-            "schema", "kind", "cause", "to", "from", "locale", "token", "said_at",
+            "schema", "kind", "cause", "to", "from", "locale", "token", "said_at", "question",
         ])?;
         fields.schema(SCHEMA)?;
         let kind = Kind::from_word(fields.text("kind")?).ok_or(Refusal::at(
@@ -147,6 +166,10 @@ impl SystemMessage {
                 "belongs to privacy_code and privacy_receipt alone: 1 to 24 of A-Z a-z 0-9 . _ : -",
             ));
         }
+        let question = wanted(fields.get("question"))?;
+        if question.is_some() != (kind == Kind::OptinQuestion) {
+            return Err(bad_question());
+        }
         Ok(Self {
             kind,
             cause,
@@ -155,12 +178,18 @@ impl SystemMessage {
             locale,
             token,
             said_at: fields.optional_time("said_at", "said_at")?,
+            question,
         })
     }
 
     /// The id under which it is known, the same for the same cause.
     pub fn id(&self) -> String {
-        format!("system.{}.{}", self.kind.word(), self.cause)
+        Self::id_of(self.kind, &self.cause)
+    }
+
+    /// The id of the message of a kind and a cause.
+    pub fn id_of(kind: Kind, cause: &str) -> String {
+        format!("{SCOPE}.{}.{cause}", kind.word())
     }
 
     /// What goes into the outbox: a text of the service lane that rests on nothing but its kind.
@@ -177,9 +206,11 @@ impl SystemMessage {
             .replace("{business}", filling.business)
             .replace("{token}", self.token.as_deref().unwrap_or_default())
             .replace("{contact}", filling.contact)
-            .replace("{page}", filling.page);
+            .replace("{page}", filling.page)
+            .replace("{notice}", filling.notice);
         let message = match self.kind {
-            Kind::AskBack => question(&body, &words.buttons),
+            Kind::AskBack => ask_back(&body, &words.buttons),
+            Kind::OptinQuestion => self.asked(&body, &words.question),
             Kind::OptinConfirmation
             | Kind::OptoutConfirmation
             | Kind::OptoutAllConfirmation
@@ -209,6 +240,49 @@ impl SystemMessage {
     }
 }
 
+impl SystemMessage {
+    /// A question with two answers, each bound to it.
+    fn asked(&self, body: &str, answers: &Answers) -> Map<String, Value> {
+        let token = self
+            .question
+            .as_ref()
+            .map(|question| question.token.as_str());
+        let token = token.unwrap_or_default();
+        let (yes, no) = (yes_payload(token), no_payload(token));
+        question(body, &[(&yes, &answers.yes), (&no, &answers.no)])
+    }
+}
+
+fn wanted(value: Option<&Value>) -> Result<Option<Wanted>, Refusal> {
+    let Some(value) = value.filter(|value| !value.is_null()) else {
+        return Ok(None);
+    };
+    let map = value.as_object().filter(|map| map.len() == 3);
+    let text = |name: &str| map?.get(name)?.as_str();
+    let is_token = |text: &&str| {
+        text.len() == 43
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+    };
+    let wanted = || {
+        Some(Wanted {
+            entry: text("entry").filter(|name| is_label(name))?.to_owned(),
+            notice: NoticeId::parse(text("notice")?).ok()?,
+            token: text("token").filter(is_token)?.to_owned(),
+        })
+    };
+    wanted().map(Some).ok_or_else(bad_question)
+}
+
+fn bad_question() -> Refusal {
+    Refusal::at(
+        Code::Malformed,
+        "question",
+        "belongs to optin_question alone, and holds entry, notice and token",
+    )
+}
+
 /// What a text is filled in with that is the same for every message of a deployment, or of a country.
 #[derive(Clone, Copy, Debug)]
 pub struct Filling<'a> {
@@ -218,6 +292,8 @@ pub struct Filling<'a> {
     pub contact: &'a str,
     /// Where people see and change what they chose.
     pub page: &'a str,
+    /// The wording that is shown, for an opt-in question.
+    pub notice: &'a str,
 }
 
 fn text(body: &str) -> Map<String, Value> {
@@ -229,14 +305,19 @@ fn text(body: &str) -> Map<String, Value> {
 
 /// A question with three answers. What stands behind the first is an opt-out like that of a business's own
 /// button; the others are passed on to the app like any reply.
-fn question(body: &str, buttons: &Buttons) -> Map<String, Value> {
-    let button = |(id, title): (&str, &String)| json!({ "type": "reply", "reply": { "id": id, "title": title } });
+fn ask_back(body: &str, buttons: &Buttons) -> Map<String, Value> {
     let buttons = [
         (ANSWER_STOP, &buttons.stop),
         (ANSWER_OTHER, &buttons.other),
         (ANSWER_NEITHER, &buttons.neither),
-    ]
-    .map(button);
+    ];
+    question(body, &buttons)
+}
+
+/// A text with buttons under it: what stands behind each, and what is on it.
+fn question(body: &str, buttons: &[(&str, &String)]) -> Map<String, Value> {
+    let button = |(id, title): &(&str, &String)| json!({ "type": "reply", "reply": { "id": id, "title": title } });
+    let buttons: Vec<Value> = buttons.iter().map(button).collect();
     let interactive =
         json!({ "type": "button", "body": { "text": body }, "action": { "buttons": buttons } });
     Map::from_iter([
@@ -335,7 +416,17 @@ struct Words {
     help: String,
     contact: String,
     do_not_sell_confirmation: String,
+    optin_question: String,
     buttons: Buttons,
+    question: Answers,
+}
+
+/// What is on the buttons of the opt-in question.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answers {
+    yes: String,
+    no: String,
 }
 
 /// What is on the buttons of the question back.
@@ -360,6 +451,7 @@ impl Words {
             Kind::Help => &self.help,
             Kind::Contact => &self.contact,
             Kind::DoNotSellConfirmation => &self.do_not_sell_confirmation,
+            Kind::OptinQuestion => &self.optin_question,
         }
     }
 }
@@ -451,6 +543,15 @@ pub fn to_json(message: &SystemMessage) -> String {
         if let Some(at) = message.said_at {
             body.insert("said_at".to_owned(), at.to_string().into());
         }
+        if let Some(Wanted {
+            entry,
+            notice,
+            token,
+        }) = &message.question
+        {
+            let question = json!({ "entry": entry, "notice": notice.as_str(), "token": token });
+            body.insert("question".to_owned(), question);
+        }
     }
     body.to_string()
 }
@@ -465,6 +566,8 @@ mod tests {
     use super::*;
     use crate::identity::SubjectId;
 
+    const NOTICE: &str = "I would like to have offers.";
+
     fn message(kind: Kind) -> SystemMessage {
         let token = matches!(kind, Kind::PrivacyCode | Kind::PrivacyReceipt);
         SystemMessage {
@@ -475,6 +578,11 @@ mod tests {
             locale: Locale::ZhHant,
             token: token.then(|| "402913".to_owned()),
             said_at: Some(Timestamp::from_seconds(1_795_000_000)),
+            question: (kind == Kind::OptinQuestion).then(|| Wanted {
+                entry: "shop-door".to_owned(),
+                notice: NoticeId::of("Yes", "en", "Maple Outfitters"),
+                token: "T".repeat(43),
+            }),
         }
     }
 
@@ -494,9 +602,10 @@ mod tests {
                     business: "Maple Outfitters",
                     contact: "care@maple.example",
                     page: "https://privacy.maple.example",
+                    notice: NOTICE,
                 };
                 let out = sent.outbound(&texts, &filling, at);
-                let text = if kind == Kind::AskBack {
+                let text = if matches!(kind, Kind::AskBack | Kind::OptinQuestion) {
                     &out.message["interactive"]["body"]["text"]
                 } else {
                     &out.message["text"]["body"]
@@ -504,6 +613,7 @@ mod tests {
                 let body = text.as_str().unwrap();
                 assert!(body.contains("Maple Outfitters"), "{body}");
                 assert!(!body.contains('{') && body.chars().count() < 400, "{body}");
+                assert_eq!(body.contains(NOTICE), kind == Kind::OptinQuestion, "{body}");
                 assert_eq!(body.contains("402913"), sent.token.is_some(), "{body}");
                 assert_eq!(
                     (out.purpose, &out.basis),
@@ -522,6 +632,7 @@ mod tests {
             business: "Maple Outfitters",
             contact: "care@maple.example",
             page: "https://privacy.maple.example",
+            notice: "",
         };
         let said_at = Timestamp::from_seconds(1_795_000_000);
         let queued_at = said_at.plus_millis(4 * MINUTE);
@@ -556,6 +667,43 @@ mod tests {
     }
 
     #[test]
+    fn the_opt_in_question_has_two_answers_that_are_bound_to_it_and_fits_above_buttons() {
+        let texts = Texts::read().unwrap();
+        let longest = "字".repeat(800);
+        for locale in Locale::ALL {
+            let filling = Filling {
+                business: &"M".repeat(60),
+                contact: "",
+                page: "",
+                notice: &longest,
+            };
+            let sent = SystemMessage {
+                locale,
+                ..message(Kind::OptinQuestion)
+            };
+            let out = sent.outbound(&texts, &filling, Timestamp::from_seconds(1_795_000_000));
+            let interactive = &out.message["interactive"];
+            let body = interactive["body"]["text"].as_str().unwrap();
+            assert!(
+                body.contains(&longest) && body.chars().count() <= 1_024,
+                "{}",
+                locale.tag()
+            );
+            let buttons = interactive["action"]["buttons"].as_array().unwrap();
+            let ids: Vec<_> = buttons
+                .iter()
+                .map(|b| b["reply"]["id"].as_str().unwrap())
+                .collect();
+            let token = "T".repeat(43);
+            assert_eq!(ids, [yes_payload(&token), no_payload(&token)]);
+            for button in buttons {
+                let title = button["reply"]["title"].as_str().unwrap();
+                assert!(title.chars().count() <= 20, "{title}: Meta's limit");
+            }
+        }
+    }
+
+    #[test]
     fn somebody_is_answered_in_the_language_of_their_word_or_their_country() {
         let of = |term, country: &str| Locale::of_person(term, Country::parse(country).ok());
         assert_eq!(of("退訂", "CA"), Locale::ZhHant);
@@ -579,6 +727,32 @@ mod tests {
         assert_eq!(refused(&|b| b["text"] = "buy now".into()), Some("$"));
         assert_eq!(refused(&|b| b["kind"] = "newsletter".into()), Some("kind"));
         assert_eq!(refused(&|b| b["token"] = "buy now".into()), Some("token"));
+        let question = json!({ "entry": "shop-door", "notice": "n_e5hfhwtv5jwz6xmcq5ifa2r7mnwihxnn", "token": "T".repeat(43) });
+        assert_eq!(
+            refused(&|b| b["question"] = question.clone()),
+            Some("question")
+        );
+        let asked = |change: &dyn Fn(&mut Value)| {
+            let mut body: Value =
+                serde_json::from_str(&to_json(&message(Kind::OptinQuestion))).unwrap();
+            change(&mut body);
+            SystemMessage::parse(&body.to_string())
+                .err()
+                .and_then(|r| r.field)
+        };
+        assert_eq!(asked(&|_| {}), None);
+        for (member, value) in [
+            ("entry", json!("buy now")),
+            ("notice", json!("Buy now")),
+            ("token", json!("T")),
+            ("text", json!("buy now")),
+        ] {
+            assert_eq!(
+                asked(&|b| b["question"][member] = value.clone()),
+                Some("question")
+            );
+        }
+        assert_eq!(asked(&|b| b["question"] = Value::Null), Some("question"));
         assert_eq!(
             refused(&|b| b["token"] = "A".repeat(25).into()),
             Some("token")

@@ -17,7 +17,9 @@ use headgate_redact::{LogSafe, Personal};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-pub use update::{AccountNotice, Choice, Inbound, Other, Preference, Status, StatusWord, Update};
+pub use update::{
+    AccountNotice, Choice, Inbound, Other, Preference, Referral, Status, StatusWord, Update,
+};
 
 use crate::signature::VerifiedBody;
 use shape::{Contacts, Piece, list, moment, object, word};

@@ -111,7 +111,9 @@ pub(crate) fn records(
 const fn needed(action: Action) -> Scope {
     match action {
         Action::Withdrawn => Scope::ConsentsWrite,
-        Action::Given | Action::Requested | Action::Invalidated => Scope::ConsentsAttest,
+        Action::Given | Action::Requested | Action::Invalidated | Action::Refused => {
+            Scope::ConsentsAttest
+        }
     }
 }
 

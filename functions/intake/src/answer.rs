@@ -171,7 +171,9 @@ pub(crate) fn in_force(
     let what = What::of(statement);
     let kind = match statement.action {
         Action::Given => "subject.opted_in",
-        Action::Withdrawn | Action::Requested | Action::Invalidated => "subject.opted_out",
+        Action::Withdrawn | Action::Requested | Action::Invalidated | Action::Refused => {
+            "subject.opted_out"
+        }
     };
     let event = what
         .on(Event::new(kind, at, &[source, &what.word()]))
@@ -181,7 +183,7 @@ pub(crate) fn in_force(
     about.on(match statement.action {
         Action::Given => event.with("unsubscribe_url", unsubscribe_url),
         Action::Invalidated => event.with("invalidated", true),
-        Action::Withdrawn | Action::Requested => event,
+        Action::Withdrawn | Action::Requested | Action::Refused => event,
     })
 }
 

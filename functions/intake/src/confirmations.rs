@@ -101,6 +101,7 @@ impl Intake {
                 topic: topic.clone(),
                 action: Action::Given,
                 at: pressed_at,
+                asked_at: None,
                 method: METHOD.to_owned(),
                 notice: Some(Notice {
                     id: request.notice.clone(),

@@ -189,6 +189,7 @@ fn statements(
         topic: topic.cloned(),
         action: said.action,
         at: said.occurred_at,
+        asked_at: None,
         method: said.method.clone(),
         notice: notice.cloned(),
         locale: said.locale.clone(),

@@ -62,7 +62,7 @@ impl Via {
     pub(crate) const fn scope(self) -> &'static str {
         match self {
             Self::Lane(lane) => lane.word(),
-            Self::System => "system",
+            Self::System => headgate_domain::system::SCOPE,
         }
     }
 }

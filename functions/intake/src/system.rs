@@ -4,7 +4,7 @@
 //! message is poison and not a refusal: nobody who could correct it would be told.
 
 use headgate_domain::config::Config;
-use headgate_domain::refusal::Refusal;
+use headgate_domain::refusal::{Code, Refusal};
 use headgate_domain::region::Country;
 use headgate_domain::system::{Filling, Kind, SystemMessage};
 use headgate_domain::time::Timestamp;
@@ -33,10 +33,29 @@ impl Intake {
         let config = self.controls.config().await?;
         let caused_at = record.sent_at().unwrap_or(now).min(now);
         let contact = self.contact(&config, &said).await?;
+        let notice = said.question.as_ref().map(|wanted| {
+            let entry = config.entry(&wanted.entry)?;
+            entry.text_of(said.locale, &wanted.notice, &config.controller.name)
+        });
+        if notice == Some(None) {
+            let about = About {
+                id: Some(said.id()),
+                ..About::default()
+            };
+            let arrival = Arrival {
+                via: Via::System,
+                record,
+                foreseen,
+                now,
+            };
+            return self.refuse(arrival, about, &reworded()).await;
+        }
+        let notice = notice.flatten();
         let filling = Filling {
             business: &config.controller.name,
             contact: &contact,
             page: &self.privacy_url,
+            notice: notice.unwrap_or_default(),
         };
         let mut message = said.outbound(&self.texts, &filling, caused_at);
         let mut about = About {
@@ -82,6 +101,15 @@ impl Intake {
             )
         }))
     }
+}
+
+/// What the person would agree to is not what was recorded that they are asked.
+fn reworded() -> Refusal {
+    Refusal::at(
+        Code::Malformed,
+        "question.notice",
+        "is not the wording of the entry any more: it was changed while the question waited",
+    )
 }
 
 fn log_refused(refusal: &Refusal) {

@@ -17,13 +17,19 @@ use headgate_aws::queue::Queue;
 use headgate_aws::subjects::{Subjects, message_pseudonym};
 use headgate_aws::suppression::Suppression;
 use headgate_aws::{Aws, AwsError, AwsSettings};
-use headgate_domain::identity::{Pepper, Pseudonym, Wamid};
+use headgate_domain::consent::Question;
+use headgate_domain::identity::{Kind, Pepper, Pseudonym, SubjectId, Wamid, pseudonym};
 use headgate_lambda::settings::{MissingSetting, Settings};
 use headgate_redact::LogSafe;
 use headgate_webhook::overflow::LARGEST_OBJECT;
 
+use headgate_domain::system::SCOPE;
+
 use crate::quarantine::Quarantine;
 use crate::scores::Scores;
+
+/// The version of the message-ref pepper in force.
+const PEPPER: u32 = 1;
 
 /// Why the function does not start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -129,5 +135,33 @@ impl Ports {
     /// The name a message of Meta's is stored under.
     pub(crate) fn pseudonym(&self, wamid: &Wamid) -> Pseudonym {
         message_pseudonym(&self.message_ref, &self.deployment, wamid)
+    }
+
+    /// The name of a click on an advertisement, which is one person's.
+    pub(crate) fn click(&self, click: &str) -> Pseudonym {
+        pseudonym(
+            &self.message_ref,
+            Kind::Message,
+            PEPPER,
+            &self.deployment,
+            click,
+        )
+    }
+
+    /// The name under which intake has accepted a system message.
+    pub(crate) fn accepted_as(&self, id: &str) -> Pseudonym {
+        let value = format!("{SCOPE}\0{id}");
+        pseudonym(
+            &self.message_ref,
+            Kind::Idempotency,
+            PEPPER,
+            &self.deployment,
+            &value,
+        )
+    }
+
+    /// What binds the buttons of a question to it and to the person.
+    pub(crate) fn binding(&self, subject: &SubjectId, about: [&str; 3]) -> String {
+        Question::token(&self.message_ref, &self.deployment, subject.as_str(), about)
     }
 }

@@ -13,7 +13,7 @@
 
 use headgate_aws::consents::Notice;
 use headgate_domain::config::Config;
-use headgate_domain::consent::{Action, Consent, Kind, NoticeId, Subject};
+use headgate_domain::consent::{Action, Consent, Kind, NoticeId, Question, Subject};
 use headgate_domain::event::Event;
 use headgate_domain::identity::Pseudonym;
 use headgate_domain::lane::Purpose;
@@ -67,6 +67,9 @@ pub(crate) struct Reaction {
 impl Heard<'_> {
     /// Records what the message says about being written to, and words the answer to it.
     pub(crate) async fn react(&self) -> Result<Reaction, Failure> {
+        if let Some(reaction) = Box::pin(self.pressed()).await? {
+            return Ok(reaction);
+        }
         let around = Box::pin(surroundings::of(self)).await?;
         let intent = self.certain(intent(self.inbound, &around.context()));
         // A no counts wherever it stands, in a caption or an edited message too; a yes does not.
@@ -74,11 +77,20 @@ impl Heard<'_> {
             let method = method(&self.inbound.kind).unwrap_or(KEYWORD);
             return self.opt_out(*scope, keyword, method).await;
         }
+        if let Some(question) = Box::pin(self.ask()).await? {
+            return Ok(Reaction {
+                events: Vec::new(),
+                answer: Some(question),
+            });
+        }
         let Some(method) = method(&self.inbound.kind) else {
             return Ok(Reaction::default());
         };
         match intent {
-            Intent::OptIn { keyword } => self.opt_in(&keyword, method).await,
+            Intent::OptIn { keyword } => {
+                let question = around.question_shown.then(|| self.question()).flatten();
+                Box::pin(self.opt_in(&keyword, method, question)).await
+            }
             Intent::DoNotSell => self.do_not_sell(method).await,
             Intent::Ask { .. } => Ok(self.answer_once_an_hour(Answer::AskBack)),
             Intent::Help => Ok(self.answer_once_an_hour(Answer::Help)),
@@ -192,7 +204,12 @@ impl Heard<'_> {
     }
 
     /// The answer, if one can still be of use and there is a number to send it from.
-    fn answering(&self, kind: Answer, keyword: &str, cause: String) -> Option<SystemMessage> {
+    pub(crate) fn answering(
+        &self,
+        kind: Answer,
+        keyword: &str,
+        cause: String,
+    ) -> Option<SystemMessage> {
         let number = self.inbound.number.as_ref()?;
         let number = self.config.numbers.iter().find(|ours| ours.id == *number)?;
         self.is_fresh().then(|| SystemMessage {
@@ -203,6 +220,7 @@ impl Heard<'_> {
             locale: Locale::of_person(keyword, self.country()),
             token: None,
             said_at: Some(self.inbound.at.min(self.now)),
+            question: None,
         })
     }
 
@@ -210,7 +228,7 @@ impl Heard<'_> {
         self.now.millis_since(self.inbound.at) < FIVE_MINUTES
     }
 
-    fn country(&self) -> Option<Country> {
+    pub(crate) fn country(&self) -> Option<Country> {
         identifiers(
             self.inbound.from_phone.as_ref(),
             self.inbound.from_bsuid.as_ref(),
@@ -219,11 +237,19 @@ impl Heard<'_> {
         .find_map(Country::of)
     }
 
-    /// A word like START re-opens what a word like STOP closed, and nothing else: by itself it is
-    /// no consent, because no notice was shown. It may come before the STOP it answers, so it is
+    /// A word like START is a yes to a question that was shown within a day, and otherwise re-opens what a word like STOP closed,
+    /// and nothing else: by itself it is no consent, because no notice was shown. It may come before the STOP it answers, so it is
     /// remembered of everybody of whom anything is known.
-    async fn opt_in(&self, keyword: &str, method: &str) -> Result<Reaction, Failure> {
-        let mut events = Vec::new();
+    async fn opt_in(
+        &self,
+        keyword: &str,
+        method: &str,
+        question: Option<&Question>,
+    ) -> Result<Reaction, Failure> {
+        let mut events = match question {
+            Some(question) => self.yes_by_word(question, keyword).await?,
+            None => Vec::new(),
+        };
         for purpose in [Purpose::Marketing, Purpose::Utility] {
             if self
                 .person
@@ -289,13 +315,14 @@ impl Heard<'_> {
     }
 
     /// The keyword is a term of our list, so it may be kept; the person's own text is not.
-    fn said<'a>(&'a self, action: Action, method: &'a str, keyword: &str) -> Said<'a> {
+    pub(crate) fn said<'a>(&'a self, action: Action, method: &'a str, keyword: &str) -> Said<'a> {
         Said {
             subject: &self.person.id,
             reference: self.person.reference.as_deref(),
             topic: None,
             action,
             at: self.inbound.at,
+            asked_at: None,
             method,
             notice: None,
             locale: None,
@@ -370,6 +397,7 @@ pub(crate) mod tests {
             text: Some(Personal::new(text.into())),
             payload: payload.map(|text| Personal::new(text.into())),
             identity_key: None,
+            referral: None,
             notice: None,
             raw: Personal::new("{}".into()),
         }

@@ -288,6 +288,7 @@ async fn join(
             reference: None,
             topic,
             action: Action::Withdrawn,
+            asked_at: None,
             at: no.at,
             method: &no.method,
             notice: None,

@@ -7,6 +7,7 @@
 //! batch: a status costs one update of its record, a tenth of a publish, and little else. What
 //! a person is answered goes to the system queue; no rule is made here.
 
+mod asking;
 mod batch;
 mod calls;
 mod changes;

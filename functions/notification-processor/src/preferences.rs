@@ -46,6 +46,7 @@ pub(crate) async fn note(
                 reference: person.reference.as_deref(),
                 topic: None,
                 action: Action::Withdrawn,
+                asked_at: None,
                 at: preference.at,
                 method: "meta_switch",
                 notice: None,

@@ -27,6 +27,8 @@ pub(crate) struct Said<'a> {
     pub(crate) action: Action,
     /// When, by Meta's clock.
     pub(crate) at: Timestamp,
+    /// When the question was put that it answers.
+    pub(crate) asked_at: Option<Timestamp>,
     /// How.
     pub(crate) method: &'a str,
     /// The wording that was shown.
@@ -52,6 +54,7 @@ pub(crate) async fn say(
         topic: said.topic.cloned(),
         action: said.action,
         at: said.at,
+        asked_at: said.asked_at,
         method: said.method.to_owned(),
         notice: said.notice.clone(),
         locale: said.locale.map(str::to_owned),
@@ -66,7 +69,9 @@ pub(crate) async fn say(
         Action::Given => "subject.opted_in",
         Action::Withdrawn => "subject.opted_out",
         // Nothing is proven by asking, and nobody finds a yes invalid here, so nobody is told.
-        Action::Requested | Action::Invalidated => return Ok(None),
+        // A no to a question takes back only what was agreed to in between.
+        Action::Refused if recorded.was_given => "subject.opted_out",
+        Action::Requested | Action::Invalidated | Action::Refused => return Ok(None),
     };
     if let Some(turned) = recorded.turned {
         return Ok(Some(told(said, purpose, &turned)));

@@ -208,6 +208,7 @@ async fn marketing_stopped(
         reference: None,
         topic: None,
         action: Action::Withdrawn,
+        asked_at: None,
         at: status.at,
         method: "meta_switch",
         notice: None,

@@ -1,14 +1,15 @@
 //! What was said before a message: the last thing the person was sent.
 //!
 //! Owns the look into the outbox, and takes it only for words whose meaning hangs on it: one query of the
-//! index and one read, for one message in hundreds. It is behind by what the index is behind, and then a
+//! index and one read, for one message in hundreds, and two reads more while an opt-in question is open. It is behind by what the index is behind, and then a
 //! word is asked about that was a no.
 
 use headgate_aws::messages::Record;
 use headgate_domain::config::Config;
 use headgate_domain::lane::Purpose;
-use headgate_domain::optout::{Context, hangs_on_context};
-use headgate_domain::record::State;
+use headgate_domain::optout::{Context, Intent, classify, hangs_on_context};
+use headgate_domain::record::{RecordRef, State};
+use headgate_domain::system::{Kind, SystemMessage};
 use headgate_domain::time::{DAY, HOUR};
 
 use crate::hearing::{Heard, words_bind};
@@ -27,6 +28,10 @@ pub(crate) struct Surroundings {
     words_bind: bool,
     recent_marketing: bool,
     language: Option<String>,
+    /// The opt-in question has reached the person within a day, and the words are no older.
+    pub(crate) question_shown: bool,
+    /// It is also the last thing they were sent, so that a bare yes answers it.
+    question_is_last: bool,
 }
 
 impl Surroundings {
@@ -34,7 +39,7 @@ impl Surroundings {
     pub(crate) fn context(&self) -> Context<'_> {
         Context {
             recent_marketing: self.recent_marketing,
-            optin_question_open: false,
+            optin_question_open: self.question_is_last,
             words_bind: self.words_bind,
             language: self.language.as_deref(),
         }
@@ -52,7 +57,9 @@ pub(crate) async fn of(heard: &Heard<'_>) -> Result<Surroundings, Failure> {
         .into_iter()
         .flatten()
         .any(|text| hangs_on_context(text.reveal(), &around.context()));
-    if !hangs {
+    let question = question(heard, &around).await?;
+    around.question_shown = question.is_some();
+    if !hangs && question.is_none() {
         return Ok(around);
     }
     let Some(last) = last_message(heard).await? else {
@@ -61,8 +68,43 @@ pub(crate) async fn of(heard: &Heard<'_>) -> Result<Surroundings, Failure> {
     let sent_at = last.not_before.unwrap_or(last.accepted_at);
     around.recent_marketing = last.purpose == Purpose::Marketing
         && heard.inbound.at.millis_since(sent_at) <= MARKETING_IS_RECENT_MS;
+    around.question_is_last = question.is_some_and(|shown| shown == last.reference);
     around.language = last.template.and_then(|name| language(heard.config, &name));
     Ok(around)
+}
+
+/// The opt-in question, if it had left for the person when they wrote, and their words may be an answer to it.
+async fn question(heard: &Heard<'_>, around: &Surroundings) -> Result<Option<RecordRef>, Failure> {
+    let (inbound, now) = (heard.inbound, heard.now);
+    let Some(asked) = heard.question() else {
+        return Ok(None);
+    };
+    let open = Context {
+        optin_question_open: true,
+        ..around.context()
+    };
+    // Also a bare no, which is none to anything else then.
+    let is_answer = inbound.text.as_ref().is_some_and(|text| {
+        let said = classify(text.reveal(), &open);
+        matches!(said, Intent::OptIn { .. }) || said != classify(text.reveal(), &around.context())
+    });
+    if !is_answer {
+        return Ok(None);
+    }
+    let id = SystemMessage::id_of(Kind::OptinQuestion, &asked.cause());
+    let messages = &heard.ports.messages;
+    let accepted = messages
+        .accepted_under(&heard.ports.accepted_as(&id), now)
+        .await?;
+    let Some(reference) = accepted.as_deref().and_then(RecordRef::parse) else {
+        return Ok(None);
+    };
+    let records = messages.load(std::slice::from_ref(&reference)).await?;
+    // Meta gives whole seconds.
+    let was_shown = records.first().is_some_and(|record| {
+        has_left(record.state) && record.accepted_at.seconds() <= inbound.at.seconds()
+    });
+    Ok(was_shown.then_some(reference))
 }
 
 /// The last message that left for the person, as far as anybody knows.

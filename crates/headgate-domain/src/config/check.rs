@@ -31,6 +31,7 @@ impl Config {
         self.pages_can_say_it()?;
         self.profiles_exist()?;
         self.topics_are_few()?;
+        self.entries_lead_somewhere()?;
         self.transfers_rest_on_something()?;
         Ok(self)
     }

@@ -23,6 +23,16 @@ pub struct Said {
     pub evidence: Option<String>,
     /// The id of the wording that was agreed to.
     pub notice: Option<NoticeId>,
+    /// When the question was put that it answers: a no that came after the question is not outdone by the
+    /// answer, in whatever order the two arrive.
+    pub asked_at: Option<Timestamp>,
+}
+
+impl Said {
+    /// From when on nothing may have spoken against it.
+    fn since(&self) -> Timestamp {
+        self.asked_at.map_or(self.at, |asked| asked.min(self.at))
+    }
 }
 
 /// The kinds that are kept apart.
@@ -38,16 +48,19 @@ pub enum Kind {
     Again,
     /// Nobody's no: an earlier yes turned out to be none.
     Invalid,
+    /// A no to the question whether to be written to: closes the question, and what was agreed to before.
+    Refusal,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Yes,
         Self::NoByWord,
         Self::OtherNo,
         Self::Again,
         Self::Invalid,
+        Self::Refusal,
     ];
 
     /// The kind of an act; none for a request, which says nothing.
@@ -59,6 +72,7 @@ impl Kind {
             Action::Withdrawn if by_word => Some(Self::NoByWord),
             Action::Withdrawn => Some(Self::OtherNo),
             Action::Invalidated => Some(Self::Invalid),
+            Action::Refused => Some(Self::Refusal),
             Action::Requested => None,
         }
     }
@@ -71,6 +85,7 @@ impl Kind {
             Self::OtherNo => "other_no",
             Self::Again => "again",
             Self::Invalid => "invalid",
+            Self::Refusal => "refusal",
         }
     }
 
@@ -81,13 +96,14 @@ impl Kind {
             Self::OtherNo => 2,
             Self::Again => 3,
             Self::Invalid => 4,
+            Self::Refusal => 5,
         }
     }
 }
 
 /// The latest fact of each kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct History([Option<Said>; 5]);
+pub struct History([Option<Said>; 6]);
 
 impl History {
     /// The latest of a kind.
@@ -130,23 +146,29 @@ impl History {
     }
 
     /// Where the person stands, and by which fact. Of two at the same moment the no counts, and of two noes
-    /// the one that no word takes back. A yes that is no later than its invalidation was never one.
+    /// the one that no word takes back. A yes that is no later than its invalidation was never one, and a no after the
+    /// question a yes answers takes the answer with it.
     pub fn standing(&self) -> Option<(State, Kind)> {
         let at = |kind: Kind| self.latest(kind).map(|said| said.at);
-        let invalid = at(Kind::Invalid);
-        let yes = at(Kind::Yes).filter(|yes| Some(*yes) > invalid);
+        let (invalid, refusal) = (at(Kind::Invalid), at(Kind::Refusal));
+        let yes = self
+            .latest(Kind::Yes)
+            .filter(|yes| Some(yes.at) > invalid && Some(yes.since()) > refusal);
         let again = at(Kind::Again);
         let (by_word, other) = (at(Kind::NoByWord), at(Kind::OtherNo));
         let no = by_word.max(other);
         match (yes, no) {
             (Some(_), None) => Some((State::Given, Kind::Yes)),
-            (Some(yes), Some(no)) if yes > no => Some((State::Given, Kind::Yes)),
+            (Some(yes), Some(no)) if yes.since() > no => Some((State::Given, Kind::Yes)),
             // What was never agreed to is not opened again.
-            (Some(_), Some(no)) if by_word > other && again > Some(no) => {
+            (Some(yes), Some(no)) if by_word > other && again > Some(no) && yes.at <= no => {
                 Some((State::Given, Kind::Again))
             }
             (_, Some(_)) if by_word > other => Some((State::Withdrawn, Kind::NoByWord)),
             (_, Some(_)) => Some((State::Withdrawn, Kind::OtherNo)),
+            (None, None) if refusal.is_some() && refusal >= invalid => {
+                Some((State::Refused, Kind::Refusal))
+            }
             (None, None) => invalid.map(|_| (State::Invalidated, Kind::Invalid)),
         }
     }
@@ -163,6 +185,7 @@ mod tests {
             method: method.to_owned(),
             evidence: None,
             notice: None,
+            asked_at: None,
         }
     }
 

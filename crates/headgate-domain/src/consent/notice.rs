@@ -77,6 +77,11 @@ impl<'de> Deserialize<'de> for NoticeId {
     }
 }
 
+/// The SHA-256 of a text that is no notice and need not be kept, in lower-case base32.
+pub fn text_hash(text: &str) -> String {
+    base32(&Sha256::digest(text))
+}
+
 /// The one form a wording has, however it was typed: NFC, lines ended by LF, nothing around them.
 fn canonical(text: &str) -> String {
     let composed: String = text.nfc().collect();

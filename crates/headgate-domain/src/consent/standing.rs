@@ -41,6 +41,8 @@ pub enum Standing {
     Withdrawn,
     /// The yes was none: its wording or its proof does not hold.
     Invalidated,
+    /// No, to the question whether to be written to; nothing had been given.
+    Refused,
     /// Yes, by somebody whose place another may have taken since.
     Suspended,
 }
@@ -56,6 +58,7 @@ impl Standing {
             Self::Expired => "expired",
             Self::Withdrawn => "withdrawn",
             Self::Invalidated => "invalidated",
+            Self::Refused => "refused",
             Self::Suspended => "suspended",
         }
     }
@@ -104,6 +107,7 @@ impl Subject {
             State::Requested => return Standing::Requested,
             State::Withdrawn => return Standing::Withdrawn,
             State::Invalidated => return Standing::Invalidated,
+            State::Refused => return Standing::Refused,
             State::Given => {}
         }
         let agreed_at = consent.agreed_at();

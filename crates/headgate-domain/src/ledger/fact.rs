@@ -23,6 +23,8 @@ pub enum EventType {
     ConsentWithdrawn,
     /// A consent turned out to be none; the person said nothing.
     ConsentInvalidated,
+    /// The person was asked, and said no.
+    ConsentRefused,
     /// What we held about the person was erased.
     SubjectErased,
 }
@@ -35,6 +37,7 @@ impl EventType {
             Self::ConsentGiven => "consent.given",
             Self::ConsentWithdrawn => "consent.withdrawn",
             Self::ConsentInvalidated => "consent.invalidated",
+            Self::ConsentRefused => "consent.refused",
             Self::SubjectErased => "subject.erased",
         }
     }
@@ -145,7 +148,7 @@ impl Fact {
     /// A fact with what follows from what happened: a yes or a no is said plainly, and the ground is consent.
     pub fn new(at: Timestamp, event_type: EventType, subject: Commitment, tenant: &str) -> Self {
         let (expression, basis) = match event_type {
-            EventType::ConsentGiven | EventType::ConsentWithdrawn => {
+            EventType::ConsentGiven | EventType::ConsentWithdrawn | EventType::ConsentRefused => {
                 (Some(Expression::Explicit), Some("consent"))
             }
             EventType::ConsentRequested | EventType::ConsentInvalidated => (None, Some("consent")),

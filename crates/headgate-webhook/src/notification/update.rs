@@ -142,8 +142,25 @@ pub struct Inbound {
     pub identity_key: Option<Personal<String>>,
     /// What a notice of Meta's says has become of the account; then `from_…` is what it was before.
     pub notice: Option<AccountNotice>,
+    /// The advertisement the person came by; Meta tells it with the first message only.
+    pub referral: Option<Referral>,
     /// The message object as Meta sent it.
     pub raw: Personal<String>,
+}
+
+/// The advertisement or post behind a message (whatsapp-cloud-api.md 2.1).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Referral {
+    /// Meta's word for what it is: `ad` or `post`.
+    pub source_type: String,
+    /// Meta's id of it.
+    pub source_id: String,
+    /// Where it is shown.
+    pub source_url: Option<Personal<String>>,
+    /// What it says.
+    pub headline: Option<Personal<String>>,
+    /// The click, which is one person's.
+    pub click: Option<Personal<String>>,
 }
 
 /// What has become of the account of a person (`system` messages; read 2026-09-11).
@@ -308,9 +325,21 @@ pub(super) fn inbound(
             .or_else(|| message.personal("identity_key_hash"))
             .or_else(|| message.personal("identity.hash"))
             .filter(|key| key.reveal().len() <= LONGEST_KEY),
+        referral: referral(&message),
         notice,
         raw: Personal::new(raw.get().to_owned()),
     }))
+}
+
+/// Reads what a message says of an advertisement; `None` where that does not name one.
+fn referral(message: &Piece) -> Option<Referral> {
+    Some(Referral {
+        source_id: message.text("referral.source_id")?,
+        source_type: message.text("referral.source_type").unwrap_or_default(),
+        source_url: message.personal("referral.source_url"),
+        headline: message.personal("referral.headline"),
+        click: message.personal("referral.ctwa_clid"),
+    })
 }
 
 /// Reads what a `system` message says; `None` for one that says nothing about the account.

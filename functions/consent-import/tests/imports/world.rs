@@ -190,6 +190,7 @@ impl World {
             topic: None,
             action,
             at: now,
+            asked_at: None,
             method: "paper".to_owned(),
             notice: None,
             locale: None,

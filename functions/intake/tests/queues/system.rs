@@ -48,6 +48,7 @@ fn confirmation(person: &SubjectId, cause: &str) -> Value {
         locale: Locale::En,
         token: None,
         said_at: None,
+        question: None,
     };
     serde_json::from_str(&to_json(&said)).unwrap()
 }

@@ -17,6 +17,7 @@ mod mutations;
 mod objections;
 mod overflow;
 mod page;
+mod questions;
 mod replays;
 mod shapes;
 mod standing;

@@ -10,17 +10,18 @@ use headgate_aws::keyring::Keyring;
 use headgate_aws::ledger::Ledger;
 use headgate_aws::messages::{Messages, Record, body_place_key};
 use headgate_aws::peppers::pepper;
-use headgate_aws::subjects::{ConsentRequests, Subjects};
+use headgate_aws::subjects::{ConsentRequests, SubjectStates, Subjects};
 use headgate_aws::suppression::Suppression;
 use headgate_aws::{Aws, AwsSettings};
 use headgate_domain::config::Config;
 use headgate_domain::consent::{Action, State as Stands, Subject};
-use headgate_domain::identity::{Bsuid, Identifier, Phone, SubjectId};
+use headgate_domain::identity::{Bsuid, Identifier, Kind as NameKind, Phone, SubjectId, pseudonym};
 use headgate_domain::lane::Purpose;
 use headgate_domain::live::Live;
 use headgate_domain::outbound::Payload;
 use headgate_domain::record::{RecordRef, State, ulid};
 use headgate_domain::sealing::Place;
+use headgate_domain::system::SystemMessage;
 use headgate_domain::time::Timestamp;
 use headgate_lambda::batch::{
     BatchResponse, MessageAttribute, SqsEvent, SqsRecord, SystemAttributes,
@@ -174,6 +175,49 @@ impl World {
         );
         let config = Config::from_toml(&text).unwrap();
         self.controls().put_config(&config, 2).await.unwrap();
+    }
+
+    /// Adds to the configuration; before the function is first used.
+    pub(crate) async fn configure(&self, more: &str) {
+        self.reconfigure(more, 2).await;
+    }
+
+    /// Puts a version of the configuration in force.
+    pub(crate) async fn reconfigure(&self, more: &str, version: u64) {
+        let config = Config::from_toml(&format!("{CONFIG}{more}")).unwrap();
+        self.controls().put_config(&config, version).await.unwrap();
+    }
+
+    /// Hands one body over to another execution environment, which has cached nothing.
+    pub(crate) async fn consume_afresh(&self, body: &str) {
+        let fresh = NotificationProcessor::new(&self.settings, self.clock.clone());
+        let batch = Self::batch(&[(body.to_owned(), None)], 1);
+        let answer = fresh.await.unwrap().handle(batch).await;
+        assert!(answer.batch_item_failures.is_empty());
+    }
+
+    /// What was sealed as the proof of a ledger event.
+    pub(crate) async fn proof(&self, phone: &str, event: &str) -> Value {
+        let table = self.settings.name("HEADGATE_TABLE_SUBJECTS").unwrap();
+        let states = SubjectStates::new(&self.aws, table);
+        let subject = self.subject(phone).await;
+        let proof = states.evidence(self.keyring(), &subject, event).await;
+        serde_json::from_slice(proof.unwrap().unwrap().reveal()).unwrap()
+    }
+
+    /// Lets intake have taken a system message from its queue, and Meta have accepted it.
+    pub(crate) async fn sent(&self, message: &Value, phone: &str, id: u8) {
+        let message = SystemMessage::parse(&message.to_string()).unwrap();
+        let mac = self.settings.name("HEADGATE_KMS_MAC_MESSAGE_REF").unwrap();
+        let deployment = self.settings.name("HEADGATE_DEPLOYMENT").unwrap();
+        let pepper = pepper(&self.aws, mac, deployment).await.unwrap();
+        let value = format!("system\0{}", message.id());
+        let name = pseudonym(&pepper, NameKind::Idempotency, 1, deployment, &value);
+        let reference = self.record(phone, Purpose::Service, id).await;
+        let claimed = self
+            .messages()
+            .claim_id(&name, &reference, "mac", self.now());
+        claimed.await.unwrap();
     }
 
     /// The messages table.
@@ -424,6 +468,7 @@ impl World {
             topic: None,
             action: Action::Given,
             at,
+            asked_at: None,
             method: "web_checkbox".into(),
             notice: None,
             locale: None,

@@ -40,6 +40,8 @@ fn every_method_says_no_and_only_what_an_app_can_attest_says_yes() {
             "meta_switch",
             "link",
             "quick_reply",
+            "ctwa_ad",
+            "keyword_start",
         ]
         .contains(&method);
         if heard {

@@ -3,7 +3,7 @@
 use headgate_domain::control_message::{self, Control, NotCancelled};
 use headgate_domain::event::Event;
 use headgate_domain::outbound::Recipient;
-use headgate_domain::system::{Kind, Locale, SystemMessage, to_json};
+use headgate_domain::system::{Kind, Locale, SystemMessage, Wanted, to_json};
 use serde_json::{Value, json};
 
 use super::{now, schema, validator};
@@ -64,14 +64,26 @@ fn a_system_message_is_read_exactly_when_it_is_valid() {
             locale: Locale::ZhHans,
             token: has_token.then(|| "402913".into()),
             said_at: Some(now()),
+            question: (kind == Kind::OptinQuestion).then(|| Wanted {
+                entry: "shop-door".into(),
+                notice: headgate_domain::consent::NoticeId::of("Yes", "en", "Maple Outfitters"),
+                token: "T".repeat(43),
+            }),
         };
         serde_json::from_str(&to_json(&said)).unwrap()
+    };
+    let question = good(Kind::OptinQuestion)["question"].clone();
+    let with = |member: &str, value: Value| {
+        let mut changed = question.clone();
+        changed[member] = value;
+        changed
     };
     for kind in Kind::ALL {
         let good = good(*kind);
         assert!(validator.is_valid(&good), "{good}");
         for member in [
-            "schema", "kind", "cause", "to", "from", "locale", "token", "said_at", "text",
+            "schema", "kind", "cause", "to", "from", "locale", "token", "said_at", "question",
+            "text",
         ] {
             for value in [
                 json!("x"),
@@ -82,6 +94,12 @@ fn a_system_message_is_read_exactly_when_it_is_valid() {
                 json!("privacy_code"),
                 json!("a".repeat(97)),
                 json!({ "phone": "+16135550123" }),
+                question.clone(),
+                with("entry", json!("buy now")),
+                with("entry", json!("door-1234567")),
+                with("notice", json!("Buy now")),
+                with("token", json!("T")),
+                with("text", json!("buy now")),
                 json!({ "phone": "+16135550123", "bsuid": "CA.1" }),
                 json!({ "phone": "+16135550123", "ref": "customer-1" }),
             ] {

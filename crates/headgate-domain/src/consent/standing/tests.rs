@@ -30,6 +30,7 @@ fn said(facts: &[(Kind, i64)]) -> Consent {
             method: "paper".to_owned(),
             evidence: None,
             notice: Some(notice("old")),
+            asked_at: None,
         };
         history.take(*kind, said);
     }
