@@ -248,3 +248,122 @@ fn a_person_is_given_the_contact_of_their_country_or_the_first() {
     assert_eq!(name(None), Some("Care CA"));
     assert_eq!(Config::from_toml(GOOD).unwrap().contact_for(None), None);
 }
+
+const ENTRY: &str = r#"
+    [[consents.topics]]
+    purpose = "marketing"
+    name = "offers"
+    [[consents.entries]]
+    name = "shop-door"
+    kind = "qr"
+    code = "K7M3QP"
+    campaign = "autumn"
+    purpose = "marketing"
+    topics = ["offers"]
+    notice = { en = "Maple Outfitters may write to me.", de = "Maple Outfitters darf mir schreiben." }
+    [[consents.entries]]
+    name = "any-ad"
+    kind = "ad"
+    purpose = "marketing"
+    notice = { en = "Maple Outfitters may write to me." }
+    [[consents.entries]]
+    name = "one-ad"
+    kind = "ad"
+    sources = ["700000000000001"]
+    purpose = "marketing"
+    notice = { en = "Maple Outfitters may write to me." }
+"#;
+
+#[test]
+fn an_entry_is_found_by_its_code_as_a_word_or_by_the_advertisement() {
+    let config = Config::from_toml(&format!("{GOOD}{ENTRY}")).unwrap();
+    assert_eq!(Config::from_json(&config.to_json()), Ok(config.clone()));
+    for text in ["K7M3QP", "Hello k7m3qp!", "(K7M3QP)\nI saw it", "é K7M3QP"] {
+        let found = config.entry_in(text).map(|entry| entry.name.as_str());
+        assert_eq!(found, Some("shop-door"), "{text}");
+    }
+    for text in ["", "K7M3Q", "xK7M3QP", "K7M3QP1", "K7M-3QP", "K7M3QX"] {
+        assert_eq!(config.entry_in(text), None, "{text}");
+    }
+    let of_ad = |id: &str| config.entry_of_ad(id).map(|entry| entry.name.as_str());
+    assert_eq!(of_ad("700000000000001"), Some("one-ad"));
+    assert_eq!(of_ad("7"), Some("any-ad"));
+    let door = config.entry("shop-door").unwrap();
+    let shown = |country: &str| {
+        let (locale, text) = door.wording(crate::region::Country::parse(country).ok());
+        (locale.tag(), text)
+    };
+    assert_eq!(shown("DE"), ("de", "Maple Outfitters darf mir schreiben."));
+    assert_eq!(shown("BR"), ("en", "Maple Outfitters may write to me."));
+    let none = Config::from_toml(GOOD).unwrap();
+    assert_eq!(none.entry_in("K7M3QP"), None, "off unless configured");
+    assert_eq!(none.entry_of_ad("7"), None);
+}
+
+#[test]
+fn an_entry_that_leads_nowhere_or_to_no_notice_is_refused_by_its_place() {
+    for (place, from, to) in [
+        ("entries[0].code: expected", "K7M3QP", "K7M3QO"),
+        ("entries[0].code: expected", "K7M3QP", "THANKS"),
+        ("entries[0].code: expected", "K7M3QP", "123456"),
+        ("entries[0].code: expected", "K7M3QP", "k7m3qp"),
+        ("entries[0].code: expected", "code = \"K7M3QP\"", ""),
+        ("entries[0].name: expected", "shop-door", "shop door"),
+        (
+            "entries[0].campaign: expected",
+            "\"autumn\"",
+            "\"call-16135550100\"",
+        ),
+        (
+            "entries[0].sources: belongs",
+            "kind = \"qr\"",
+            "kind = \"qr\"\nsources = [\"7\"]",
+        ),
+        ("entries[0].topics: names", "[\"offers\"]", "[\"events\"]"),
+        ("entries[0].notice.fr: expected", "de = ", "fr = "),
+        (
+            "entries[0].notice: has no text for en",
+            "{ en = \"Maple Outfitters may write to me.\", ",
+            "{ ",
+        ),
+        (
+            "entries[0].notice.de: does not name",
+            "Maple Outfitters darf",
+            "Wir dürfen",
+        ),
+        (
+            "entries[1].code: belongs",
+            "name = \"any-ad\"",
+            "name = \"any-ad\"\ncode = \"K7M3QX\"",
+        ),
+        ("entries[1].name appears twice", "any-ad", "shop-door"),
+        ("entries[2].sources: expected", "700000000000001", "summer"),
+        (
+            "entries[2].sources: an entry",
+            "sources = [\"700000000000001\"]",
+            "",
+        ),
+    ] {
+        let text = ENTRY.replacen(from, to, 1);
+        assert_ne!(text, ENTRY, "{place}");
+        let error = Config::from_toml(&format!("{GOOD}{text}")).unwrap_err();
+        assert!(error.to_string().contains(place), "{place}: {error}");
+    }
+    for purpose in ["service", "authentication"] {
+        let text = ENTRY.replace("topics = [\"offers\"]\n    notice", "notice");
+        let text = text.replace(
+            "    purpose = \"marketing\"\n    notice",
+            &format!("    purpose = \"{purpose}\"\n    notice"),
+        );
+        let error = Config::from_toml(&format!("{GOOD}{text}")).unwrap_err();
+        assert!(error.to_string().contains("entries[0].purpose"), "{error}");
+    }
+    let long = ENTRY.replacen("may write to me", &"very ".repeat(200), 1);
+    let error = Config::from_toml(&format!("{GOOD}{long}")).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("entries[0].notice.en: expected 1 to 800"),
+        "{error}"
+    );
+}

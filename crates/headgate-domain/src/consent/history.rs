@@ -248,6 +248,56 @@ mod tests {
         }
     }
 
+    /// The answer to a question that was asked at 10, in any order with what else was said.
+    #[test]
+    fn an_answer_does_not_outdo_a_no_that_came_after_its_question() {
+        use Kind::{Again, Invalid, NoByWord, OtherNo, Refusal, Yes};
+        let answer = Said {
+            asked_at: Some(Timestamp::from_seconds(10)),
+            ..said(20, "qr_scan")
+        };
+        let no = |kind| Some((State::Withdrawn, kind));
+        let refused = Some((State::Refused, Refusal));
+        for (others, expected) in [
+            (&[][..], GIVEN),
+            (&[(NoByWord, 9)], GIVEN),
+            (&[(NoByWord, 10)], no(NoByWord)),
+            (&[(OtherNo, 15)], no(OtherNo)),
+            (&[(NoByWord, 25)], no(NoByWord)),
+            (&[(Refusal, 9)], GIVEN),
+            (&[(Refusal, 15)], refused),
+            (&[(Refusal, 25)], refused),
+            (&[(Refusal, 25), (NoByWord, 30)], no(NoByWord)),
+            (&[(Invalid, 15)], GIVEN),
+            (&[(Invalid, 20)], Some((State::Invalidated, Invalid))),
+            (
+                &[(Refusal, 15), (Invalid, 20)],
+                Some((State::Invalidated, Invalid)),
+            ),
+            // What was agreed to, and then closed by a word, is opened again by one.
+            (&[(NoByWord, 25), (Again, 30)], Some((State::Given, Again))),
+            // What was closed before it was agreed to is not.
+            (&[(NoByWord, 15), (Again, 30)], no(NoByWord)),
+        ] {
+            for first in [true, false] {
+                let mut history = History::default();
+                if first {
+                    history.take(Yes, answer.clone());
+                }
+                for (kind, at) in others {
+                    history.take(*kind, said(*at, "x"));
+                }
+                history.take(Yes, answer.clone());
+                assert!(history.standing() == expected, "{others:?}");
+            }
+        }
+        // A yes of another way, after the no, is one.
+        let mut history = History::default();
+        history.take(Refusal, said(15, "in_thread_button"));
+        history.take(Yes, said(16, "web_checkbox"));
+        assert!(history.standing() == GIVEN);
+    }
+
     #[test]
     fn of_one_moment_it_does_not_matter_which_came_first() {
         let (mut one, mut other) = (History::default(), History::default());

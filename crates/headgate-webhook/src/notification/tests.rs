@@ -414,3 +414,36 @@ fn a_list_is_not_read_as_an_object() {
         assert_eq!(words, ["unreadable"], "{text}");
     }
 }
+
+#[test]
+fn the_advertisement_behind_a_message_is_read_where_it_names_one() {
+    let of = |referral: Value| {
+        let message = json!({ "from": "16135550100", "id": "wamid.A1", "timestamp": "1795341600",
+            "type": "text", "text": { "body": "hello" }, "referral": referral });
+        inbound(&json!({ "messages": [message] })).referral
+    };
+    let told = json!({ "source_type": "ad", "source_id": 7, "source_url": "https://ad.example/1",
+        "headline": "Chat with us", "ctwa_clid": "click-1" });
+    let referral = of(told).unwrap();
+    assert_eq!(
+        (referral.source_type.as_str(), referral.source_id.as_str()),
+        ("ad", "7")
+    );
+    assert_eq!(
+        referral.source_url.unwrap().reveal(),
+        "https://ad.example/1"
+    );
+    assert_eq!(referral.headline.unwrap().reveal(), "Chat with us");
+    assert_eq!(referral.click.unwrap().reveal(), "click-1");
+    let bare = of(json!({ "source_id": "7" })).unwrap();
+    assert_eq!((bare.source_type.as_str(), bare.click), ("", None));
+    for none in [
+        json!(null),
+        json!([]),
+        json!({}),
+        json!({ "source_id": {} }),
+        json!("ad"),
+    ] {
+        assert_eq!(of(none.clone()), None, "{none}");
+    }
+}

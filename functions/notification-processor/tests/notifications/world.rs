@@ -214,9 +214,8 @@ impl World {
         let value = format!("system\0{}", message.id());
         let name = pseudonym(&pepper, NameKind::Idempotency, 1, deployment, &value);
         let reference = self.record(phone, Purpose::Service, id).await;
-        let claimed = self
-            .messages()
-            .claim_id(&name, &reference, "mac", self.now());
+        let messages = self.messages();
+        let claimed = messages.claim_id(&name, &reference, "mac", self.now());
         claimed.await.unwrap();
     }
 

@@ -12,6 +12,7 @@
 
 mod world;
 
+use meta_simulator::Arrival;
 use serde_json::{Value, json};
 use world::{NUMBER, World};
 
@@ -56,44 +57,63 @@ async fn a_scanned_code_leads_to_a_question_and_the_yes_to_a_message() {
     world.send().await;
     let arrivals = world.arrivals();
     assert_eq!(arrivals.len(), 1);
-    let question = &arrivals[0].body["interactive"];
-    let shown = question["body"]["text"].as_str().unwrap();
-    assert!(shown.contains("Maple Outfitters may send me offers on WhatsApp"), "{shown}");
-    let buttons = question["action"]["buttons"].as_array().unwrap();
-    assert_eq!(buttons.len(), 2);
-    let reply = &buttons[0]["reply"];
-    assert_eq!(reply["title"], "Yes, I agree");
+    assert_eq!(arrivals[0].message_type, "interactive");
+    let queued = world.on_queue("-system").await;
+    let asked = queued
+        .iter()
+        .find(|message| message["kind"] == "optin_question");
+    let token = asked.unwrap()["question"]["token"].as_str().unwrap();
+    let reply = json!({ "id": format!("headgate.optin.yes.{token}"), "title": "Yes, I agree" });
 
     let press = json!({ "type": "interactive", "interactive": { "type": "button_reply", "button_reply": reply } });
-    world.notify("yes", &said(ADA, "wamid.YES", world.seconds(), &press)).await;
+    world
+        .notify("yes", &said(ADA, "wamid.YES", world.seconds(), &press))
+        .await;
     let accepted = answer(&world, ADA, "sale").await;
     assert_eq!(accepted["type"], "message.accepted", "{accepted}");
     world.answer_people().await;
     world.send().await;
     let arrivals = world.arrivals();
-    let templates = arrivals.iter().filter(|arrival| arrival.body["type"] == "template");
-    assert_eq!(templates.count(), 1);
+    let sale = |arrival: &&Arrival| arrival.template.as_deref() == Some("autumn_sale");
+    assert_eq!(arrivals.iter().filter(sale).count(), 1);
 
     let told = world.on_queue("app-events").await;
-    let opted_in = told.iter().find(|event| event["type"] == "subject.opted_in").unwrap();
+    let opted_in = told
+        .iter()
+        .find(|event| event["type"] == "subject.opted_in")
+        .unwrap();
     assert_eq!(opted_in["data"]["method"], "qr_scan");
     let ledger = world.ledger().await;
     let event = opted_in["data"]["ledger_event"].as_str().unwrap();
     let fact = ledger.iter().find(|fact| fact["id"] == event).unwrap();
     assert_eq!(
-        (&fact["type"], &fact["method"], &fact["purpose"], &fact["topic"]),
-        (&json!("consent.given"), &json!("qr_scan"), &json!("marketing"), &json!("offers"))
+        (
+            &fact["type"],
+            &fact["method"],
+            &fact["purpose"],
+            &fact["topic"]
+        ),
+        (
+            &json!("consent.given"),
+            &json!("qr_scan"),
+            &json!("marketing"),
+            &json!("offers")
+        )
     );
     assert!(fact["evidence"].is_string() && fact["notice"].as_str().unwrap().starts_with("n_"));
 }
 
 #[tokio::test]
-async fn a_click_without_an_answer_is_no_consent_and_a_stop_before_the_question_leaves_cancels_it() {
+async fn a_click_without_an_answer_is_no_consent_and_a_stop_before_the_question_leaves_cancels_it()
+{
     let world = World::start().await;
     let mut click = text("I saw your offer");
-    click["referral"] = json!({ "source_type": "ad", "source_id": "700000000000001", "ctwa_clid": "click-1" });
+    click["referral"] =
+        json!({ "source_type": "ad", "source_id": "700000000000001", "ctwa_clid": "click-1" });
     for (who, id) in [(ADA, "wamid.A"), (BOB, "wamid.B")] {
-        world.notify(id, &said(who, id, world.seconds(), &click)).await;
+        world
+            .notify(id, &said(who, id, world.seconds(), &click))
+            .await;
     }
     world.answer_people().await;
     let stop = said(BOB, "wamid.STOP", world.seconds(), &text("STOP"));
@@ -101,11 +121,14 @@ async fn a_click_without_an_answer_is_no_consent_and_a_stop_before_the_question_
     world.send().await;
     let arrivals = world.arrivals();
     assert_eq!(arrivals.len(), 1, "who said no meanwhile is not asked");
-    assert_eq!(arrivals[0].body["to"].as_str().unwrap().trim_start_matches('+'), ADA);
+    assert_eq!(arrivals[0].recipient.trim_start_matches('+'), ADA);
     let refused = answer(&world, ADA, "sale").await;
     assert_eq!(
         (&refused["type"], &refused["data"]["code"]),
         (&json!("message.refused"), &json!("consent_unconfirmed"))
     );
-    assert_eq!(answer(&world, BOB, "sale-2").await["data"]["code"], "suppressed");
+    assert_eq!(
+        answer(&world, BOB, "sale-2").await["data"]["code"],
+        "suppressed"
+    );
 }

@@ -1,0 +1,166 @@
+//! Intake, notification-processor and sender with a simulated Meta, and what lies on their queues.
+
+use std::time::Duration;
+
+use headgate_aws::ledger::Ledger;
+use headgate_aws::{Aws, AwsSettings};
+use headgate_domain::time::{DAY, HOUR};
+use headgate_lambda::batch::SqsEvent;
+use headgate_lambda::clock::Clock;
+use headgate_lambda::settings::Settings;
+use headgate_testkit::{APP_SECRET, GRAPH_TOKEN, Stage, events, stage_with};
+use intake::Intake;
+use meta_simulator::{Arrival, Number, Options, Simulator, Template};
+use notification_processor::NotificationProcessor;
+use sender::Sender;
+use serde_json::{Value, json};
+
+const CONFIG: &str = include_str!("../../../../config/headgate.toml");
+const AD: &str = "[[consents.entries]]\nname = \"any-ad\"\nkind = \"ad\"\npurpose = \"marketing\"\ntopics = [\"offers\"]\n[consents.entries.notice]\nen = \"Maple Outfitters may write to me after its advertisement.\"\n[events]";
+pub(crate) const NUMBER: &str = "106540352242922";
+/// What Lambda leaves a sender.
+const TIME: Duration = Duration::from_secs(40);
+/// So long a holder has for a message or two.
+const LIFE: Duration = Duration::from_secs(6);
+
+pub(crate) struct World {
+    stage: Stage,
+    simulator: Simulator,
+    intake: Intake,
+    processor: NotificationProcessor,
+    ledger: Ledger,
+    clock: Clock,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let stage = stage_with(&CONFIG.replacen("[events]", AD, 1)).await;
+        let clock = stage.clock();
+        // Day in all of Canada, where the people of this test are.
+        let calendar = stage.cloud().calendar();
+        let until_five = (17 * HOUR - clock().millis().rem_euclid(DAY)).rem_euclid(DAY);
+        calendar.set_offset_ms(calendar.offset_ms() + until_five);
+        let simulator = Simulator::start(Options {
+            app_secret: APP_SECRET.into(),
+            access_token: GRAPH_TOKEN.into(),
+            numbers: vec![Number {
+                id: NUMBER.into(),
+                display_phone: "+16135550100".into(),
+                per_second: 80,
+            }],
+            templates: vec![Template {
+                name: "autumn_sale".into(),
+                language: "en_US".into(),
+                category: "MARKETING".into(),
+                body_parameters: 0,
+            }],
+            statuses: false,
+            ..Options::default()
+        })
+        .await
+        .unwrap();
+        let settings = |function: &str| Settings::from_map(stage.environment(function));
+        let of_intake = settings("IntakeFunction");
+        let aws = Aws::new(&AwsSettings::new(of_intake.lookup()).unwrap()).unwrap();
+        let ledger = Ledger::new(
+            &aws,
+            of_intake.name("HEADGATE_TABLE_CONSENT_LEDGER").unwrap(),
+        );
+        let of_processor = settings("NotificationProcessorFunction");
+        let processor = NotificationProcessor::new(&of_processor, clock.clone()).await;
+        Self {
+            intake: Intake::new(&of_intake, clock.clone()).await.unwrap(),
+            processor: processor.unwrap(),
+            ledger,
+            simulator,
+            clock,
+            stage,
+        }
+    }
+
+    /// Now, in whole seconds, as Meta writes it.
+    pub(crate) fn seconds(&self) -> i64 {
+        (self.clock)().seconds()
+    }
+
+    /// Everything Meta heard.
+    pub(crate) fn arrivals(&self) -> Vec<Arrival> {
+        self.simulator.arrivals()
+    }
+
+    /// Hands bodies to intake as from one of its queues.
+    pub(crate) async fn queue(&self, queue: &str, name: &str, bodies: &[Value]) {
+        let variable = format!("HEADGATE_QUEUE_{queue}_ARN");
+        let arn = self.stage.environment("IntakeFunction")[&variable].clone();
+        let answer = self.intake.handle(self.batch(&arn, name, bodies)).await;
+        assert!(answer.batch_item_failures.is_empty(), "{name}");
+    }
+
+    /// Hands a notification of Meta's over.
+    pub(crate) async fn notify(&self, name: &str, body: &Value) {
+        let batch = self.batch("arn:notifications", name, std::slice::from_ref(body));
+        let answer = self.processor.handle(batch).await;
+        assert!(answer.batch_item_failures.is_empty(), "{name}");
+    }
+
+    /// Hands everything on the system queue to intake; what it had before, it knows.
+    pub(crate) async fn answer_people(&self) {
+        for (n, body) in self.on_queue("-system").await.iter().enumerate() {
+            let name = format!("system-{n}");
+            self.queue("SYSTEM", &name, std::slice::from_ref(body))
+                .await;
+        }
+    }
+
+    /// One life of a holder.
+    pub(crate) async fn send(&self) {
+        let mut environment = self.stage.environment("SenderFunction");
+        environment.insert("HEADGATE_GRAPH_URL".into(), self.simulator.url());
+        let wake = json!({ "portfolio": "portfolio-1" }).to_string();
+        let wake = json!({ "Records": [{ "body": wake }] });
+        let sender = Sender::new(&Settings::from_map(environment), self.clock.clone()).await;
+        let sender = sender.unwrap();
+        tokio::time::timeout(LIFE, sender.handle(wake, TIME))
+            .await
+            .ok();
+    }
+
+    /// The bodies on a queue, by the end of its name.
+    pub(crate) async fn on_queue(&self, name: &str) -> Vec<Value> {
+        let dump = self.stage.cloud().dump().await.unwrap();
+        let queued = dump.iter().filter(|(place, _)| {
+            let queue = place.strip_prefix("queue ").unwrap_or_default();
+            let mut words = queue.split(' ');
+            words.next().is_some_and(|queue| queue.ends_with(name))
+        });
+        queued
+            .map(|(_, text)| {
+                let mut values = serde_json::Deserializer::from_str(text).into_iter();
+                values.next().unwrap().unwrap()
+            })
+            .collect()
+    }
+
+    /// The events of the ledger.
+    pub(crate) async fn ledger(&self) -> Vec<Value> {
+        let mut all = Vec::new();
+        for shard in 0..16 {
+            for entry in self.ledger.entries(shard, 0).await.unwrap() {
+                all.push(serde_json::from_str(&entry.event).unwrap());
+            }
+        }
+        all
+    }
+
+    /// Records of a queue, sent just now.
+    fn batch(&self, arn: &str, name: &str, bodies: &[Value]) -> SqsEvent {
+        let texts: Vec<String> = bodies.iter().map(Value::to_string).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let mut event: SqsEvent = serde_json::from_value(events::sqs(arn, &texts)).unwrap();
+        for (index, record) in event.records.iter_mut().enumerate() {
+            record.message_id = format!("{name}-{index}");
+            record.attributes.sent_timestamp = Some((self.clock)().millis().to_string());
+        }
+        event
+    }
+}
