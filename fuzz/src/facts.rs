@@ -4,7 +4,7 @@ use headgate_domain::identity::{Bsuid, Phone, Wamid};
 use headgate_domain::optout::{Context, Intent, classify};
 use headgate_domain::record::is_number_id;
 use headgate_redact::Personal;
-use headgate_webhook::notification::{AccountNotice, Inbound, Preference, Status, Update};
+use headgate_webhook::notification::{AccountNotice, Inbound, Preference, Referral, Status, Update};
 
 /// Checks the facts against the text they were read from.
 ///
@@ -125,11 +125,13 @@ fn of_somebody_else(update: &Update) -> Update {
             text: inbound.text.map(|_text| text()),
             payload: inbound.payload.map(|_payload| text()),
             identity_key: inbound.identity_key.map(|_key| text()),
-            referral: inbound.referral.map(|referral| Referral {
-                source_url: referral.source_url.map(|_url| text()),
-                headline: referral.headline.map(|_headline| text()),
-                click: referral.click.map(|_click| text()),
-                ..referral
+            referral: inbound.referral.map(|referral| {
+                Box::new(Referral {
+                    source_url: referral.source_url.map(|_url| text()),
+                    headline: referral.headline.map(|_headline| text()),
+                    click: referral.click.map(|_click| text()),
+                    ..*referral
+                })
             }),
             notice: inbound.notice.map(|notice| match notice {
                 AccountNotice::Moved {

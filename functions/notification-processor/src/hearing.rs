@@ -88,7 +88,7 @@ impl Heard<'_> {
         };
         match intent {
             Intent::OptIn { keyword } => {
-                let question = around.question_shown.then(|| self.question()).flatten();
+                let question = around.question_shown().then(|| self.question()).flatten();
                 Box::pin(self.opt_in(&keyword, method, question)).await
             }
             Intent::DoNotSell => self.do_not_sell(method).await,

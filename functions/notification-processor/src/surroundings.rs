@@ -28,18 +28,32 @@ pub(crate) struct Surroundings {
     words_bind: bool,
     recent_marketing: bool,
     language: Option<String>,
-    /// The opt-in question has reached the person within a day, and the words are no older.
-    pub(crate) question_shown: bool,
-    /// It is also the last thing they were sent, so that a bare yes answers it.
-    question_is_last: bool,
+    question: Shown,
+}
+
+/// Where the opt-in question of the last day is, as the person sees it.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Shown {
+    /// There is none, or it had not left when they wrote.
+    #[default]
+    No,
+    /// Something else was sent after it.
+    Earlier,
+    /// It is the last thing they were sent, so that a bare yes answers it.
+    Last,
 }
 
 impl Surroundings {
+    /// Whether the opt-in question has been shown within a day, before the person wrote.
+    pub(crate) fn question_shown(&self) -> bool {
+        self.question != Shown::No
+    }
+
     /// The same, as the reading of a text takes it.
     pub(crate) fn context(&self) -> Context<'_> {
         Context {
             recent_marketing: self.recent_marketing,
-            optin_question_open: self.question_is_last,
+            optin_question_open: self.question == Shown::Last,
             words_bind: self.words_bind,
             language: self.language.as_deref(),
         }
@@ -58,7 +72,9 @@ pub(crate) async fn of(heard: &Heard<'_>) -> Result<Surroundings, Failure> {
         .flatten()
         .any(|text| hangs_on_context(text.reveal(), &around.context()));
     let question = question(heard, &around).await?;
-    around.question_shown = question.is_some();
+    if question.is_some() {
+        around.question = Shown::Earlier;
+    }
     if !hangs && question.is_none() {
         return Ok(around);
     }
@@ -68,7 +84,9 @@ pub(crate) async fn of(heard: &Heard<'_>) -> Result<Surroundings, Failure> {
     let sent_at = last.not_before.unwrap_or(last.accepted_at);
     around.recent_marketing = last.purpose == Purpose::Marketing
         && heard.inbound.at.millis_since(sent_at) <= MARKETING_IS_RECENT_MS;
-    around.question_is_last = question.is_some_and(|shown| shown == last.reference);
+    if question.is_some_and(|shown| shown == last.reference) {
+        around.question = Shown::Last;
+    }
     around.language = last.template.and_then(|name| language(heard.config, &name));
     Ok(around)
 }

@@ -143,7 +143,7 @@ pub struct Inbound {
     /// What a notice of Meta's says has become of the account; then `from_…` is what it was before.
     pub notice: Option<AccountNotice>,
     /// The advertisement the person came by; Meta tells it with the first message only.
-    pub referral: Option<Referral>,
+    pub referral: Option<Box<Referral>>,
     /// The message object as Meta sent it.
     pub raw: Personal<String>,
 }
@@ -325,7 +325,7 @@ pub(super) fn inbound(
             .or_else(|| message.personal("identity_key_hash"))
             .or_else(|| message.personal("identity.hash"))
             .filter(|key| key.reveal().len() <= LONGEST_KEY),
-        referral: referral(&message),
+        referral: referral(&message).map(Box::new),
         notice,
         raw: Personal::new(raw.get().to_owned()),
     }))
