@@ -7,14 +7,17 @@
 use std::sync::Arc;
 
 use headgate_domain::consent::{
-    Action, Consent, DOUBT_MS, Kind, NoticeId, Said, State, Topic, effective_at,
+    Action, Consent, DOUBT_MS, Kind, NoticeId, Said, State, Topic, Validity, effective_at,
 };
 use headgate_domain::identity::{Identifier, Pepper, Pseudonym, SubjectId};
 use headgate_domain::lane::Purpose;
 use headgate_domain::ledger::{EventType, Fact, evidence_commitment, subject_commitment};
+use headgate_domain::profiles::EffectiveProfile;
+use headgate_domain::region::Country;
 use headgate_domain::time::Timestamp;
 
 use crate::AwsError;
+use crate::controls::Controls;
 use crate::keyring::KeyringError;
 use crate::ledger::Ledger;
 use crate::subjects::Subjects;
@@ -32,6 +35,7 @@ pub struct Consents {
     suppression: Suppression,
     ledger: Ledger,
     suppression_pepper: Arc<Pepper>,
+    controls: Controls,
     deployment: String,
 }
 
@@ -180,12 +184,13 @@ fn reopening(statement: &Statement, consent: &Consent) -> Statement {
 }
 
 impl Consents {
-    /// A recorder over the three tables.
+    /// A recorder over the three tables, which reads in the controls what a person's profiles are.
     pub fn new(
         subjects: Subjects,
         suppression: Suppression,
         ledger: Ledger,
         suppression_pepper: Arc<Pepper>,
+        controls: Controls,
     ) -> Self {
         let deployment = subjects.keyring().deployment().to_owned();
         Self {
@@ -193,6 +198,7 @@ impl Consents {
             suppression,
             ledger,
             suppression_pepper,
+            controls,
             deployment,
         }
     }
@@ -387,6 +393,22 @@ impl Consents {
         fact.method = Some(statement.method.clone());
         fact.actor.clone_from(&statement.actor);
         fact.claimed_at = (statement.at != now).then_some(statement.at);
+        // A no to nothing that was asked confirms nothing.
+        let asked_at = statement
+            .asked_at
+            .filter(|_| statement.action == Action::Given);
+        fact.requested_at = asked_at;
+        fact.confirmed_at = asked_at.map(|_asked| statement.at);
+        if let Some(law) = self.law(&statement.subject).await? {
+            fact.jurisdictions = law.ids().into_iter().map(str::to_owned).collect();
+            fact.profile_digest = Some(law.digest());
+            if statement.action == Action::Given {
+                let validity = Validity::of(law);
+                let ends = validity.ends(statement.at, statement.at);
+                fact.valid_until = ends;
+                fact.renew_after = ends.map(Validity::renewal);
+            }
+        }
         let evidence = evidence_of(statement);
         fact.evidence = evidence
             .as_ref()
@@ -398,6 +420,21 @@ impl Consents {
                 .await?;
         }
         Ok(event)
+    }
+
+    /// The profiles of a person's country. A no waits for no configuration: without one the event is silent
+    /// about them.
+    async fn law(&self, subject: &SubjectId) -> Result<Option<EffectiveProfile>, KeyringError> {
+        let Ok(config) = self.controls.config().await else {
+            return Ok(None);
+        };
+        let person = self.subjects.load(subject).await?;
+        let country = person.as_ref().and_then(|person| {
+            let phone = person.phone.clone().map(Identifier::Phone);
+            let bsuid = person.bsuid.clone().map(Identifier::Bsuid);
+            phone.iter().chain(&bsuid).find_map(Country::of)
+        });
+        Ok(Some(config.profile_of(country)))
     }
 
     async fn suppress(&self, statement: &Statement, no: &Consent) -> Result<(), KeyringError> {

@@ -141,15 +141,17 @@ impl ConsentImport {
             &config.kms_key_data,
             &config.deployment,
         );
+        let controls = Controls::new(&aws, &config.table_controls);
         let consents = Consents::new(
             Subjects::new(&aws, &config.table_subjects, keyring, identity),
             Suppression::new(&aws, &config.table_suppression),
             Ledger::new(&aws, &config.table_ledger),
             suppressed,
+            controls.clone(),
         );
         Ok(Self {
             imports: Imports::new(consents),
-            controls: Controls::new(&aws, &config.table_controls),
+            controls,
             files: Bucket::new(&aws, &config.bucket_imports, PIECE),
             queue: config.queue_imports_url,
             visibility: Visibility::new(&aws),

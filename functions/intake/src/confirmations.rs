@@ -81,9 +81,11 @@ impl Intake {
         now: Timestamp,
     ) -> Result<Answer, IntakeError> {
         let issued = self.confirm_links.find(row).await?;
-        let pressed_at = issued.and_then(|issued| issued.confirmed_at);
         let request = self.link_requests.find(row).await?;
-        let (Some(pressed_at), Some(request)) = (pressed_at, request) else {
+        let (Some(issued), Some(request)) = (issued, request) else {
+            return Ok(ignored(row, "unknown"));
+        };
+        let Some(pressed_at) = issued.confirmed_at else {
             return Ok(ignored(row, "not_pressed"));
         };
         let subject = match self.subjects().load(&request.subject).await {
@@ -101,7 +103,7 @@ impl Intake {
                 topic: topic.clone(),
                 action: Action::Given,
                 at: pressed_at,
-                asked_at: None,
+                asked_at: Some(issued.issued_at),
                 method: METHOD.to_owned(),
                 notice: Some(Notice {
                     id: request.notice.clone(),

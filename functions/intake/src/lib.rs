@@ -125,12 +125,19 @@ impl Intake {
         let subjects = Subjects::new(&aws, &config.subjects, keyring, Arc::new(identity));
         let entries = Suppression::new(&aws, &config.suppression);
         let ledger = Ledger::new(&aws, &config.ledger);
+        let controls = Controls::new(&aws, &config.controls);
         Ok(Self {
             clock,
-            controls: Controls::new(&aws, &config.controls),
             confirm_links: ConfirmLinks::new(&aws, &config.privacy_requests),
             link_requests: LinkRequests::new(&aws, &config.subjects),
-            consents: Consents::new(subjects, entries, ledger, Arc::new(suppression)),
+            consents: Consents::new(
+                subjects,
+                entries,
+                ledger,
+                Arc::new(suppression),
+                controls.clone(),
+            ),
+            controls,
             messages: Messages::new(&aws, &config.messages),
             pacing: Pacing::new(&aws, &config.pacing),
             ceilings: Ceilings::new(&aws, &config.pacing, &config.messages),

@@ -116,11 +116,18 @@ impl Ports {
         let subjects = Subjects::new(&aws, names.subjects, keyring.clone(), identity);
         let suppression = Suppression::new(&aws, names.suppression);
         let ledger = Ledger::new(&aws, names.ledger);
+        let controls = Controls::new(&aws, names.controls);
         Ok(Self {
-            consents: Consents::new(subjects.clone(), suppression, ledger, suppression_pepper),
+            consents: Consents::new(
+                subjects.clone(),
+                suppression,
+                ledger,
+                suppression_pepper,
+                controls.clone(),
+            ),
+            controls,
             subjects,
             messages: Messages::new(&aws, names.messages),
-            controls: Controls::new(&aws, names.controls),
             bus: Bus::new(&aws, names.bus),
             quarantine: Quarantine::new(Queue::new(&aws, names.quarantine), keyring.clone()),
             system: Queue::new(&aws, names.system),

@@ -73,6 +73,11 @@ impl Validity {
         }
     }
 
+    /// From when on a yes that stops holding then is to be asked for again.
+    pub const fn renewal(ends: Timestamp) -> Timestamp {
+        ends.plus_millis(-RENEWAL_MS)
+    }
+
     /// When a yes stops holding; `None` when it holds until it is taken back.
     pub fn ends(&self, agreed_at: Timestamp, last_heard_at: Timestamp) -> Option<Timestamp> {
         let after = |days: Option<u32>, from: Timestamp| {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use consent_import::ConsentImport;
 use headgate_aws::consents::{Consents, Statement};
+use headgate_aws::controls::Controls;
 use headgate_aws::keyring::Keyring;
 use headgate_aws::ledger::Ledger;
 use headgate_aws::objects::{Bucket, Found};
@@ -97,6 +98,7 @@ impl World {
             Suppression::new(&aws, name("HEADGATE_TABLE_SUPPRESSION")),
             Ledger::new(&aws, name("HEADGATE_TABLE_CONSENT_LEDGER")),
             Arc::new(peppers.1.unwrap()),
+            Controls::new(&aws, name("HEADGATE_TABLE_CONTROLS")),
         );
         Self {
             files: Bucket::new(&aws, name("HEADGATE_BUCKET_IMPORTS"), LARGEST),

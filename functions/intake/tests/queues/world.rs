@@ -207,7 +207,8 @@ impl World {
         );
         let entries = Suppression::new(&self.aws, self.name("HEADGATE_TABLE_SUPPRESSION"));
         let ledger = Ledger::new(&self.aws, self.name("HEADGATE_TABLE_CONSENT_LEDGER"));
-        Consents::new(subjects, entries, ledger, Arc::new(suppression))
+        let controls = Controls::new(&self.aws, self.name("HEADGATE_TABLE_CONTROLS"));
+        Consents::new(subjects, entries, ledger, Arc::new(suppression), controls)
     }
 
     pub(crate) async fn links(&self) -> headgate_domain::identity::Pepper {

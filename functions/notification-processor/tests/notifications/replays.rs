@@ -286,7 +286,7 @@ async fn end(world: &World) -> Standing {
 }
 
 async fn in_order(day: &[Happening]) -> Standing {
-    let world = world().await;
+    let world = Box::pin(world()).await;
     for place in 0..day.len() {
         world.consume(&notification(day, &[place])).await;
     }
@@ -294,7 +294,7 @@ async fn in_order(day: &[Happening]) -> Standing {
 }
 
 async fn anyhow(day: &[Happening], delivery: &Delivery) -> Standing {
-    let world = world().await;
+    let world = Box::pin(world()).await;
     let mut rest = delivery.order.as_slice();
     let mut cuts = delivery.cuts.iter();
     while !rest.is_empty() {

@@ -111,7 +111,7 @@ fn differences(before: &Standing, after: &Standing) -> Vec<String> {
 /// The row of a notification: facts, changes, events.
 async fn row(body: &str) -> String {
     let facts: Vec<String> = parse(body).iter().map(fact).collect();
-    let (world, reference) = world().await;
+    let (world, reference) = Box::pin(world()).await;
     let records = [reference];
     let before = standing(&world, &PEOPLE, &records).await;
     world.consume(body).await;

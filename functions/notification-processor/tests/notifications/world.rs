@@ -125,6 +125,7 @@ impl World {
             Suppression::new(&aws, name("HEADGATE_TABLE_SUPPRESSION")),
             Ledger::new(&aws, name("HEADGATE_TABLE_CONSENT_LEDGER")),
             Arc::new(suppression),
+            Controls::new(&aws, name("HEADGATE_TABLE_CONTROLS")),
         );
         let function = NotificationProcessor::new(&settings, clock.clone())
             .await

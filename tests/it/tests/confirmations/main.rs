@@ -41,6 +41,20 @@ async fn what_was_attested_and_is_pressed_is_a_yes_with_both_proofs() {
     assert_eq!(events[0]["data"]["method"], "link");
     assert_eq!(events[0]["ref"], "customer-77");
 
+    // What the law of the person's country says of the yes stands in the ledger with it.
+    let entry = world.ledger(&yes.event).await;
+    assert_eq!(entry["jurisdictions"][0], "CA_CASL", "{entry}");
+    assert!(
+        entry["profile_digest"]
+            .as_str()
+            .unwrap()
+            .starts_with("sha256:")
+    );
+    assert_eq!(entry["confirmed_at"], yes.at.to_string());
+    for time in ["requested_at", "valid_until", "renew_after"] {
+        assert!(entry[time].is_string(), "{time}: {entry}");
+    }
+
     let proof = world.evidence(PHONE, &yes.event).await;
     assert!(
         proof.contains(&asked.event),

@@ -287,6 +287,18 @@ impl World {
         String::from_utf8(proof.unwrap().unwrap().into_revealed()).unwrap()
     }
 
+    /// An event of the ledger.
+    pub(crate) async fn ledger(&self, id: &str) -> Value {
+        let dump = self.stage.cloud().dump().await.unwrap();
+        let texts = dump.iter().map(|(_place, text)| text);
+        let events = texts.filter_map(|text| {
+            let item: Value = serde_json::from_str(text).ok()?;
+            let event = item.get("event")?.get("S")?.as_str()?;
+            serde_json::from_str::<Value>(event).ok()
+        });
+        events.into_iter().find(|event| event["id"] == id).unwrap()
+    }
+
     /// Everything that is stored.
     pub(crate) async fn stored(&self) -> Vec<(String, String)> {
         self.stage.cloud().dump().await.unwrap()
