@@ -320,7 +320,7 @@ fn an_entry_that_leads_nowhere_or_to_no_notice_is_refused_by_its_place() {
             "kind = \"qr\"\nsources = [\"7\"]",
         ),
         ("entries[0].topics: names", "[\"offers\"]", "[\"events\"]"),
-        ("entries[0].notice.fr: expected", "de = ", "fr = "),
+        ("entries[0].notice.fr: expected", ", de = ", ", fr = "),
         (
             "entries[0].notice: has no text for en",
             "{ en = \"Maple Outfitters may write to me.\", ",

@@ -296,7 +296,7 @@ async fn nobody_is_asked_who_said_no_or_with_an_unknown_code_or_too_late() {
         ("+16135550103", "HelloK7M3QP", 60),
         ("+16135550104", SCAN, 3_700),
         ("+16135550105", "STOP K7M3QP please stop messaging me", 60),
-        ("+12025550106", SCAN, 60),
+        ("+14155550106", SCAN, 60),
     ];
     for (from, words, seconds) in nobody {
         let id = format!("wamid.N{from}").replace('+', "");
