@@ -4,11 +4,9 @@
 //! it again, because whoever noted it may have ended in between. Names and contents come here as keyed
 //! hashes; nothing in it names a person.
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use headgate_domain::time::{DAY, Timestamp};
 
-use crate::item::{Attributes, key, ms, n, s};
+use crate::item::{Attributes, key, ms, n, put_if_new, s};
 use crate::{Aws, AwsError};
 
 /// As long as an id on a lane.
@@ -50,25 +48,8 @@ impl ApiRecords {
         item.insert("content".to_owned(), s(content));
         item.insert("noted_at".to_owned(), ms(now));
         item.insert("ttl".to_owned(), n(now.plus_millis(KEEP_MS).seconds()));
-        let answer = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        let error = match answer {
-            Ok(_noted) => return Ok(Noted::ToQueue),
-            Err(error) => error,
-        };
-        let Some(PutItemError::ConditionalCheckFailedException(failed)) = error.as_service_error()
-        else {
-            return Err(AwsError::of("PutItem", &error));
-        };
-        let Some(found) = failed.item() else {
-            return Err(AwsError::new("PutItem", "no item with the refusal"));
+        let Some(found) = put_if_new(&self.client, &self.table, item).await? else {
+            return Ok(Noted::ToQueue);
         };
         Ok(if found.text("content") != Some(content) {
             Noted::Other

@@ -4,14 +4,13 @@
 //! writes rows, the pages move one from `issued` to `confirmed`, intake only reads. What pressing does is
 //! `headgate_domain::confirm_link`'s to say.
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use headgate_domain::api_token::TokenId;
 use headgate_domain::confirm_link::{LinkRow, Standing};
 use headgate_domain::time::{DAY, Timestamp};
 
-use crate::item::{Attributes, Item, batch_get, key, ms, n, s};
+use crate::item::{Attributes, Item, batch_get, key, ms, n, put_if_new, s};
 use crate::{Aws, AwsError};
 
 /// As long as the record behind it is remembered, so that a link that was pressed can say so.
@@ -65,26 +64,10 @@ impl ConfirmLinks {
         item.insert("issued_at".to_owned(), ms(now));
         item.insert("expires_at".to_owned(), ms(expires_at));
         item.insert("ttl".to_owned(), n(now.plus_millis(KEEP_MS).seconds()));
-        let issued = issued_of(&item);
-        let answer = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        let error = match answer {
-            Ok(_made) => return issued.ok_or_else(damaged),
-            Err(error) => error,
-        };
-        match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(failed)) => {
-                failed.item().and_then(issued_of).ok_or_else(damaged)
-            }
-            _ => Err(AwsError::of("PutItem", &error)),
-        }
+        let made = issued_of(&item);
+        let found = put_if_new(&self.client, &self.table, item).await?;
+        let issued = found.as_ref().map_or(made, issued_of);
+        issued.ok_or_else(|| AwsError::new("PutItem", "the row of a link is damaged"))
     }
 
     /// Where a link stands, read consistently; `None` when there is none.
@@ -166,8 +149,4 @@ fn issued_of(item: &Item) -> Option<Issued> {
         confirmed_at: item.time("confirmed_at"),
         is_queued: item.time("queued_at").is_some(),
     })
-}
-
-fn damaged() -> AwsError {
-    AwsError::new("PutItem", "the row of a link is damaged")
 }

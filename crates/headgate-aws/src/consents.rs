@@ -13,7 +13,6 @@ use headgate_domain::identity::{Identifier, Pepper, Pseudonym, SubjectId};
 use headgate_domain::lane::Purpose;
 use headgate_domain::ledger::{EventType, Fact, evidence_commitment, subject_commitment};
 use headgate_domain::profiles::EffectiveProfile;
-use headgate_domain::region::Country;
 use headgate_domain::time::Timestamp;
 
 use crate::AwsError;
@@ -429,11 +428,7 @@ impl Consents {
             return Ok(None);
         };
         let person = self.subjects.load(subject).await?;
-        let country = person.as_ref().and_then(|person| {
-            let phone = person.phone.clone().map(Identifier::Phone);
-            let bsuid = person.bsuid.clone().map(Identifier::Bsuid);
-            phone.iter().chain(&bsuid).find_map(Country::of)
-        });
+        let country = person.and_then(|person| person.country());
         Ok(Some(config.profile_of(country)))
     }
 
@@ -496,13 +491,8 @@ impl Consents {
         let Some(subject) = self.subjects.load(subject).await? else {
             return Ok(Vec::new());
         };
-        let phone = subject.phone.map(Identifier::Phone);
-        let bsuid = subject.bsuid.map(Identifier::Bsuid);
-        Ok(phone
-            .iter()
-            .chain(&bsuid)
-            .map(|i| self.suppression_key(i))
-            .collect())
+        let known = subject.identifiers();
+        Ok(known.map(|known| self.suppression_key(&known)).collect())
     }
 }
 

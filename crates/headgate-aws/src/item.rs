@@ -81,6 +81,36 @@ pub(crate) fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
     HashMap::from([("pk".to_owned(), s(pk)), ("sk".to_owned(), s(sk))])
 }
 
+/// Writes an item whose key nobody has taken; the item that has, when somebody has. A call that is repeated
+/// after its answer was lost finds its own.
+pub(crate) async fn put_if_new(
+    client: &aws_sdk_dynamodb::Client,
+    table: &str,
+    item: Item,
+) -> Result<Option<Item>, crate::AwsError> {
+    use aws_sdk_dynamodb::operation::put_item::PutItemError;
+    use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+    let answer = client
+        .put_item()
+        .table_name(table)
+        .set_item(Some(item))
+        .condition_expression("attribute_not_exists(pk)")
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+        .send()
+        .await;
+    let Err(error) = answer else {
+        return Ok(None);
+    };
+    match error.as_service_error() {
+        Some(PutItemError::ConditionalCheckFailedException(failed)) => failed
+            .item()
+            .cloned()
+            .map(Some)
+            .ok_or_else(|| crate::AwsError::new("PutItem", "no item with the refusal")),
+        _ => Err(crate::AwsError::of("PutItem", &error)),
+    }
+}
+
 /// Reads up to any number of items by key, a hundred a call, consistently; missing ones are absent.
 pub(crate) async fn batch_get(
     client: &aws_sdk_dynamodb::Client,

@@ -23,10 +23,11 @@ pub use standing::{Standing, Validity};
 pub use topic::{InvalidTopic, Topic};
 
 use crate::health::Health;
-use crate::identity::{Bsuid, Phone, SubjectId};
+use crate::identity::{Bsuid, Identifier, Phone, SubjectId};
 use crate::lane::{PURPOSES, Purpose};
 use crate::outbound::{MAX_BYTES, Recipient};
 use crate::refusal::{Code, Refusal};
+use crate::region::Country;
 use crate::time::{DAY, MINUTE, Timestamp};
 use headgate_redact::Personal;
 
@@ -504,6 +505,19 @@ impl Subject {
             asked: None,
             same_as: None,
         }
+    }
+
+    /// What the person is known by, the number first: Meta takes either, and the number survives a change of
+    /// business.
+    pub fn identifiers(&self) -> impl Iterator<Item = Identifier> {
+        let phone = self.phone.clone().map(Identifier::Phone);
+        let bsuid = self.bsuid.clone().map(Identifier::Bsuid);
+        phone.into_iter().chain(bsuid)
+    }
+
+    /// The country whose rules are the person's, as far as an identifier tells.
+    pub fn country(&self) -> Option<Country> {
+        self.identifiers().find_map(|known| Country::of(&known))
     }
 
     /// Whether what was said or done at a time is this person's: before their identity changed, it may

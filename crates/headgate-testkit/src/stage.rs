@@ -23,7 +23,7 @@ use headgate_domain::link;
 use headgate_domain::time::{HOUR, Timestamp};
 use headgate_lambda::clock::{Clock, system_clock};
 use local_cloud::{Calendar, LocalCloud, Options};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::events::hmac_hex;
 
@@ -204,6 +204,22 @@ impl Stage {
     pub fn clock(&self) -> Clock {
         let calendar = self.cloud.calendar();
         Arc::new(move || Timestamp::from_millis(calendar.now_ms()))
+    }
+
+    /// The bodies that wait on the queue whose name ends so.
+    pub async fn on_queue(&self, name: &str) -> Vec<Value> {
+        let dump = self.cloud.dump().await.expect("the cloud can be read");
+        let queued = dump.iter().filter(|(place, _)| {
+            let queue = place.strip_prefix("queue ").unwrap_or_default();
+            let mut words = queue.split(' ');
+            words.next().is_some_and(|queue| queue.ends_with(name))
+        });
+        queued
+            .map(|(_, text)| {
+                let mut values = serde_json::Deserializer::from_str(text).into_iter();
+                values.next().unwrap().unwrap()
+            })
+            .collect()
     }
 
     /// The tables, queues and buckets with this text in an item, a message, or an object or its name.

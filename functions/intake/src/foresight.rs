@@ -15,7 +15,7 @@ use headgate_domain::outbound::{OutboundMessage, Recipient};
 use headgate_lambda::batch::SqsEvent;
 
 use crate::Intake;
-use crate::person::{identifier, stored};
+use crate::person::identifier;
 
 /// What is known of the people of a batch.
 #[derive(Default)]
@@ -62,7 +62,9 @@ impl Intake {
         let found = self.subjects().find_all(&addressed).await?;
         ids.extend(found.values().cloned());
         let people = self.subjects().load_all(&ids).await?;
-        let identifiers = people.values().flat_map(|(subject, _)| stored(subject));
+        let identifiers = people
+            .values()
+            .flat_map(|(subject, _)| subject.identifiers());
         let keys: Vec<String> = identifiers
             .chain(addressed)
             .map(|identifier| self.suppression_key(&identifier))

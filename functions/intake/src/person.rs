@@ -50,12 +50,16 @@ impl Intake {
                     Some(known) => known.clone(),
                     None => Box::pin(self.known(id)).await?,
                 };
-                let addressed = stored(&subject).next().ok_or(Code::UnknownSubject)?;
+                let addressed = subject.identifiers().next().ok_or(Code::UnknownSubject)?;
                 (subject, salt, addressed)
             }
         };
         let mut suppression = vec![self.suppression_key(&addressed)];
-        suppression.extend(stored(&subject).map(|identifier| self.suppression_key(&identifier)));
+        suppression.extend(
+            subject
+                .identifiers()
+                .map(|identifier| self.suppression_key(&identifier)),
+        );
         suppression.sort_unstable();
         suppression.dedup();
         let mut suppressed = Vec::new();
@@ -149,11 +153,4 @@ pub(crate) fn identifier(to: &Recipient) -> Result<Identifier, &SubjectId> {
         Recipient::Bsuid(bsuid) => Ok(Identifier::Bsuid(bsuid.clone())),
         Recipient::Subject(subject) => Err(subject),
     }
-}
-
-/// The stored identifiers, the number first: Meta takes either, and the number survives a change of business.
-pub(crate) fn stored(subject: &Subject) -> impl Iterator<Item = Identifier> {
-    let phone = subject.phone.clone().map(Identifier::Phone);
-    let bsuid = subject.bsuid.clone().map(Identifier::Bsuid);
-    phone.into_iter().chain(bsuid)
 }

@@ -5,7 +5,6 @@
 
 use headgate_domain::config::Config;
 use headgate_domain::refusal::{Code, Refusal};
-use headgate_domain::region::Country;
 use headgate_domain::system::{Filling, Kind, SystemMessage};
 use headgate_domain::time::Timestamp;
 use headgate_lambda::batch::SqsRecord;
@@ -15,7 +14,6 @@ use crate::answer::About;
 use crate::error::{IntakeError, Stop};
 use crate::foresight::Foreseen;
 use crate::outbound::{Arrival, Via, accept_as};
-use crate::person::stored;
 use crate::{Answer, Intake};
 
 impl Intake {
@@ -92,7 +90,7 @@ impl Intake {
             Err(Stop::Refused(_)) => return Ok(general),
             Err(Stop::Failed(error)) => return Err(error),
         };
-        let country = stored(&person).find_map(|identifier| Country::of(&identifier));
+        let country = person.country();
         Ok(config.contact_for(country).map_or(general, |contact| {
             let hours = contact.hours.of(said.locale.tag());
             format!(

@@ -127,18 +127,7 @@ impl World {
 
     /// The bodies on a queue, by the end of its name.
     pub(crate) async fn on_queue(&self, name: &str) -> Vec<Value> {
-        let dump = self.stage.cloud().dump().await.unwrap();
-        let queued = dump.iter().filter(|(place, _)| {
-            let queue = place.strip_prefix("queue ").unwrap_or_default();
-            let mut words = queue.split(' ');
-            words.next().is_some_and(|queue| queue.ends_with(name))
-        });
-        queued
-            .map(|(_, text)| {
-                let mut values = serde_json::Deserializer::from_str(text).into_iter();
-                values.next().unwrap().unwrap()
-            })
-            .collect()
+        self.stage.on_queue(name).await
     }
 
     /// The events of the ledger.

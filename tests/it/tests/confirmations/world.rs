@@ -246,18 +246,7 @@ impl World {
     }
 
     async fn on_queue(&self, name: &str) -> Vec<Value> {
-        let dump = self.stage.cloud().dump().await.unwrap();
-        let queued = dump.iter().filter(|(place, _)| {
-            let queue = place.strip_prefix("queue ").unwrap_or_default();
-            let queue = queue.split(' ').next().unwrap_or_default();
-            queue.ends_with(name)
-        });
-        queued
-            .map(|(_, text)| {
-                let mut values = serde_json::Deserializer::from_str(text).into_iter();
-                values.next().unwrap().unwrap()
-            })
-            .collect()
+        self.stage.on_queue(name).await
     }
 
     /// Where the person stands for marketing.

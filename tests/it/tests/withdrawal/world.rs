@@ -177,20 +177,7 @@ impl World {
 
     /// The bodies on a queue, by the end of its name.
     pub(crate) async fn on_queue(&self, name: &str) -> Vec<Value> {
-        let dump = self.stage.cloud().dump().await.unwrap();
-        let queued = dump.iter().filter(|(place, _)| {
-            let queue = place.strip_prefix("queue ").unwrap_or_default();
-            queue
-                .split(' ')
-                .next()
-                .is_some_and(|queue| queue.ends_with(name))
-        });
-        queued
-            .map(|(_, text)| {
-                let mut values = serde_json::Deserializer::from_str(text).into_iter();
-                values.next().unwrap().unwrap()
-            })
-            .collect()
+        self.stage.on_queue(name).await
     }
 
     /// The records of messages by their ids, as apps were told them.
