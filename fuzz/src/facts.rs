@@ -4,7 +4,9 @@ use headgate_domain::identity::{Bsuid, Phone, Wamid};
 use headgate_domain::optout::{Context, Intent, classify};
 use headgate_domain::record::is_number_id;
 use headgate_redact::Personal;
-use headgate_webhook::notification::{AccountNotice, Inbound, Preference, Referral, Status, Update};
+use headgate_webhook::notification::{
+    AccountNotice, Inbound, Preference, Referral, Status, Update,
+};
 
 /// Checks the facts against the text they were read from.
 ///
