@@ -399,8 +399,7 @@ impl Consents {
         fact.requested_at = asked_at;
         fact.confirmed_at = asked_at.map(|_asked| statement.at);
         if let Some(law) = self.law(&statement.subject).await? {
-            fact.jurisdictions = law.ids().into_iter().map(str::to_owned).collect();
-            fact.profile_digest = Some(law.digest());
+            under_law(&mut fact, law);
             if statement.action == Action::Given {
                 let validity = Validity::of(law);
                 let ends = validity.ends(statement.at, statement.at);
@@ -494,6 +493,12 @@ impl Consents {
         let known = subject.identifiers();
         Ok(known.map(|known| self.suppression_key(&known)).collect())
     }
+}
+
+/// Notes by which profiles a fact is judged.
+pub(crate) fn under_law(fact: &mut Fact, law: EffectiveProfile) {
+    fact.jurisdictions = law.ids().into_iter().map(str::to_owned).collect();
+    fact.profile_digest = Some(law.digest());
 }
 
 fn is_same(current: &Consent, statement: &Statement) -> bool {

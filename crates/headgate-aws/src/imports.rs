@@ -7,29 +7,33 @@
 
 use std::collections::HashMap;
 
-use headgate_domain::consent::{Consent, NoticeId, State, Subject};
+use headgate_domain::config::Config;
+use headgate_domain::consent::{Consent, NoticeId, State, Subject, Topic};
 use headgate_domain::identity::{Identifier, Phone, SubjectId};
-use headgate_domain::import::{FileHash, LINK_LIFE_MS, METHOD, Reason, Request, has_run_out};
+use headgate_domain::import::{
+    Column, FileHash, LINK_LIFE_MS, METHOD, Reason, Request, RowFault, has_run_out,
+};
 use headgate_domain::lane::Purpose;
 use headgate_domain::ledger::{
     Commitment, EventType, Fact, evidence_commitment, subject_commitment,
 };
+use headgate_domain::region::Country;
 use headgate_domain::time::Timestamp;
 
-use crate::consents::Consents;
+use crate::consents::{Consents, under_law};
 use crate::keyring::{KeyringError, Salts};
 use crate::subjects::asking::{Asked, Asking};
 
 /// How often a row is judged anew when the person says something meanwhile.
 const TRIES: u32 = 4;
 
-/// A file, and in whose name it asks.
+/// A file, and in whose name and by whose rules it asks.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
     /// The file.
     pub file: &'a FileHash,
-    /// The name of the controller, as it stands in the wording's id.
-    pub controller: &'a str,
+    /// The configuration in force.
+    pub config: &'a Config,
 }
 
 /// A row that asks.
@@ -48,15 +52,30 @@ pub enum Answer {
     /// The person is asked for these.
     Asked(Vec<Purpose>),
     /// Nobody is asked.
-    Refused(Reason),
+    Refused(RowFault),
+}
+
+/// One of the things a row asks for, with where the person stands.
+#[derive(Clone)]
+struct Ask {
+    purpose: Purpose,
+    topic: Option<Topic>,
+    judged: Option<Consent>,
 }
 
 /// What is asked of a person, before it is proven.
 struct Plan<'a> {
     row: &'a Asker<'a>,
     index: usize,
-    /// Each purpose with where the person stands.
-    asks: Vec<(Purpose, Option<Consent>)>,
+    asks: Vec<Ask>,
+}
+
+impl Plan<'_> {
+    fn purposes(&self) -> Vec<Purpose> {
+        let mut purposes: Vec<Purpose> = self.asks.iter().map(|ask| ask.purpose).collect();
+        purposes.dedup();
+        purposes
+    }
 }
 
 /// Asks the people of files.
@@ -103,7 +122,7 @@ impl Imports {
             }
         }
         // Somebody who says something at every try has it their way.
-        let contended = Answer::Refused(Reason::AlreadyRequested);
+        let contended = Answer::Refused(RowFault::of(Reason::AlreadyRequested));
         Ok(answers
             .into_iter()
             .map(|answer| answer.unwrap_or_else(|| contended.clone()))
@@ -125,8 +144,7 @@ impl Imports {
             let phone = &row.request.phone;
             let earlier = plans.iter().find(|plan| plan.row.request.phone == *phone);
             let asked = earlier.map_or(&[][..], |plan| &plan.asks);
-            let asked: Vec<Purpose> = asked.iter().map(|(purpose, _)| *purpose).collect();
-            match judge(row.request, people.get(phone), &asked, now) {
+            match judge(source.config, row.request, people.get(phone), asked, now) {
                 // A person's row is written once in a transaction: for something else, the next pass.
                 Ok(_) if earlier.is_some() => {}
                 Ok(asks) => plans.push(Plan {
@@ -134,7 +152,7 @@ impl Imports {
                     index: *index,
                     asks,
                 }),
-                Err(reason) => answers.push((*index, Answer::Refused(reason))),
+                Err(fault) => answers.push((*index, Answer::Refused(fault))),
             }
         }
         answers.extend(self.carry_out(source, &plans, &people, now).await?);
@@ -201,15 +219,18 @@ impl Imports {
             };
             let evidence = evidence(source.file, plan.row);
             let request = plan.row.request;
-            let notice = NoticeId::of(request.notice.reveal(), &request.locale, source.controller);
+            let controller = &source.config.controller.name;
+            let notice = NoticeId::of(request.notice.reveal(), &request.locale, controller);
             let salt = salts.evidence_bytes();
             let person = Person {
                 subject: subject_commitment(salt, subject),
                 evidence: evidence_commitment(salt, &evidence),
                 notice,
             };
-            for (purpose, _) in &plan.asks {
-                let fact = fact(plan.row, *purpose, &person, deployment, now);
+            let law = source.config.profile_of(Country::of_phone(&request.phone));
+            for ask in &plan.asks {
+                let mut fact = fact(plan.row, ask, &person, deployment, now);
+                under_law(&mut fact, law);
                 facts.push((subject.clone(), fact));
             }
             evidences.push((plan, subject, salts, evidence));
@@ -219,10 +240,11 @@ impl Imports {
         let mut asking = Vec::with_capacity(evidences.len());
         for (plan, subject, salts, evidence) in &evidences {
             let asked = plan.asks.iter().zip(events.by_ref());
-            let asked = asked.map(|((purpose, judged), event)| Asked {
-                purpose: *purpose,
-                new: requested(judged.as_ref(), &event, now),
-                judged: judged.clone(),
+            let asked = asked.map(|(ask, event)| Asked {
+                purpose: ask.purpose,
+                topic: ask.topic.clone(),
+                new: requested(ask.judged.as_ref(), &event, now),
+                judged: ask.judged.clone(),
                 evidence: evidence.clone(),
             });
             let request = plan.row.request;
@@ -237,6 +259,7 @@ impl Imports {
                     .reference
                     .as_ref()
                     .map(|text| text.reveal().as_str()),
+                is_attested: request.is_attested(),
                 expires_at: now.plus_millis(LINK_LIFE_MS),
             });
         }
@@ -245,10 +268,7 @@ impl Imports {
             .iter()
             .zip(asked)
             .filter(|(_, is_asked)| *is_asked)
-            .map(|((plan, ..), _)| {
-                let purposes = plan.asks.iter().map(|(purpose, _)| *purpose);
-                (plan.index, Answer::Asked(purposes.collect()))
-            })
+            .map(|((plan, ..), _)| (plan.index, Answer::Asked(plan.purposes())))
             .collect())
     }
 
@@ -295,36 +315,55 @@ struct Known {
     suppressed: Vec<Purpose>,
 }
 
-/// What the person may be asked for, with where they stand; the reason of the first purpose when nothing.
+/// What the person may be asked for, with where they stand; the reason of the first when nothing.
 fn judge(
+    config: &Config,
     request: &Request,
     known: Option<&Known>,
-    asked: &[Purpose],
+    asked: &[Ask],
     now: Timestamp,
-) -> Result<Vec<(Purpose, Option<Consent>)>, Reason> {
+) -> Result<Vec<Ask>, RowFault> {
+    let is_known = |(purpose, topic): (Purpose, Option<&Topic>)| {
+        topic.is_none_or(|topic| config.consents.has_topic(purpose, topic))
+    };
+    if !request.each().all(is_known) {
+        return Err(RowFault::at(Column::Topics, Reason::Topics));
+    }
     let mut asks = Vec::with_capacity(request.purposes.len());
     let mut refused = None;
-    for purpose in &request.purposes {
-        let reason = if asked.contains(purpose) {
+    for (purpose, topic) in request.each() {
+        let is_it = |ask: &Ask| {
+            ask.purpose == purpose && (ask.topic.is_none() || ask.topic.as_ref() == topic)
+        };
+        let reason = if asked.iter().any(is_it) {
             Some(Reason::AlreadyRequested)
         } else {
-            known.and_then(|known| against(request, known, *purpose, now))
+            known.and_then(|known| against(request, known, (purpose, topic), now))
         };
         if let Some(reason) = reason {
             refused = refused.or(Some(reason));
         } else {
             let subject = known.and_then(|known| known.subject.as_ref());
-            asks.push((*purpose, subject.and_then(|s| s.consent(*purpose)).cloned()));
+            asks.push(Ask {
+                purpose,
+                topic: topic.cloned(),
+                judged: subject.and_then(|s| s.consent_to(purpose, topic)).cloned(),
+            });
         }
     }
     match refused {
-        Some(reason) if asks.is_empty() => Err(reason),
+        Some(reason) if asks.is_empty() => Err(RowFault::of(reason)),
         Some(_) | None => Ok(asks),
     }
 }
 
-/// Why a person is not asked for a purpose. A no comes before everything.
-fn against(request: &Request, known: &Known, purpose: Purpose, now: Timestamp) -> Option<Reason> {
+/// Why a person is not asked for a purpose, or a topic of it. A no comes before everything.
+fn against(
+    request: &Request,
+    known: &Known,
+    (purpose, topic): (Purpose, Option<&Topic>),
+    now: Timestamp,
+) -> Option<Reason> {
     if known.suppressed.contains(&purpose) {
         return Some(Reason::Suppressed);
     }
@@ -332,7 +371,8 @@ fn against(request: &Request, known: &Known, purpose: Purpose, now: Timestamp) -
     if subject.meta_stop && purpose == Purpose::Marketing {
         return Some(Reason::Suppressed);
     }
-    let consent = subject.consent(purpose);
+    let consent = subject.deciding(purpose, topic);
+    let consent = consent.as_deref();
     match consent.map(|consent| consent.state) {
         Some(State::Withdrawn) => return Some(Reason::Suppressed),
         Some(State::Requested) if consent.is_some_and(|c| !has_run_out(c.at, now)) => {
@@ -363,6 +403,7 @@ fn evidence(file: &FileHash, row: &Asker<'_>) -> Vec<u8> {
         "row": row.number,
         "claimed_at": row.request.claimed_at.to_string(),
         "claimed_method": row.request.method,
+        "attestation": row.request.attestation.as_ref().map(|text| text.reveal()),
     });
     let json = serde_json::json!({
         "evidence": claim.to_string(),
@@ -378,20 +419,15 @@ struct Person {
     notice: NoticeId,
 }
 
-fn fact(
-    row: &Asker<'_>,
-    purpose: Purpose,
-    person: &Person,
-    deployment: &str,
-    now: Timestamp,
-) -> Fact {
+fn fact(row: &Asker<'_>, ask: &Ask, person: &Person, deployment: &str, now: Timestamp) -> Fact {
     let mut fact = Fact::new(
         now,
         EventType::ConsentRequested,
         person.subject.clone(),
         deployment,
     );
-    fact.purpose = Some(purpose.word().to_owned());
+    fact.purpose = Some(ask.purpose.word().to_owned());
+    fact.topic = ask.topic.as_ref().map(ToString::to_string);
     fact.notice = Some(person.notice.to_string());
     fact.locale = Some(row.request.locale.clone());
     fact.method = Some(METHOD.to_owned());

@@ -47,8 +47,8 @@ pub struct Subjects {
 /// A consent request made on the opt-in page or by an import, waiting for the person's own message.
 #[derive(Clone, Debug)]
 pub struct ConsentRequest {
-    /// For what.
-    pub purposes: Vec<Purpose>,
+    /// For what: purposes as a whole, or topics of them.
+    pub asks: Vec<(Purpose, Option<Topic>)>,
     /// The wording that was shown.
     pub notice: String,
     /// In which language.
@@ -437,7 +437,7 @@ impl Subjects {
         };
         let words = item.set("purposes").iter();
         Ok(Some(ConsentRequest {
-            purposes: words.filter_map(|w| Purpose::from_word(w)).collect(),
+            asks: words.filter_map(|word| ask_of(word)).collect(),
             notice,
             locale: locale.to_owned(),
             requested_at: item.time("requested_at").unwrap_or(now),
@@ -552,16 +552,7 @@ impl ConsentRequests {
         expires_at: Timestamp,
     ) -> Result<(), AwsError> {
         let mut item = request_key(code_hash);
-        item.insert(
-            "purposes".to_owned(),
-            AttributeValue::Ss(
-                request
-                    .purposes
-                    .iter()
-                    .map(|p| p.word().to_owned())
-                    .collect(),
-            ),
-        );
+        item.insert("purposes".to_owned(), asks_value(&request.asks));
         item.insert("notice".to_owned(), s(request.notice.as_str()));
         item.insert("locale".to_owned(), s(request.locale.as_str()));
         item.insert("requested_at".to_owned(), ms(request.requested_at));
@@ -604,6 +595,26 @@ impl ConsentRequests {
             Err(e) if e.is("ConditionalCheckFailedException") => Ok(None),
             Err(e) => Err(e),
         }
+    }
+}
+
+/// What a request asks for, a word for each: the purpose, and the topic behind `#`.
+fn asks_value(asks: &[(Purpose, Option<Topic>)]) -> AttributeValue {
+    let word = |(purpose, topic): &(Purpose, Option<Topic>)| match topic {
+        None => purpose.word().to_owned(),
+        Some(topic) => format!("{purpose}#{topic}"),
+    };
+    AttributeValue::Ss(asks.iter().map(word).collect())
+}
+
+/// What a word asks for; a topic that cannot be read must not turn into all of its purpose.
+fn ask_of(word: &str) -> Option<(Purpose, Option<Topic>)> {
+    match word.split_once('#') {
+        None => Some((Purpose::from_word(word)?, None)),
+        Some((purpose, topic)) => Some((
+            Purpose::from_word(purpose)?,
+            Some(Topic::parse(topic).ok()?),
+        )),
     }
 }
 

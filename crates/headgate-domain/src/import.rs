@@ -103,6 +103,10 @@ words! {
     Locale = "locale", "The language of the wording; may be left out.", "Write a language tag such as en or zh-Hant, at most 35 characters.";
     /// The app's own key.
     Ref = "ref", "Your own key of the person; may be left out.", "Write at most 64 characters.";
+    /// What within the purpose.
+    Topics = "topics", "What within the purpose the person agreed to; empty: all of it.", "Write at most 8 topics of the configuration, such as offers, with a space between.";
+    /// What proves the earlier yes.
+    Attestation = "attestation", "Your record of the earlier yes, such as the number of a scan, a call or an order; may be left out.", "Write at most 64 characters.";
 }
 
 impl Column {
@@ -110,7 +114,7 @@ impl Column {
     pub const fn is_required(self) -> bool {
         match self {
             Self::Phone | Self::Purpose | Self::ClaimedAt | Self::Method | Self::Notice => true,
-            Self::Locale | Self::Ref => false,
+            Self::Locale | Self::Ref | Self::Topics | Self::Attestation => false,
         }
     }
 }
@@ -130,6 +134,8 @@ words! {
     PhoneInvalid = "phone_invalid", "This is not a possible telephone number.", "Write it with + and country code, with nothing but digits, spaces, hyphens and brackets.";
     /// No such purpose.
     Purpose = "purpose", "The purpose is none that can be imported.", "Write marketing, utility or both with a space between.";
+    /// No such topic.
+    Topics = "topics", "A topic is none of the configuration's for this purpose.", "Write the names of topics as the configuration has them, at most 8, with a space between.";
     /// No such time.
     ClaimedAt = "claimed_at", "This is neither a day nor a time with its offset.", "Write a day such as 2026-03-01 or a time such as 2026-03-01T09:30:00+01:00.";
     /// From the future.
@@ -139,7 +145,7 @@ words! {
     /// No language tag.
     Locale = "locale", "This is not a language tag.", "Write a tag such as en or zh-Hant.";
     /// Longer than the column allows.
-    TooLong = "too_long", "The value is longer than its column allows.", "Shorten it: a notice has at most 4,096 characters, a ref 64.";
+    TooLong = "too_long", "The value is longer than its column allows.", "Shorten it: a notice has at most 4,096 characters, a ref or an attestation 64.";
     /// The person said no.
     Suppressed = "suppressed", "The person has opted out, and stays so.", "Do not ask again: only the person can change this, by an act of their own.";
     /// The person said yes.
@@ -205,7 +211,7 @@ pub enum FileFault {
     DuplicateColumn(Column),
     /// A column that nobody reads: it may be personal data that does not belong here.
     #[error(
-        "column {place} of the header is none of phone, purpose, claimed_at, method, notice, locale, ref: remove or rename it"
+        "column {place} of the header is none of phone, purpose, claimed_at, method, notice, locale, ref, topics, attestation: remove or rename it"
     )]
     UnknownColumn {
         /// Which one, counted from 1.

@@ -25,8 +25,9 @@ use headgate_aws::visibility::Visibility;
 use headgate_aws::{Aws, AwsError, AwsSettings};
 use headgate_domain::identity::Pepper;
 use headgate_domain::import::{
-    COLUMNS, FileHash, Outcome, Progress, Reader, Row, RowFault, Stage, Step, code, line, link,
+    COLUMNS, FileHash, Outcome, Progress, Reader, Row, Stage, Step, code, line, link,
 };
+use headgate_domain::lane::Purpose;
 use headgate_domain::optin_code;
 use headgate_domain::time::Timestamp;
 use headgate_lambda::batch::{self, BatchResponse, SqsEvent, SqsRecord};
@@ -313,7 +314,7 @@ impl ConsentImport {
             .collect();
         let source = imports::Source {
             file,
-            controller: &config.controller.name,
+            config: &config,
         };
         let mut answers = self.imports.ask(source, &askers, now).await?.into_iter();
         let mut report = COLUMNS.to_owned();
@@ -325,11 +326,17 @@ impl ConsentImport {
                         purposes,
                         link: link(display, code),
                     },
-                    Some(Answer::Refused(reason)) => Outcome::Refused(RowFault::of(reason)),
+                    Some(Answer::Refused(fault)) => Outcome::Refused(fault),
                     None => return Err(AwsError::new("asking", "a row without an answer").into()),
                 },
             };
             line(&mut report, row.number, row.line, &outcome);
+            if let (Outcome::Requested { purposes, .. }, Ok(request)) = (&outcome, &row.request)
+                && request.is_attested()
+                && purposes.contains(&Purpose::Marketing)
+            {
+                progress.attested = progress.attested.saturating_add(1);
+            }
             progress.counts.add(&outcome);
         }
         let part = Progress::part_key(file.as_str(), progress.parts);

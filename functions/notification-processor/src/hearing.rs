@@ -302,8 +302,9 @@ impl Heard<'_> {
             text: Some(request.notice.clone()),
         };
         let mut events = Vec::new();
-        for purpose in &request.purposes {
+        for (purpose, topic) in &request.asks {
             let said = Said {
+                topic: topic.as_ref(),
                 notice: Some(notice.clone()),
                 locale: Some(&request.locale),
                 evidence: json!({ "request": request_hash, "message": self.name.as_str() }),

@@ -238,7 +238,11 @@ impl PrivacyWeb {
         let code = optin_code::from_random(random()?);
         let request = ConsentRequest {
             notice: pages::notice(frame, &asked.offered, &asked.ticked),
-            purposes: asked.ticked,
+            asks: asked
+                .ticked
+                .iter()
+                .map(|purpose| (*purpose, None))
+                .collect(),
             locale: frame.language.tag().to_owned(),
             requested_at: now,
         };
@@ -252,7 +256,7 @@ impl PrivacyWeb {
         log(
             Level::Info,
             "consent_requested",
-            &[("purposes", Field::count(request.purposes.len()))],
+            &[("purposes", Field::count(request.asks.len()))],
         );
         Ok(Page::Confirm(code))
     }

@@ -227,7 +227,7 @@ async fn the_form_leaves_a_request_that_only_the_code_redeems_and_no_number() {
         .await
         .unwrap()
         .unwrap();
-    assert_eq!(request.purposes, [Purpose::Marketing]);
+    assert_eq!(request.asks, [(Purpose::Marketing, None)]);
     assert_eq!(request.locale, "zh-Hant");
     assert!(
         request.notice.contains("Maple Outfitters")

@@ -8,27 +8,28 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use futures_util::future::try_join_all;
-use headgate_domain::consent::Consent;
+use headgate_domain::consent::{Consent, Topic};
 use headgate_domain::identity::{Identifier, Phone, SubjectId};
 use headgate_domain::lane::Purpose;
 use headgate_domain::sealing::Place;
 use headgate_domain::time::Timestamp;
 
 use super::identifiers::UNKNOWN_TTL_MS;
-use super::{Subjects, consent_value, place, request_key};
+use super::{Subjects, ask_of, asks_value, attribute, consent_value, place, request_key};
 use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s};
 use crate::keyring::{KeyringError, Salt, Salts};
 use crate::{AwsError, random};
 
 /// A transaction takes a hundred items. A new person has four: pointer, row, two salts.
 const NEW_PER_TRANSACTION: usize = 25;
-/// A person who is asked has four at most: the row, a request, and the proof of each of two purposes.
-const ASKED_PER_TRANSACTION: usize = 25;
+/// Who is asked has the row, a request, and the proof of each thing they are asked for.
+const ASKED_PER_TRANSACTION: usize = 100;
 
-/// What is asked of a person for one purpose.
+/// What is asked of a person for one purpose, or one topic of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) purpose: Purpose,
+    pub(crate) topic: Option<Topic>,
     /// Where the person stood when it was decided to ask.
     pub(crate) judged: Option<Consent>,
     /// Where they stand once asked, with the ledger event that proves it.
@@ -46,6 +47,8 @@ pub(crate) struct Asking<'a> {
     pub(crate) notice: &'a str,
     pub(crate) locale: &'a str,
     pub(crate) reference: Option<&'a str>,
+    /// Whether the business has shown a record of an earlier yes.
+    pub(crate) is_attested: bool,
     pub(crate) expires_at: Timestamp,
 }
 
@@ -62,7 +65,10 @@ impl Subjects {
             .filter_map(|item| {
                 let hash = item.text("pk")?.strip_prefix("R#")?.to_owned();
                 let words = item.set("purposes").iter();
-                Some((hash, words.filter_map(|w| Purpose::from_word(w)).collect()))
+                let mut purposes: Vec<Purpose> = words.filter_map(|w| Some(ask_of(w)?.0)).collect();
+                purposes.sort_unstable();
+                purposes.dedup();
+                Some((hash, purposes))
             })
             .collect())
     }
@@ -157,8 +163,8 @@ impl Subjects {
 
     /// Asks people, each in whole or not; `false` for who has said something since it was decided to ask.
     pub(crate) async fn ask_all(&self, people: &[Asking<'_>]) -> Result<Vec<bool>, KeyringError> {
-        let blocks = people
-            .chunks(ASKED_PER_TRANSACTION)
+        let blocks = blocks(people)
+            .into_iter()
             .map(|block| Box::pin(self.ask_block(block)));
         Ok(try_join_all(blocks).await?.concat())
     }
@@ -187,7 +193,7 @@ impl Subjects {
             .set_key(Some(key(&pk, "S")));
         let mut items = Vec::new();
         for (index, asked) in person.asked.iter().enumerate() {
-            let name = format!("c_{}", asked.purpose);
+            let name = attribute(asked.purpose, asked.topic.as_ref());
             set.push(format!("#c{index} = :c{index}"));
             row = row
                 .expression_attribute_names(format!("#c{index}"), name)
@@ -242,8 +248,12 @@ impl Subjects {
             .keyring
             .seal_vault(person.salt, &place(&pk, "notice"), person.notice.as_bytes())
             .await?;
-        let words = person.asked.iter().map(|a| a.purpose.word().to_owned());
-        item.insert("purposes".to_owned(), AttributeValue::Ss(words.collect()));
+        let asks = person.asked.iter().map(|a| (a.purpose, a.topic.clone()));
+        let asks: Vec<(Purpose, Option<Topic>)> = asks.collect();
+        item.insert("purposes".to_owned(), asks_value(&asks));
+        if person.is_attested {
+            item.insert("attested".to_owned(), AttributeValue::Bool(true));
+        }
         item.insert("notice".to_owned(), b(notice));
         item.insert("locale".to_owned(), s(person.locale));
         item.insert("subject".to_owned(), s(person.subject.as_str()));
@@ -267,6 +277,22 @@ impl Subjects {
             Err(e) => Err(e),
         }
     }
+}
+
+/// The people in transactions of as many as one takes.
+fn blocks<'a, 'b>(people: &'b [Asking<'a>]) -> Vec<&'b [Asking<'a>]> {
+    let mut blocks = Vec::new();
+    let (mut start, mut items) = (0_usize, 0_usize);
+    for (index, person) in people.iter().enumerate() {
+        let needed = person.asked.len().saturating_add(2);
+        if items.saturating_add(needed) > ASKED_PER_TRANSACTION {
+            blocks.extend(people.get(start..index));
+            (start, items) = (index, 0);
+        }
+        items = items.saturating_add(needed);
+    }
+    blocks.extend(people.get(start..).filter(|rest| !rest.is_empty()));
+    blocks
 }
 
 fn put_new(table: &str, item: Item) -> Result<TransactWriteItem, AwsError> {

@@ -167,7 +167,7 @@ impl Subject {
 
     /// What counts for a topic: the facts about the purpose and those about the topic, as if all had been
     /// said of the topic.
-    fn deciding(&self, purpose: Purpose, topic: Option<&Topic>) -> Option<Cow<'_, Consent>> {
+    pub fn deciding(&self, purpose: Purpose, topic: Option<&Topic>) -> Option<Cow<'_, Consent>> {
         let whole = self.consent(purpose);
         let own = topic.and_then(|topic| self.topic_consent(purpose, topic));
         match (whole, own) {

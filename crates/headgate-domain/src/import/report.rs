@@ -118,6 +118,9 @@ pub struct Progress {
     pub parts: u32,
     /// What the rows came to so far.
     pub counts: Counts,
+    /// How many people of them may be written to, once somebody else has approved of the file.
+    #[serde(default)]
+    pub attested: u64,
     /// Why nothing of the file is used: a code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
@@ -138,6 +141,7 @@ impl Progress {
             next: Position::default(),
             parts: 0,
             counts: Counts::default(),
+            attested: 0,
             fault: None,
             why: None,
         }

@@ -3,7 +3,7 @@
 use headgate_redact::Personal;
 
 use super::{Column, Reason, RowFault};
-use crate::consent::{HEARD_BY_US, MAX_AHEAD_MS, METHODS};
+use crate::consent::{HEARD_BY_US, MAX_AHEAD_MS, METHODS, Topic};
 use crate::identity::{InvalidPhone, Phone};
 use crate::lane::Purpose;
 use crate::time::{Day, Timestamp};
@@ -11,6 +11,8 @@ use crate::time::{Day, Timestamp};
 /// A notice is a paragraph, not a document.
 const MAX_NOTICE_CHARS: usize = 4_096;
 const MAX_REF_CHARS: usize = 64;
+/// Each topic is asked for by itself.
+const MAX_TOPICS: usize = 8;
 const MAX_LOCALE_BYTES: usize = 35;
 /// What a row that names no language is in, by BCP 47: undetermined.
 const NO_LOCALE: &str = "und";
@@ -26,6 +28,8 @@ pub struct Request {
     pub phone: Phone,
     /// For what; each once.
     pub purposes: Vec<Purpose>,
+    /// Which topics of them alone, each once; empty: all of them. Whether the configuration has them is not judged here.
+    pub topics: Vec<Topic>,
     /// When they are said to have agreed.
     pub claimed_at: Timestamp,
     /// How they are said to have agreed.
@@ -36,6 +40,24 @@ pub struct Request {
     pub locale: String,
     /// The app's own key of the person.
     pub reference: Option<Personal<String>>,
+    /// The business's record of the earlier yes.
+    pub attestation: Option<Personal<String>>,
+}
+
+impl Request {
+    /// What is asked for, one by one: each topic of each purpose, or each purpose as a whole.
+    pub fn each(&self) -> impl Iterator<Item = (Purpose, Option<&Topic>)> {
+        self.purposes.iter().flat_map(|purpose| {
+            let whole = self.topics.is_empty().then_some(None);
+            let topics = whole.into_iter().chain(self.topics.iter().map(Some));
+            topics.map(|topic| (*purpose, topic))
+        })
+    }
+
+    /// Whether the person may be written to about it, once somebody has approved of the file.
+    pub fn is_attested(&self) -> bool {
+        self.attestation.is_some() && self.purposes.contains(&Purpose::Marketing)
+    }
 }
 
 /// A row of the file.
@@ -64,6 +86,10 @@ impl Values<'_> {
         Ok(Request {
             phone: phone(self.required(Column::Phone)?)?,
             purposes: purposes(self.required(Column::Purpose)?)?,
+            topics: match self.optional(Column::Topics)? {
+                Some(text) => topics(text)?,
+                None => Vec::new(),
+            },
             claimed_at: claimed_at(self.required(Column::ClaimedAt)?, now)?,
             method: method(self.required(Column::Method)?)?,
             notice: notice(self.required(Column::Notice)?)?,
@@ -71,8 +97,18 @@ impl Values<'_> {
                 Some(text) => locale(text)?,
                 None => NO_LOCALE.to_owned(),
             },
-            reference: self.optional(Column::Ref)?.map(reference).transpose()?,
+            reference: self.short(Column::Ref)?,
+            attestation: self.short(Column::Attestation)?,
         })
+    }
+
+    fn short(&self, column: Column) -> Result<Option<Personal<String>>, RowFault> {
+        match self.optional(column)? {
+            Some(text) if text.chars().count() > MAX_REF_CHARS => {
+                Err(RowFault::at(column, Reason::TooLong))
+            }
+            text => Ok(text.map(|text| Personal::new(text.to_owned()))),
+        }
     }
 
     fn required(&self, column: Column) -> Result<&str, RowFault> {
@@ -92,7 +128,9 @@ impl Values<'_> {
             | Column::Method
             | Column::Notice
             | Column::Locale
-            | Column::Ref => &['=', '+', '-', '@'],
+            | Column::Ref
+            | Column::Topics
+            | Column::Attestation => &['=', '+', '-', '@'],
         };
         if text.starts_with(runs) {
             return Err(RowFault::at(column, Reason::Formula));
@@ -126,6 +164,20 @@ fn purposes(text: &str) -> Result<Vec<Purpose>, RowFault> {
         return Err(unknown);
     }
     Ok(purposes)
+}
+
+fn topics(text: &str) -> Result<Vec<Topic>, RowFault> {
+    let unknown = RowFault::at(Column::Topics, Reason::Topics);
+    let words = text.split([' ', ',', ';']).filter(|word| !word.is_empty());
+    let mut topics = words
+        .map(|word| Topic::parse(word).map_err(|_form| unknown))
+        .collect::<Result<Vec<_>, _>>()?;
+    topics.sort_unstable();
+    topics.dedup();
+    if topics.len() > MAX_TOPICS {
+        return Err(unknown);
+    }
+    Ok(topics)
 }
 
 fn claimed_at(text: &str, now: Timestamp) -> Result<Timestamp, RowFault> {
@@ -167,11 +219,4 @@ fn locale(text: &str) -> Result<String, RowFault> {
     } else {
         Err(RowFault::at(Column::Locale, Reason::Locale))
     }
-}
-
-fn reference(text: &str) -> Result<Personal<String>, RowFault> {
-    if text.chars().count() > MAX_REF_CHARS {
-        return Err(RowFault::at(Column::Ref, Reason::TooLong));
-    }
-    Ok(Personal::new(text.to_owned()))
 }

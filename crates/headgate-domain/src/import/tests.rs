@@ -71,6 +71,45 @@ fn a_row_asks_what_it_says() {
     assert_eq!(request.reference.unwrap().reveal(), "crm-1");
 }
 
+/// The same with the two columns that most files do not have.
+fn row_with(topics: &str, attestation: &str) -> Result<Request, RowFault> {
+    let file = format!("{HEADER},topics,attestation\n{GOOD},{topics},{attestation}\n");
+    rows(file).unwrap()[0].request.clone()
+}
+
+#[test]
+fn a_row_may_ask_for_topics_alone_and_name_the_record_of_the_earlier_yes() {
+    let request = row_with("offers events offers", "scan-7").unwrap();
+    assert!(request.is_attested());
+    assert_eq!(request.attestation.as_ref().unwrap().reveal(), "scan-7");
+    let asked: Vec<String> = request
+        .each()
+        .map(|(purpose, topic)| format!("{purpose} {}", topic.unwrap()))
+        .collect();
+    assert_eq!(asked, ["marketing events", "marketing offers"]);
+
+    let whole = row_with("", "").unwrap();
+    assert!(!whole.is_attested(), "without a record of the earlier yes");
+    assert!(whole.each().eq([(Purpose::Marketing, None)]));
+    let utility = Request {
+        purposes: vec![Purpose::Utility],
+        ..request
+    };
+    assert!(!utility.is_attested(), "no message asks for utility");
+
+    let nine = "a b c d e f g h i";
+    for topics in ["Offers!", nine] {
+        assert_eq!(
+            row_with(topics, ""),
+            Err(fault(Column::Topics, Reason::Topics))
+        );
+    }
+    assert_eq!(
+        row_with("", &"é".repeat(65)),
+        Err(fault(Column::Attestation, Reason::TooLong))
+    );
+}
+
 #[test]
 fn columns_come_in_any_order_case_and_with_any_usual_separator() {
     for (header, line) in [
@@ -270,7 +309,15 @@ fn what_a_spreadsheet_would_run_is_refused_and_a_number_with_a_plus_is_not() {
         "\t=1",
         "\" =1\"",
     ] {
-        for (index, column) in Column::ALL.iter().enumerate() {
+        for column in [Column::Topics, Column::Attestation] {
+            let (topics, attestation) = match column {
+                Column::Topics => (formula, ""),
+                _ => ("", formula),
+            };
+            let found = row_with(topics, attestation);
+            assert_eq!(found, Err(fault(column, Reason::Formula)), "{formula}");
+        }
+        for (index, column) in Column::ALL.iter().enumerate().take(7) {
             if *column == Column::Phone && formula == "+cmd" {
                 continue;
             }

@@ -15,7 +15,7 @@
 mod many;
 mod world;
 
-use headgate_domain::consent::{Action, State};
+use headgate_domain::consent::{Action, State, Topic};
 use headgate_domain::import::{Stage, has_run_out};
 use headgate_domain::lane::Purpose;
 use headgate_domain::optin_code;
@@ -80,7 +80,7 @@ async fn a_row_becomes_a_request_that_only_its_person_can_confirm() {
     let request = by_ada.await.unwrap().expect("the person's own");
     assert_eq!(request.notice, "Yes, write to me");
     assert_eq!(request.locale, "en");
-    assert_eq!(request.purposes.len(), 2);
+    assert_eq!(request.asks.len(), 2);
     let again = world
         .subjects()
         .use_request(&hash, &ada.id, now, "m1_other");
@@ -144,6 +144,68 @@ async fn who_said_no_or_yes_or_is_asked_already_is_left_alone() {
         "{}",
         report[0]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_may_ask_for_topics_alone_and_the_ledger_says_by_whose_rules() {
+    let world = World::start().await;
+    world.says(BEN, Action::Withdrawn, Purpose::Marketing).await;
+    let header = HEADER.replace('\n', ",topics,attestation\n");
+    let row =
+        |phone, purpose, topics| row(phone, purpose).replace('\n', &format!(",{topics},scan-7\n"));
+    let rows = [
+        row(ADA, "marketing", "offers events"),
+        row(ADA, "marketing", "events"),
+        row(BEN, "marketing", "offers"),
+        row(EVE, "marketing", "gossip"),
+        row(EVE, "marketing utility", "offers"),
+    ];
+    let (progress, report) = world.import(format!("{header}{}", rows.concat())).await;
+    let told: Vec<&str> = report
+        .iter()
+        .map(|line| line.rsplit_once(',').unwrap().0)
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "1,2,requested,,marketing",
+            "2,3,already_requested,,",
+            "3,4,suppressed,,",
+            "4,5,topics,topics,",
+            "5,6,topics,topics,",
+        ]
+    );
+    assert_eq!(progress.attested, 1);
+    let ada = world.person(ADA).await;
+    assert_eq!(ada.consent(Purpose::Marketing), None, "not the whole of it");
+    for topic in ["events", "offers"] {
+        let topic = Topic::parse(topic).unwrap();
+        let asked = ada.consent_to(Purpose::Marketing, Some(&topic)).unwrap();
+        assert_eq!(asked.state, State::Requested, "{topic}");
+    }
+    let hash = optin_code::hash(&code_in(&report[0]));
+    let used = world
+        .subjects()
+        .use_request(&hash, &ada.id, world.now(), "m1_a");
+    let asks: Vec<String> = used
+        .await
+        .unwrap()
+        .unwrap()
+        .asks
+        .iter()
+        .map(|(purpose, topic)| format!("{purpose} {}", topic.as_ref().unwrap()))
+        .collect();
+    assert_eq!(asks, ["marketing events", "marketing offers"]);
+
+    let asked = world.events().await;
+    let asked = asked.iter().filter(|event| event["topic"].is_string());
+    let asked: Vec<_> = asked.collect();
+    assert_eq!(asked.len(), 2);
+    for event in asked {
+        let by = &event["jurisdictions"];
+        assert_eq!(*by, serde_json::json!(["CA_CASL"]), "+1 613 is Ottawa");
+        assert!(event["profile_digest"].is_string());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -204,17 +204,20 @@ impl World {
 
     /// The facts of the ledger.
     pub(crate) async fn facts(&self) -> usize {
-        let mut facts = 0;
+        self.events().await.len()
+    }
+
+    /// What the ledger holds, event by event.
+    pub(crate) async fn events(&self) -> Vec<serde_json::Value> {
+        let mut events = Vec::new();
         for shard in 0..16 {
-            facts += self
-                .consents
-                .ledger()
-                .entries(shard, 0)
-                .await
-                .unwrap()
-                .len();
+            let entries = self.consents.ledger().entries(shard, 0).await.unwrap();
+            let read = |entry: &headgate_domain::ledger::Entry| {
+                serde_json::from_str(&entry.event).unwrap()
+            };
+            events.extend(entries.iter().map(read));
         }
-        facts
+        events
     }
 
     /// Everything in the tables.

@@ -187,7 +187,7 @@ async fn the_code_of_the_opt_in_page_makes_the_message_a_consent_once() {
     let now = world.now();
     let code = optin_code::from_random([9; 7]);
     let request = ConsentRequest {
-        purposes: vec![Purpose::Marketing, Purpose::Utility],
+        asks: vec![(Purpose::Marketing, None), (Purpose::Utility, None)],
         notice: "Maple Outfitters may write to me".into(),
         locale: "en".into(),
         requested_at: now,

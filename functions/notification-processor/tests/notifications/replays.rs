@@ -243,7 +243,7 @@ async fn world() -> World {
     }
     for person in 0..PEOPLE.len() {
         let request = ConsentRequest {
-            purposes: vec![Purpose::Marketing, Purpose::Utility],
+            asks: vec![(Purpose::Marketing, None), (Purpose::Utility, None)],
             notice: "Maple Outfitters may write to me".into(),
             locale: "en".into(),
             requested_at: yesterday,
