@@ -137,7 +137,7 @@ impl Imports {
         rows: &[(usize, &'a Asker<'a>)],
         now: Timestamp,
     ) -> Result<Vec<(usize, Answer)>, KeyringError> {
-        let people = self.people(rows).await?;
+        let people = self.people(rows, now).await?;
         let mut answers = Vec::with_capacity(rows.len());
         let mut plans: Vec<Plan<'a>> = Vec::new();
         for (index, row) in rows {
@@ -163,6 +163,7 @@ impl Imports {
     async fn people(
         &self,
         rows: &[(usize, &Asker<'_>)],
+        now: Timestamp,
     ) -> Result<HashMap<Phone, Known>, KeyringError> {
         let subjects = self.consents.subjects();
         let mut identifiers: Vec<Identifier> = rows
@@ -181,6 +182,10 @@ impl Imports {
         let ids: Vec<SubjectId> = found.values().cloned().collect();
         let states = subjects.states(&ids).await?;
         let states: HashMap<&SubjectId, &Subject> = states.iter().map(|s| (&s.id, s)).collect();
+        // Who never answered was forgotten, and the number still leads to where the row was.
+        for (identifier, id) in found.iter().filter(|(_, id)| !states.contains_key(id)) {
+            subjects.restore(id, identifier, now).await?;
+        }
         let covered: HashMap<String, Vec<Purpose>> = covered.into_iter().collect();
         let mut people = HashMap::with_capacity(identifiers.len());
         for (identifier, key) in identifiers.into_iter().zip(keys) {

@@ -32,6 +32,7 @@ pub mod controls;
 #[cfg(feature = "store")]
 pub mod evidence;
 #[cfg(feature = "store")]
+pub mod import_messages;
 pub mod imports;
 #[cfg(feature = "dynamodb")]
 mod item;

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use headgate_domain::do_not_call::RegisterCheck;
 use headgate_domain::identity::Pseudonym;
+use headgate_domain::import::ONCE_MS;
 use headgate_domain::lane::Purpose;
-use headgate_domain::time::{Day, Timestamp};
+use headgate_domain::time::{DAY, Day, Timestamp};
 
 use crate::item::{Attributes, batch_get, ms, n, s, taken};
 use crate::{Aws, AwsError};
@@ -176,6 +177,125 @@ impl Suppression {
         )?;
         Ok(())
     }
+}
+
+/// Whether somebody may be written to on the word of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Once {
+    /// By this request, now or by an earlier try.
+    Mine,
+    /// They were, by another request.
+    Other,
+    /// Today nobody more is.
+    Full,
+}
+
+impl Suppression {
+    /// Marks a person, under all their keys, as written to by a request, and counts them for today: both or
+    /// neither, and a request once. The mark outlives the person's own row, so that to be forgotten and imported
+    /// again is no way around it.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it; trying again is safe.
+    pub async fn write_once(
+        &self,
+        keys: &[String],
+        cause: &str,
+        per_day: u32,
+        now: Timestamp,
+    ) -> Result<Once, AwsError> {
+        if let Some(known) = self.written(keys, cause, now).await? {
+            return Ok(known);
+        }
+        let unbuilt = |_build| AwsError::new("TransactWriteItems", "request not built");
+        let mut call = self.client.transact_write_items();
+        for key in keys {
+            let mark = Update::builder()
+                .table_name(&self.table)
+                .key("pk", s(of_messages(key)))
+                .update_expression("SET cause = :cause, #t = :until")
+                .condition_expression("attribute_not_exists(pk) OR #t <= :now")
+                .expression_attribute_names("#t", "ttl")
+                .expression_attribute_values(":cause", s(cause))
+                .expression_attribute_values(":until", n(now.plus_millis(ONCE_MS).seconds()))
+                .expression_attribute_values(":now", n(now.seconds()))
+                .build()
+                .map_err(unbuilt)?;
+            call = call.transact_items(TransactWriteItem::builder().update(mark).build());
+        }
+        let day = Update::builder()
+            .table_name(&self.table)
+            .key("pk", s(of_day(now.day())))
+            .update_expression("SET #t = :until ADD n :one")
+            .condition_expression("attribute_not_exists(n) OR n < :limit")
+            .expression_attribute_names("#t", "ttl")
+            .expression_attribute_values(":until", n(now.plus_millis(2 * DAY).seconds()))
+            .expression_attribute_values(":one", n(1))
+            .expression_attribute_values(":limit", n(per_day))
+            .build()
+            .map_err(unbuilt)?;
+        call = call.transact_items(TransactWriteItem::builder().update(day).build());
+        match call
+            .send()
+            .await
+            .map_err(|e| AwsError::of("TransactWriteItems", &e))
+        {
+            Ok(_) => return Ok(Once::Mine),
+            Err(e) if e.is("TransactionCanceledException") => {}
+            Err(e) => return Err(e),
+        }
+        // Our own write whose answer was lost, somebody else's, or the day is full.
+        if let Some(known) = self.written(keys, cause, now).await? {
+            return Ok(known);
+        }
+        let wanted = vec![[("pk".to_owned(), s(of_day(now.day())))].into()];
+        let items = batch_get(&self.client, &self.table, wanted).await?;
+        let counted = items.first().and_then(|item| item.number("n"));
+        if counted.is_some_and(|counted| counted >= i64::from(per_day)) {
+            return Ok(Once::Full);
+        }
+        Err(AwsError::new("marking whom a file writes to", "contended"))
+    }
+
+    /// Whether a person bears such a mark, and whose; the strictest of their keys counts.
+    async fn written(
+        &self,
+        keys: &[String],
+        cause: &str,
+        now: Timestamp,
+    ) -> Result<Option<Once>, AwsError> {
+        let wanted = keys
+            .iter()
+            .map(|key| [("pk".to_owned(), s(of_messages(key)))].into())
+            .collect();
+        let items = batch_get(&self.client, &self.table, wanted).await?;
+        // DynamoDB deletes what has run out some days later.
+        let holds = items.iter().filter(|item| {
+            let until = item.number("ttl").map(Timestamp::from_seconds);
+            until.is_some_and(|until| until > now)
+        });
+        let mut known = None;
+        for mark in holds {
+            let is_mine = mark.text("cause") == Some(cause);
+            if !is_mine {
+                return Ok(Some(Once::Other));
+            }
+            known = Some(Once::Mine);
+        }
+        Ok(known)
+    }
+}
+
+/// Before the key of a person who was written to on the word of a file.
+const MESSAGES: &str = "import-message#";
+
+fn of_messages(key: &str) -> String {
+    format!("{MESSAGES}{key}")
+}
+
+/// How many were on a day.
+fn of_day(day: Day) -> String {
+    format!("import-messages#{day}")
 }
 
 /// Before the key of a person, so that what registers said of them stands beside what they said.

@@ -6,6 +6,7 @@
 
 mod check;
 mod entries;
+mod import_message;
 mod limits;
 mod template;
 mod transfers;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::entries::{Entry, EntryKind};
+pub use self::import_message::{ImportMessage, ImportText};
 pub use self::limits::{Abuse, Cap, DailyLimit, Portfolio, Producer, QuietHours, Unlimited};
 pub use self::template::{Button, ButtonKind, Category, Header, Template, TemplateStatus};
 pub use self::transfers::Transfer;
@@ -168,6 +170,9 @@ pub struct Consents {
     /// Printed codes and advertisements that lead to a question in the chat.
     #[serde(default)]
     pub entries: Vec<Entry>,
+    /// The one message to imported people; absent: nobody is written to on the word of a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import_message: Option<ImportMessage>,
 }
 
 /// A topic that people may agree to, and messages may be about.

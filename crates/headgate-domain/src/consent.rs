@@ -18,7 +18,9 @@ pub(crate) use method::HEARD_BY_US;
 pub use method::METHODS;
 use method::by_meta;
 pub use notice::{InvalidNoticeId, NoticeId, text_hash};
-pub use question::{Answer, Asking, OPEN_MS, Question, answer_in, no_payload, yes_payload};
+pub use question::{
+    Answer, Asking, IMPORTED, OPEN_MS, Question, answer_in, no_payload, yes_payload,
+};
 pub use standing::{Standing, Validity};
 pub use topic::{InvalidTopic, Topic};
 

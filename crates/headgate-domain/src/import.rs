@@ -86,6 +86,13 @@ macro_rules! words {
     };
 }
 
+// Below the macro it uses.
+mod approval;
+
+pub use approval::{
+    Left, Messages, NotApproved, ONCE_MS, Writing, approved, is_stopped, principal_of,
+};
+
 words! {
     /// A column of the file; the sentence says what it holds, the remedy what it must look like.
     Column:

@@ -14,11 +14,11 @@
 //! |---|---|---|
 //! | 1 | it has not expired | `expired` |
 //! | 2 | its template is known, in use, of the lane's category, and gets what it takes (R-202) | `template_unknown`, `template_unapproved`, `template_paused`, `template_disabled`, `template_parked`, `purpose_mismatch`, `template_parameters` |
-//! | 3 | a code is a template message, a message of our own an answer | `purpose_mismatch` |
-//! | 4 | the person has not opted out, here or with Meta's switch; our own answers excepted, but for the question whether to be written to | `suppressed`, `meta_stopped` |
+//! | 3 | a code is a template message, a message of our own an answer, or the question to an imported person a template of marketing | `purpose_mismatch` |
+//! | 4 | the person has not opted out, here or with Meta's switch; our own answers excepted, but for the questions whether to be written to | `suppressed`, `meta_stopped` |
 //! | 5 | the person is who they were when the message was accepted and, for a code, when the number was last proven; our own answers excepted | `identity_changed` |
 //! | 6 | Meta delivers the purpose to the person's country, and the person's profiles allow the regions their data is in; our own answers excepted (R-311) | `region_blocked`, `region_not_allowed` |
-//! | 7 | no register keeps the person from advertising; the person agreed, asked for the code, or has just written (R-313) | `dnc_unchecked`, `suppressed`, `no_consent`, `consent_unconfirmed`, `identity_changed`, `no_user_action`, `window_closed` |
+//! | 7 | no register keeps the person from advertising; the person agreed, asked for the code, has just written, or stands requested by an approved file whose message is on, from a number of good quality (R-402) | `dnc_unchecked`, `suppressed`, `no_consent`, `consent_unconfirmed`, `identity_changed`, `no_user_action`, `window_closed`, `number_paused` |
 //! | 8 | a free-form message has an open window | `window_closed` |
 //! | 9 | messages reach the person | `recipient_unreachable` |
 //! | 10 | no hour of the day is night everywhere the person may be | `quiet_hours` |
@@ -30,6 +30,7 @@
 //! where the app can be told, and waits at the claim: nothing that was accepted is thrown away by a pause.
 
 mod contract;
+mod import;
 mod place;
 mod wait;
 
@@ -43,6 +44,7 @@ use crate::profiles::{ProcessingRegion, Profiles};
 use crate::recent::Recent;
 use crate::refusal::{Code, Refusal};
 use crate::region::Country;
+use crate::system::Kind as System;
 use crate::time::{HOUR, MINUTE, Timestamp};
 
 pub use self::wait::{ENDLESS_PAUSE_MS, longest_cap_hours};
@@ -206,33 +208,30 @@ fn refuse(
             "must be template on the authentication lane",
         ));
     }
-    if is_system(request)
-        && !matches!(
-            (request.purpose, request.kind),
-            (Purpose::Service, Kind::FreeForm)
-        )
+    if let Basis::System { kind } = request.basis
+        && !is_in_its_lane(*kind, request)
     {
         return Err(Code::PurposeMismatch.into());
     }
     let said_no =
         facts.suppressed.contains(&request.purpose) || has_refused_utility(request, facts);
-    if said_no && !is_system(request) {
+    if said_no && !is_answer(request) {
         return Err(Code::Suppressed.into());
     }
-    if is_system(request) && !may_be_put(request, facts, now) {
+    if !may_be_put(request, facts, now) {
         return Err(Code::Suppressed.into());
     }
     if request.purpose == Purpose::Marketing && facts.subject.meta_stop {
         return Err(Code::MetaStopped.into());
     }
-    if !is_system(request) && !is_for_the_same_person(request, facts.subject) {
+    if !is_answer(request) && !is_for_the_same_person(request, facts.subject) {
         return Err(Code::IdentityChanged.into());
     }
     if Profiles::compiled_in().is_blocked(request.purpose, request.to) {
         return Err(Code::RegionBlocked.into());
     }
     let profile = facts.config.profile_of(request.to);
-    if !is_system(request) && !place::is_allowed(request, facts, profile) {
+    if !is_answer(request) && !place::is_allowed(request, facts, profile) {
         return Err(Code::RegionNotAllowed.into());
     }
     let window_open = is_window_open(facts.subject, now);
@@ -242,10 +241,15 @@ fn refuse(
         Purpose::Service => return Err(Code::WindowClosed.into()),
         Purpose::Utility => consent(request, facts, now)?,
         Purpose::Marketing => {
-            let agreed = consent(request, facts, now);
-            // A no of the person's own is told before a register is asked for.
+            let is_import = is_import(request);
+            let agreed = if is_import {
+                import::requested(request, facts, now)
+            } else {
+                consent(request, facts, now)
+            };
+            // A no of the person's own is told before a register is asked for; a request is no yes.
             if !matches!(&agreed, Err(refusal) if refusal.code == Code::Suppressed) {
-                place::registers(facts, profile, agreed.is_ok(), now)?;
+                place::registers(facts, profile, agreed.is_ok() && !is_import, now)?;
             }
             agreed?
         }
@@ -312,21 +316,34 @@ fn user_action(request: &Request<'_>) -> Result<Option<String>, Refusal> {
 
 /// Headgate's own answers to what a person just did (decisions.md, "The system lane"): the only messages
 /// that reach a person who has opted out, and only in the conversation the person opened.
-const fn is_system(request: &Request<'_>) -> bool {
-    matches!(request.basis, Basis::System { .. })
+const fn is_answer(request: &Request<'_>) -> bool {
+    matches!(request.basis, Basis::System { .. }) && !is_import(request)
 }
 
-/// The opt-in question alone of our own messages does not reach somebody who has said no to what it asks, or
-/// has said yes meanwhile.
-fn may_be_put(request: &Request<'_>, facts: &Facts<'_>, now: Timestamp) -> bool {
-    let is_question = matches!(
+/// The one message to an imported person, which is judged like an app's marketing.
+const fn is_import(request: &Request<'_>) -> bool {
+    matches!(
         request.basis,
         Basis::System {
-            kind: crate::system::Kind::OptinQuestion
+            kind: System::ImportConfirmation
         }
-    );
+    )
+}
+
+/// Our own messages are answers, but for the one that is a template of marketing.
+fn is_in_its_lane(kind: System, request: &Request<'_>) -> bool {
+    let is_template = matches!(request.kind, Kind::Template { .. });
+    let is_form = matches!(request.kind, Kind::FreeForm) || is_template;
+    request.purpose == kind.lane() && is_form && is_template == (kind == System::ImportConfirmation)
+}
+
+/// The questions alone of our own messages do not reach somebody who has said no to what they ask, or has
+/// said yes meanwhile.
+fn may_be_put(request: &Request<'_>, facts: &Facts<'_>, now: Timestamp) -> bool {
+    let is_question = matches!(request.basis, Basis::System { kind } if kind.is_question());
+    let asked = facts.subject.asked.as_ref();
     !is_question
-        || facts.subject.asked.as_ref().is_some_and(|asked| {
+        || asked.is_some_and(|asked| {
             let asking = Asking {
                 purpose: asked.purpose,
                 topics: &asked.topics,

@@ -11,10 +11,12 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::consent::{NoticeId, no_payload, yes_payload};
+use crate::consent::{NoticeId, Question, no_payload, yes_payload};
 use crate::lane::Purpose;
 use crate::optout::languages_of;
-use crate::outbound::{Basis, Fields, Kind as MessageKind, OutboundMessage, Recipient, is_label};
+use crate::outbound::{
+    Basis, Fields, Kind as MessageKind, OutboundMessage, Parameters, Recipient, is_label,
+};
 use crate::refusal::{Code, Refusal};
 use crate::region::Country;
 use crate::time::{HOUR, MINUTE, Timestamp};
@@ -61,7 +63,8 @@ kinds! {
     PrivacyCode = "privacy_code", 10;
     /// A privacy request was received, or done.
     PrivacyReceipt = "privacy_receipt", 1_440;
-    /// An imported contact is asked to confirm, after they wrote.
+    /// Somebody out of an approved file is asked once, by a template of marketing: the only kind that
+    /// begins a conversation, so it is judged like an app's marketing.
     ImportConfirmation = "import_confirmation", 1_440;
     /// What can be said here, and to whom else (HELP).
     Help = "help", 5;
@@ -74,6 +77,37 @@ kinds! {
 }
 
 impl Kind {
+    /// Whether it asks for a yes, and so never reaches somebody who said no.
+    pub const fn is_question(self) -> bool {
+        matches!(self, Self::OptinQuestion | Self::ImportConfirmation)
+    }
+
+    /// The kind of message that puts a question.
+    pub fn of(question: &Question) -> Self {
+        if question.is_of_import() {
+            Self::ImportConfirmation
+        } else {
+            Self::OptinQuestion
+        }
+    }
+
+    /// The lane it travels on.
+    pub const fn lane(self) -> Purpose {
+        match self {
+            Self::ImportConfirmation => Purpose::Marketing,
+            Self::OptinConfirmation
+            | Self::OptoutConfirmation
+            | Self::OptoutAllConfirmation
+            | Self::AskBack
+            | Self::PrivacyCode
+            | Self::PrivacyReceipt
+            | Self::Help
+            | Self::Contact
+            | Self::DoNotSellConfirmation
+            | Self::OptinQuestion => Purpose::Service,
+        }
+    }
+
     /// The kind behind a word.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.word() == word)
@@ -97,7 +131,7 @@ pub struct SystemMessage {
     pub token: Option<String>,
     /// When the person did what it answers, where that is known: it is of use for so long after that.
     pub said_at: Option<Timestamp>,
-    /// What an opt-in question asks.
+    /// What an opt-in question, or that to an imported person, asks.
     pub question: Option<Wanted>,
 }
 
@@ -167,7 +201,7 @@ impl SystemMessage {
             ));
         }
         let question = wanted(fields.get("question"))?;
-        if question.is_some() != (kind == Kind::OptinQuestion) {
+        if question.is_some() != kind.is_question() {
             return Err(bad_question());
         }
         Ok(Self {
@@ -192,8 +226,8 @@ impl SystemMessage {
         format!("{SCOPE}.{}.{cause}", kind.word())
     }
 
-    /// What goes into the outbox: a text of the service lane that rests on nothing but its kind.
-    /// `caused_at` is when it was put on the queue, so that waiting does not make it last longer.
+    /// What goes into the outbox: a text of the service lane that rests on nothing but its kind, or the template
+    /// of marketing that asks an imported person. `caused_at` is when it was put on the queue, so that waiting does not make it last longer.
     pub fn outbound(
         &self,
         texts: &Texts,
@@ -201,8 +235,12 @@ impl SystemMessage {
         caused_at: Timestamp,
     ) -> OutboundMessage {
         let words = texts.of(self.locale);
-        let body = words
-            .of(self.kind)
+        let since = self.said_at.map_or(caused_at, |said| said.min(caused_at));
+        let expires_at = since.plus_millis(self.kind.lifetime_ms().min(24 * HOUR));
+        let Some(text) = words.of(self.kind) else {
+            return self.by_template(filling, expires_at);
+        };
+        let body = text
             .replace("{business}", filling.business)
             .replace("{token}", self.token.as_deref().unwrap_or_default())
             .replace("{contact}", filling.contact)
@@ -219,21 +257,55 @@ impl SystemMessage {
             | Kind::ImportConfirmation
             | Kind::Help
             | Kind::Contact
-            | Kind::DoNotSellConfirmation => text(&body),
+            | Kind::DoNotSellConfirmation => text_message(&body),
         };
-        let since = self.said_at.map_or(caused_at, |said| said.min(caused_at));
+        self.written(MessageKind::FreeForm, message, expires_at)
+    }
+
+    /// The template with its two buttons; what it says stands at Meta.
+    fn by_template(&self, filling: &Filling<'_>, expires_at: Timestamp) -> OutboundMessage {
+        let (name, language) = filling.template;
+        let token = self.token_of_question();
+        let button = |index: usize, payload: String| {
+            json!({
+                "type": "button", "sub_type": "quick_reply", "index": index.to_string(),
+                "parameters": [{ "type": "payload", "payload": payload }],
+            })
+        };
+        let components = json!([button(0, yes_payload(token)), button(1, no_payload(token))]);
+        let kind = MessageKind::Template {
+            name: name.to_owned(),
+            language: language.to_owned(),
+            parameters: Parameters::read(Some(&components)),
+        };
+        let template = json!({
+            "name": name, "language": { "code": language }, "components": components,
+        });
+        let message = Map::from_iter([
+            ("type".to_owned(), "template".into()),
+            ("template".to_owned(), template),
+        ]);
+        self.written(kind, message, expires_at)
+    }
+
+    fn written(
+        &self,
+        kind: MessageKind,
+        message: Map<String, Value>,
+        expires_at: Timestamp,
+    ) -> OutboundMessage {
         OutboundMessage {
             id: self.id(),
             from: self.from.clone(),
             to: self.to.clone(),
             reference: None,
-            purpose: Purpose::Service,
+            purpose: self.kind.lane(),
             basis: Basis::System { kind: self.kind },
-            kind: MessageKind::FreeForm,
+            kind,
             message,
             message_ref: None,
             not_before: None,
-            expires_at: Some(since.plus_millis(self.kind.lifetime_ms().min(24 * HOUR))),
+            expires_at: Some(expires_at),
             campaign: None,
             topic: None,
         }
@@ -241,13 +313,14 @@ impl SystemMessage {
 }
 
 impl SystemMessage {
+    fn token_of_question(&self) -> &str {
+        let question = self.question.as_ref();
+        question.map_or("", |question| &question.token)
+    }
+
     /// A question with two answers, each bound to it.
     fn asked(&self, body: &str, answers: &Answers) -> Map<String, Value> {
-        let token = self
-            .question
-            .as_ref()
-            .map(|question| question.token.as_str());
-        let token = token.unwrap_or_default();
+        let token = self.token_of_question();
         let (yes, no) = (yes_payload(token), no_payload(token));
         question(body, &[(&yes, &answers.yes), (&no, &answers.no)])
     }
@@ -279,7 +352,7 @@ fn bad_question() -> Refusal {
     Refusal::at(
         Code::Malformed,
         "question",
-        "belongs to optin_question alone, and holds entry, notice and token",
+        "belongs to optin_question and import_confirmation alone, and holds entry, notice and token",
     )
 }
 
@@ -294,9 +367,11 @@ pub struct Filling<'a> {
     pub page: &'a str,
     /// The wording that is shown, for an opt-in question.
     pub notice: &'a str,
+    /// Name and language of the template that asks an imported person.
+    pub template: (&'a str, &'a str),
 }
 
-fn text(body: &str) -> Map<String, Value> {
+fn text_message(body: &str) -> Map<String, Value> {
     Map::from_iter([
         ("type".to_owned(), "text".into()),
         ("text".to_owned(), json!({ "body": body })),
@@ -397,7 +472,8 @@ impl Locale {
         }
     }
 
-    fn from_tag(tag: &str) -> Option<Self> {
+    /// The language of a tag.
+    pub fn from_tag(tag: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|locale| locale.tag() == tag)
     }
 }
@@ -412,7 +488,6 @@ struct Words {
     ask_back: String,
     privacy_code: String,
     privacy_receipt: String,
-    import_confirmation: String,
     help: String,
     contact: String,
     do_not_sell_confirmation: String,
@@ -439,20 +514,21 @@ struct Buttons {
 }
 
 impl Words {
-    fn of(&self, kind: Kind) -> &str {
-        match kind {
+    /// The text of a kind; `None` for the one whose text is a template's.
+    fn of(&self, kind: Kind) -> Option<&str> {
+        Some(match kind {
             Kind::OptinConfirmation => &self.optin_confirmation,
             Kind::OptoutConfirmation => &self.optout_confirmation,
             Kind::AskBack => &self.ask_back,
             Kind::PrivacyCode => &self.privacy_code,
             Kind::PrivacyReceipt => &self.privacy_receipt,
-            Kind::ImportConfirmation => &self.import_confirmation,
+            Kind::ImportConfirmation => return None,
             Kind::OptoutAllConfirmation => &self.optout_all_confirmation,
             Kind::Help => &self.help,
             Kind::Contact => &self.contact,
             Kind::DoNotSellConfirmation => &self.do_not_sell_confirmation,
             Kind::OptinQuestion => &self.optin_question,
-        }
+        })
     }
 }
 
@@ -561,6 +637,7 @@ mod tests {
     #![allow(
         clippy::unwrap_used,
         clippy::indexing_slicing,
+        clippy::panic,
         reason = "tests may fail loudly"
     )]
     use super::*;
@@ -578,7 +655,7 @@ mod tests {
             locale: Locale::ZhHant,
             token: token.then(|| "402913".to_owned()),
             said_at: Some(Timestamp::from_seconds(1_795_000_000)),
-            question: (kind == Kind::OptinQuestion).then(|| Wanted {
+            question: kind.is_question().then(|| Wanted {
                 entry: "shop-door".to_owned(),
                 notice: NoticeId::of("Yes", "en", "Maple Outfitters"),
                 token: "T".repeat(43),
@@ -603,8 +680,21 @@ mod tests {
                     contact: "care@maple.example",
                     page: "https://privacy.maple.example",
                     notice: NOTICE,
+                    template: ("ask_imported", "en_US"),
                 };
                 let out = sent.outbound(&texts, &filling, at);
+                assert_eq!(
+                    (out.purpose, &out.basis),
+                    (kind.lane(), &Basis::System { kind })
+                );
+                assert!(out.expires_at.unwrap() > at);
+                assert!(out.id.len() <= 128);
+                if kind == Kind::ImportConfirmation {
+                    assert_eq!(out.purpose, Purpose::Marketing);
+                    assert!(matches!(out.kind, MessageKind::Template { .. }));
+                    continue;
+                }
+                assert_eq!(out.kind, MessageKind::FreeForm);
                 let text = if matches!(kind, Kind::AskBack | Kind::OptinQuestion) {
                     &out.message["interactive"]["body"]["text"]
                 } else {
@@ -615,14 +705,38 @@ mod tests {
                 assert!(!body.contains('{') && body.chars().count() < 400, "{body}");
                 assert_eq!(body.contains(NOTICE), kind == Kind::OptinQuestion, "{body}");
                 assert_eq!(body.contains("402913"), sent.token.is_some(), "{body}");
-                assert_eq!(
-                    (out.purpose, &out.basis),
-                    (Purpose::Service, &Basis::System { kind })
-                );
-                assert!(out.expires_at.unwrap() > at);
-                assert!(out.id.len() <= 128);
             }
         }
+    }
+
+    #[test]
+    fn the_message_to_an_imported_person_is_a_template_whose_buttons_are_bound_to_the_question() {
+        let texts = Texts::read().unwrap();
+        let filling = Filling {
+            business: "Maple Outfitters",
+            contact: "",
+            page: "",
+            notice: NOTICE,
+            template: ("ask_imported", "de"),
+        };
+        let sent = message(Kind::ImportConfirmation);
+        let out = sent.outbound(&texts, &filling, Timestamp::from_seconds(1_795_000_000));
+        let token = &sent.question.unwrap().token;
+        let button = |index: &str, payload: String| {
+            json!({
+                "type": "button", "sub_type": "quick_reply", "index": index,
+                "parameters": [{ "type": "payload", "payload": payload }],
+            })
+        };
+        let expected = json!({
+            "name": "ask_imported", "language": { "code": "de" },
+            "components": [button("0", yes_payload(token)), button("1", no_payload(token))],
+        });
+        assert_eq!(out.message["template"], expected);
+        let MessageKind::Template { parameters, .. } = out.kind else {
+            panic!("not a template");
+        };
+        assert!(!parameters.unreadable && parameters.buttons.iter().all(|b| b.fits));
     }
 
     #[test]
@@ -633,6 +747,7 @@ mod tests {
             contact: "care@maple.example",
             page: "https://privacy.maple.example",
             notice: "",
+            template: ("", ""),
         };
         let said_at = Timestamp::from_seconds(1_795_000_000);
         let queued_at = said_at.plus_millis(4 * MINUTE);
@@ -676,6 +791,7 @@ mod tests {
                 contact: "",
                 page: "",
                 notice: &longest,
+                template: ("", ""),
             };
             let sent = SystemMessage {
                 locale,

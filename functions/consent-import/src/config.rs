@@ -21,6 +21,8 @@ pub struct Config {
     pub bucket_imports: String,
     /// The queue that says what was put there.
     pub queue_imports_url: String,
+    /// The queue of Headgate's own messages.
+    pub queue_system_url: String,
     /// The KMS key that wraps field keys.
     pub kms_key_data: String,
     /// The HMAC key of the identity pepper.
@@ -47,6 +49,7 @@ impl Config {
             table_controls: name("HEADGATE_TABLE_CONTROLS")?,
             bucket_imports: name("HEADGATE_BUCKET_IMPORTS")?,
             queue_imports_url: name("HEADGATE_QUEUE_IMPORTS_URL")?,
+            queue_system_url: name("HEADGATE_QUEUE_SYSTEM_URL")?,
             kms_key_data: name("HEADGATE_KMS_KEY_DATA")?,
             kms_mac_identity: name("HEADGATE_KMS_MAC_IDENTITY")?,
             kms_mac_suppression: name("HEADGATE_KMS_MAC_SUPPRESSION")?,

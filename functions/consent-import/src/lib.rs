@@ -4,8 +4,11 @@
 //! certain; then asks block by block, each block's report and progress stored before the next one begins.
 //! An invocation that runs out of time is like one that was killed: the queue gives the file again, and
 //! the progress says where to go on (docs/adr/0024). It writes to nobody: the links in the report are
-//! for the business to deliver by its own channels.
+//! for the business to deliver by its own channels. Only when a second principal approves of the file, and
+//! the setting for it is on, a message goes to each person whose row names a record of an earlier yes
+//! (`approvals`, docs/adr/0031).
 
+mod approvals;
 pub mod config;
 mod source;
 
@@ -14,18 +17,21 @@ use std::time::{Duration, Instant};
 
 use headgate_aws::consents::Consents;
 use headgate_aws::controls::Controls;
+use headgate_aws::import_messages::ImportMessages;
 use headgate_aws::imports::{self, Answer, Asker, Imports};
 use headgate_aws::keyring::{Keyring, KeyringError};
 use headgate_aws::ledger::Ledger;
 use headgate_aws::objects::{Bucket, Found};
 use headgate_aws::peppers::pepper;
+use headgate_aws::queue::Queue;
 use headgate_aws::subjects::Subjects;
 use headgate_aws::suppression::Suppression;
 use headgate_aws::visibility::Visibility;
 use headgate_aws::{Aws, AwsError, AwsSettings};
 use headgate_domain::identity::Pepper;
 use headgate_domain::import::{
-    COLUMNS, FileHash, Outcome, Progress, Reader, Row, Stage, Step, code, line, link,
+    COLUMNS, FileHash, Messages, Outcome, Progress, Reader, Row, Stage, Step, code, line, link,
+    principal_of,
 };
 use headgate_domain::lane::Purpose;
 use headgate_domain::optin_code;
@@ -69,6 +75,9 @@ pub enum ImportError {
     /// Somebody replaced the file while it was read.
     #[error("the file was replaced while it was read")]
     Replaced,
+    /// As many people were written to today as may be.
+    #[error("as many people were written to today as may be: it goes on tomorrow")]
+    Tomorrow,
     /// The message on the queue is none of S3's.
     #[error("the message is no notification of S3's")]
     Message,
@@ -93,6 +102,15 @@ struct Notification {
 #[derive(Deserialize)]
 struct Created {
     s3: Place,
+    #[serde(rename = "userIdentity", default)]
+    by: Identity,
+}
+
+/// Who put it; S3 says so, and nobody else can.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Identity {
+    principal_id: String,
 }
 
 #[derive(Deserialize)]
@@ -115,8 +133,10 @@ fn read(reader: &mut Reader, portion: &[u8], now: Timestamp) -> Result<Step, Imp
 /// The function.
 pub struct ConsentImport {
     deployment: String,
-    links: Pepper,
+    links: Arc<Pepper>,
     imports: Imports,
+    messages: ImportMessages,
+    system: Queue,
     controls: Controls,
     files: Bucket,
     queue: String,
@@ -135,7 +155,7 @@ impl ConsentImport {
         let of = |key| pepper(&aws, key, &config.deployment);
         let identity = Arc::new(of(&config.kms_mac_identity).await?);
         let suppressed = Arc::new(of(&config.kms_mac_suppression).await?);
-        let links = of(&config.kms_mac_links).await?;
+        let links = Arc::new(of(&config.kms_mac_links).await?);
         let keyring = Keyring::new(
             &aws,
             &config.table_keys,
@@ -151,7 +171,9 @@ impl ConsentImport {
             controls.clone(),
         );
         Ok(Self {
-            imports: Imports::new(consents),
+            imports: Imports::new(consents.clone()),
+            messages: ImportMessages::new(consents, Arc::clone(&links)),
+            system: Queue::new(&aws, &config.queue_system_url),
             controls,
             files: Bucket::new(&aws, &config.bucket_imports, PIECE),
             queue: config.queue_imports_url,
@@ -174,18 +196,33 @@ impl ConsentImport {
         let notification: Notification =
             serde_json::from_str(&record.body).map_err(|_shape| ImportError::Message)?;
         for created in &notification.records {
-            let done = self.file(&created.s3.object.key, until).await;
-            if matches!(done, Err(ImportError::Unfinished)) {
+            let key = &created.s3.object.key;
+            let by = principal_of(&created.by.principal_id);
+            let done = match Messages::approved_file(key) {
+                Some(file) => Box::pin(self.approval(key, &file, by, until)).await,
+                None => self.file(key, by, until).await,
+            };
+            let receipt = &record.receipt_handle;
+            match &done {
                 // At once, not when the queue believes this invocation dead.
-                let receipt = &record.receipt_handle;
-                self.visibility.defer(&self.queue, receipt, 0).await?;
+                Err(ImportError::Unfinished) => {
+                    self.visibility.defer(&self.queue, receipt, 0).await?;
+                }
+                Err(ImportError::Tomorrow) => {
+                    let now = (self.clock)();
+                    let wait = now.until(now.day().plus(1).start());
+                    let seconds = i64::try_from(wait.as_secs()).unwrap_or_default();
+                    let seconds = seconds.saturating_add(1);
+                    self.visibility.hold(&self.queue, receipt, seconds).await?;
+                }
+                Ok(()) | Err(_) => {}
             }
             done?;
         }
         Ok(())
     }
 
-    async fn file(&self, key: &str, until: Instant) -> Result<(), ImportError> {
+    async fn file(&self, key: &str, by: &str, until: Instant) -> Result<(), ImportError> {
         let source = Source {
             bucket: &self.files,
             key,
@@ -208,7 +245,11 @@ impl ConsentImport {
             Ok(rows) => {
                 let progress = match self.progress(file).await? {
                     Some(progress) => progress,
-                    None => Progress::begin(file, *rows, now),
+                    None => {
+                        let mut progress = Progress::begin(file, *rows, now);
+                        progress.brought_by = Some(by.to_owned());
+                        progress
+                    }
                 };
                 if progress.stage != Stage::Done {
                     Box::pin(self.rows(&source, &survey, progress, until)).await?;

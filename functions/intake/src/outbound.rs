@@ -45,16 +45,15 @@ const WRITE: Duration = Duration::from_secs(6);
 pub(crate) enum Via {
     /// By a lane, from an app.
     Lane(Purpose),
-    /// By the system queue, from a function of ours.
-    System,
+    /// By the system queue, from a function of ours, for this lane.
+    System(Purpose),
 }
 
 impl Via {
     /// The lane it travels on.
     pub(crate) const fn lane(self) -> Purpose {
         match self {
-            Self::Lane(lane) => lane,
-            Self::System => Purpose::Service,
+            Self::Lane(lane) | Self::System(lane) => lane,
         }
     }
 
@@ -62,7 +61,7 @@ impl Via {
     pub(crate) const fn scope(self) -> &'static str {
         match self {
             Self::Lane(lane) => lane.word(),
-            Self::System => headgate_domain::system::SCOPE,
+            Self::System(_) => headgate_domain::system::SCOPE,
         }
     }
 }
@@ -186,7 +185,7 @@ impl Intake {
         let config: Arc<Config> = self.controls.config().await?;
         let number = match via {
             Via::Lane(lane) => granted(&config, &message.from, producer(record), lane)?,
-            Via::System => known(&config, &message.from)?,
+            Via::System(_) => known(&config, &message.from)?,
         };
         let person = self.person(&message.to, foreseen, now).await?;
         about.subject = Some(person.subject.id.clone());

@@ -119,7 +119,7 @@ impl Intake {
     ) -> Result<(), Stop> {
         let touched = Touched {
             purpose: permitted.message.purpose,
-            is_system: permitted.via == Via::System,
+            is_system: matches!(permitted.via, Via::System(_)),
             subject: &permitted.person.subject.id,
             addressed: &permitted.person.addressed,
             producer: producer(permitted.record),

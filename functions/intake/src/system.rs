@@ -31,41 +31,27 @@ impl Intake {
         let config = self.controls.config().await?;
         let caused_at = record.sent_at().unwrap_or(now).min(now);
         let contact = self.contact(&config, &said).await?;
-        let notice = said.question.as_ref().map(|wanted| {
-            let entry = config.entry(&wanted.entry)?;
-            entry.text_of(said.locale, &wanted.notice, &config.controller.name)
-        });
-        if notice == Some(None) {
-            let about = About {
-                id: Some(said.id()),
-                ..About::default()
-            };
-            let arrival = Arrival {
-                via: Via::System,
-                record,
-                foreseen,
-                now,
-            };
-            return self.refuse(arrival, about, &reworded()).await;
-        }
-        let notice = notice.flatten();
-        let filling = Filling {
-            business: &config.controller.name,
-            contact: &contact,
-            page: &self.privacy_url,
-            notice: notice.unwrap_or_default(),
-        };
-        let mut message = said.outbound(&self.texts, &filling, caused_at);
         let mut about = About {
-            id: Some(message.id.clone()),
+            id: Some(said.id()),
             ..About::default()
         };
         let arrival = Arrival {
-            via: Via::System,
+            via: Via::System(said.kind.lane()),
             record,
             foreseen,
             now,
         };
+        let Some(shown) = shown(&config, &said) else {
+            return self.refuse(arrival, about, &reworded()).await;
+        };
+        let filling = Filling {
+            business: &config.controller.name,
+            contact: &contact,
+            page: &self.privacy_url,
+            notice: shown.notice,
+            template: shown.template,
+        };
+        let mut message = said.outbound(&self.texts, &filling, caused_at);
         match self.accept(arrival, &mut message, &mut about).await {
             Ok(placed) => Ok(accept_as(now, about, placed)),
             Err(Stop::Refused(refusal)) => self.refuse(arrival, about, &refusal).await,
@@ -101,12 +87,41 @@ impl Intake {
     }
 }
 
+/// What of a message the configuration says.
+#[derive(Clone, Copy, Default)]
+struct Shown<'a> {
+    notice: &'a str,
+    template: (&'a str, &'a str),
+}
+
+/// The wording of a question; `None` when the configuration has another one by now, or none. Any other
+/// message shows none.
+fn shown<'a>(config: &'a Config, said: &SystemMessage) -> Option<Shown<'a>> {
+    let Some(wanted) = &said.question else {
+        return Some(Shown::default());
+    };
+    if said.kind == Kind::ImportConfirmation {
+        let message = config.consents.import_message.as_ref()?;
+        let text = config.import_text(&wanted.notice)?;
+        return Some(Shown {
+            notice: &text.notice,
+            template: (&message.template, &text.language),
+        });
+    }
+    let entry = config.entry(&wanted.entry)?;
+    let text = entry.text_of(said.locale, &wanted.notice, &config.controller.name)?;
+    Some(Shown {
+        notice: text,
+        ..Shown::default()
+    })
+}
+
 /// What the person would agree to is not what was recorded that they are asked.
 fn reworded() -> Refusal {
     Refusal::at(
         Code::Malformed,
         "question.notice",
-        "is not the wording of the entry any more: it was changed while the question waited",
+        "is not the wording of the configuration any more: it was changed while the question waited",
     )
 }
 

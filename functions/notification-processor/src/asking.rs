@@ -291,6 +291,10 @@ impl Heard<'_> {
 
     /// The wording that the person saw, from the configuration; `None` when that has another one by now.
     fn shown(&self, question: &Question) -> Option<&str> {
+        if question.is_of_import() {
+            let text = self.config.import_text(&question.notice)?;
+            return Some(&text.notice);
+        }
         let entry = self.config.entry(&question.entry)?;
         let locale = Locale::ALL
             .into_iter()
@@ -311,7 +315,7 @@ impl Heard<'_> {
             "message": question.message,
             "asked_at": question.at.to_string(),
             "notice": question.notice.as_str(),
-            "template": Kind::OptinQuestion.word(),
+            "template": Kind::of(question).word(),
         });
         let Value::Object(answer) = answer else {
             return evidence;

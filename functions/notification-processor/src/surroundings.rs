@@ -6,6 +6,7 @@
 
 use headgate_aws::messages::Record;
 use headgate_domain::config::Config;
+use headgate_domain::consent::{OPEN_MS, Question};
 use headgate_domain::lane::Purpose;
 use headgate_domain::optout::{Context, Intent, classify, hangs_on_context};
 use headgate_domain::record::{RecordRef, State};
@@ -94,7 +95,9 @@ pub(crate) async fn of(heard: &Heard<'_>) -> Result<Surroundings, Failure> {
 /// The opt-in question, if it had left for the person when they wrote, and their words may be an answer to it.
 async fn question(heard: &Heard<'_>, around: &Surroundings) -> Result<Option<RecordRef>, Failure> {
     let (inbound, now) = (heard.inbound, heard.now);
-    let Some(asked) = heard.question() else {
+    // Words count for as long as any question; the buttons under one out of a file count longer.
+    let is_recent = |asked: &&Question| inbound.at.millis_since(asked.at) <= OPEN_MS;
+    let Some(asked) = heard.question().filter(is_recent) else {
         return Ok(None);
     };
     let open = Context {
@@ -109,7 +112,7 @@ async fn question(heard: &Heard<'_>, around: &Surroundings) -> Result<Option<Rec
     if !is_answer {
         return Ok(None);
     }
-    let id = SystemMessage::id_of(Kind::OptinQuestion, &asked.cause());
+    let id = SystemMessage::id_of(Kind::of(asked), &asked.cause());
     let messages = &heard.ports.messages;
     let accepted = messages
         .accepted_under(&heard.ports.accepted_as(&id), now)

@@ -420,6 +420,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Consent(ConsentArgs {
             action: ConsentAction::Import(args),
         })) => commands::import::run(&args).await,
+        Some(Command::Consent(ConsentArgs {
+            action: ConsentAction::Approve(args),
+        })) => commands::approve::run(&args).await,
         Some(Command::Cancel(args)) => commands::cancel::run(&args).await,
         Some(Command::Producer(args)) => commands::producer::run(&args).await,
         Some(Command::Token(args)) => Box::pin(commands::token::run(&args)).await,

@@ -32,6 +32,9 @@ use crate::{control, env_file};
 /// Meta's own.
 const GRAPH_URL: &str = "https://graph.facebook.com";
 
+/// What the env file of a local run alone has.
+const CONTROL_URL: &str = "HEADGATE_DEV_CONTROL_URL";
+
 /// A part of the report of an import is 60 KiB.
 const LARGEST_REPORT: usize = 1 << 20;
 
@@ -56,13 +59,27 @@ impl Connection {
     /// # Errors
     /// A sentence that says what to start or to set.
     pub fn open(given: Option<&Path>) -> Result<Self> {
+        Self::open_as(given, None)
+    }
+
+    /// The same as somebody else, where the gateway is a local run: on one machine there is no second role to
+    /// take on. In an account, who one is decides the environment.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub fn open_as(given: Option<&Path>, local_role: Option<&str>) -> Result<Self> {
         let path = given.or_else(|| Some(Path::new(env_file::DEFAULT_PATH)).filter(|p| p.exists()));
-        let values = match path {
+        let mut values = match path {
             Some(path) => env_file::read(path)?,
             None => std::env::vars()
                 .filter(|(name, _)| name.starts_with("AWS_") || name.starts_with("HEADGATE_"))
                 .collect(),
         };
+        if let Some(role) = local_role
+            && values.contains_key(CONTROL_URL)
+        {
+            values.insert("AWS_ACCESS_KEY_ID".to_owned(), format!("local.{role}"));
+        }
         let lookup = |name: &str| values.get(name).cloned();
         let settings = AwsSettings::new(lookup).map_err(|missing| {
             if path.is_some() {
@@ -273,7 +290,7 @@ impl Connection {
 
     /// The control address of a local run.
     pub fn control_url(&self) -> Option<&str> {
-        self.find("HEADGATE_DEV_CONTROL_URL")
+        self.find(CONTROL_URL)
     }
 
     /// The time by the gateway's calendar: a local run's may have been turned.

@@ -27,6 +27,14 @@ pub(crate) fn role_of(key: &str) -> Option<&str> {
     key.strip_prefix(OF_A_ROLE)
 }
 
+/// The session of the role whose key signed; `None` for the key that everybody else has.
+pub(crate) fn caller(headers: &http::HeaderMap) -> Option<String> {
+    let signed = headers.get("authorization")?.to_str().ok()?;
+    let (_, credential) = signed.split_once("Credential=")?;
+    let role = role_of(credential.split('/').next()?)?;
+    Some(format!("{role}:local"))
+}
+
 impl LocalCloud {
     /// The variables with which an SDK finds the local services.
     pub fn aws_environment(&self) -> BTreeMap<String, String> {

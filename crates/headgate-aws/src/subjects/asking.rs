@@ -38,6 +38,21 @@ pub(crate) struct Asked {
     pub(crate) evidence: Vec<u8>,
 }
 
+/// A request that waits, without its wording.
+#[derive(Clone, Debug)]
+pub(crate) struct Requested {
+    /// Whose answer it waits for.
+    pub(crate) subject: SubjectId,
+    /// What it asks for.
+    pub(crate) asks: Vec<(Purpose, Option<Topic>)>,
+    /// Whether the business has shown a record of an earlier yes.
+    pub(crate) is_attested: bool,
+    /// Whether it was answered.
+    pub(crate) is_used: bool,
+    /// Until when it waits.
+    pub(crate) expires_at: Timestamp,
+}
+
 /// A person and what they are asked.
 pub(crate) struct Asking<'a> {
     pub(crate) subject: &'a SubjectId,
@@ -71,6 +86,28 @@ impl Subjects {
                 Some((hash, purposes))
             })
             .collect())
+    }
+
+    /// The requests of people that exist under some codes, answered or not.
+    pub(crate) async fn requested(
+        &self,
+        code_hashes: &[&str],
+    ) -> Result<HashMap<String, Requested>, AwsError> {
+        let keys = code_hashes.iter().map(|hash| request_key(hash)).collect();
+        let items = batch_get(&self.client, &self.table, keys).await?;
+        let read = |item: &Item| {
+            let hash = item.text("pk")?.strip_prefix("R#")?.to_owned();
+            let words = item.set("purposes").iter();
+            let request = Requested {
+                subject: SubjectId::parse(item.text("subject")?).ok()?,
+                asks: words.filter_map(|word| ask_of(word)).collect(),
+                is_attested: item.flag("attested"),
+                is_used: item.text("used_by").is_some(),
+                expires_at: Timestamp::from_seconds(item.number("ttl")?),
+            };
+            Some((hash, request))
+        };
+        Ok(items.iter().filter_map(read).collect())
     }
 
     /// Makes a subject for each number; one that has a subject by now leads to that one.

@@ -32,6 +32,7 @@ impl Config {
         self.profiles_exist()?;
         self.topics_are_few()?;
         self.entries_lead_somewhere()?;
+        self.import_message_asks()?;
         self.transfers_rest_on_something()?;
         Ok(self)
     }

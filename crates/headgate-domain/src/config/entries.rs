@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::place;
 use super::{Config, InvalidConfig};
-use crate::consent::{NoticeId, Topic};
+use crate::consent::{IMPORTED, NoticeId, Topic};
 use crate::lane::Purpose;
 use crate::outbound::is_label;
 use crate::region::Country;
@@ -182,6 +182,9 @@ impl Config {
                     "{field}: expected 1 to 64 of A-Z a-z 0-9 . _ : - and nothing that looks like a telephone number: it is kept in clear"
                 ));
             }
+        }
+        if entry.name == IMPORTED {
+            return Some(format!("name: {IMPORTED} is the import's own"));
         }
         match (entry.kind, &entry.code) {
             (EntryKind::Qr, Some(code)) if is_code(code) && entry.sources.is_empty() => {}

@@ -10,11 +10,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::{NoticeId, Standing, State, Subject, Topic, Validity};
 use crate::identity::Pepper;
+use crate::import;
 use crate::lane::Purpose;
 use crate::time::{HOUR, Timestamp};
 
 /// So long an answer counts (compliance.md 1.4); nobody is asked twice within this time either.
 pub const OPEN_MS: i64 = 24 * HOUR;
+/// The entry of a question to an imported person; no entry of the configuration may be called so.
+pub const IMPORTED: &str = "headgate.import";
 /// Keeps what binds a button to its question apart from every other use of the pepper.
 const LABEL: &str = "headgate/optin-question/v1";
 /// What stands behind the buttons, before what binds them.
@@ -68,9 +71,20 @@ impl Question {
         format!("question-{}", self.message)
     }
 
-    /// Whether an answer of that moment counts.
+    /// Whether it was put to somebody out of a file, who did not write first.
+    pub fn is_of_import(&self) -> bool {
+        self.entry == IMPORTED
+    }
+
+    /// Whether an answer of that moment counts: to a question out of a file as long as a link of the file
+    /// would, because the message may have to wait for its turn and for the day.
     pub fn is_open(&self, at: Timestamp) -> bool {
-        (0..=OPEN_MS).contains(&at.millis_since(self.at))
+        let life = if self.is_of_import() {
+            import::LINK_LIFE_MS
+        } else {
+            OPEN_MS
+        };
+        (0..=life).contains(&at.millis_since(self.at))
     }
 
     /// The topics it is about, one by one; once, without one, when it is about all of the purpose.

@@ -110,6 +110,9 @@ pub struct Progress {
     pub stage: Stage,
     /// When it began.
     pub started_at: Timestamp,
+    /// The principal who brought it, by S3's word: a role or a user, and no session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brought_by: Option<String>,
     /// How many rows the file has.
     pub rows: u64,
     /// Where the next row begins.
@@ -137,6 +140,7 @@ impl Progress {
             file: file.as_str().to_owned(),
             stage: Stage::Running,
             started_at: now,
+            brought_by: None,
             rows,
             next: Position::default(),
             parts: 0,

@@ -457,7 +457,10 @@ fn every_column_and_code_is_in_the_document() {
     let columns = Column::ALL.iter().map(|column| column.word());
     let reasons = Reason::ALL.iter().map(|reason| reason.word());
     let faults = faults.iter().map(|fault| fault.word());
-    for word in columns.chain(reasons).chain(faults) {
+    let not_approved = NotApproved::ALL.iter().map(|why| why.word());
+    let left = Left::ALL.iter().map(|why| why.word());
+    let words = columns.chain(reasons).chain(faults);
+    for word in words.chain(not_approved).chain(left) {
         assert!(page.contains(&format!("`{word}`")), "{word}");
     }
 }

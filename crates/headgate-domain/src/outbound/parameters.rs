@@ -70,7 +70,7 @@ pub enum Value {
 
 impl Parameters {
     /// Reads the components of a template message.
-    pub(super) fn read(components: Option<&Json>) -> Self {
+    pub(crate) fn read(components: Option<&Json>) -> Self {
         let mut read = Self::default();
         let list = match components {
             None | Some(Json::Null) => return read,

@@ -9,6 +9,7 @@
 )]
 
 mod contract;
+mod import;
 mod people;
 mod place;
 mod waits;

@@ -12,6 +12,7 @@
     reason = "tests may fail loudly"
 )]
 
+mod approvals;
 mod many;
 mod world;
 

@@ -21,7 +21,7 @@ use headgate_domain::time::Timestamp;
 use headgate_lambda::batch::{BatchResponse, SqsEvent};
 use headgate_lambda::clock::Clock;
 use headgate_lambda::settings::Settings;
-use headgate_testkit::{Stage, events, stage};
+use headgate_testkit::{Stage, events, stage_with};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -36,9 +36,12 @@ pub(crate) struct World {
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) clock: Clock,
     pub(crate) files: Bucket,
-    import: ConsentImport,
-    consents: Consents,
+    pub(crate) function: ConsentImport,
+    pub(crate) consents: Consents,
 }
+
+/// Who brings the files, as S3 says it.
+pub(crate) const OPERATOR: &str = "AWS:AROAOPERATOR:ada";
 
 /// A row of a good file.
 pub(crate) fn row(phone: &str, purpose: &str) -> String {
@@ -58,9 +61,14 @@ pub(crate) fn hash(file: &[u8]) -> String {
 
 /// What S3 says of a file.
 pub(crate) fn created(file: &str) -> SqsEvent {
-    let key = Progress::file_key(file);
+    put_by(&Progress::file_key(file), OPERATOR)
+}
+
+/// What S3 says of an object and of who put it.
+pub(crate) fn put_by(key: &str, principal: &str) -> SqsEvent {
     let said = json!({ "Records": [{
         "eventName": "ObjectCreated:Put",
+        "userIdentity": { "principalId": principal },
         "s3": { "bucket": { "name": "imports" }, "object": { "key": key, "size": 1 } },
     }] });
     let event = events::sqs("arn:aws:sqs:ca-central-1:1:imports", &[&said.to_string()]);
@@ -75,8 +83,14 @@ pub(crate) async fn function(environment: BTreeMap<String, String>, clock: Clock
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// The same with more in the configuration.
+    pub(crate) async fn start_with(more: &str) -> Self {
         headgate_lambda::log::capture(Arc::new(|_line| {}));
-        let stage = stage().await;
+        let config = include_str!("../../../../config/headgate.toml");
+        let stage = stage_with(&format!("{config}\n{more}")).await;
         let environment = stage.environment("ConsentImportFunction");
         let clock = stage.clock();
         let aws = stage.aws();
@@ -102,7 +116,7 @@ impl World {
         );
         Self {
             files: Bucket::new(&aws, name("HEADGATE_BUCKET_IMPORTS"), LARGEST),
-            import: function(environment.clone(), clock.clone()).await,
+            function: function(environment.clone(), clock.clone()).await,
             consents,
             stage,
             environment,
@@ -122,7 +136,7 @@ impl World {
     }
 
     pub(crate) async fn handle(&self, file: &str, time_left: Duration) -> BatchResponse {
-        self.import.handle(created(file), time_left).await
+        self.function.handle(created(file), time_left).await
     }
 
     /// Imports a file to its end: how it stands, and the lines of its report.

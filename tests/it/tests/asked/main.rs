@@ -12,8 +12,10 @@
 
 mod world;
 
+use headgate_domain::import::{FileHash, Messages, Progress};
 use meta_simulator::Arrival;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use world::{NUMBER, World};
 
 const ADA: &str = "16135550100";
@@ -101,6 +103,72 @@ async fn a_scanned_code_leads_to_a_question_and_the_yes_to_a_message() {
         )
     );
     assert!(fact["evidence"].is_string() && fact["notice"].as_str().unwrap().starts_with("n_"));
+}
+
+#[tokio::test]
+async fn an_approved_file_asks_by_a_message_and_only_its_answer_is_a_yes() {
+    let world = World::start().await;
+    let file = "phone,purpose,claimed_at,method,notice,topics,attestation\n\
+        +16135550100,marketing,2026-03-01,paper,I want offers,offers,scan-7\n\
+        +16135550101,marketing,2026-03-01,paper,I want offers,offers,scan-8\n";
+    let hash = FileHash::of(Sha256::new_with_prefix(file));
+    world
+        .bring(&Progress::file_key(hash.as_str()), file, None)
+        .await;
+    let approval = Messages::approval_key(hash.as_str());
+    world.bring(&approval, "{}", Some("local.approver")).await;
+    let refused = answer(&world, ADA, "too-early").await;
+    assert_eq!(refused["data"]["code"], "consent_unconfirmed");
+
+    // Who says stop before it leaves gets none.
+    let stop = said(BOB, "wamid.STOP", world.seconds(), &text("STOP"));
+    world.notify("stop", &stop).await;
+    world.answer_people().await;
+    world.send().await;
+    let asked = |arrival: &&Arrival| arrival.template.as_deref() == Some("ask_imported");
+    assert_eq!(world.arrivals().iter().filter(asked).count(), 1);
+
+    let queued = world.on_queue("-system").await;
+    let tokens: Vec<&str> = queued
+        .iter()
+        .filter(|message| message["kind"] == "import_confirmation")
+        .map(|message| message["question"]["token"].as_str().unwrap())
+        .collect();
+    assert_eq!(tokens.len(), 2);
+    // Each tries both: a button is the person's own, whoever has it.
+    for (n, token) in tokens.iter().enumerate() {
+        for (who, id) in [(ADA, format!("wamid.A{n}")), (BOB, format!("wamid.B{n}"))] {
+            let press = json!({ "type": "button", "button": {
+                "payload": format!("headgate.optin.yes.{token}"), "text": "Yes, please" } });
+            world
+                .notify(&id, &said(who, &id, world.seconds(), &press))
+                .await;
+        }
+    }
+    let accepted = answer(&world, ADA, "sale").await;
+    assert_eq!(accepted["type"], "message.accepted", "{accepted}");
+    let refused = answer(&world, BOB, "sale-to-bob").await;
+    assert_eq!(refused["data"]["code"], "suppressed", "the stop came first");
+
+    let ledger = world.ledger().await;
+    let yes: Vec<&Value> = ledger
+        .iter()
+        .filter(|fact| fact["type"] == "consent.given")
+        .collect();
+    // What was said too early for its no is proven as well; the other person's buttons said nothing.
+    assert_eq!(yes.len(), 2);
+    for yes in yes {
+        assert_eq!(yes["method"], "in_thread_button");
+        assert_eq!(
+            (&yes["topic"], &yes["purpose"]),
+            (&json!("offers"), &json!("marketing"))
+        );
+        assert!(yes["requested_at"].is_string() && yes["evidence"].is_string());
+    }
+    let by_approval = |fact: &&Value| fact["method"] == "import_message";
+    let asked: Vec<&Value> = ledger.iter().filter(by_approval).collect();
+    assert!(asked.iter().all(|fact| fact["actor"] == "approver"));
+    assert_eq!(asked.len(), 2);
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use consent_import::ConsentImport;
 use headgate_aws::ledger::Ledger;
+use headgate_aws::objects::Bucket;
 use headgate_aws::{Aws, AwsSettings};
 use headgate_domain::time::{DAY, HOUR};
 use headgate_lambda::batch::SqsEvent;
@@ -16,6 +18,7 @@ use sender::Sender;
 use serde_json::{Value, json};
 
 const CONFIG: &str = include_str!("../../../../config/headgate.toml");
+const IMPORTS: &str = include_str!("../../../../crates/headgate-domain/tests/import_message.toml");
 const AD: &str = "[[consents.entries]]\nname = \"any-ad\"\nkind = \"ad\"\npurpose = \"marketing\"\ntopics = [\"offers\"]\n[consents.entries.notice]\nen = \"Maple Outfitters may write to me after its advertisement.\"\n[events]";
 pub(crate) const NUMBER: &str = "106540352242922";
 /// What Lambda leaves a sender.
@@ -34,7 +37,8 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
-        let stage = stage_with(&CONFIG.replacen("[events]", AD, 1)).await;
+        let config = CONFIG.replacen("[events]", AD, 1);
+        let stage = stage_with(&format!("{config}\n{IMPORTS}")).await;
         let clock = stage.clock();
         // Day in all of Canada, where the people of this test are.
         let calendar = stage.cloud().calendar();
@@ -48,12 +52,14 @@ impl World {
                 display_phone: "+16135550100".into(),
                 per_second: 80,
             }],
-            templates: vec![Template {
-                name: "autumn_sale".into(),
-                language: "en_US".into(),
-                category: "MARKETING".into(),
-                body_parameters: 0,
-            }],
+            templates: ["autumn_sale", "ask_imported"]
+                .map(|name| Template {
+                    name: name.into(),
+                    language: "en_US".into(),
+                    category: "MARKETING".into(),
+                    body_parameters: 0,
+                })
+                .into(),
             statuses: false,
             ..Options::default()
         })
@@ -110,6 +116,30 @@ impl World {
             self.queue("SYSTEM", &name, std::slice::from_ref(body))
                 .await;
         }
+    }
+
+    /// Puts an object into the imports bucket as somebody, and hands over what S3 says of it.
+    pub(crate) async fn bring(&self, key: &str, bytes: &str, access_key: Option<&str>) {
+        let mut environment = self.stage.environment("ConsentImportFunction");
+        let name = environment["HEADGATE_BUCKET_IMPORTS"].clone();
+        environment.extend(self.stage.cloud().aws_environment());
+        if let Some(access_key) = access_key {
+            environment.insert("AWS_ACCESS_KEY_ID".to_owned(), access_key.to_owned());
+        }
+        let settings = Settings::from_map(environment);
+        let aws = Aws::new(&AwsSettings::new(settings.lookup()).unwrap()).unwrap();
+        let bucket = Bucket::new(&aws, &name, 1 << 20);
+        bucket.put(key, bytes.as_bytes().to_vec()).await.unwrap();
+        let said = self.on_queue("-imports").await;
+        let is_of_it = |said: &&Value| said["Records"][0]["s3"]["object"]["key"] == key;
+        let said = said.iter().rfind(is_of_it).expect("S3 tells of it");
+        let event = self.batch("arn:imports", key, std::slice::from_ref(said));
+        let settings = Settings::from_map(self.stage.environment("ConsentImportFunction"));
+        let import = ConsentImport::new(&settings, self.clock.clone())
+            .await
+            .unwrap();
+        let answer = import.handle(event, TIME).await;
+        assert!(answer.batch_item_failures.is_empty(), "{key}");
     }
 
     /// One life of a holder.

@@ -5,8 +5,8 @@ use std::fs;
 
 use headgate_domain::config::{
     Abuse, Authority, Button, ButtonKind, Cap, Category, Config, Consents, Contact, Controller,
-    DailyLimit, DataProtectionOfficer, Events, Header, Number, Portfolio, Processing, Producer,
-    QuietHours, Region, Template, TemplateStatus, Transfer,
+    DailyLimit, DataProtectionOfficer, Events, Header, ImportMessage, ImportText, Number,
+    Portfolio, Processing, Producer, QuietHours, Region, Template, TemplateStatus, Transfer,
 };
 use headgate_domain::lane::{PURPOSES, Purpose};
 use headgate_domain::processors::{Date, TransferInstrument};
@@ -113,7 +113,19 @@ fn complete() -> Config {
             concluded: Date(Day::parse("2026-10-01").unwrap()),
             approved_by: "a".into(),
         }],
-        consents: Consents::default(),
+        consents: Consents {
+            import_message: Some(ImportMessage {
+                from: "main".into(),
+                template: "t".into(),
+                per_day: 1,
+                texts: vec![ImportText {
+                    locale: "en".into(),
+                    language: "en_US".into(),
+                    notice: "n".into(),
+                }],
+            }),
+            ..Consents::default()
+        },
         events: Events {
             inbound_numbers: true,
             statuses: PURPOSES.to_vec(),
@@ -247,8 +259,8 @@ fn the_configuration_in_the_repository_is_accepted_and_names_every_key() {
         assert!(
             text.lines()
                 .any(|l| l.trim_start_matches("# ").starts_with(&format!("{name} =")))
-                // A list of tables.
-                || text.contains(&format!("[[{key}]]")),
+                // A table, or a list of them.
+                || text.contains(&format!("[{key}]")),
             "{key}"
         );
     }

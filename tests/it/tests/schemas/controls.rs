@@ -64,7 +64,7 @@ fn a_system_message_is_read_exactly_when_it_is_valid() {
             locale: Locale::ZhHans,
             token: has_token.then(|| "402913".into()),
             said_at: Some(now()),
-            question: (kind == Kind::OptinQuestion).then(|| Wanted {
+            question: kind.is_question().then(|| Wanted {
                 entry: "shop-door".into(),
                 notice: headgate_domain::consent::NoticeId::of("Yes", "en", "Maple Outfitters"),
                 token: "T".repeat(43),

@@ -25,9 +25,16 @@ pub(crate) fn grants(template: &Template, id: &str) -> Vec<Grant> {
 }
 
 /// What a person at the command line may do.
-pub(crate) fn operator_grants(template: &Template) -> Vec<Grant> {
-    let policy = template.properties("OperatorPolicy");
-    statements_of(&policy["PolicyDocument"], "OperatorPolicy")
+/// What people may do, by the name of their role.
+pub(crate) fn people(template: &Template) -> [(&'static str, Vec<Grant>); 2] {
+    [
+        ("approver", "ApproverPolicy"),
+        ("operator", "OperatorPolicy"),
+    ]
+    .map(|(name, id)| {
+        let policy = template.properties(id);
+        (name, statements_of(&policy["PolicyDocument"], id))
+    })
 }
 
 fn statements_of(document: &Value, id: &str) -> Vec<Grant> {
@@ -115,7 +122,15 @@ fn each_function_has_a_role_of_its_own_under_its_fixed_name() {
 }
 
 /// The objects of the buckets, as each template names them.
-const OBJECTS: [&str; 6] = [
+const OBJECTS: [&str; 14] = [
+    "${Data.Outputs.ImportsBucketArn}/approvals/*",
+    "${Data.Outputs.ImportsBucketArn}/files/*",
+    "${Data.Outputs.ImportsBucketArn}/reports/*",
+    "${Data.Outputs.ImportsBucketArn}/reports/*/import.json",
+    "${Data.Outputs.ImportsBucketArn}/reports/*/messages.json",
+    "${ImportsBucket.Arn}/approvals/*",
+    "${ImportsBucket.Arn}/files/*",
+    "${ImportsBucket.Arn}/reports/*",
     "${Data.Outputs.ImportsBucketArn}/*",
     "${ImportsBucket.Arn}/*",
     "${Data.Outputs.OverflowBucketArn}/*",
@@ -155,7 +170,9 @@ fn no_star_stands_outside_the_closed_list() {
 
 #[test]
 fn conditions_match_by_pattern_only_where_a_pattern_is_meant() {
-    const PATTERNS: [&str; 16] = [
+    const PATTERNS: [&str; 18] = [
+        "import-message#*",
+        "import-messages#*",
         "A#*",
         "api-record#*",
         "api-usage#*",
@@ -204,7 +221,7 @@ fn a_key_names_exactly_the_roles_that_may_use_it() {
         .into_iter()
         .map(|(id, name)| (name, grants(&root, &id)))
         .collect();
-    roles.push(("operator".to_owned(), operator_grants(&root)));
+    roles.extend(people(&root).map(|(name, grants)| (name.to_owned(), grants)));
     for (name, grants) in roles {
         for grant in grants {
             for resource in &grant.resources {

@@ -165,10 +165,12 @@ fn files_of_earlier_consents_and_their_reports_go_within_seven_days() {
     }
     // A report would start the function that wrote it.
     let notified = many(&imports["NotificationConfiguration"]["QueueConfigurations"]);
-    assert_eq!(notified.len(), 1);
-    assert_eq!(target(&notified[0]["Queue"]), "ImportsQueue.Arn");
-    let only = json!([{ "Name": "prefix", "Value": "files/" }]);
-    assert_eq!(notified[0]["Filter"]["S3Key"]["Rules"], only);
+    assert_eq!(notified.len(), 2);
+    for (of, prefix) in notified.iter().zip(["files/", "approvals/"]) {
+        assert_eq!(target(&of["Queue"]), "ImportsQueue.Arn");
+        let only = json!([{ "Name": "prefix", "Value": prefix }]);
+        assert_eq!(of["Filter"]["S3Key"]["Rules"], only);
+    }
 }
 
 #[test]
@@ -176,15 +178,25 @@ fn files_come_from_the_operator_and_are_read_by_their_function() {
     let template = Template::data();
     let policy = template.properties("ImportsBucketPolicy");
     let statements = many(&policy["PolicyDocument"]["Statement"]);
-    assert_eq!(statements.len(), 3, "a bucket allows nobody by its policy");
-    for sid in ["NobodyElseWrites", "NobodyElseReads"] {
+    assert_eq!(statements.len(), 6, "a bucket allows nobody by its policy");
+    let everybody = &["consent-import", "operator", "approver"][..];
+    for (sid, objects, roles) in [
+        ("NobodyElseWrites", "*", everybody),
+        ("NobodyElseReads", "*", everybody),
+        // Whoever brings files approves of none, and the other way round; reports say who brought what.
+        ("OnlyApproversApprove", "approvals/*", &["approver"]),
+        ("OnlyOperatorsBringFiles", "files/*", &["operator"]),
+        ("OnlyTheImportReports", "reports/*", &["consent-import"]),
+    ] {
         let statement = statements.iter().find(|statement| statement["Sid"] == sid);
         let statement = statement.unwrap_or_else(|| panic!("there is no {sid}"));
         assert_eq!(statement["Effect"], "Deny", "{sid}");
+        let on = target(&statement["Resource"]);
+        assert_eq!(on, format!("${{ImportsBucket.Arn}}/{objects}"), "{sid}");
         let exempt = many(&statement["Condition"]["ArnNotLike"]["aws:PrincipalArn"]);
         let exempt: Vec<String> = exempt.into_iter().map(target).collect();
-        assert_eq!(exempt.len(), 2, "{sid}");
-        for (arn, role) in exempt.iter().zip(["consent-import", "operator"]) {
+        assert_eq!(exempt.len(), roles.len(), "{sid}");
+        for (arn, role) in exempt.iter().zip(roles) {
             assert!(
                 arn.ends_with(&format!(":role/${{Deployment}}-{role}")),
                 "{sid}"

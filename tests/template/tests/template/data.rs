@@ -306,7 +306,10 @@ fn a_queue_is_written_by_the_roles_of_the_design_and_by_a_redrive() {
         ("NotificationsQueue", vec!["webhook"]),
         ("ServiceQueue", vec!["producer-*"]),
         // No app: these are the only messages a suppressed person can get.
-        ("SystemQueue", vec!["notification-processor", "privacy-web"]),
+        (
+            "SystemQueue",
+            vec!["notification-processor", "privacy-web", "consent-import"],
+        ),
         ("UtilityQueue", vec!["producer-*"]),
     ] {
         let mut expected = writers;

@@ -7,7 +7,7 @@ use std::{env, fmt::Write as _, fs};
 use serde_json::Value;
 
 use crate::{
-    access::{Grant, grants, operator_grants},
+    access::{Grant, grants, people},
     template::{Template, functions, in_repository, many, target},
 };
 
@@ -42,7 +42,9 @@ fn page() -> String {
     for (id, name) in functions() {
         role(&mut out, &name, grants(&root, &id));
     }
-    role(&mut out, "operator (a person)", operator_grants(&root));
+    for (name, grants) in people(&root) {
+        role(&mut out, &format!("{name} (a person)"), grants);
+    }
     out.push_str("## Keys\n\n| Key | For | May | Who | Only |\n|---|---|---|---|---|\n");
     for template in [&data, &root] {
         for key in template.ids_of("AWS::KMS::Key") {

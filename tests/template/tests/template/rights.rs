@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::{
-    access::{Grant, grants, operator_grants},
+    access::{Grant, grants, people},
     template::{Template, functions, many, read, target},
 };
 
@@ -107,7 +107,7 @@ fn the_configuration_is_read_and_never_written() {
         .into_iter()
         .map(|(id, name)| (name, grants(&template, &id)))
         .collect();
-    all.push(("operator".to_owned(), operator_grants(&template)));
+    all.extend(people(&template).map(|(name, grants)| (name.to_owned(), grants)));
     for (name, grants) in all {
         for grant in grants {
             let on_controls = grant.resources == ["Data.Outputs.ControlsTableArn"];
@@ -155,7 +155,18 @@ fn intake_touches_of_pacing_what_is_due_and_what_it_counts() {
 #[test]
 fn the_operator_reaches_no_table_with_people_in_it_and_no_secret() {
     let template = Template::root();
-    let reached: BTreeSet<String> = operator_grants(&template)
+    let [(_, approver), (_, operator)] = people(&template);
+    let of_the_approver: BTreeSet<String> = approver
+        .into_iter()
+        .flat_map(|grant| grant.resources)
+        .filter(|resource| !resource.contains("Queue") && !resource.contains("ImportsBucket"))
+        .collect();
+    assert_eq!(
+        of_the_approver,
+        BTreeSet::new(),
+        "one bucket, and nothing else"
+    );
+    let reached: BTreeSet<String> = operator
         .into_iter()
         .flat_map(|grant| grant.resources)
         .filter(|resource| !resource.contains("Queue"))
@@ -170,9 +181,13 @@ fn the_operator_reaches_no_table_with_people_in_it_and_no_secret() {
         "LedgerKey",
     ];
     let mut expected: BTreeSet<String> = expected.map(|id| format!("Data.Outputs.{id}Arn")).into();
-    for bucket in ["Checkpoints", "Imports"] {
+    for (bucket, objects) in [
+        ("Checkpoints", &["*"][..]),
+        ("Imports", &["files/*", "reports/*"]),
+    ] {
         let bucket = format!("Data.Outputs.{bucket}BucketArn");
-        expected.extend([format!("${{{bucket}}}/*"), bucket]);
+        expected.extend(objects.iter().map(|of| format!("${{{bucket}}}/{of}")));
+        expected.insert(bucket);
     }
     assert_eq!(reached, expected);
 }
@@ -186,7 +201,7 @@ fn the_operator_alone_makes_api_tokens() {
         .into_iter()
         .map(|(id, name)| (name, grants(&template, &id)))
         .collect();
-    all.push(("operator".to_owned(), operator_grants(&template)));
+    all.extend(people(&template).map(|(name, grants)| (name.to_owned(), grants)));
     for (name, grants) in all {
         for grant in grants {
             if grant.resources != ["Data.Outputs.PrivacyRequestsTableArn"] {
@@ -230,7 +245,8 @@ fn the_webhook_knows_one_queue_one_bucket_and_one_secret() {
     assert_eq!(reached, expected.map(str::to_owned).into());
 }
 
-/// The webhook cannot read back what it stored. Files come from the operator, who deletes none.
+/// The webhook cannot read back what it stored. Files come from the operator, who deletes none; an approver reads
+/// counts, and no row of a report.
 #[test]
 fn a_bucket_is_reached_by_who_needs_it_and_by_nobody_else() {
     let template = Template::root();
@@ -239,7 +255,7 @@ fn a_bucket_is_reached_by_who_needs_it_and_by_nobody_else() {
         .into_iter()
         .map(|(id, name)| (name, grants(&template, &id)))
         .collect();
-    all.push(("operator".to_owned(), operator_grants(&template)));
+    all.extend(people(&template).map(|(name, grants)| (name.to_owned(), grants)));
     for (name, grants) in all {
         for grant in grants {
             let actions = grant.actions.into_iter();
@@ -257,16 +273,22 @@ fn a_bucket_is_reached_by_who_needs_it_and_by_nobody_else() {
     assert_eq!(
         found,
         [
+            format!("approver s3:GetObject ${{{imports}}}/approvals/*"),
+            format!(
+                "approver s3:GetObject ${{{imports}}}/reports/*/import.json ${{{imports}}}/reports/*/messages.json"
+            ),
+            format!("approver s3:ListBucket {imports}"),
+            format!("approver s3:PutObject ${{{imports}}}/approvals/*"),
             format!("consent-import s3:DeleteObject ${{{imports}}}/*"),
             format!("consent-import s3:GetObject ${{{imports}}}/*"),
             format!("consent-import s3:ListBucket {imports}"),
-            format!("consent-import s3:PutObject ${{{imports}}}/*"),
+            format!("consent-import s3:PutObject ${{{imports}}}/reports/*"),
             format!("notification-processor s3:DeleteObject ${{{bucket}}}/*"),
             format!("notification-processor s3:GetObject ${{{bucket}}}/*"),
             format!("notification-processor s3:ListBucket {bucket}"),
-            format!("operator s3:GetObject ${{{imports}}}/*"),
+            format!("operator s3:GetObject ${{{imports}}}/reports/*"),
             format!("operator s3:ListBucket {imports}"),
-            format!("operator s3:PutObject ${{{imports}}}/*"),
+            format!("operator s3:PutObject ${{{imports}}}/files/*"),
             format!("webhook s3:PutObject ${{{bucket}}}/*"),
         ]
     );

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use headgate_domain::api_token::Scope;
+use headgate_domain::import::FileHash;
 
 use super::{ClientArgs, PurposeArg};
 use crate::text;
@@ -456,6 +457,27 @@ pub struct ConsentArgs {
 pub enum ConsentAction {
     /// Ask the people of a file: each gets a link of their own, and nobody is opted in by a file.
     Import(ImportArgs),
+    /// Let a message ask the people of an imported file, once; for somebody else than who imported it.
+    Approve(ApproveArgs),
+}
+
+/// `headgate consent approve`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Who may approve, who is written to and how often: docs/import.md")]
+pub struct ApproveArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the flattened fields have their own help")]
+    pub client: ClientArgs,
+    /// The SHA-256 of the file, as `headgate consent import` told it.
+    #[arg(value_name = "SHA256", value_parser = file_hash)]
+    pub file: FileHash,
+    /// Approve; without it, only what the file asks is shown.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+fn file_hash(text: &str) -> Result<FileHash, &'static str> {
+    FileHash::parse(text).ok_or("expected the 64 lower-case hexadecimal digits of a SHA-256")
 }
 
 /// `headgate consent import`.

@@ -1,5 +1,6 @@
 //! The client commands: each does one thing an app or an operator could do, against a local run or an account.
 
+pub mod approve;
 pub mod cancel;
 pub mod clock;
 pub mod consent;

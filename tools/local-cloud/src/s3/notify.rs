@@ -11,6 +11,7 @@ use http::{Method, Request, Response};
 use serde_json::json;
 
 use super::operations::Asked;
+use crate::environment::{ACCESS_KEY_ID, caller};
 use crate::sqs::Sqs;
 
 /// What the template says a bucket tells, and whom.
@@ -35,6 +36,7 @@ impl Notifications {
         if request.method() != Method::PUT || !response.status().is_success() {
             return;
         }
+        let by = caller(request.headers()).unwrap_or_else(|| ACCESS_KEY_ID.to_owned());
         for notify in self.of.get(asked.bucket).into_iter().flatten() {
             if !asked.key().starts_with(&notify.prefix) {
                 continue;
@@ -43,6 +45,7 @@ impl Notifications {
                 "eventVersion": "2.1",
                 "eventSource": "aws:s3",
                 "eventName": "ObjectCreated:Put",
+                "userIdentity": { "principalId": format!("AWS:{by}") },
                 "s3": {
                     "bucket": { "name": asked.bucket },
                     "object": { "key": asked.key(), "size": request.body().len() },

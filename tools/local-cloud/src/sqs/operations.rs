@@ -16,7 +16,7 @@ use super::engine::{Engine, Settled};
 use super::types::Message;
 use super::wire::{self, Entry, Refusal, Request};
 use crate::calendar::system_ms;
-use crate::environment::role_of;
+use crate::environment::caller;
 use crate::ids::random_id;
 use crate::stack::ACCOUNT;
 
@@ -104,14 +104,6 @@ pub(crate) async fn answer(
         headers.insert("x-amzn-query-error", error);
     }
     response
-}
-
-/// The session of the role whose key signed; `None` for the key that everybody else has.
-fn caller(headers: &http::HeaderMap) -> Option<String> {
-    let signed = headers.get("authorization")?.to_str().ok()?;
-    let (_, credential) = signed.split_once("Credential=")?;
-    let role = role_of(credential.split('/').next()?)?;
-    Some(format!("{role}:local"))
 }
 
 async fn run(sqs: &Arc<Sqs>, operation: &str, mut request: Request) -> Outcome {
