@@ -408,7 +408,7 @@ fn evidence(file: &FileHash, row: &Asker<'_>) -> Vec<u8> {
         "row": row.number,
         "claimed_at": row.request.claimed_at.to_string(),
         "claimed_method": row.request.method,
-        "attestation": row.request.attestation.as_ref().map(|text| text.reveal()),
+        "attestation": row.request.attestation.as_ref().map(headgate_redact::Personal::reveal),
     });
     let json = serde_json::json!({
         "evidence": claim.to_string(),

@@ -243,14 +243,11 @@ impl ConsentImport {
                 );
             }
             Ok(rows) => {
-                let progress = match self.progress(file).await? {
-                    Some(progress) => progress,
-                    None => {
-                        let mut progress = Progress::begin(file, *rows, now);
-                        progress.brought_by = Some(by.to_owned());
-                        progress
-                    }
-                };
+                let progress = self.progress(file).await?.unwrap_or_else(|| {
+                    let mut progress = Progress::begin(file, *rows, now);
+                    progress.brought_by = Some(by.to_owned());
+                    progress
+                });
                 if progress.stage != Stage::Done {
                     Box::pin(self.rows(&source, &survey, progress, until)).await?;
                 }

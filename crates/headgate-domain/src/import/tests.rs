@@ -309,11 +309,10 @@ fn what_a_spreadsheet_would_run_is_refused_and_a_number_with_a_plus_is_not() {
         "\t=1",
         "\" =1\"",
     ] {
-        for column in [Column::Topics, Column::Attestation] {
-            let (topics, attestation) = match column {
-                Column::Topics => (formula, ""),
-                _ => ("", formula),
-            };
+        for (column, topics, attestation) in [
+            (Column::Topics, formula, ""),
+            (Column::Attestation, "", formula),
+        ] {
             let found = row_with(topics, attestation);
             assert_eq!(found, Err(fault(column, Reason::Formula)), "{formula}");
         }

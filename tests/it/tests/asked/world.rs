@@ -132,7 +132,7 @@ impl World {
         bucket.put(key, bytes.as_bytes().to_vec()).await.unwrap();
         let said = self.on_queue("-imports").await;
         let is_of_it = |said: &&Value| said["Records"][0]["s3"]["object"]["key"] == key;
-        let said = said.iter().rfind(is_of_it).expect("S3 tells of it");
+        let said = said.iter().rfind(is_of_it).unwrap();
         let event = self.batch("arn:imports", key, std::slice::from_ref(said));
         let settings = Settings::from_map(self.stage.environment("ConsentImportFunction"));
         let import = ConsentImport::new(&settings, self.clock.clone())

@@ -114,22 +114,26 @@ fn complete() -> Config {
             approved_by: "a".into(),
         }],
         consents: Consents {
-            import_message: Some(ImportMessage {
-                from: "main".into(),
-                template: "t".into(),
-                per_day: 1,
-                texts: vec![ImportText {
-                    locale: "en".into(),
-                    language: "en_US".into(),
-                    notice: "n".into(),
-                }],
-            }),
+            import_message: Some(import_message()),
             ..Consents::default()
         },
         events: Events {
             inbound_numbers: true,
             statuses: PURPOSES.to_vec(),
         },
+    }
+}
+
+fn import_message() -> ImportMessage {
+    ImportMessage {
+        from: "main".into(),
+        template: "t".into(),
+        per_day: 1,
+        texts: vec![ImportText {
+            locale: "en".into(),
+            language: "en_US".into(),
+            notice: "n".into(),
+        }],
     }
 }
 

@@ -69,7 +69,7 @@ fn question() -> Ask {
     }
 }
 
-fn refused(ask: Ask) -> Code {
+fn refused(ask: &Ask) -> Code {
     match ask.judge() {
         Err(No::Refused(refusal)) => refusal.code,
         other => panic!("{other:?}"),
@@ -82,55 +82,55 @@ fn it_rests_on_the_request_and_not_on_a_yes() {
     for state in [State::Given, State::Withdrawn] {
         let mut ask = question();
         ask.subject = with(ask.subject, Purpose::Marketing, state);
-        assert_eq!(refused(ask), Code::Suppressed, "{}", state.word());
+        assert_eq!(refused(&ask), Code::Suppressed, "{}", state.word());
     }
     for state in [State::Refused, State::Invalidated] {
         let mut ask = question();
         ask.subject = with(ask.subject, Purpose::Marketing, state);
-        assert_eq!(refused(ask), Code::NoConsent, "{}", state.word());
+        assert_eq!(refused(&ask), Code::NoConsent, "{}", state.word());
     }
     let mut nobody = question();
     nobody.subject.consents = subject().consents;
-    assert_eq!(refused(nobody), Code::NoConsent);
+    assert_eq!(refused(&nobody), Code::NoConsent);
 }
 
 #[test]
 fn it_is_no_answer_so_a_no_a_stop_and_a_new_owner_keep_it_back() {
     let mut said_no = question();
     said_no.suppressed = vec![Purpose::Marketing];
-    assert_eq!(refused(said_no), Code::Suppressed);
+    assert_eq!(refused(&said_no), Code::Suppressed);
     let mut stopped = question();
     stopped.subject.meta_stop = true;
-    assert_eq!(refused(stopped), Code::Suppressed);
+    assert_eq!(refused(&stopped), Code::Suppressed);
     let mut moved = question();
     let at = NOW.plus_millis(1);
     moved.accepted_at = Some(NOW);
     moved.now = at;
     moved.subject.identity_change = Some((at, IdentityChange::Number));
-    assert_eq!(refused(moved), Code::IdentityChanged);
+    assert_eq!(refused(&moved), Code::IdentityChanged);
     let mut american = question();
     american.to = Country::parse("US").ok();
-    assert_eq!(refused(american), Code::RegionBlocked);
+    assert_eq!(refused(&american), Code::RegionBlocked);
 }
 
 #[test]
 fn it_ends_with_the_setting_the_wording_the_question_and_the_quality() {
     let mut off = question();
     off.config.consents.import_message = None;
-    assert_eq!(refused(off), Code::NoConsent);
+    assert_eq!(refused(&off), Code::NoConsent);
     let mut reworded = question();
     let message = reworded.config.consents.import_message.as_mut().unwrap();
     message.texts[0].notice.push('!');
-    assert_eq!(refused(reworded), Code::NoConsent);
+    assert_eq!(refused(&reworded), Code::NoConsent);
     let mut old = question();
     old.now = NOW.plus_millis(72 * HOUR + 1);
-    assert_eq!(refused(old), Code::NoConsent);
+    assert_eq!(refused(&old), Code::NoConsent);
     let mut other = question();
     other.subject.asked.as_mut().unwrap().entry = "shop-door".to_owned();
-    assert_eq!(refused(other), Code::NoConsent);
+    assert_eq!(refused(&other), Code::NoConsent);
     let mut never = question();
     never.subject.asked = None;
-    assert_eq!(refused(never), Code::Suppressed);
+    assert_eq!(refused(&never), Code::Suppressed);
     for quality in [Quality::Yellow, Quality::Red] {
         let mut ask = question();
         let known = LiveNumber {
@@ -138,7 +138,7 @@ fn it_ends_with_the_setting_the_wording_the_question_and_the_quality() {
             ..LiveNumber::default()
         };
         ask.live.numbers.insert("106540352242922".to_owned(), known);
-        assert_eq!(refused(ask), Code::NumberPaused, "{}", quality.word());
+        assert_eq!(refused(&ask), Code::NumberPaused, "{}", quality.word());
     }
 }
 
@@ -146,19 +146,19 @@ fn it_ends_with_the_setting_the_wording_the_question_and_the_quality() {
 fn it_is_a_template_of_marketing_and_nothing_else() {
     let mut form = question();
     form.kind = Kind::FreeForm;
-    assert_eq!(refused(form), Code::PurposeMismatch);
+    assert_eq!(refused(&form), Code::PurposeMismatch);
     let mut service = question();
     service.purpose = Purpose::Service;
-    assert_eq!(refused(service), Code::PurposeMismatch);
+    assert_eq!(refused(&service), Code::PurposeMismatch);
     let mut answer = question();
     answer.basis = Basis::System {
         kind: System::OptoutConfirmation,
     };
-    assert_eq!(refused(answer), Code::PurposeMismatch);
+    assert_eq!(refused(&answer), Code::PurposeMismatch);
     // An app cannot borrow the question's ground.
     let mut app = question();
     app.basis = Basis::Consent;
-    assert_eq!(refused(app), Code::ConsentUnconfirmed);
+    assert_eq!(refused(&app), Code::ConsentUnconfirmed);
 }
 
 #[test]
