@@ -113,10 +113,7 @@ fn complete() -> Config {
             concluded: Date(Day::parse("2026-10-01").unwrap()),
             approved_by: "a".into(),
         }],
-        consents: Consents {
-            import_message: Some(import_message()),
-            ..Consents::default()
-        },
+        consents: consents(),
         events: Events {
             inbound_numbers: true,
             statuses: PURPOSES.to_vec(),
@@ -124,16 +121,19 @@ fn complete() -> Config {
     }
 }
 
-fn import_message() -> ImportMessage {
-    ImportMessage {
-        from: "main".into(),
-        template: "t".into(),
-        per_day: 1,
-        texts: vec![ImportText {
-            locale: "en".into(),
-            language: "en_US".into(),
-            notice: "n".into(),
-        }],
+fn consents() -> Consents {
+    Consents {
+        import_message: Some(ImportMessage {
+            from: "main".into(),
+            template: "t".into(),
+            per_day: 1,
+            texts: vec![ImportText {
+                locale: "en".into(),
+                language: "en_US".into(),
+                notice: "n".into(),
+            }],
+        }),
+        ..Consents::default()
     }
 }
 
