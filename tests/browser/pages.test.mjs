@@ -67,6 +67,7 @@ after(async () => {
 
 const GETS = () => [
   "/opt-in",
+  "/opt-in?purpose=marketing&topic=offers",
   `/u/${site.token}`,
   `/p/${site.token}`,
   `/c/${site.link}`,
@@ -74,7 +75,7 @@ const GETS = () => [
   "/do-not-sell",
   "/nowhere-at-all",
 ];
-const address = (path, language) => `${site.url}${path}?lang=${language}`;
+const address = (path, language) => `${site.url}${path}${path.includes("?") ? "&" : "?"}lang=${language}`;
 
 /// Pages that answer a form; each is reached by the form, as a person would.
 const ANSWERS = {
@@ -117,6 +118,19 @@ const ANSWERS = {
   "a choice stopped": async (page, language) => {
     await page.goto(address(`/p/${site.token}`, language));
     await page.click("button[type=submit]");
+    await page.waitForSelector("[role=status]");
+  },
+  "a topic stopped": async (page, language) => {
+    await page.goto(address(`/p/${site.token}`, language));
+    await page.click("form:has(input[name=topic]) button");
+    await page.waitForSelector("[role=status]");
+  },
+  "the code for a topic": async (page, language) => {
+    await page.goto(address(`/p/${site.token}`, language));
+    await page.click("a[href*='topic=events']");
+    await page.click("label[for=marketing]");
+    await page.click("button[type=submit]");
+    await page.waitForSelector(".code");
   },
 };
 
@@ -197,7 +211,7 @@ test("dark mode is dark", async () => {
 
 test("by keyboard alone: every control is reached in order, shows its focus, and Enter submits", async () => {
   for (const language of site.languages) {
-    for (const path of GETS().slice(0, 6)) {
+    for (const path of GETS().slice(0, 7)) {
       const context = await browser.newContext();
       const page = await context.newPage();
       await page.goto(address(path, language));
@@ -236,6 +250,13 @@ test("by keyboard alone: every control is reached in order, shows its focus, and
   await page.keyboard.press("Space");
   await page.keyboard.press("Enter");
   await page.waitForSelector(".seal");
+  await page.goto(address(`/p/${site.token}`, "en"));
+  const before = await stored();
+  await page.focus("text=Stop: Offers");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("[role=status]");
+  assert.equal(await page.locator("text=Stop: Offers").count(), 0);
+  assert.equal(await stored(), before + 1, "one record on the queue");
   await page.close();
 });
 
@@ -249,7 +270,7 @@ test("link previews and mail scanners change nothing", async () => {
   let sent = 0;
   for (let round = 0; round < 34; round += 1) {
     for (const agent of agents) {
-      for (const path of GETS().slice(0, 6)) {
+      for (const path of GETS().slice(0, 7)) {
         for (const method of ["GET", "HEAD"]) {
           const headers = { "user-agent": agent };
           const answer = await fetch(address(path, "en"), { method, headers });
@@ -264,7 +285,7 @@ test("link previews and mail scanners change nothing", async () => {
   assert.ok(sent >= 1000, `${sent}`);
   // A scanner follows every link of every page, too.
   const page = await browser.newPage();
-  for (const path of GETS().slice(0, 6)) {
+  for (const path of GETS().slice(0, 7)) {
     await page.goto(address(path, "en"));
     const links = await page.$$eval("a[href]", (all) => all.map((a) => a.href));
     for (const link of links.filter((link) => link.startsWith(site.url))) {

@@ -22,6 +22,7 @@ use headgate_domain::identity::{
     Bsuid, Identifier, Kind, Pepper, Phone, Pseudonym, SubjectId, pseudonym,
 };
 use headgate_domain::lane::{PURPOSES, Purpose};
+use headgate_domain::region::Country;
 use headgate_domain::sealing::Place;
 use headgate_domain::time::Timestamp;
 use headgate_redact::Personal;
@@ -34,6 +35,9 @@ use crate::{Aws, AwsError};
 
 /// The version of the identity pepper in force.
 const PEPPER: u32 = 1;
+/// The country of the number, and of the user id.
+const PHONE_COUNTRY: &str = "phone_country";
+const BSUID_COUNTRY: &str = "bsuid_country";
 
 /// The subjects table.
 #[derive(Clone)]
@@ -638,6 +642,14 @@ const fn field_of(identifier: &Identifier) -> &'static str {
     }
 }
 
+/// Where the country of an identifier is, in clear: which law holds is asked by whoever opens no number.
+const fn country_field(identifier: &Identifier) -> &'static str {
+    match identifier {
+        Identifier::Phone(_) => PHONE_COUNTRY,
+        Identifier::Bsuid(_) => BSUID_COUNTRY,
+    }
+}
+
 const fn place<'a>(pk: &'a str, field: &'a str) -> Place<'a> {
     Place {
         table: "subjects",
@@ -652,6 +664,9 @@ fn state_of(item: &Item) -> Option<Subject> {
     subject.consents =
         PURPOSES.map(|purpose| consent_of(item.get(&attribute(purpose, None))?.as_m().ok()?));
     subject.topics = topics_of(item);
+    // The number first, as messages go to it.
+    let country = |field| Country::parse(item.text(field)?).ok();
+    subject.country_on_record = country(PHONE_COUNTRY).or_else(|| country(BSUID_COUNTRY));
     subject.last_inbound_at = item.time("last_inbound_at");
     subject.meta_stop = item.flag("meta_stop");
     subject.health = health::health_of(item);

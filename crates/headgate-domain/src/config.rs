@@ -27,6 +27,7 @@ use crate::consent::{NoticeId, Topic};
 use crate::lane::Purpose;
 use crate::profiles::{EffectiveProfile, Profiles};
 use crate::region::Country;
+use crate::wording::Wording;
 
 /// A deployment's configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,14 +184,35 @@ pub struct DeclaredTopic {
     pub purpose: Purpose,
     /// Its name.
     pub name: Topic,
+    /// What people read for it; the name, where nothing is given.
+    #[serde(default)]
+    pub label: Option<Wording>,
+}
+
+impl DeclaredTopic {
+    /// What people read for it in a language.
+    pub fn label(&self, tag: &str) -> &str {
+        let given = self.label.as_ref().map(|label| label.of(tag));
+        given.unwrap_or_else(|| self.name.as_str())
+    }
 }
 
 impl Consents {
+    /// The topic of a name.
+    pub fn topic(&self, purpose: Purpose, name: &Topic) -> Option<&DeclaredTopic> {
+        self.topics_of(purpose)
+            .find(|declared| declared.name == *name)
+    }
+
+    /// The topics of a purpose, in the order they are declared in.
+    pub fn topics_of(&self, purpose: Purpose) -> impl Iterator<Item = &DeclaredTopic> {
+        let topics = self.topics.iter();
+        topics.filter(move |declared| declared.purpose == purpose)
+    }
+
     /// Whether there is such a topic.
     pub fn has_topic(&self, purpose: Purpose, topic: &Topic) -> bool {
-        self.topics
-            .iter()
-            .any(|declared| declared.purpose == purpose && declared.name == *topic)
+        self.topic(purpose, topic).is_some()
     }
 
     /// Whether this producer may attest that a person said yes.

@@ -420,6 +420,8 @@ pub struct Subject {
     pub phone: Option<Phone>,
     /// The business-scoped user id, if it is known.
     pub bsuid: Option<Bsuid>,
+    /// The country of what the person is known by, as it is on record in clear: for whoever opens no number.
+    pub country_on_record: Option<Country>,
     /// Consent per purpose, in the order of [`PURPOSES`].
     pub consents: [Option<Consent>; 4],
     /// What was said of single topics only.
@@ -489,6 +491,7 @@ impl Subject {
             id,
             phone: None,
             bsuid: None,
+            country_on_record: None,
             consents: [None, None, None, None],
             topics: Vec::new(),
             last_inbound_at: None,
@@ -519,7 +522,8 @@ impl Subject {
 
     /// The country whose rules are the person's, as far as an identifier tells.
     pub fn country(&self) -> Option<Country> {
-        self.identifiers().find_map(|known| Country::of(&known))
+        let told = self.identifiers().find_map(|known| Country::of(&known));
+        told.or(self.country_on_record)
     }
 
     /// Whether what was said or done at a time is this person's: before their identity changed, it may

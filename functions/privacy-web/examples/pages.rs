@@ -14,10 +14,16 @@ use std::io::{BufRead as _, Write as _};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use headgate_aws::peppers::pepper;
+use headgate_aws::subjects::Subjects;
+use headgate_domain::consent::{Consent, State, Topic};
+use headgate_domain::identity::{Bsuid, Identifier, Pepper};
+use headgate_domain::lane::Purpose;
+use headgate_domain::link;
 use headgate_domain::time::MINUTE;
 use headgate_lambda::clock::system_clock;
 use headgate_lambda::settings::Settings;
-use headgate_testkit::stage;
+use headgate_testkit::{Stage, stage};
 use http::Request;
 use privacy_web::{LANGUAGES, PrivacyWeb, Source};
 use serde_json::json;
@@ -27,6 +33,31 @@ const ARABIC: Source = Source {
     texts: include_str!("../tests/languages/ar.toml"),
     countries: include_str!("../tests/languages/ar.countries.tsv"),
 };
+
+/// The token of somebody who agreed to news, but not about events, and was asked about the rest.
+async fn token_of_somebody(stage: &Stage) -> String {
+    let environment = stage.environment("PrivacyWebFunction");
+    let setting = |name: &str| environment.get(name).unwrap();
+    let (aws, now) = (stage.aws(), system_clock()());
+    let identity = Arc::new(Pepper::new([1; 32]));
+    let table = setting("HEADGATE_TABLE_SUBJECTS");
+    let subjects = Subjects::new(&aws, table, stage.keyring(), identity);
+    let bsuid = Identifier::Bsuid(Bsuid::parse("CA.20000007").unwrap());
+    let person = subjects.find_or_create(&[bsuid], now).await.unwrap();
+    let events = Topic::parse("events").unwrap();
+    for (purpose, topic, state) in [
+        (Purpose::Marketing, None, State::Given),
+        (Purpose::Marketing, Some(&events), State::Withdrawn),
+        (Purpose::Utility, None, State::Requested),
+    ] {
+        let consent = Consent::alone(state, now, "L0.0", "paper");
+        let put = subjects.put_consent(&person, purpose, topic, None, &consent);
+        assert!(put.await.unwrap());
+    }
+    let deployment = setting("HEADGATE_DEPLOYMENT");
+    let links = pepper(&aws, setting("HEADGATE_KMS_MAC_LINKS"), deployment).await;
+    link::token(&links.unwrap(), deployment, &person)
+}
 
 #[tokio::main]
 async fn main() {
@@ -48,7 +79,7 @@ async fn main() {
         .connect_http("PrivacyWebFunction", Arc::new(handle))
         .unwrap();
     let tags: Vec<&str> = languages.iter().map(|language| language.tag).collect();
-    let token = stage.link_token().await;
+    let token = token_of_somebody(&stage).await;
     println!(
         "{}",
         json!({ "url": url, "token": token, "languages": tags })

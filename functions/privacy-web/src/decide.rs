@@ -5,6 +5,7 @@
 //! follows every link changes nothing. Does not render and does not know the configuration.
 
 use headgate_domain::confirm_link::{self, ConfirmToken};
+use headgate_domain::consent::Topic;
 use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::Purpose;
 use http::{HeaderMap, HeaderName, Method, header};
@@ -32,7 +33,7 @@ pub(crate) struct Facts<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum View {
     /// The opt-in form.
-    OptIn(Vec<Purpose>),
+    OptIn(Offer),
     /// The button that stops messages, behind this token.
     Unsubscribe(String),
     /// The button that confirms a yes, behind a text that may be a token; without it for a program that only
@@ -49,18 +50,36 @@ pub(crate) enum View {
     GpcStatement,
 }
 
+/// What the opt-in page offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Offer {
+    /// For what.
+    pub(crate) purposes: Vec<Purpose>,
+    /// The topic of it alone, if it is of one purpose.
+    pub(crate) topic: Option<Topic>,
+}
+
 /// What somebody chose on the opt-in form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     /// What the page offered.
-    pub(crate) offered: Vec<Purpose>,
+    pub(crate) offered: Offer,
     /// What was ticked.
     pub(crate) ticked: Vec<Purpose>,
     /// The version of the wording that was on the page.
     pub(crate) wording: String,
 }
 
-/// What a person stops.
+/// What a person stops, for every topic of it or for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stop {
+    /// For what.
+    pub(crate) scope: Scope,
+    /// The topic of it alone.
+    pub(crate) topic: Option<Topic>,
+}
+
+/// What purposes a person stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// News and offers.
@@ -78,6 +97,13 @@ impl Scope {
             Self::Marketing => &[Purpose::Marketing],
             Self::Utility => &[Purpose::Utility],
             Self::Everything => &[Purpose::Marketing, Purpose::Utility],
+        }
+    }
+
+    const fn is_one_purpose(self) -> bool {
+        match self {
+            Self::Marketing | Self::Utility => true,
+            Self::Everything => false,
         }
     }
 
@@ -141,7 +167,7 @@ pub(crate) enum Decision {
     /// The button behind a link to confirm was pressed.
     Press(ConfirmToken, Presser),
     /// A withdrawal by the person the link belongs to.
-    Withdraw(SubjectId, Scope, Door),
+    Withdraw(SubjectId, Stop, Door),
     /// No.
     Refuse(Refused),
 }
@@ -216,7 +242,7 @@ impl Facts<'_> {
         }
     }
 
-    fn offered(&self) -> Vec<Purpose> {
+    fn offered(&self) -> Offer {
         // An unknown word selects nothing and is not repeated; nothing selected means everything.
         let asked: Vec<String> = all(self.query.as_bytes(), "purpose");
         let asked: Vec<&str> = asked.iter().flat_map(|words| words.split(',')).collect();
@@ -224,10 +250,15 @@ impl Facts<'_> {
             .into_iter()
             .filter(|p| asked.contains(&p.word()))
             .collect();
-        if some.is_empty() {
-            OFFERED.to_vec()
-        } else {
-            some
+        let named = first(self.query.as_bytes(), "topic");
+        let topic = named.and_then(|name| Topic::parse(&name).ok());
+        Offer {
+            topic: topic.filter(|_topic| some.len() == 1),
+            purposes: if some.is_empty() {
+                OFFERED.to_vec()
+            } else {
+                some
+            },
         }
     }
 }
@@ -292,6 +323,7 @@ fn posted(facts: &Facts<'_>, route: &Route<'_>, tokens: &impl Tokens) -> Decisio
             let offered = facts.offered();
             let words = all(facts.body, "purpose");
             let ticked = offered
+                .purposes
                 .iter()
                 .copied()
                 .filter(|p| words.iter().any(|w| w == p.word()))
@@ -318,8 +350,18 @@ fn withdrawn(facts: &Facts<'_>, subject: Option<SubjectId>, door: Door) -> Decis
         return Decision::Refuse(Refused::NotFound);
     };
     let word = facts.form("scope").unwrap_or_default();
-    let scope = Scope::of_word(&word).unwrap_or(Scope::Marketing);
-    Decision::Withdraw(subject, scope, door)
+    let scope = Scope::of_word(&word);
+    // A topic is one of the purpose that is named beside it, on the page that shows topics.
+    let has_topics = door == Door::Preferences && scope.is_some_and(Scope::is_one_purpose);
+    let topic = match facts.form("topic").filter(|_name| has_topics) {
+        None => None,
+        Some(name) => match Topic::parse(&name) {
+            Ok(topic) => Some(topic),
+            Err(_not_one) => return Decision::Refuse(Refused::NotFound),
+        },
+    };
+    let scope = scope.unwrap_or(Scope::Marketing);
+    Decision::Withdraw(subject, Stop { scope, topic }, door)
 }
 
 /// A press counts with the token in the form, not in the address alone, and with the box ticked.

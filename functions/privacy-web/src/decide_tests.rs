@@ -58,6 +58,13 @@ fn form(target: &str, body: &str) -> Sent {
     sent
 }
 
+fn offer(purposes: &[Purpose], topic: Option<&str>) -> Offer {
+    Offer {
+        purposes: purposes.to_vec(),
+        topic: topic.map(|name| Topic::parse(name).unwrap()),
+    }
+}
+
 fn subject() -> SubjectId {
     SubjectId::from_random([7; 16])
 }
@@ -145,12 +152,70 @@ fn a_get_on_a_link_shows_a_button_and_a_post_is_the_withdrawal() {
             ("/u/good-token", Door::Unsubscribe),
             ("/p/good-token", Door::Preferences),
         ] {
+            let stop = Stop { scope, topic: None };
             assert_eq!(
                 form(target, body).decided(),
-                Decision::Withdraw(subject(), scope, door),
+                Decision::Withdraw(subject(), stop, door),
                 "{target} {body}"
             );
         }
+    }
+}
+
+/// A topic narrows what a form says, on the page that shows topics; no other word widens it.
+#[test]
+fn a_topic_is_stopped_alone_on_the_page_that_shows_it() {
+    let stopped = |target: &str, body: &str| match form(target, body).decided() {
+        Decision::Withdraw(_, stop, _) => {
+            let topic = stop.topic.as_ref().map(|topic| topic.as_str().to_owned());
+            Ok((stop.scope, topic))
+        }
+        Decision::Refuse(refused) => Err(refused),
+        Decision::Show(_)
+        | Decision::ShowChoices(_)
+        | Decision::Ask(_)
+        | Decision::NotTicked(_)
+        | Decision::Press(..) => panic!("{body}"),
+    };
+    let offers = Some("offers".to_owned());
+    for (target, body, expected) in [
+        (
+            "/p/good-token",
+            "scope=marketing&topic=offers",
+            Ok((Scope::Marketing, offers.clone())),
+        ),
+        (
+            "/p/good-token",
+            "scope=utility&topic=offers",
+            Ok((Scope::Utility, offers)),
+        ),
+        (
+            "/p/good-token",
+            "scope=everything&topic=offers",
+            Ok((Scope::Everything, None)),
+        ),
+        (
+            "/p/good-token",
+            "topic=offers",
+            Ok((Scope::Marketing, None)),
+        ),
+        (
+            "/p/good-token",
+            "scope=marketing&topic=%2B16135550100",
+            Err(Refused::NotFound),
+        ),
+        (
+            "/u/good-token",
+            "scope=marketing&topic=offers",
+            Ok((Scope::Marketing, None)),
+        ),
+        (
+            "/p/bad",
+            "scope=marketing&topic=offers",
+            Err(Refused::NotFound),
+        ),
+    ] {
+        assert_eq!(stopped(target, body), expected, "{target} {body}");
     }
 }
 
@@ -339,7 +404,7 @@ fn a_form_asks_only_for_what_the_page_offered() {
     assert_eq!(
         both,
         Asked {
-            offered: OFFERED.to_vec(),
+            offered: offer(&OFFERED, None),
             ticked: OFFERED.to_vec(),
             wording: "w1".to_owned()
         }
@@ -351,7 +416,7 @@ fn a_form_asks_only_for_what_the_page_offered() {
     assert_eq!(
         smuggled,
         Asked {
-            offered: vec![Purpose::Marketing],
+            offered: offer(&[Purpose::Marketing], None),
             ticked: vec![],
             wording: String::new()
         }
@@ -368,14 +433,37 @@ fn unknown_purposes_select_nothing() {
     ] {
         assert_eq!(
             sent("GET", target).decided(),
-            Decision::Show(View::OptIn(OFFERED.to_vec())),
+            Decision::Show(View::OptIn(offer(&OFFERED, None))),
             "{target}"
         );
     }
     assert_eq!(
         sent("GET", "/opt-in?purpose=utility&purpose=utility").decided(),
-        Decision::Show(View::OptIn(vec![Purpose::Utility]))
+        Decision::Show(View::OptIn(offer(&[Purpose::Utility], None)))
     );
+}
+
+#[test]
+fn a_topic_is_offered_of_one_purpose_alone() {
+    for (query, purposes, topic) in [
+        (
+            "purpose=marketing&topic=offers",
+            &[Purpose::Marketing][..],
+            Some("offers"),
+        ),
+        ("topic=offers", &OFFERED, None),
+        ("purpose=marketing,utility&topic=offers", &OFFERED, None),
+        (
+            "purpose=marketing&topic=%3Cscript%3E",
+            &[Purpose::Marketing],
+            None,
+        ),
+        ("purpose=marketing&topic=", &[Purpose::Marketing], None),
+    ] {
+        let shown = sent("GET", &format!("/opt-in?{query}")).decided();
+        let expected = View::OptIn(offer(purposes, topic));
+        assert_eq!(shown, Decision::Show(expected), "{query}");
+    }
 }
 
 #[test]

@@ -24,6 +24,7 @@ use headgate_aws::peppers::pepper;
 use headgate_aws::queue::Queue;
 use headgate_aws::subjects::{ConsentRequest, ConsentRequests, LinkRequests, SubjectStates};
 use headgate_aws::{Aws, AwsError, AwsSettings, random};
+use headgate_domain::config::Config as Rules;
 use headgate_domain::confirm_link::{ConfirmKey, ConfirmToken};
 use headgate_domain::identity::{Pepper, SubjectId, Visitor};
 use headgate_domain::time::{HOUR, Timestamp};
@@ -39,7 +40,7 @@ use serde_json::json;
 pub use config::Config;
 pub use locale::{InvalidLocale, LANGUAGES, Source};
 
-use decide::{Asked, Decision, Door, Facts, Refused, Scope, Tokens};
+use decide::{Asked, Decision, Door, Facts, Refused, Stop, Tokens, View};
 use locale::Library;
 use pages::{Choices, Frame, Page};
 use visitor::Visitors;
@@ -192,29 +193,36 @@ impl PrivacyWeb {
     async fn act(&self, decision: Decision, frame: &Frame<'_>) -> Page {
         let done = match decision {
             // A no must always be possible, so its page does without the configuration.
-            Decision::Show(view @ decide::View::Unsubscribe(_)) => return Page::View(view),
-            Decision::ShowChoices(subject) => return Page::Choices(self.choices(&subject).await),
+            Decision::Show(view @ View::Unsubscribe(_)) => return Page::View(view),
+            Decision::ShowChoices(subject) => {
+                return Page::Choices(self.choices(&subject, frame.config).await);
+            }
             Decision::Show(_) | Decision::Ask(_) | Decision::NotTicked(_)
                 if frame.config.is_none() =>
             {
                 return Page::Refused(Refused::Unavailable);
+            }
+            Decision::Show(View::OptIn(offer)) => {
+                return Page::View(View::OptIn(frame.declared(offer)));
             }
             Decision::Show(view) => return Page::View(view),
             Decision::Refuse(refused) => return Page::Refused(refused),
             Decision::Ask(asked) => self.ask(asked, frame).await,
             Decision::NotTicked(token) => return Page::NotTicked(token),
             Decision::Press(token, presser) => Box::pin(self.press(&token, &presser)).await,
-            Decision::Withdraw(subject, scope, door) => {
-                match self.withdraw(&subject, scope).await {
-                    Ok(()) => Ok(match door {
-                        Door::Unsubscribe => Page::Unsubscribed(scope),
-                        Door::Preferences => {
-                            Page::Choices(self.choices(&subject).await.without(scope))
-                        }
-                    }),
-                    Err(error) => Err(error),
-                }
+            Decision::Withdraw(_, stop, _) if !frame.has(&stop) => {
+                return Page::Refused(Refused::NotFound);
             }
+            Decision::Withdraw(subject, stop, door) => match self.withdraw(&subject, &stop).await {
+                Ok(()) => Ok(match door {
+                    Door::Unsubscribe => Page::Unsubscribed(stop.scope),
+                    Door::Preferences => {
+                        let choices = self.choices(&subject, frame.config).await;
+                        Page::Choices(choices.without(&stop))
+                    }
+                }),
+                Err(error) => Err(error),
+            },
         };
         done.unwrap_or_else(|error| {
             log(
@@ -228,20 +236,21 @@ impl PrivacyWeb {
 
     /// Stores a consent request under the hash of a fresh code.
     async fn ask(&self, asked: Asked, frame: &Frame<'_>) -> Result<Page, AwsError> {
-        if asked.wording != pages::wording(frame, &asked.offered) {
-            return Ok(Page::Changed(asked.offered));
+        let offered = frame.declared(asked.offered);
+        if asked.wording != pages::wording(frame, &offered) {
+            return Ok(Page::Changed(offered));
         }
         if asked.ticked.is_empty() {
-            return Ok(Page::NoneTicked(asked.offered));
+            return Ok(Page::NoneTicked(offered));
         }
         let now = (self.clock)();
         let code = optin_code::from_random(random()?);
         let request = ConsentRequest {
-            notice: pages::notice(frame, &asked.offered, &asked.ticked),
+            notice: pages::notice(frame, &offered, &asked.ticked),
             asks: asked
                 .ticked
                 .iter()
-                .map(|purpose| (*purpose, None))
+                .map(|purpose| (*purpose, offered.topic.clone()))
                 .collect(),
             locale: frame.language.tag().to_owned(),
             requested_at: now,
@@ -262,20 +271,20 @@ impl PrivacyWeb {
     }
 
     /// Where a person stands. When that cannot be read, a no is possible all the same.
-    async fn choices(&self, subject: &SubjectId) -> Choices {
+    async fn choices(&self, subject: &SubjectId, config: Option<&Rules>) -> Choices {
         match self.subjects.load(std::slice::from_ref(subject)).await {
-            Ok(found) => Choices::of(found.first()),
+            Ok(found) => Choices::of(found.first(), config, (self.clock)()),
             Err(error) => {
                 let fields = [("error", Field::safe(&error))];
                 log(Level::Error, "choices_unreadable", &fields);
-                Choices::UNKNOWN
+                Choices::unreadable()
             }
         }
     }
 
     /// Queues a withdrawal; returning means that SQS has it.
-    async fn withdraw(&self, subject: &SubjectId, scope: Scope) -> Result<(), AwsError> {
-        let record = withdrawal(subject, scope, random()?, (self.clock)());
+    async fn withdraw(&self, subject: &SubjectId, stop: &Stop) -> Result<(), AwsError> {
+        let record = withdrawal(subject, stop, random()?, (self.clock)());
         self.consents.send(&record, &[]).await?;
         log(
             Level::Info,
@@ -297,8 +306,9 @@ impl Tokens for PrivacyWeb {
 }
 
 /// The consent record of a withdrawal by link (`schemas/consent-record.v1.json`).
-fn withdrawal(subject: &SubjectId, scope: Scope, random: [u8; 16], at: Timestamp) -> String {
-    let purposes: Vec<&str> = scope
+fn withdrawal(subject: &SubjectId, stop: &Stop, random: [u8; 16], at: Timestamp) -> String {
+    let purposes: Vec<&str> = stop
+        .scope
         .purposes()
         .iter()
         .map(|purpose| purpose.word())
@@ -308,6 +318,7 @@ fn withdrawal(subject: &SubjectId, scope: Scope, random: [u8; 16], at: Timestamp
         "id": format!("link-{:032x}", u128::from_be_bytes(random)),
         "to": { "subject": subject.as_str() },
         "purpose": purposes,
+        "topics": stop.topic.as_slice(),
         "action": "withdrawn",
         "method": "link",
         "occurred_at": at.to_string(),
@@ -325,17 +336,32 @@ fn origin(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
-    use headgate_domain::consent::{Action, ConsentRecord};
+    use headgate_domain::consent::{Action, ConsentRecord, Topic};
     use headgate_domain::lane::Purpose;
 
+    use super::decide::Scope;
     use super::*;
 
     #[test]
     fn a_withdrawal_is_a_record_that_intake_accepts() {
         let now = Timestamp::from_seconds(1_795_000_000);
         let subject = SubjectId::from_random([7; 16]);
-        let body = withdrawal(&subject, Scope::Everything, [9; 16], now);
+        let stop = |scope, topic: Option<&str>| Stop {
+            scope,
+            topic: topic.map(|name| Topic::parse(name).unwrap()),
+        };
+        let body = withdrawal(
+            &subject,
+            &stop(Scope::Utility, Some("visits")),
+            [9; 16],
+            now,
+        );
         let record = ConsentRecord::parse(&body, now).unwrap();
+        assert_eq!(record.purposes, [Purpose::Utility]);
+        assert_eq!(record.topics, [Topic::parse("visits").unwrap()]);
+        let body = withdrawal(&subject, &stop(Scope::Everything, None), [9; 16], now);
+        let record = ConsentRecord::parse(&body, now).unwrap();
+        assert!(record.topics.is_empty());
         assert_eq!(record.action, Action::Withdrawn);
         assert_eq!(record.purposes, [Purpose::Marketing, Purpose::Utility]);
         assert_eq!(record.method, "link");

@@ -49,7 +49,14 @@ fn no_text_is_left_untranslated_and_every_place_is_in_every_language() {
             assert_eq!(key, same_key, "{}", language.tag);
             let is_shared = shared.contains(&key.as_str());
             assert!(is_shared || english != text, "{} {key}", language.tag);
-            for place in ["{business}", "{number}", "{date}", "STOP", "WhatsApp"] {
+            for place in [
+                "{business}",
+                "{number}",
+                "{date}",
+                "{topic}",
+                "STOP",
+                "WhatsApp",
+            ] {
                 if place != "WhatsApp" || key.starts_with("opt_in.notice") {
                     assert_eq!(
                         english.contains(place),

@@ -12,9 +12,10 @@ mod privacy;
 mod unsubscribe;
 
 use headgate_domain::config::Config;
+use headgate_domain::consent::Topic;
 use headgate_domain::lane::Purpose;
 
-use crate::decide::{Refused, Scope, View};
+use crate::decide::{Offer, Refused, Scope, Stop, View};
 use crate::html::{Escaped, fill};
 use crate::layout::{Width, document};
 use crate::locale::{Language, Library, Plain};
@@ -41,9 +42,9 @@ pub(crate) enum Page {
     /// One of the views.
     View(View),
     /// The opt-in form again: nothing was ticked.
-    NoneTicked(Vec<Purpose>),
+    NoneTicked(Offer),
     /// The opt-in form again: its wording is not the one in force.
-    Changed(Vec<Purpose>),
+    Changed(Offer),
     /// The code to send.
     Confirm(String),
     /// The form of a link to confirm again: its box was not ticked.
@@ -76,7 +77,7 @@ impl Page {
             Self::Confirm(code) => opt_in::confirm(frame, code),
             Self::NotTicked(token) => link::page(frame, Some(token), Some(&texts.link.not_ticked)),
             Self::Pressed(said) => link::pressed(frame, *said),
-            Self::Choices(choices) => preferences::page(frame, *choices),
+            Self::Choices(choices) => preferences::page(frame, choices),
             Self::Unsubscribed(scope) => unsubscribe::done(frame, *scope),
             Self::Refused(refused) => plain(frame, texts.refusal(*refused)),
         }
@@ -84,6 +85,33 @@ impl Page {
 }
 
 impl Frame<'_> {
+    /// An offer of what there is: a topic that nobody declared is none.
+    pub(crate) fn declared(&self, mut offer: Offer) -> Offer {
+        let (Some(topic), [purpose]) = (&offer.topic, offer.purposes.as_slice()) else {
+            offer.topic = None;
+            return offer;
+        };
+        if self.topic(*purpose, topic).is_none() {
+            offer.topic = None;
+        }
+        offer
+    }
+
+    /// Whether there is what somebody stops. What cannot be looked up is taken: a no must always be possible.
+    pub(crate) fn has(&self, stop: &Stop) -> bool {
+        let is_declared = |topic| {
+            let mut purposes = stop.scope.purposes().iter();
+            purposes.all(|purpose| self.topic(*purpose, topic).is_some())
+        };
+        self.config.is_none() || stop.topic.as_ref().is_none_or(is_declared)
+    }
+
+    /// What people read for a topic.
+    fn topic(&self, purpose: Purpose, topic: &Topic) -> Option<&str> {
+        let declared = self.config?.consents.topic(purpose, topic)?;
+        Some(declared.label(self.language.tag()))
+    }
+
     /// The name people know the business by.
     pub(crate) fn business(&self) -> &str {
         let unknown = self.language.texts.common.this_business.as_str();

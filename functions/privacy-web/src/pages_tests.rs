@@ -7,9 +7,13 @@
 )]
 
 use headgate_domain::config::Config;
+use headgate_domain::consent::{Consent, Standing, State, Subject, Validity};
+use headgate_domain::identity::SubjectId;
+use headgate_domain::region::Country;
+use headgate_domain::time::Timestamp;
 use http::StatusCode;
 
-use super::preferences::Standing;
+use super::preferences::Choice;
 use super::*;
 use crate::answer::{answer, bare};
 use crate::layout::{CONTENT_SECURITY_POLICY, STYLE};
@@ -47,25 +51,62 @@ fn frame<'a>(library: &'a Library, tag: &str, config: Option<&'a Config>) -> Fra
     }
 }
 
-fn every_page() -> Vec<Page> {
-    let both = vec![Purpose::Marketing, Purpose::Utility];
-    let standings = [
-        Standing::On,
-        Standing::Off,
-        Standing::Unasked,
-        Standing::SwitchedOff,
+fn offer(purposes: &[Purpose], topic: Option<&str>) -> Offer {
+    Offer {
+        purposes: purposes.to_vec(),
+        topic: topic.map(|name| Topic::parse(name).unwrap()),
+    }
+}
+
+fn standings() -> [Standing; 9] {
+    [
         Standing::Unknown,
-    ];
-    let choices = standings.into_iter().flat_map(|standing| {
-        let choices = Choices {
-            standings: [standing; 2],
-            stopped: None,
-        };
-        [choices, choices.without(Scope::Marketing)]
+        Standing::Requested,
+        Standing::Given("L0.0".to_owned()),
+        Standing::RenewDue("L0.0".to_owned()),
+        Standing::Expired,
+        Standing::Withdrawn,
+        Standing::Invalidated,
+        Standing::Refused,
+        Standing::Suspended,
+    ]
+}
+
+/// Somebody who stands so for each purpose and each topic.
+fn choices(standing: Option<&Standing>, meta_stop: bool) -> Choices {
+    let choice = |purpose, topic: Option<&str>| Choice {
+        purpose,
+        topic: topic.map(|name| Topic::parse(name).unwrap()),
+        standing: standing.cloned(),
+        is_switched_off: meta_stop && purpose == Purpose::Marketing,
+    };
+    Choices {
+        each: vec![
+            choice(Purpose::Marketing, None),
+            choice(Purpose::Marketing, Some("offers")),
+            choice(Purpose::Marketing, Some("events")),
+            choice(Purpose::Utility, None),
+        ],
+        has_stopped: false,
+    }
+}
+
+fn every_page() -> Vec<Page> {
+    let both = offer(&[Purpose::Marketing, Purpose::Utility], None);
+    let everything = Stop {
+        scope: Scope::Everything,
+        topic: None,
+    };
+    let standings = standings().into_iter().map(Some);
+    let choices = standings.chain([None]).flat_map(|standing| {
+        let choices = choices(standing.as_ref(), false);
+        [choices.clone(), choices.without(&everything)]
     });
+    let choices = choices.chain([self::choices(None, true), Choices::unreadable()]);
     let mut pages = vec![
         Page::View(View::OptIn(both.clone())),
-        Page::View(View::OptIn(vec![Purpose::Marketing])),
+        Page::View(View::OptIn(offer(&[Purpose::Marketing], None))),
+        Page::View(View::OptIn(offer(&[Purpose::Marketing], Some("offers")))),
         Page::View(View::Unsubscribe("token".to_owned())),
         Page::View(View::ConfirmLink(Some("A".repeat(72)))),
         Page::View(View::ConfirmLink(None)),
@@ -207,7 +248,7 @@ fn the_notice_names_the_business_whatsapp_the_purposes_and_the_way_out() {
     let (library, config) = (library(), maple());
     for language in library.all() {
         let frame = frame(&library, language.tag(), Some(&config));
-        let both = [Purpose::Marketing, Purpose::Utility];
+        let both = offer(&[Purpose::Marketing, Purpose::Utility], None);
         let text = notice(&frame, &both, &[Purpose::Utility]);
         for needed in [
             "Maple Outfitters",
@@ -219,7 +260,7 @@ fn the_notice_names_the_business_whatsapp_the_purposes_and_the_way_out() {
         }
         assert_eq!(text.matches("[x]").count(), 1);
         assert!(text.chars().count() < 2_000, "a consent record takes 4,096");
-        let html = Page::View(View::OptIn(both.to_vec())).render(&frame);
+        let html = Page::View(View::OptIn(both.clone())).render(&frame);
         for line in text
             .lines()
             .filter(|line| !line.starts_with('[') && !line.contains("https"))
@@ -239,7 +280,7 @@ fn another_wording_has_another_name() {
     let mut renamed = maple();
     renamed.controller.name = "Maple & Sons".to_owned();
     let version = |tag: &str, config, offered: &[Purpose]| {
-        wording(&frame(&library, tag, Some(config)), offered)
+        wording(&frame(&library, tag, Some(config)), &offer(offered, None))
     };
     let first = version("en", &config, &[Purpose::Marketing]);
     assert_eq!(first, version("en", &config, &[Purpose::Marketing]));
@@ -327,39 +368,148 @@ fn the_policy_allows_one_stylesheet_and_our_own_forms() {
 fn choices_offer_to_stop_what_runs_and_lead_to_the_form_for_what_does_not() {
     let (library, config) = (library(), maple());
     let frame = frame(&library, "en", Some(&config));
-    let html = |standing| {
-        let choices = Choices {
-            standings: [standing; 2],
-            stopped: None,
-        };
-        Page::Choices(choices).render(&frame)
-    };
-    for (standing, stops, starts) in [
-        (Standing::On, 3, 0),
-        (Standing::Off, 0, 2),
-        // Utility messages that a contract needs can be stopped by somebody who was never asked.
-        (Standing::Unasked, 2, 2),
-        (Standing::SwitchedOff, 0, 0),
-        (Standing::Unknown, 3, 0),
+    let texts = &frame.language.texts.preferences;
+    for (standing, words, stops, starts) in [
+        // Of marketing that was never asked for there is nothing to stop; messages that a contract needs can
+        // be stopped by somebody who was never asked.
+        (Standing::Unknown, &texts.contract_only, 2, 4),
+        (Standing::Requested, &texts.requested, 5, 4),
+        (Standing::Given("L0.0".to_owned()), &texts.on, 5, 0),
+        (
+            Standing::RenewDue("L0.0".to_owned()),
+            &texts.renew_due,
+            5,
+            4,
+        ),
+        (Standing::Expired, &texts.expired, 2, 4),
+        (Standing::Withdrawn, &texts.off, 0, 4),
+        (Standing::Invalidated, &texts.invalidated, 2, 4),
+        (Standing::Refused, &texts.refused, 2, 4),
+        (Standing::Suspended, &texts.suspended, 5, 4),
     ] {
-        let html = html(standing);
-        assert_eq!(html.matches("<button").count(), stops, "{standing:?}");
-        assert_eq!(
-            html.matches("/opt-in?purpose=").count(),
-            starts,
-            "{standing:?}"
-        );
+        let html = Page::Choices(choices(Some(&standing), false)).render(&frame);
+        assert!(html.contains(&frame.show(words)), "{}", standing.word());
+        let word = standing.word();
+        assert_eq!(html.matches("<button").count(), stops, "{word}");
+        assert_eq!(html.matches("/opt-in?purpose=").count(), starts, "{word}");
     }
-    let after = Choices {
-        standings: [Standing::On, Standing::On],
-        stopped: None,
+    let unreadable = Page::Choices(Choices::unreadable()).render(&frame);
+    assert_eq!(unreadable.matches("<button").count(), 3);
+    assert!(!unreadable.contains("/opt-in?purpose="));
+    let given = Standing::Given("L0.0".to_owned());
+    let switched_off = Page::Choices(choices(Some(&given), true)).render(&frame);
+    assert_eq!(
+        switched_off.matches("<button").count(),
+        2,
+        "utility, everything"
+    );
+    assert!(!switched_off.contains("purpose=marketing"));
+}
+
+#[test]
+fn what_was_stopped_just_now_is_shown_so_and_nothing_else_is() {
+    let given = Standing::Given("L0.0".to_owned());
+    let after = |scope, topic: Option<&str>| {
+        let topic = topic.map(|name| Topic::parse(name).unwrap());
+        let after = choices(Some(&given), false).without(&Stop { scope, topic });
+        let off = |choice: &Choice| choice.standing == Some(Standing::Withdrawn);
+        (after.each.iter().map(off).collect::<Vec<_>>(), after)
     };
-    let after = after.without(Scope::Marketing);
-    assert_eq!(after.standings, [Standing::Off, Standing::On]);
+    let (off, page) = after(Scope::Marketing, Some("offers"));
+    assert_eq!(off, [false, true, false, false]);
+    let (library, config) = (library(), maple());
+    let frame = frame(&library, "en", Some(&config));
+    let html = Page::Choices(page).render(&frame);
+    assert!(html.contains("role=\"status\""));
+    assert!(html.contains("purpose=marketing&amp;topic=offers"));
+    assert!(!html.contains("Stop: Offers") && html.contains("Stop: Events"));
+    assert_eq!(after(Scope::Marketing, None).0, [true, true, true, false]);
+    assert_eq!(after(Scope::Utility, None).0, [false, false, false, true]);
+    assert_eq!(after(Scope::Everything, None).0, [true; 4]);
+}
+
+#[test]
+fn who_said_no_to_the_purpose_and_yes_to_a_topic_reads_both() {
+    let (library, config) = (library(), maple());
+    let frame = frame(&library, "en", Some(&config));
+    let mut some = choices(Some(&Standing::Withdrawn), false);
+    some.each[1].standing = Some(Standing::Given("L0.0".to_owned()));
+    let html = Page::Choices(some).render(&frame);
+    assert!(html.contains(&frame.language.texts.preferences.some_topics));
+    for stop in ["Stop news and offers", "Stop: Offers", "Stop everything"] {
+        assert!(html.contains(stop), "{stop}");
+    }
+    assert!(!html.contains("Stop: Events"));
+}
+
+/// A person is shown what the rules of their country make of what they said.
+#[test]
+fn choices_are_the_standing_that_messages_are_judged_by() {
+    let config = maple();
+    let offers = Topic::parse("offers").unwrap();
+    let said = Timestamp::from_seconds(1_795_000_000);
+    let mut person = Subject::unknown(SubjectId::from_random([7; 16]));
+    let given = Consent::alone(State::Given, said, "L0.0", "paper");
+    let refused = Consent::alone(State::Refused, said, "L0.1", "in_thread_button");
+    person.consents[3] = Some(given);
+    person.topics = vec![(Purpose::Utility, offers.clone(), refused)];
+    person.country_on_record = Country::parse("CA").ok();
+    let validity = Validity::of(config.profile_of(person.country()));
+    let ends = validity.ends(said, said).unwrap();
+    for (now, word) in [
+        (said, "given"),
+        (ends.plus_millis(-1), "renew_due"),
+        (ends, "expired"),
+    ] {
+        let choices = Choices::of(Some(&person), Some(&config), now);
+        let words: Vec<_> = choices
+            .each
+            .iter()
+            .map(|choice| choice.standing.as_ref().unwrap().word())
+            .collect();
+        // Marketing and its two topics; of utility no topic is declared.
+        assert_eq!(words, [word, word, word, "unknown"]);
+    }
+    let stranger = Choices::of(None, Some(&config), said);
     assert!(
-        Page::Choices(after)
-            .render(&frame)
-            .contains("role=\"status\"")
+        stranger
+            .each
+            .iter()
+            .all(|choice| choice.standing == Some(Standing::Unknown))
+    );
+    let without = Choices::of(Some(&person), None, ends);
+    assert_eq!(without.each.len(), 2);
+    assert_eq!(
+        without.each[0].standing,
+        Some(Standing::Given("L0.0".to_owned()))
+    );
+}
+
+#[test]
+fn a_topic_nobody_declared_is_no_offer_and_nothing_to_stop() {
+    let (library, config) = (library(), maple());
+    let frame = frame(&library, "de", Some(&config));
+    let topic = |name| Topic::parse(name).ok();
+    for (name, is_known) in [("offers", true), ("nothing", false)] {
+        let declared = frame.declared(offer(&[Purpose::Marketing], Some(name)));
+        assert_eq!(declared.topic.is_some(), is_known, "{name}");
+        let stop = |scope| Stop {
+            scope,
+            topic: topic(name),
+        };
+        assert_eq!(frame.has(&stop(Scope::Marketing)), is_known, "{name}");
+        assert!(!frame.has(&stop(Scope::Utility)), "{name}");
+    }
+    let html = Page::View(View::OptIn(offer(&[Purpose::Marketing], Some("offers")))).render(&frame);
+    assert!(html.contains(">Angebote</label>"));
+    let asked = notice(
+        &frame,
+        &offer(&[Purpose::Marketing], Some("offers")),
+        &[Purpose::Marketing],
+    );
+    assert!(
+        asked.contains("[x] Angebote: Neuigkeiten und Angebote"),
+        "{asked}"
     );
 }
 

@@ -18,9 +18,11 @@ use headgate_aws::peppers::pepper;
 use headgate_aws::subjects::Subjects;
 use headgate_aws::{Aws, AwsSettings};
 use headgate_domain::config::Config;
-use headgate_domain::identity::{Pepper, SubjectId};
+use headgate_domain::consent::{Consent, State, Topic};
+use headgate_domain::identity::{Bsuid, Identifier, Pepper, Phone, SubjectId};
 use headgate_domain::lane::Purpose;
-use headgate_domain::time::{HOUR, Timestamp};
+use headgate_domain::region::Country;
+use headgate_domain::time::{DAY, HOUR, Timestamp};
 use headgate_domain::{link, optin_code};
 use headgate_lambda::settings::Settings;
 use http::{Request, Response, StatusCode};
@@ -148,6 +150,26 @@ impl World {
         )
     }
 
+    /// The pages themselves open no keys; whoever hears the person's message does.
+    fn subjects(&self) -> Subjects {
+        let processor = self
+            .cloud
+            .function_environment("NotificationProcessorFunction")
+            .unwrap();
+        let keyring = Keyring::new(
+            &self.aws,
+            &processor["HEADGATE_TABLE_KEYS"],
+            &processor["HEADGATE_KMS_KEY_DATA"],
+            "d",
+        );
+        Subjects::new(
+            &self.aws,
+            &self.environment["HEADGATE_TABLE_SUBJECTS"],
+            keyring,
+            Arc::new(Pepper::new([1; 32])),
+        )
+    }
+
     /// Everything stored and queued, without the configuration.
     async fn traces(&self) -> Vec<String> {
         let dump = self.cloud.dump().await.unwrap();
@@ -195,23 +217,7 @@ async fn the_form_leaves_a_request_that_only_the_code_redeems_and_no_number() {
     let traces = world.traces().await;
     assert_eq!(traces.len(), 1, "one request, nothing queued, no keys");
     assert!(!traces[0].contains(code), "the code itself is not stored");
-    // The pages themselves open no keys; whoever hears the person's message does.
-    let processor = world
-        .cloud
-        .function_environment("NotificationProcessorFunction")
-        .unwrap();
-    let keyring = Keyring::new(
-        &world.aws,
-        &processor["HEADGATE_TABLE_KEYS"],
-        &processor["HEADGATE_KMS_KEY_DATA"],
-        "d",
-    );
-    let subjects = Subjects::new(
-        &world.aws,
-        &world.environment["HEADGATE_TABLE_SUBJECTS"],
-        keyring,
-        Arc::new(Pepper::new([1; 32])),
-    );
+    let subjects = world.subjects();
     let person = SubjectId::from_random([7; 16]);
     let hash = optin_code::hash(&optin_code::find_in(&format!("confirm {code}")).unwrap());
     assert!(
@@ -324,6 +330,84 @@ async fn each_choice_is_stopped_on_its_own_and_the_page_says_so_once_it_is_durab
     let traces = world.traces().await;
     assert_eq!(traces.len(), 1);
     assert!(traces[0].contains("\"purpose\":[\"utility\"]") && traces[0].contains("withdrawn"));
+}
+
+/// A person on record: the topics they may agree to are shown, stopped and led to one by one.
+#[tokio::test]
+async fn a_topic_is_stopped_alone_and_agreed_to_by_its_own_form() {
+    let world = World::with_configuration().await;
+    let subjects = world.subjects();
+    subjects.keyring().mint_vault(now()).await.unwrap();
+    let bsuid = Identifier::Bsuid(Bsuid::parse("CA.20000007").unwrap());
+    let person = subjects.find_or_create(&[bsuid], now()).await.unwrap();
+    let yes = Consent::alone(State::Given, now(), "L0.0", "paper");
+    let is_put = subjects.put_consent(&person, Purpose::Marketing, None, None, &yes);
+    assert!(is_put.await.unwrap());
+    let path = format!("/p/{}", world.token(&person).await);
+    let before = world.traces().await.len();
+    let page = world.get(&path).await;
+    for shown in ["Stop news and offers", "Stop: Offers", "Stop: Events"] {
+        assert!(text(&page).contains(shown), "{shown}");
+    }
+    let answer = world.post(&path, "scope=marketing&topic=offers").await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert!(text(&answer).contains("role=\"status\"") && !text(&answer).contains("Stop: Offers"));
+    let traces = world.traces().await;
+    assert_eq!(traces.len(), before + 1);
+    let is_record = |line: &&String| line.contains("\"topics\":[\"offers\"]");
+    let record = traces.iter().find(is_record).unwrap();
+    assert!(record.contains("\"purpose\":[\"marketing\"]") && record.contains("withdrawn"));
+    // What nobody declared stops nothing, and is not said to.
+    let unknown = world.post(&path, "scope=marketing&topic=nothing").await;
+    assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
+    assert_eq!(world.traces().await.len(), before + 1);
+
+    let form = "/opt-in?purpose=marketing&topic=events";
+    assert!(text(&answer).contains("/opt-in?purpose=marketing&amp;topic=offers"));
+    let page = world.get(form).await;
+    let wording = between(text(&page), "name=\"wording\" value=\"", "\"");
+    let answer = world
+        .post(form, &format!("wording={wording}&purpose=marketing"))
+        .await;
+    let code = between(text(&answer), "?text=CONFIRM%20", "\"");
+    let hash = optin_code::hash(&optin_code::find_in(&format!("confirm {code}")).unwrap());
+    let request = subjects.use_request(&hash, &person, now(), "m1").await;
+    let request = request.unwrap().unwrap();
+    let events = Topic::parse("events").ok();
+    assert_eq!(request.asks, [(Purpose::Marketing, events)]);
+    assert!(request.notice.contains("[x] Events: News and offers"));
+}
+
+/// By the rules of the person's country, which is on record in clear; their number stays sealed.
+#[tokio::test]
+async fn a_yes_that_has_expired_is_shown_so_and_the_number_is_not_opened() {
+    let world = World::with_configuration().await;
+    let subjects = world.subjects();
+    subjects.keyring().mint_vault(now()).await.unwrap();
+    let phone = Identifier::Phone(Phone::parse("+16135550100").unwrap());
+    let person = subjects.find_or_create(&[phone], now()).await.unwrap();
+    let long_ago = now().plus_millis(-2_000 * DAY);
+    let yes = Consent::alone(State::Given, long_ago, "L0.0", "paper");
+    let is_put = subjects.put_consent(&person, Purpose::Marketing, None, None, &yes);
+    assert!(is_put.await.unwrap());
+    let page = world
+        .get(&format!("/p/{}", world.token(&person).await))
+        .await;
+    assert_eq!(
+        text(&page).matches("has ended after a long time").count(),
+        3
+    );
+    assert!(!text(&page).contains("6135550100"));
+    let row = world.traces().await.join("\n");
+    assert!(
+        row.contains("phone_country") && !row.contains("6135550100"),
+        "{row}"
+    );
+    let known = subjects
+        .states(std::slice::from_ref(&person))
+        .await
+        .unwrap();
+    assert_eq!(known[0].country(), Country::parse("CA").ok());
 }
 
 #[tokio::test]

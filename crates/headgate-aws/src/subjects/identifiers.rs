@@ -8,9 +8,10 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use headgate_domain::identity::{Identifier, SubjectId};
+use headgate_domain::region::Country;
 use headgate_domain::time::{DAY, Timestamp};
 
-use super::{Subjects, field_of, place};
+use super::{Subjects, country_field, field_of, place};
 use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s};
 use crate::keyring::KeyringError;
 use crate::{AwsError, random};
@@ -160,21 +161,27 @@ impl Subjects {
             .keyring
             .seal_vault(&salt, &place(&pk, field), identifier.reveal().as_bytes())
             .await?;
-        self.client
+        let call = self
+            .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key(&pk, "S")))
             .expression_attribute_names("#f", field)
+            .expression_attribute_names("#c", country_field(identifier))
             .expression_attribute_values(":v", b(sealed))
             .expression_attribute_values(
                 ":i",
                 AttributeValue::Ss(vec![self.pseudonym(identifier).as_str().to_owned()]),
             )
-            .expression_attribute_values(":now", ms(now))
-            .update_expression(
-                "SET #f = :v, created_at = if_not_exists(created_at, :now) ADD idents :i",
-            )
-            .send()
+            .expression_attribute_values(":now", ms(now));
+        let set = "SET #f = :v, created_at = if_not_exists(created_at, :now)";
+        let call = match Country::of(identifier) {
+            Some(country) => call
+                .update_expression(format!("{set}, #c = :c ADD idents :i"))
+                .expression_attribute_values(":c", s(country.as_str())),
+            None => call.update_expression(format!("{set} REMOVE #c ADD idents :i")),
+        };
+        call.send()
             .await
             .map_err(|e| AwsError::of("UpdateItem", &e))?;
         Ok(())
@@ -201,6 +208,9 @@ impl Subjects {
             .await?;
         let mut item = key(&pk, "S");
         item.insert(field.to_owned(), b(sealed));
+        if let Some(country) = Country::of(identifier) {
+            item.insert(country_field(identifier).to_owned(), s(country.as_str()));
+        }
         item.insert(
             "idents".to_owned(),
             AttributeValue::Ss(vec![self.pseudonym(identifier).as_str().to_owned()]),

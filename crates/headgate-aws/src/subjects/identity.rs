@@ -8,7 +8,7 @@ use headgate_domain::consent::{IdentityChange, Subject};
 use headgate_domain::identity::{Identifier, SubjectId};
 use headgate_domain::time::Timestamp;
 
-use super::{Subjects, field_of, place};
+use super::{Subjects, country_field, field_of, place};
 use crate::AwsError;
 use crate::item::{Attributes, Item, b, key, ms, s, taken};
 use crate::keyring::{KeyringError, Salt};
@@ -98,8 +98,12 @@ impl Subjects {
             Identifier::Bsuid(bsuid) => known.bsuid.as_ref() == Some(bsuid),
         };
         if stands {
-            let names = [("#f", field_of(identifier))];
-            self.update(&format!("S#{}", known.id), "REMOVE #f", &names, Vec::new())
+            let names = [
+                ("#f", field_of(identifier)),
+                ("#c", country_field(identifier)),
+            ];
+            let pk = format!("S#{}", known.id);
+            self.update(&pk, "REMOVE #f, #c", &names, Vec::new())
                 .await?;
         }
         Ok(())
@@ -124,7 +128,7 @@ impl Subjects {
         .await?;
         self.update(
             &format!("S#{other}"),
-            "SET same_as = :s REMOVE phone, bsuid",
+            "SET same_as = :s REMOVE phone, bsuid, phone_country, bsuid_country",
             &[],
             vec![(":s", s(standing.as_str()))],
         )

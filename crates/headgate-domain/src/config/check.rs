@@ -1,11 +1,12 @@
 //! What a configuration must be beyond its form; every complaint names its place.
 
-use super::{Config, InvalidConfig, Number, Template};
+use super::{Config, DeclaredTopic, InvalidConfig, Number, Template};
 use crate::consent::MAX_TOPICS;
 use crate::lane::Purpose;
 use crate::profiles::Profiles;
 use crate::recent::Recent;
 use crate::region::Country;
+use crate::wording::Wording;
 
 impl Config {
     /// Refuses what could not be kept, or would silently do nothing.
@@ -89,8 +90,14 @@ impl Config {
                     "consents.topics[{i}].purpose: expected utility or marketing"
                 ));
             }
-            if topics.iter().take(i).any(|before| before == topic) {
+            let is_same = |before: &DeclaredTopic| {
+                before.purpose == topic.purpose && before.name == topic.name
+            };
+            if topics.iter().take(i).any(is_same) {
                 return place(format!("consents.topics[{i}] appears twice"));
+            }
+            if let Some(fault) = topic.label.as_ref().and_then(Wording::fault) {
+                return place(format!("consents.topics[{i}].label {fault}"));
             }
         }
         Ok(())

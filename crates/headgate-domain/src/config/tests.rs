@@ -249,6 +249,36 @@ fn a_person_is_given_the_contact_of_their_country_or_the_first() {
     assert_eq!(Config::from_toml(GOOD).unwrap().contact_for(None), None);
 }
 
+#[test]
+fn a_topic_is_called_by_its_label_and_a_faulty_one_is_named() {
+    let topics = |label: &str| {
+        let topics = format!(
+            "{GOOD}\n[[consents.topics]]\npurpose = \"utility\"\nname = \"offers\"\n[[consents.topics]]\npurpose = \"marketing\"\nname = \"offers\"\n{label}"
+        );
+        Config::from_toml(&topics)
+    };
+    let config = topics("label = { en = \"Offers\", de = \"Angebote\" }").unwrap();
+    let offers = Topic::parse("offers").unwrap();
+    let label = |purpose, tag| config.consents.topic(purpose, &offers).unwrap().label(tag);
+    assert_eq!(label(Purpose::Marketing, "de"), "Angebote");
+    assert_eq!(label(Purpose::Marketing, "pt"), "Offers");
+    assert_eq!(label(Purpose::Utility, "de"), "offers", "its name");
+    for (label, place) in [
+        ("label = \" \"", "consents.topics[1].label is empty"),
+        (
+            "label = { de = \"Angebote\" }",
+            "consents.topics[1].label has no text for en",
+        ),
+        (
+            "[[consents.topics]]\npurpose = \"marketing\"\nname = \"offers\"\nlabel = \"Again\"",
+            "consents.topics[2] appears twice",
+        ),
+    ] {
+        let error = topics(label).unwrap_err().to_string();
+        assert!(error.contains(place), "{place}: {error}");
+    }
+}
+
 const ENTRY: &str = r#"
     [[consents.topics]]
     purpose = "marketing"

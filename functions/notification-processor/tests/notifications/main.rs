@@ -26,7 +26,7 @@ mod world;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use headgate_aws::subjects::ConsentRequest;
-use headgate_domain::consent::State as Stands;
+use headgate_domain::consent::{State as Stands, Topic};
 use headgate_domain::identity::Pseudonym;
 use headgate_domain::lane::Purpose;
 use headgate_domain::optin_code;
@@ -236,6 +236,32 @@ async fn the_code_of_the_opt_in_page_makes_the_message_a_consent_once() {
         None,
         "a code is good for one message"
     );
+}
+
+#[tokio::test]
+async fn a_code_for_a_topic_is_a_yes_to_that_topic_alone() {
+    let world = World::start().await;
+    let now = world.now();
+    let code = optin_code::from_random([8; 7]);
+    let offers = Topic::parse("offers").unwrap();
+    let request = ConsentRequest {
+        asks: vec![(Purpose::Marketing, Some(offers.clone()))],
+        notice: "Maple Outfitters may write to me about offers".into(),
+        locale: "en".into(),
+        requested_at: now,
+    };
+    let hash = optin_code::hash(&code);
+    let ends = now.plus_millis(HOUR);
+    world.requests().put(&hash, &request, ends).await.unwrap();
+    let said = text(ADA, WAMID, now, &format!("CONFIRM {code}"));
+    world.consume(&body("messages", &[said])).await;
+    let person = world.person(&world.subject(ADA).await).await;
+    let given = person.topic_consent(Purpose::Marketing, &offers);
+    assert_eq!(given.map(|consent| consent.state), Some(Stands::Given));
+    assert!(person.consent(Purpose::Marketing).is_none());
+    let told = world.events("subject.opted_in").await;
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0]["data"]["topic"], "offers");
 }
 
 #[tokio::test]

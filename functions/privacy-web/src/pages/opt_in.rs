@@ -6,6 +6,7 @@ use headgate_domain::lane::Purpose;
 use sha2::{Digest as _, Sha256};
 
 use super::{Frame, alert, choice, described};
+use crate::decide::Offer;
 use crate::html::Escaped;
 use crate::layout::{Width, document};
 use crate::locale::OptIn;
@@ -19,8 +20,18 @@ pub(super) fn label(texts: &OptIn, purpose: Purpose) -> Option<(&str, &str)> {
     }
 }
 
+/// The label of what is offered of a purpose, and what it means: of a topic its own, and what it is part of.
+fn words(frame: &Frame<'_>, offered: &Offer, purpose: Purpose) -> Option<(String, String)> {
+    let (of_purpose, hint) = label(&frame.language.texts.opt_in, purpose)?;
+    let topic = offered.topic.as_ref();
+    Some(match topic.and_then(|topic| frame.topic(purpose, topic)) {
+        Some(topic) => (topic.to_owned(), frame.say(of_purpose)),
+        None => (frame.say(of_purpose), frame.say(hint)),
+    })
+}
+
 /// The wording a person saw, with what they ticked: what the consent record will quote.
-pub(crate) fn notice(frame: &Frame<'_>, offered: &[Purpose], ticked: &[Purpose]) -> String {
+pub(crate) fn notice(frame: &Frame<'_>, offered: &Offer, ticked: &[Purpose]) -> String {
     let texts = &frame.language.texts.opt_in;
     let mut lines: Vec<String> = texts
         .notice
@@ -28,14 +39,14 @@ pub(crate) fn notice(frame: &Frame<'_>, offered: &[Purpose], ticked: &[Purpose])
         .map(|sentence| frame.say(sentence))
         .collect();
     lines.push(frame.say(&texts.legend));
-    lines.extend(offered.iter().filter_map(|purpose| {
-        let (label, hint) = label(texts, *purpose)?;
+    lines.extend(offered.purposes.iter().filter_map(|purpose| {
+        let (label, hint) = words(frame, offered, *purpose)?;
         let mark = if ticked.contains(purpose) {
             "[x]"
         } else {
             "[ ]"
         };
-        Some(format!("{mark} {}: {}", frame.say(label), frame.say(hint)))
+        Some(format!("{mark} {label}: {hint}"))
     }));
     lines.extend(frame.policy_url().map(|url| {
         format!(
@@ -47,7 +58,7 @@ pub(crate) fn notice(frame: &Frame<'_>, offered: &[Purpose], ticked: &[Purpose])
 }
 
 /// A short name for the wording that is in force, so that a form can say which one it showed.
-pub(crate) fn wording(frame: &Frame<'_>, offered: &[Purpose]) -> String {
+pub(crate) fn wording(frame: &Frame<'_>, offered: &Offer) -> String {
     let hash = Sha256::digest(notice(frame, offered, &[]));
     URL_SAFE_NO_PAD.encode(hash.get(..16).unwrap_or_default())
 }
@@ -58,13 +69,13 @@ fn step(frame: &Frame<'_>, text: &str, class: &str) -> String {
 }
 
 /// The form, with what was wrong the last time.
-pub(super) fn form(frame: &Frame<'_>, offered: &[Purpose], problem: Option<&str>) -> String {
+pub(super) fn form(frame: &Frame<'_>, offered: &Offer, problem: Option<&str>) -> String {
     let texts = &frame.language.texts.opt_in;
     let choices: String = offered
+        .purposes
         .iter()
         .filter_map(|purpose| {
-            let (label, hint) = label(texts, *purpose)?;
-            let (label, hint) = (frame.say(label), frame.say(hint));
+            let (label, hint) = words(frame, offered, *purpose)?;
             let word = purpose.word();
             Some(choice("checkbox", "purpose", word, false, &label, &hint))
         })
@@ -87,8 +98,11 @@ pub(super) fn form(frame: &Frame<'_>, offered: &[Purpose], problem: Option<&str>
         next = frame.show(&texts.next),
         submit = frame.show(&texts.submit),
     );
-    let words: Vec<&str> = offered.iter().map(|purpose| purpose.word()).collect();
-    let query = format!("purpose={}&", words.join(","));
+    let purposes = offered.purposes.iter();
+    let purposes: Vec<&str> = purposes.map(|purpose| purpose.word()).collect();
+    let topic = offered.topic.as_ref();
+    let topic = topic.map_or_else(String::new, |topic| format!("topic={topic}&"));
+    let query = format!("purpose={}&{topic}", purposes.join(","));
     let title = frame.title(&texts.title, problem);
     document(frame, Width::Form, &title, &main, Some(&query))
 }
