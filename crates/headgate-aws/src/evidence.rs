@@ -1,10 +1,14 @@
 //! Evidence: what was done to keep a promise, kept for an auditor.
 
-use headgate_domain::time::Timestamp;
+use headgate_domain::ledger::Hash;
+use headgate_domain::retention::Destroyed;
+use headgate_domain::time::Day;
 
-use crate::item::{Attributes, key, s};
+use crate::item::{Attributes, key, put_if_new, s};
 use crate::{Aws, AwsError};
 
+/// Where the manifests stand, by number.
+const PURGE: &str = "purge";
 /// The one item that says which purge has no evidence yet.
 const OPEN: &str = "purge#open";
 
@@ -24,46 +28,91 @@ impl Evidence {
         }
     }
 
-    /// Records a purge manifest, JSON without personal data.
-    ///
-    /// # Errors
-    /// [`AwsError`] when the table did not take it.
-    pub async fn record_purge(&self, at: Timestamp, manifest: &str) -> Result<(), AwsError> {
-        let mut item = key(format!("purge#{}", at.day()), at.to_string());
-        item.insert("manifest".to_owned(), s(manifest));
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .send()
-            .await
-            .map(|_put| ())
-            .map_err(|e| AwsError::of("PutItem", &e))
-    }
-
-    /// Notes which days are about to be destroyed, before they are: a run that ends between the
-    /// destruction and its evidence is thereby caught up by the next one. Empty: nothing is open.
-    ///
-    /// # Errors
-    /// [`AwsError`] when the table did not take it.
-    pub async fn put_open_purge(&self, days: &[String]) -> Result<(), AwsError> {
-        let mut item = key(OPEN, OPEN);
-        item.insert("manifest".to_owned(), s(days.join(" ")));
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .send()
-            .await
-            .map(|_put| ())
-            .map_err(|e| AwsError::of("PutItem", &e))
-    }
-
-    /// The days of a purge that has no evidence yet.
+    /// The signed note of a purge manifest; `None` when there is none of this number.
     ///
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
-    pub async fn open_purge(&self) -> Result<Vec<String>, AwsError> {
+    pub async fn purge(&self, number: u64) -> Result<Option<String>, AwsError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key(PURGE, place(number))))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|e| AwsError::of("GetItem", &e))?;
+        let item = answer.item.as_ref();
+        Ok(item.and_then(|item| item.text("note")).map(str::to_owned))
+    }
+
+    /// The number and the note of the newest manifest; `None` before the first.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn newest_purge(&self) -> Result<Option<(u64, String)>, AwsError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", s(PURGE))
+            .scan_index_forward(false)
+            .limit(1)
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|e| AwsError::of("Query", &e))?;
+        let items = answer.items.unwrap_or_default();
+        Ok(items.first().and_then(|item| {
+            let number = item.text("sk")?.parse().ok()?;
+            Some((number, item.text("note")?.to_owned()))
+        }))
+    }
+
+    /// Keeps the note of a manifest under its number; `false` when another run has taken the number.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn put_purge(&self, number: u64, note: &str) -> Result<bool, AwsError> {
+        let mut item = key(PURGE, place(number));
+        item.insert("note".to_owned(), s(note));
+        let taken = put_if_new(&self.client, &self.table, item).await?;
+        // A call that is repeated after its answer was lost finds its own.
+        Ok(taken.is_none_or(|taken| taken.text("note") == Some(note)))
+    }
+
+    /// Notes which days are about to be destroyed, and the hashes of their wrapped keys, before they are: a run
+    /// that ends between the destruction and its evidence is thereby caught up by the next one. Empty: nothing
+    /// is open.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn put_open_purge(&self, days: &[Destroyed]) -> Result<(), AwsError> {
+        let mut item = key(OPEN, OPEN);
+        let words: Vec<String> = days
+            .iter()
+            .map(|Destroyed { day, key }| match key {
+                Some(key) => format!("{day}:{key}"),
+                None => day.to_string(),
+            })
+            .collect();
+        item.insert("manifest".to_owned(), s(words.join(" ")));
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .send()
+            .await
+            .map(|_put| ())
+            .map_err(|e| AwsError::of("PutItem", &e))
+    }
+
+    /// The days of a purge that has no evidence yet; words that are none are passed over.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn open_purge(&self) -> Result<Vec<Destroyed>, AwsError> {
         let answer = self
             .client
             .get_item()
@@ -78,6 +127,20 @@ impl Evidence {
             .as_ref()
             .and_then(|item| item.text("manifest"))
             .unwrap_or_default();
-        Ok(days.split_whitespace().map(str::to_owned).collect())
+        let read = |word: &str| {
+            let (day, key) = word
+                .split_once(':')
+                .map_or((word, None), |(day, key)| (day, Some(key)));
+            Some(Destroyed {
+                day: Day::parse(day).ok()?,
+                key: key.and_then(|key| Hash::parse(key).ok()),
+            })
+        };
+        Ok(days.split_whitespace().filter_map(read).collect())
     }
+}
+
+/// The number so that texts sort as numbers do.
+fn place(number: u64) -> String {
+    format!("{number:020}")
 }

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use aws_sdk_kms::primitives::Blob;
 use headgate_domain::identity::SubjectId;
-use headgate_domain::sealing::{FieldKey, Place, content_key, open, seal, vault_field_key};
+use headgate_domain::ledger::Hash;
+use headgate_domain::sealing::{FieldKey, Place, content_key, key_id, open, seal, vault_field_key};
 use headgate_domain::time::{Day, Timestamp};
 use headgate_redact::Personal;
 use zeroize::Zeroizing;
@@ -351,6 +352,28 @@ impl Keyring {
     /// [`AwsError`] when it cannot be read.
     pub async fn has_day(&self, day: Day) -> Result<bool, KeyringError> {
         Ok(self.read(&format!("day#{day}")).await?.is_some())
+    }
+
+    /// The hash of a day's wrapped key, which says which key it is and opens nothing; `None` when it is gone.
+    ///
+    /// # Errors
+    /// [`AwsError`] when it cannot be read.
+    pub async fn fingerprint(&self, day: Day) -> Result<Option<Hash>, KeyringError> {
+        let item = self.read(&format!("day#{day}")).await?;
+        let wrapped = item.as_ref().and_then(|item| item.bytes("wrapped"));
+        Ok(wrapped.map(Hash::of_bytes))
+    }
+
+    /// Whether the key that a value was sealed under still exists, whatever the date: by the name in the value,
+    /// as whoever bypassed every rule would look for it. What is no sealed value opens with no key.
+    ///
+    /// # Errors
+    /// [`AwsError`] when it cannot be read.
+    pub async fn could_open(&self, envelope: &[u8]) -> Result<bool, KeyringError> {
+        match key_id(envelope) {
+            Ok(id) => Ok(self.read(id).await?.is_some()),
+            Err(_no_envelope) => Ok(false),
+        }
     }
 
     async fn mint(&self, id: &str, now: Timestamp) -> Result<bool, KeyringError> {

@@ -670,7 +670,7 @@ impl Messages {
         lane: Purpose,
         shard: u8,
         before: Timestamp,
-    ) -> Result<usize, AwsError> {
+    ) -> Result<Swept, AwsError> {
         use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
         let answer = self
             .client
@@ -682,25 +682,39 @@ impl Messages {
                 s(headgate_domain::record::outbox_pk(number, lane, shard)),
             )
             .expression_attribute_values(":end", s(headgate_domain::record::ulid_floor(before)))
-            .projection_expression("pk, sk")
+            .projection_expression("pk, sk, body")
             .limit(500)
             .send()
             .await
             .map_err(|e| AwsError::of("Query", &e))?;
-        let keys = answer.items.unwrap_or_default();
-        let deletes = keys
+        let items = answer.items.unwrap_or_default();
+        let deletes = items
             .iter()
-            .map(|k| {
+            .map(|item| {
+                let [pk, sk] = ["pk", "sk"].map(|name| item.text(name).unwrap_or_default());
                 let delete = DeleteRequest::builder()
-                    .set_key(Some(k.clone()))
+                    .set_key(Some(key(pk, sk)))
                     .build()
                     .map_err(|_build| AwsError::new("BatchWriteItem", "request not built"))?;
                 Ok(WriteRequest::builder().delete_request(delete).build())
             })
             .collect::<Result<_, AwsError>>()?;
         batch_write(&self.client, &self.table, deletes).await?;
-        Ok(keys.len())
+        let first = items.first().and_then(|item| item.bytes("body"));
+        Ok(Swept {
+            rows: items.len(),
+            sample: first.map(<[u8]>::to_vec),
+        })
     }
+}
+
+/// What one step of a sweep deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// How many rows.
+    pub rows: usize,
+    /// What one of them had sealed, to be tried whether anything opens it.
+    pub sample: Option<Vec<u8>>,
 }
 
 fn item_of(record: &Record) -> Item {

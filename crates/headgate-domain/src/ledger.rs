@@ -19,6 +19,7 @@ mod note;
 mod plain;
 mod tree;
 
+pub use crate::note::{InvalidKey, NoteFault, PublicKey};
 pub use audit::{Audit, Mismatch};
 pub use canonical::{NotCanonical, canonical};
 pub use chain::{Broken, Entry, Fault, Head, event_id, verify_chain, verify_from, verify_shard};
@@ -26,7 +27,7 @@ pub use checkpoint::{Checkpoint, NotCheckpoint, origin};
 pub use commitment::{Commitment, evidence_commitment, notice_hash, shard, subject_commitment};
 pub use fact::{EventType, Expression, Fact, Terms};
 pub use hash::{Hash, InvalidHash};
-pub use note::{InvalidKey, NoteFault, PublicKey, note, verify_note};
+pub use note::{note, verify_note};
 pub use tree::{
     Frontier, InvalidFrontier, consistency_proof, inclusion_proof, is_consistent, is_included,
     merkle_root,

@@ -22,6 +22,7 @@ pub mod lane;
 pub mod ledger;
 pub mod link;
 pub mod live;
+pub mod note;
 pub mod optin_code;
 pub mod optout;
 pub mod outbound;

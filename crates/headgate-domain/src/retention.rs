@@ -1,4 +1,10 @@
-//! Retention: which keys must exist, and which must not, on a given day.
+//! Retention: which keys must exist, and which must not, on a given day, and the evidence that it is so.
+
+mod manifest;
+mod verify;
+
+pub use manifest::{Destroyed, Manifest, NotManifest, Store, StoreRecord, origin};
+pub use verify::{Gap, PurgeFault, PurgeReport, verify};
 
 use crate::time::{Day, Timestamp};
 
@@ -8,6 +14,11 @@ pub const CONTENT_DAYS: i64 = 90;
 pub const MINT_AHEAD_DAYS: i64 = 7;
 /// How far back a purge looks for keys that an earlier run should have destroyed.
 pub const LOOK_BACK_DAYS: i64 = 120;
+
+/// When the key of a day is due: its last readable moment is the one before.
+pub const fn due(day: Day) -> Timestamp {
+    day.plus(CONTENT_DAYS).start()
+}
 
 /// The days whose keys must exist now: today and the next seven, never a past one.
 pub fn days_to_mint(now: Timestamp) -> impl Iterator<Item = Day> {
@@ -23,7 +34,7 @@ pub fn days_to_destroy(now: Timestamp) -> impl Iterator<Item = Day> {
 
 /// When the bytes of something accepted at a moment may be deleted, in epoch seconds, for `ttl`.
 pub fn content_ttl(accepted_at: Timestamp) -> i64 {
-    accepted_at.day().plus(CONTENT_DAYS).start().seconds()
+    due(accepted_at.day()).seconds()
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ pub struct Config {
     pub table_evidence: String,
     /// The KMS key that wraps day keys.
     pub kms_key_data: String,
+    /// The KMS key that signs the evidence.
+    pub kms_key_evidence: String,
 }
 
 impl Config {
@@ -32,6 +34,7 @@ impl Config {
             table_controls: settings.name("HEADGATE_TABLE_CONTROLS")?.to_owned(),
             table_evidence: settings.name("HEADGATE_TABLE_EVIDENCE")?.to_owned(),
             kms_key_data: settings.name("HEADGATE_KMS_KEY_DATA")?.to_owned(),
+            kms_key_evidence: settings.name("HEADGATE_KMS_KEY_EVIDENCE")?.to_owned(),
         })
     }
 }
@@ -40,13 +43,14 @@ impl Config {
 mod tests {
     use super::*;
 
-    const ALL: [&str; 6] = [
+    const ALL: [&str; 7] = [
         "HEADGATE_DEPLOYMENT",
         "HEADGATE_TABLE_MESSAGES",
         "HEADGATE_TABLE_KEYS",
         "HEADGATE_TABLE_CONTROLS",
         "HEADGATE_TABLE_EVIDENCE",
         "HEADGATE_KMS_KEY_DATA",
+        "HEADGATE_KMS_KEY_EVIDENCE",
     ];
 
     fn without(missing: &str) -> Settings {

@@ -18,22 +18,26 @@ use headgate_aws::controls::Controls;
 use headgate_aws::evidence::Evidence;
 use headgate_aws::keyring::{Keyring, KeyringError};
 use headgate_aws::messages::Messages;
+use headgate_aws::signing::SigningKey;
 use headgate_aws::{Aws, AwsError, AwsSettings};
+use headgate_domain::config::Config as Deployed;
 use headgate_domain::lane::PURPOSES;
 use headgate_domain::record::MAX_SHARDS;
-use headgate_domain::retention;
+use headgate_domain::retention::{self, Destroyed, Store, StoreRecord};
 use headgate_domain::time::{Day, Timestamp};
 use headgate_lambda::clock::Clock;
 use headgate_lambda::log::{Field, Level, log};
 use headgate_lambda::settings::{MissingSetting, Settings};
 use headgate_redact::LogSafe;
-use serde::Serialize;
 use tokio::sync::Mutex;
 
 pub use config::Config;
+pub use headgate_domain::retention::Manifest;
 
 use progress::Progress;
 
+/// How often a number is taken anew that another run was faster to take.
+const TRIES: u32 = 4;
 /// Sweeping ends here, a minute before the function's own end; the next hour goes on.
 const SWEEP_TIME: Duration = Duration::from_mins(4);
 
@@ -63,39 +67,16 @@ pub enum PurgeError {
     /// A day key exists although it was destroyed.
     #[error("a day key still exists after it was destroyed")]
     StillThere,
+    /// Something past its time names a key that exists.
+    #[error("a swept value was sealed under a key that still exists")]
+    StillOpens,
+    /// The newest manifest is not one of ours.
+    #[error("manifest {0}, the newest, is not signed by the key: nothing is built upon it")]
+    Evidence(u64),
 }
 
 /// Each of its parts is.
 impl LogSafe for PurgeError {}
-
-/// What a run did: the evidence, without a word about any person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Manifest {
-    /// When the run started.
-    pub at: Timestamp,
-    /// The days that can no longer be read, in this run or one that ended before its evidence.
-    pub destroyed_days: Vec<String>,
-    /// The days that can be written to from now on.
-    pub minted_days: Vec<String>,
-    /// Whether the vault key was made.
-    pub minted_vault: bool,
-    /// How many message rows were deleted.
-    pub swept: usize,
-    /// Whether no row older than the retention period is left in the outbox.
-    pub sweep_complete: bool,
-    /// Whether every destroyed day was looked for again, consistently, and not found.
-    pub verified: bool,
-}
-
-impl Manifest {
-    /// Whether the run changed anything, and so needs evidence.
-    pub const fn changed_something(&self) -> bool {
-        !self.destroyed_days.is_empty()
-            || !self.minted_days.is_empty()
-            || self.minted_vault
-            || self.swept > 0
-    }
-}
 
 /// The function.
 pub struct RetentionPurge {
@@ -103,6 +84,8 @@ pub struct RetentionPurge {
     messages: Messages,
     controls: Controls,
     evidence: Evidence,
+    key: SigningKey,
+    deployment: String,
     clock: Clock,
     progress: Mutex<Progress>,
 }
@@ -126,6 +109,8 @@ impl RetentionPurge {
             messages: Messages::new(&aws, &config.table_messages),
             controls: Controls::new(&aws, &config.table_controls),
             evidence: Evidence::new(&aws, &config.table_evidence),
+            key: SigningKey::new(&aws, &config.kms_key_evidence),
+            deployment: config.deployment,
             clock,
             progress: Mutex::default(),
         })
@@ -139,22 +124,14 @@ impl RetentionPurge {
         let now = (self.clock)();
         // Two runs at once would do no harm, but count each other's rows.
         let mut progress = self.progress.lock().await;
-        let mut manifest = Manifest {
-            at: now,
-            destroyed_days: Vec::new(),
-            minted_days: Vec::new(),
-            minted_vault: false,
-            swept: 0,
-            sweep_complete: true,
-            verified: true,
-        };
+        let mut manifest = Manifest::after(&self.deployment, None, now);
         // What is done is remembered only once the evidence is stored.
         let mut next = progress.clone();
         self.mint(now, &mut next, &mut manifest).await?;
         self.destroy(now, &mut next, &mut manifest).await?;
         let swept = self.sweep(now, &mut next, &mut manifest).await;
         if manifest.changed_something() {
-            self.record(&manifest).await?;
+            self.record(&mut manifest, &mut next).await?;
         }
         if !next.is_closed {
             self.evidence.put_open_purge(&[]).await?;
@@ -179,7 +156,7 @@ impl RetentionPurge {
         }
         for day in progress.to_mint(now) {
             if self.keyring.mint_day(day, now).await? {
-                manifest.minted_days.push(day.to_string());
+                manifest.minted.push(day);
             }
             progress.minted_through = Some(day);
         }
@@ -193,54 +170,56 @@ impl RetentionPurge {
         progress: &mut Progress,
         manifest: &mut Manifest,
     ) -> Result<(), PurgeError> {
-        let mut days = Vec::new();
+        let mut days: Vec<Destroyed> = Vec::new();
         if !progress.is_closed {
             // An earlier run may have ended after destroying and before its evidence.
-            let open = self.evidence.open_purge().await?;
+            let mut open = self.evidence.open_purge().await?;
             let last_due = retention::days_to_destroy(now).last();
-            days.extend(
-                open.iter()
-                    .filter_map(|day| Day::parse(day).ok())
-                    .filter(|day| last_due.is_some_and(|last| *day <= last)),
-            );
+            open.retain(|open| last_due.is_some_and(|last| open.day <= last));
+            days = open;
         }
         let due = progress.to_destroy(now);
         for day in &due {
-            if !days.contains(day) && self.keyring.has_day(*day).await? {
-                days.push(*day);
-            }
+            self.add(&mut days, *day).await?;
         }
         // Where the oldest day of the look-back still had a key, nobody ran for long: go on back.
-        let mut oldest = due.first().copied().filter(|day| days.contains(day));
+        let has = |days: &[Destroyed], day| days.iter().any(|known| known.day == day);
+        let mut oldest = due.first().copied().filter(|day| has(&days, *day));
         while let Some(day) = oldest.map(|day| day.plus(-1)) {
-            oldest = if self.keyring.has_day(day).await? {
-                days.push(day);
-                Some(day)
-            } else {
-                None
-            };
+            oldest = self.add(&mut days, day).await?.then_some(day);
         }
         if !days.is_empty() {
-            days.sort_unstable();
-            manifest.destroyed_days = days.iter().map(Day::to_string).collect();
-            self.evidence
-                .put_open_purge(&manifest.destroyed_days)
-                .await?;
+            days.sort_unstable_by_key(|destroyed| destroyed.day);
+            self.evidence.put_open_purge(&days).await?;
             progress.is_closed = false;
-            for day in &days {
+            for Destroyed { day, .. } in &days {
                 self.keyring.destroy_day(*day).await?;
             }
-            for day in &days {
+            for Destroyed { day, .. } in &days {
                 if self.keyring.has_day(*day).await? {
                     return Err(PurgeError::StillThere);
                 }
             }
+            manifest.destroyed = days;
         } else if !progress.is_closed {
             // Nothing is open: known from now on, and nothing to write.
             progress.is_closed = true;
         }
         progress.destroyed_through = due.last().copied().or(progress.destroyed_through);
         Ok(())
+    }
+
+    /// Adds a day whose key still exists, with its hash; whether there was one.
+    async fn add(&self, days: &mut Vec<Destroyed>, day: Day) -> Result<bool, PurgeError> {
+        if days.iter().any(|known| known.day == day) {
+            return Ok(true);
+        }
+        let key = self.keyring.fingerprint(day).await?;
+        let is_there = key.is_some();
+        if is_there {
+            days.push(Destroyed { day, key });
+        }
+        Ok(is_there)
     }
 
     /// Deletes the rows of the days whose keys are gone, page by page, as long as there is time.
@@ -253,27 +232,58 @@ impl RetentionPurge {
         let Some(before) = progress.to_sweep(now) else {
             return Ok(());
         };
-        manifest.sweep_complete = false;
         let started = Instant::now();
         let config = match self.controls.config().await {
             Ok(config) => config,
             // Before the first set-up there is no number and so no message.
-            Err(error) if error.is("not set up") => {
-                manifest.sweep_complete = true;
-                return Ok(());
-            }
+            Err(error) if error.is("not set up") => return Ok(()),
             Err(error) => return Err(error.into()),
         };
+        let mut outbox = StoreRecord {
+            store: Store::Outbox,
+            matched: 0,
+            deleted: 0,
+            residual_until: Manifest::residual_until(now),
+            is_complete: false,
+        };
+        let swept = self
+            .sweep_outbox(&config, before, started, &mut outbox, &mut manifest.tried)
+            .await;
+        if outbox.is_complete {
+            progress.swept_before = Some(before);
+        }
+        if outbox.matched > 0 {
+            manifest.stores.push(outbox);
+        }
+        swept
+    }
+
+    async fn sweep_outbox(
+        &self,
+        config: &Deployed,
+        before: Day,
+        started: Instant,
+        outbox: &mut StoreRecord,
+        tried: &mut u64,
+    ) -> Result<(), PurgeError> {
         for number in &config.numbers {
             for lane in PURPOSES {
                 for shard in 0..MAX_SHARDS {
                     loop {
-                        let rows = self
+                        let swept = self
                             .messages
                             .sweep(&number.id, lane, shard, before.start())
                             .await?;
-                        manifest.swept = manifest.swept.saturating_add(rows);
-                        if rows == 0 {
+                        let rows = u64::try_from(swept.rows).unwrap_or_default();
+                        outbox.matched = outbox.matched.saturating_add(rows);
+                        outbox.deleted = outbox.deleted.saturating_add(rows);
+                        if let Some(sample) = swept.sample {
+                            if self.keyring.could_open(&sample).await? {
+                                return Err(PurgeError::StillOpens);
+                            }
+                            *tried = tried.saturating_add(1);
+                        }
+                        if swept.rows == 0 {
                             break;
                         }
                         if started.elapsed() > SWEEP_TIME {
@@ -283,30 +293,54 @@ impl RetentionPurge {
                 }
             }
         }
-        manifest.sweep_complete = true;
-        progress.swept_before = Some(before);
+        outbox.is_complete = true;
         Ok(())
     }
 
-    async fn record(&self, manifest: &Manifest) -> Result<(), PurgeError> {
-        // A structure of texts and numbers always has a JSON form.
-        let json = serde_json::to_string(manifest)
-            .map_err(|_json| AwsError::new("recording the purge", "no JSON"))?;
-        self.evidence.record_purge(manifest.at, &json).await?;
-        log(
-            Level::Info,
-            "purged",
-            &[
-                (
-                    "destroyed_days",
-                    Field::count(manifest.destroyed_days.len()),
+    /// Signs what was done and keeps it under the next number.
+    async fn record(&self, done: &mut Manifest, progress: &mut Progress) -> Result<(), PurgeError> {
+        let key = match &progress.key {
+            Some(key) => key.clone(),
+            None => self.key.public_key().await?,
+        };
+        progress.key = Some(key.clone());
+        for _ in 0..TRIES {
+            let before = match self.evidence.newest_purge().await? {
+                // What somebody has tampered with is not built upon.
+                Some((number, note)) => Some(
+                    Manifest::of_note(&note, &key)
+                        .ok()
+                        .filter(|before| before.number == number)
+                        .ok_or(PurgeError::Evidence(number))?,
                 ),
-                ("minted_days", Field::count(manifest.minted_days.len())),
-                ("swept", Field::count(manifest.swept)),
-                ("sweep_complete", Field::flag(manifest.sweep_complete)),
-                ("verified", Field::flag(manifest.verified)),
-            ],
-        );
-        Ok(())
+                None => None,
+            };
+            let head = Manifest::after(&self.deployment, before.as_ref(), done.at);
+            (done.number, done.previous) = (head.number, head.previous);
+            let signature = self.key.sign(&done.text()).await?;
+            let note = done.note(&key, &signature);
+            if self.evidence.put_purge(done.number, &note).await? {
+                told(done);
+                return Ok(());
+            }
+        }
+        Err(AwsError::new("recording the purge", "contended").into())
     }
+}
+
+fn told(manifest: &Manifest) {
+    let count = |number: u64| Field::number(i64::try_from(number).unwrap_or(i64::MAX));
+    let is_complete = manifest.stores.iter().all(|store| store.is_complete);
+    log(
+        Level::Info,
+        "purged",
+        &[
+            ("manifest", count(manifest.number)),
+            ("destroyed_days", Field::count(manifest.destroyed.len())),
+            ("minted_days", Field::count(manifest.minted.len())),
+            ("swept", count(manifest.deleted())),
+            ("sweep_complete", Field::flag(is_complete)),
+            ("tried", count(manifest.tried)),
+        ],
+    );
 }

@@ -3,7 +3,7 @@
 use headgate_lambda::clock::system_clock;
 use headgate_lambda::runtime::{refuse_to_start, serve, start};
 use headgate_lambda::settings::Settings;
-use retention_purge::RetentionPurge;
+use retention_purge::{PurgeError, RetentionPurge};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -13,5 +13,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         .map_err(|error| refuse_to_start(&error))?;
     let purge = &purge;
     // Boxed: the layout of everything a run may wait for is more than the compiler follows here.
-    serve(move |event, _deadline| Box::pin(purge.handle(event))).await
+    serve(async move |event, _deadline| {
+        let manifest = Box::pin(purge.handle(event)).await?;
+        Ok::<String, PurgeError>(manifest.text())
+    })
+    .await
 }

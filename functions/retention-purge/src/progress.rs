@@ -4,6 +4,7 @@
 //! also remembers the latest day it has seen, so that a clock that jumps back cannot have a key
 //! minted again that was destroyed.
 
+use headgate_domain::note::PublicKey;
 use headgate_domain::retention;
 use headgate_domain::time::{Day, Timestamp};
 
@@ -20,6 +21,8 @@ pub(crate) struct Progress {
     pub(crate) destroyed_through: Option<Day>,
     /// No rows are left from before this day.
     pub(crate) swept_before: Option<Day>,
+    /// The public half of the key that signs the evidence.
+    pub(crate) key: Option<PublicKey>,
 }
 
 impl Progress {
@@ -70,6 +73,7 @@ mod tests {
             minted_through: fresh.to_mint(now).last().copied(),
             destroyed_through: fresh.to_destroy(now).last().copied(),
             swept_before: fresh.to_sweep(now),
+            key: None,
         }
     }
 

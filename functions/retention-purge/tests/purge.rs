@@ -4,6 +4,7 @@
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
     clippy::large_futures,
+    clippy::cast_possible_truncation,
     clippy::string_slice,
     reason = "tests may fail loudly"
 )]
@@ -16,16 +17,19 @@ use headgate_aws::controls::Controls;
 use headgate_aws::evidence::Evidence;
 use headgate_aws::keyring::{Keyring, KeyringError, Salt};
 use headgate_aws::messages::{Messages, Record};
+use headgate_aws::signing::SigningKey;
 use headgate_aws::{Aws, AwsSettings};
 use headgate_domain::config::Config;
 use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::Purpose;
+use headgate_domain::note::PublicKey;
 use headgate_domain::record::{RecordRef, State, ulid};
+use headgate_domain::retention::{Destroyed, PurgeReport, Store, StoreRecord, verify};
 use headgate_domain::sealing::Place;
 use headgate_domain::time::{DAY, Day, HOUR, Timestamp};
 use headgate_lambda::settings::Settings;
 use local_cloud::{Calendar, LocalCloud, Options};
-use retention_purge::{Manifest, RetentionPurge};
+use retention_purge::{Manifest, PurgeError, RetentionPurge};
 use serde_json::Value;
 
 const PLACE: Place<'static> = Place {
@@ -115,19 +119,36 @@ impl World {
         self.now.fetch_add(milliseconds, Ordering::SeqCst);
     }
 
-    /// The manifests in the evidence table, oldest first.
-    async fn manifests(&self) -> Vec<Value> {
-        let mut found: Vec<Value> = self
-            .cloud
-            .dump()
-            .await
-            .unwrap()
+    /// The notes in the evidence table, oldest first.
+    async fn notes(&self) -> Vec<String> {
+        let evidence = self.evidence();
+        let mut notes = Vec::new();
+        while let Some(note) = evidence.purge(notes.len() as u64).await.unwrap() {
+            notes.push(note);
+        }
+        notes
+    }
+
+    async fn key(&self) -> PublicKey {
+        let key = SigningKey::new(&self.aws, self.name("HEADGATE_KMS_KEY_EVIDENCE"));
+        key.public_key().await.unwrap()
+    }
+
+    /// The manifests in the evidence table, oldest first; each signed.
+    async fn manifests(&self) -> Vec<Manifest> {
+        let key = self.key().await;
+        let notes = self.notes().await;
+        notes
             .iter()
-            .filter(|(place, text)| place.contains("/purge#") && text.contains("destroyed_days"))
-            .map(|(_, text)| manifest_in(text))
-            .collect();
-        found.sort_by_key(|manifest| manifest["at"].as_str().map(str::to_owned));
-        found
+            .map(|note| Manifest::of_note(note, &key).unwrap())
+            .collect()
+    }
+
+    async fn verified(&self) -> PurgeReport {
+        let notes = self.notes().await;
+        let deployment = self.name("HEADGATE_DEPLOYMENT");
+        let key = self.key().await;
+        verify(notes.iter().map(String::as_str), &key, deployment).unwrap()
     }
 
     fn calls(&self) -> u64 {
@@ -135,14 +156,12 @@ impl World {
     }
 }
 
-/// The manifest inside an item that is shown as DynamoDB JSON.
-fn manifest_in(text: &str) -> Value {
-    let item: Value = serde_json::from_str(&text[text.find('{').unwrap()..]).unwrap();
-    let manifest = item
-        .pointer("/manifest/S")
-        .or_else(|| item.get("manifest"))
-        .unwrap();
-    serde_json::from_str(manifest.as_str().unwrap()).unwrap()
+fn days(manifest: &Manifest) -> Vec<Day> {
+    manifest
+        .destroyed
+        .iter()
+        .map(|destroyed| destroyed.day)
+        .collect()
 }
 
 async fn run(purge: &RetentionPurge) -> Manifest {
@@ -167,20 +186,26 @@ async fn after_ninety_days_the_key_is_gone_and_the_content_cannot_be_opened_by_a
     let purge = world.purge().await;
     let first = run(&purge).await;
     assert!(first.minted_vault);
-    assert_eq!(first.minted_days.len(), 8);
-    assert!(first.destroyed_days.is_empty());
+    assert_eq!(first.minted.len(), 8);
+    assert!(first.destroyed.is_empty());
 
     let (day, keyring) = (world.now().day(), world.keyring());
     let (salt, envelope) = sealed(&keyring, day).await;
     world.pass(90 * DAY - 9 * HOUR - 1);
     assert!(
-        !run(&purge).await.destroyed_days.contains(&day.to_string()),
+        !days(&run(&purge).await).contains(&day),
         "one millisecond too early"
     );
     assert!(keyring.has_day(day).await.unwrap());
     world.pass(1);
+    let fingerprint = keyring.fingerprint(day).await.unwrap();
+    assert!(fingerprint.is_some());
     let manifest = run(&purge).await;
-    assert!(manifest.destroyed_days.contains(&day.to_string()) && manifest.verified);
+    let destroyed = Destroyed {
+        day,
+        key: fingerprint,
+    };
+    assert!(manifest.destroyed.contains(&destroyed));
     assert!(!keyring.has_day(day).await.unwrap());
 
     // Told that it is still the day itself, a new process would open it if it could.
@@ -236,20 +261,20 @@ async fn a_hundred_days_of_runs_leave_exactly_the_days_that_may_be_read() {
             "{day}"
         );
     }
-    let destroyed: Vec<Value> = world
-        .manifests()
-        .await
-        .iter()
-        .flat_map(|m| m["destroyed_days"].as_array().unwrap().clone())
-        .collect();
-    assert_eq!(destroyed.len(), 10);
+    let report = world.verified().await;
+    assert_eq!((report.manifests, report.destroyed), (100, 10));
+    assert!(
+        report.late.iter().all(|(_, ms)| *ms < 10 * HOUR),
+        "at nine in the morning"
+    );
+    assert!(report.gaps.is_empty());
     // Neither the same process nor a new one ever brings a day back.
     run(&purge).await;
     run(&world.purge().await).await;
     assert!(!keyring.has_day(first).await.unwrap());
     // Nor does a clock that jumps back in a process that knows better.
     world.pass(-95 * DAY);
-    assert!(run(&purge).await.minted_days.is_empty());
+    assert!(run(&purge).await.minted.is_empty());
     assert!(!keyring.has_day(first).await.unwrap());
 }
 
@@ -262,18 +287,22 @@ async fn a_purge_that_ended_before_its_evidence_is_caught_up() {
     // What a run leaves that ends between destroying and recording.
     world
         .evidence()
-        .put_open_purge(&[day.to_string()])
+        .put_open_purge(&[Destroyed {
+            day,
+            key: keyring.fingerprint(day).await.unwrap(),
+        }])
         .await
         .unwrap();
     assert!(keyring.destroy_day(day).await.unwrap());
     assert_eq!(world.manifests().await.len(), 1);
 
     let manifest = run(&world.purge().await).await;
-    assert_eq!(manifest.destroyed_days, [day.to_string()]);
-    assert_eq!(
-        world.manifests().await.last().unwrap()["destroyed_days"][0],
-        day.to_string()
+    assert_eq!(days(&manifest), [day]);
+    assert!(
+        manifest.destroyed[0].key.is_some(),
+        "which key it was is known"
     );
+    assert_eq!(world.manifests().await.last(), Some(&manifest));
     assert!(world.evidence().open_purge().await.unwrap().is_empty());
     assert!(
         !run(&world.purge().await).await.changed_something(),
@@ -288,10 +317,10 @@ async fn an_open_purge_never_destroys_a_day_that_is_not_due() {
     let day = world.now().day();
     world
         .evidence()
-        .put_open_purge(&[day.to_string(), "not a day".to_owned()])
+        .put_open_purge(&[Destroyed { day, key: None }])
         .await
         .unwrap();
-    assert!(run(&world.purge().await).await.destroyed_days.is_empty());
+    assert!(run(&world.purge().await).await.destroyed.is_empty());
     assert!(world.keyring().has_day(day).await.unwrap());
 }
 
@@ -308,8 +337,8 @@ async fn a_purge_that_did_not_run_for_months_goes_back_until_there_are_no_keys()
     // The look-back alone would start twenty days after the first key.
     world.pass((90 + 119 + 20) * DAY);
     let manifest = run(&world.purge().await).await;
-    assert_eq!(manifest.destroyed_days.len(), 40);
-    assert_eq!(manifest.destroyed_days[0], first.to_string());
+    assert_eq!(manifest.destroyed.len(), 40);
+    assert_eq!(manifest.destroyed[0].day, first);
 }
 
 #[tokio::test]
@@ -332,11 +361,19 @@ async fn rows_are_swept_with_their_day_and_no_sooner() {
         }
     }
     world.pass(90 * DAY - 9 * HOUR - 1);
-    assert_eq!(run(&purge).await.swept, 0);
+    assert!(run(&purge).await.stores.is_empty());
     world.pass(1);
     let manifest = run(&purge).await;
-    assert_eq!((manifest.swept, manifest.sweep_complete), (30, true));
-    assert_eq!(world.manifests().await.last().unwrap()["swept"], 30);
+    let outbox = StoreRecord {
+        store: Store::Outbox,
+        matched: 30,
+        deleted: 30,
+        is_complete: true,
+        residual_until: world.now().day().plus(35),
+    };
+    assert_eq!(manifest.stores, [outbox]);
+    assert_eq!(manifest.tried, 1);
+    assert_eq!(world.manifests().await.last(), Some(&manifest));
     let left = messages.load(&stored).await.unwrap();
     assert_eq!(
         left.iter()
@@ -344,6 +381,69 @@ async fn rows_are_swept_with_their_day_and_no_sooner() {
             .collect::<Vec<_>>(),
         [&stored[30]]
     );
+}
+
+#[tokio::test]
+async fn a_row_whose_key_still_exists_fails_the_run_and_leaves_no_evidence_of_it() {
+    let world = World::new().await;
+    let config = Config::from_toml(include_str!("../../../config/headgate.toml")).unwrap();
+    Controls::new(&world.aws, world.name("HEADGATE_TABLE_CONTROLS"))
+        .put_config(&config, 1)
+        .await
+        .unwrap();
+    let purge = world.purge().await;
+    run(&purge).await;
+    // Accepted today, and sealed under a day that is not over for long: nobody writes that, and it is found.
+    let tomorrow = world.now().day().plus(1);
+    let (_salt, body) = sealed(&world.keyring(), tomorrow).await;
+    let stray = Record {
+        body,
+        ..record(world.now(), 7)
+    };
+    world.messages().put(&stray).await.unwrap();
+    world.pass(90 * DAY - 9 * HOUR);
+    let before = world.notes().await.len();
+    let failed = purge.handle(Value::Null).await;
+    assert_eq!(failed.err(), Some(PurgeError::StillOpens));
+    // The keys that were destroyed are on record all the same.
+    let after = world.manifests().await;
+    assert_eq!(after.len(), before + 1);
+    assert!(after[before].stores.iter().all(|store| !store.is_complete));
+}
+
+#[tokio::test]
+async fn an_altered_manifest_is_found_and_nothing_is_built_upon_it() {
+    let world = World::new().await;
+    let purge = world.purge().await;
+    for _ in 0..3 {
+        run(&purge).await;
+        world.pass(DAY);
+    }
+    let mut notes = world.notes().await;
+    assert_eq!(world.verified().await.manifests, 3);
+    notes[1] = notes[1].replace("tried 0", "tried 9");
+    let (key, deployment) = (world.key().await, world.name("HEADGATE_DEPLOYMENT"));
+    let found = verify(notes.iter().map(String::as_str), &key, deployment);
+    assert!(found.unwrap_err().to_string().starts_with("manifest 1:"));
+
+    // Whoever can write the table and cannot sign stops the evidence, and is found.
+    let forged = notes[1].replace("manifest 1", "manifest 3");
+    assert!(world.evidence().put_purge(3, &forged).await.unwrap());
+    let failed = purge.handle(Value::Null).await;
+    assert_eq!(failed.err(), Some(PurgeError::Evidence(3)));
+}
+
+#[tokio::test]
+async fn two_runs_at_once_never_take_the_same_number() {
+    let world = World::new().await;
+    for _ in 0..4 {
+        let (one, other) = (world.purge().await, world.purge().await);
+        let (one, other) = tokio::join!(one.handle(Value::Null), other.handle(Value::Null));
+        assert!(one.is_ok() && other.is_ok());
+        world.pass(DAY);
+    }
+    let report = world.verified().await;
+    assert!(report.manifests >= 4, "{}", report.manifests);
 }
 
 fn record(at: Timestamp, random: u8) -> Record {

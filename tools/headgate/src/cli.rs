@@ -14,8 +14,10 @@ use crate::{commands, demo, dev, text};
 
 mod ledger;
 mod operate;
+mod purge;
 pub use ledger::*;
 pub use operate::*;
+pub use purge::*;
 
 /// A WhatsApp gateway: run it on this machine, prove it, and talk to it as an app does.
 ///
@@ -71,6 +73,8 @@ pub enum Command {
     Dlq(DlqArgs),
     /// Export the consent ledger, verify an export, prove what is in it.
     Ledger(LedgerArgs),
+    /// The purge after 90 days: what is due, and the signed evidence of what was done.
+    Purge(PurgeArgs),
     /// Turn the calendar of a running `headgate dev`.
     Clock(ClockArgs),
 }
@@ -434,6 +438,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
             action: MediaAction::Get(args),
         })) => commands::media::get(&args).await,
         Some(Command::Ledger(args)) => commands::ledger::run(&args).await,
+        Some(Command::Purge(args)) => Box::pin(commands::purge::run(&args)).await,
         Some(Command::Status(args)) => commands::status::run(&args).await,
         Some(Command::Clock(ClockArgs {
             action: ClockAction::Advance { by, client },

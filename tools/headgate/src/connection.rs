@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, anyhow};
 use headgate_aws::api_tokens::ApiTokens;
 use headgate_aws::checkpoints::Checkpoints;
 use headgate_aws::controls::Controls;
+use headgate_aws::evidence::Evidence;
 use headgate_aws::keyring::Keyring;
 use headgate_aws::ledger::Ledger;
 use headgate_aws::messages::Messages;
@@ -208,6 +209,24 @@ impl Connection {
     /// A sentence that names the variable to set.
     pub fn ledger_key(&self) -> Result<SigningKey> {
         let key = self.resource("HEADGATE_KMS_KEY_LEDGER", "LedgerKeyArn")?;
+        Ok(SigningKey::new(&self.aws, key))
+    }
+
+    /// The evidence of the purge.
+    ///
+    /// # Errors
+    /// A sentence that names the variable to set.
+    pub fn evidence(&self) -> Result<Evidence> {
+        let table = self.resource("HEADGATE_TABLE_EVIDENCE", "EvidenceTableName")?;
+        Ok(Evidence::new(&self.aws, table))
+    }
+
+    /// The key it is signed by.
+    ///
+    /// # Errors
+    /// A sentence that names the variable to set.
+    pub fn evidence_key(&self) -> Result<SigningKey> {
+        let key = self.resource("HEADGATE_KMS_KEY_EVIDENCE", "EvidenceKeyArn")?;
         Ok(SigningKey::new(&self.aws, key))
     }
 

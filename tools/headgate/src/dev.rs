@@ -173,6 +173,13 @@ fn environment(stage: &Stage, control_url: &str) -> Result<Vec<(String, String)>
             .with_context(|| format!("the template gives LedgerCheckpointFunction no {name}"))?;
         add(name, value.clone());
     }
+    let purge = stage.cloud.function_environment("RetentionPurgeFunction")?;
+    for name in ["HEADGATE_TABLE_EVIDENCE", "HEADGATE_KMS_KEY_EVIDENCE"] {
+        let value = purge
+            .get(name)
+            .with_context(|| format!("the template gives RetentionPurgeFunction no {name}"))?;
+        add(name, value.clone());
+    }
     let import = stage.cloud.function_environment("ConsentImportFunction")?;
     let bucket = import
         .get("HEADGATE_BUCKET_IMPORTS")

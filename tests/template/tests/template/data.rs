@@ -396,7 +396,7 @@ fn peppers_are_four_hmac_keys_and_the_rest_rotate_by_themselves() {
         if id.ends_with("MacKey") {
             assert_eq!(key["KeySpec"], "HMAC_256", "{id}");
             assert_eq!(key["KeyUsage"], "GENERATE_VERIFY_MAC", "{id}");
-        } else if id == "LedgerKey" {
+        } else if ["EvidenceKey", "LedgerKey"].contains(&id) {
             // A pair cannot rotate by itself, and who keeps its public half would not want it to.
             assert_eq!(key["KeySpec"], "ECC_NIST_P256", "{id}");
             assert_eq!(key["KeyUsage"], "SIGN_VERIFY", "{id}");

@@ -62,6 +62,7 @@ fn the_ledger_can_only_grow() {
         assert!(!(writes && signer), "{action}");
     }
     assert_eq!(who_may("LedgerKey")["kms:Sign"], ["ledger-checkpoint"]);
+    assert_eq!(who_may("EvidenceKey")["kms:Sign"], ["retention-purge"]);
 }
 
 #[test]
@@ -179,6 +180,8 @@ fn the_operator_reaches_no_table_with_people_in_it_and_no_secret() {
         "PrivacyRequestsTable",
         "ConsentLedgerTable",
         "LedgerKey",
+        "EvidenceTable",
+        "EvidenceKey",
     ];
     let mut expected: BTreeSet<String> = expected.map(|id| format!("Data.Outputs.{id}Arn")).into();
     for (bucket, objects) in [

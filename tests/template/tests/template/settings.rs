@@ -112,6 +112,7 @@ fn expected_target(variable: &str) -> Option<String> {
         "BUS_NAME" => output("EventBusName"),
         "KMS_KEY_DATA" => output("DataKeyArn"),
         "KMS_KEY_LEDGER" => output("LedgerKeyArn"),
+        "KMS_KEY_EVIDENCE" => output("EvidenceKeyArn"),
         "LEDGER_BUSY_EVENTS" => Some("LedgerBusyEvents".to_owned()),
         _ => None,
     }

@@ -13,6 +13,7 @@ pub mod media;
 pub mod notice;
 pub mod number;
 pub mod producer;
+pub mod purge;
 pub mod send;
 pub mod status;
 pub mod token;

@@ -314,7 +314,7 @@ fn each_deed_is_found_with_its_place() {
                 let root = root.split('\n').next().unwrap().to_owned();
                 export.notes[1] = export.notes[1].replace(&root, "AAAA");
             },
-            "checkpoint 1: it is not a checkpoint in a signed note",
+            "checkpoint 1: it is not a signed note of this kind",
         ),
         (
             "a ledger is written anew, and a checkpoint forged over it with another key",

@@ -1,0 +1,248 @@
+//! The manifest of a purge: what one run did, in one text that is signed and names the one before it.
+//!
+//! Owns the text, and reads back only what it would write. It holds days, counts and hashes of wrapped keys, and
+//! nothing about any person, so it can be kept and shown for as long as anybody wants.
+
+use std::fmt::Write as _;
+
+use super::{CONTENT_DAYS, Day, Timestamp};
+use crate::ledger::Hash;
+use crate::note::{NoteFault, PublicKey, signed, verified};
+
+/// Backups of a table reach back this far (infra/data.yaml, `RecoveryPeriodInDays`).
+pub(super) const BACKUP_DAYS: i64 = 35;
+
+/// A day whose key is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destroyed {
+    /// The day.
+    pub day: Day,
+    /// The hash of the wrapped key, which says which key it was and opens nothing; `None` when an earlier run
+    /// ended between destroying and recording before it was noted.
+    pub key: Option<Hash>,
+}
+
+/// A store that is swept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Store {
+    /// The outbox: messages that apps wanted sent.
+    Outbox,
+}
+
+impl Store {
+    const ALL: [Self; 1] = [Self::Outbox];
+
+    /// The word in the manifest.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Outbox => "outbox",
+        }
+    }
+}
+
+/// What was done to a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreRecord {
+    /// Which.
+    pub store: Store,
+    /// How many rows past their time were found.
+    pub matched: u64,
+    /// How many of them were deleted.
+    pub deleted: u64,
+    /// Until when their bytes may stand in backups, where no key opens them.
+    pub residual_until: Day,
+    /// Whether none is left.
+    pub is_complete: bool,
+}
+
+/// What one run did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// Which deployment's: `headgate/purge/<deployment>`. Also the name of the key.
+    pub origin: String,
+    /// Its place among the manifests, from 0.
+    pub number: u64,
+    /// When the run began, by our clock.
+    pub at: Timestamp,
+    /// The hash of the text of the one before; zero for the first.
+    pub previous: Hash,
+    /// The days that can no longer be read, oldest first.
+    pub destroyed: Vec<Destroyed>,
+    /// The days that can be written to from now on.
+    pub minted: Vec<Day>,
+    /// Whether the vault key was made.
+    pub minted_vault: bool,
+    /// What was done to each store.
+    pub stores: Vec<StoreRecord>,
+    /// How many values of destroyed days were tried to be opened, by a way that ignores the date; none did.
+    pub tried: u64,
+}
+
+/// The text is not that of a manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the text of a purge manifest of this build")]
+pub struct NotManifest;
+
+/// The origin of a deployment's manifests.
+pub fn origin(deployment: &str) -> String {
+    format!("headgate/purge/{deployment}")
+}
+
+impl Manifest {
+    /// An empty one that follows another, or is the first.
+    pub fn after(deployment: &str, before: Option<&Self>, at: Timestamp) -> Self {
+        Self {
+            origin: origin(deployment),
+            number: before.map_or(0, |before| before.number.saturating_add(1)),
+            at,
+            previous: before.map_or(Hash::ZERO, Self::hash),
+            destroyed: Vec::new(),
+            minted: Vec::new(),
+            minted_vault: false,
+            stores: Vec::new(),
+            tried: 0,
+        }
+    }
+
+    /// Whether the run changed anything, and so needs evidence.
+    pub fn changed_something(&self) -> bool {
+        let swept = self.stores.iter().any(|store| store.matched > 0);
+        !self.destroyed.is_empty() || !self.minted.is_empty() || self.minted_vault || swept
+    }
+
+    /// How many rows were deleted, of all stores.
+    pub fn deleted(&self) -> u64 {
+        let deleted = self.stores.iter().map(|store| store.deleted);
+        deleted.fold(0, u64::saturating_add)
+    }
+
+    /// Until when the bytes of rows that are deleted at a moment may stand in backups.
+    pub fn residual_until(at: Timestamp) -> Day {
+        at.day().plus(BACKUP_DAYS)
+    }
+
+    /// The text that is signed.
+    pub fn text(&self) -> String {
+        let mut text = format!(
+            "{}\nmanifest {}\ntime {}\nprevious {}\nretention {CONTENT_DAYS} days\n",
+            self.origin, self.number, self.at, self.previous
+        );
+        // Writing to a text does not fail.
+        if self.minted_vault {
+            text.push_str("minted vault\n");
+        }
+        for day in &self.minted {
+            writeln!(text, "minted {day}").unwrap_or_default();
+        }
+        for Destroyed { day, key } in &self.destroyed {
+            match key {
+                Some(key) => writeln!(text, "destroyed {day} {key}"),
+                None => writeln!(text, "destroyed {day} unknown"),
+            }
+            .unwrap_or_default();
+        }
+        for store in &self.stores {
+            writeln!(
+                text,
+                "store {} matched {} deleted {} {} residual-until {}",
+                store.store.word(),
+                store.matched,
+                store.deleted,
+                if store.is_complete {
+                    "complete"
+                } else {
+                    "unfinished"
+                },
+                store.residual_until,
+            )
+            .unwrap_or_default();
+        }
+        writeln!(text, "tried {} opened 0", self.tried).unwrap_or_default();
+        text
+    }
+
+    /// The hash by which the next one names this one.
+    pub fn hash(&self) -> Hash {
+        Hash::of_bytes(self.text().as_bytes())
+    }
+
+    /// The note with a signature over the text, as KMS gives it (ASN.1 DER).
+    pub fn note(&self, key: &PublicKey, signature: &[u8]) -> String {
+        signed(&self.text(), &self.origin, key, signature)
+    }
+
+    /// Verifies a note by a key, and reads its manifest.
+    ///
+    /// # Errors
+    /// [`NoteFault`].
+    pub fn of_note(note: &str, key: &PublicKey) -> Result<Self, NoteFault> {
+        let text = verified(note, key)?;
+        Self::parse(&text).map_err(|_form| NoteFault::Form)
+    }
+
+    /// Reads a text that [`Self::text`] would write.
+    ///
+    /// # Errors
+    /// [`NotManifest`] for any other.
+    pub fn parse(text: &str) -> Result<Self, NotManifest> {
+        let read = Self::read(text).ok_or(NotManifest)?;
+        if read.text() == text {
+            Ok(read)
+        } else {
+            Err(NotManifest)
+        }
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let mut lines = text.lines();
+        let mut manifest = Self {
+            origin: lines.next()?.to_owned(),
+            number: lines.next()?.strip_prefix("manifest ")?.parse().ok()?,
+            at: Timestamp::parse(lines.next()?.strip_prefix("time ")?).ok()?,
+            previous: Hash::parse(lines.next()?.strip_prefix("previous ")?).ok()?,
+            destroyed: Vec::new(),
+            minted: Vec::new(),
+            minted_vault: false,
+            stores: Vec::new(),
+            tried: 0,
+        };
+        // The period is compared with the whole text.
+        let _retention = lines.next()?;
+        for line in lines {
+            let words: Vec<&str> = line.split(' ').collect();
+            match words.as_slice() {
+                ["minted", "vault"] => manifest.minted_vault = true,
+                ["minted", day] => manifest.minted.push(Day::parse(day).ok()?),
+                ["destroyed", day, key] => manifest.destroyed.push(Destroyed {
+                    day: Day::parse(day).ok()?,
+                    key: match *key {
+                        "unknown" => None,
+                        hash => Some(Hash::parse(hash).ok()?),
+                    },
+                }),
+                [
+                    "store",
+                    store,
+                    "matched",
+                    matched,
+                    "deleted",
+                    deleted,
+                    complete,
+                    "residual-until",
+                    until,
+                ] => manifest.stores.push(StoreRecord {
+                    store: Store::ALL
+                        .into_iter()
+                        .find(|known| known.word() == *store)?,
+                    matched: matched.parse().ok()?,
+                    deleted: deleted.parse().ok()?,
+                    is_complete: *complete == "complete",
+                    residual_until: Day::parse(until).ok()?,
+                }),
+                ["tried", tried, "opened", "0"] => manifest.tried = tried.parse().ok()?,
+                _ => return None,
+            }
+        }
+        Some(manifest)
+    }
+}

@@ -1,0 +1,211 @@
+//! A year of manifests, and everything that can be done to them afterwards.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests may fail loudly"
+)]
+
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+
+use super::*;
+use crate::retention::{Destroyed, Store, StoreRecord, days_to_mint};
+use crate::time::DAY;
+
+const START: Timestamp = Timestamp::from_seconds(1_795_000_000);
+
+struct Signer {
+    pair: EcdsaKeyPair,
+    random: SystemRandom,
+}
+
+impl Signer {
+    fn new() -> Self {
+        let (algorithm, random) = (&ECDSA_P256_SHA256_ASN1_SIGNING, SystemRandom::new());
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).unwrap();
+        Self { pair, random }
+    }
+
+    fn key(&self) -> PublicKey {
+        let prefix = [
+            0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
+            0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+        ];
+        let point = self.pair.public_key().as_ref();
+        PublicKey::from_der(&[&prefix[..], point].concat()).unwrap()
+    }
+
+    fn note(&self, manifest: &Manifest) -> String {
+        let text = manifest.text();
+        let signature = self.pair.sign(&self.random, text.as_bytes()).unwrap();
+        manifest.note(&self.key(), signature.as_ref())
+    }
+}
+
+/// What a purge that runs each day writes.
+fn days(count: i64) -> Vec<Manifest> {
+    let mut manifests: Vec<Manifest> = Vec::new();
+    let mut minted_to = START.day().plus(-1);
+    for offset in 0..count {
+        let at = START.day().plus(offset).start().plus_millis(1_800_000);
+        let mut manifest = Manifest::after("main", manifests.last(), at);
+        manifest.minted_vault = offset == 0;
+        manifest.minted = days_to_mint(at).filter(|day| *day > minted_to).collect();
+        minted_to = *manifest.minted.last().unwrap();
+        let day = at.day().plus(-90);
+        if day >= START.day() {
+            manifest.destroyed.push(Destroyed {
+                day,
+                key: Some(Hash::of_bytes(day.to_string().as_bytes())),
+            });
+            manifest.stores.push(StoreRecord {
+                store: Store::Outbox,
+                matched: 7,
+                deleted: 7,
+                residual_until: Manifest::residual_until(at),
+                is_complete: true,
+            });
+            manifest.tried = 1;
+        }
+        manifests.push(manifest);
+    }
+    manifests
+}
+
+fn notes(signer: &Signer, manifests: &[Manifest]) -> Vec<String> {
+    manifests.iter().map(|m| signer.note(m)).collect()
+}
+
+fn check(notes: &[String], key: &PublicKey) -> Result<PurgeReport, PurgeFault> {
+    verify(notes.iter().map(String::as_str), key, "main")
+}
+
+#[test]
+fn a_text_is_read_back_as_it_was_and_no_other_text_is_read() {
+    for manifest in days(100) {
+        assert_eq!(Manifest::parse(&manifest.text()), Ok(manifest));
+    }
+    let text = days(100)[99].text();
+    for (from, to) in [
+        ("complete", "done"),
+        ("outbox", "inbox"),
+        ("destroyed 2", "destroyed x2"),
+        ("opened 0", "opened 1"),
+        ("retention 90", "retention 30"),
+        ("manifest 99", "manifest 099"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        assert!(Manifest::parse(&text.replace(from, to)).is_err(), "{to}");
+    }
+    assert!(Manifest::parse(text.trim_end()).is_err());
+}
+
+#[test]
+fn a_year_of_runs_shows_that_every_day_went_when_it_was_due() {
+    let signer = Signer::new();
+    let report = check(&notes(&signer, &days(365)), &signer.key()).unwrap();
+    assert_eq!((report.manifests, report.destroyed), (365, 275));
+    assert_eq!((report.deleted, report.tried), (275 * 7, 275));
+    assert!(report.late.is_empty() && report.gaps.is_empty());
+}
+
+#[test]
+fn whatever_is_done_to_the_notes_is_found_with_its_place() {
+    let signer = Signer::new();
+    let whole = notes(&signer, &days(120));
+    let key = signer.key();
+    let done = |change: &dyn Fn(&mut Vec<String>)| {
+        let mut changed = whole.clone();
+        change(&mut changed);
+        check(&changed, &key).unwrap_err()
+    };
+    let signature = |number| PurgeFault::Note {
+        number,
+        fault: NoteFault::Signature,
+    };
+    assert_eq!(
+        done(&|n| n[95] = n[95].replace("deleted 7", "deleted 8")),
+        signature(95)
+    );
+    assert_eq!(done(&|n| n[95] = n[96].clone()), PurgeFault::Place(95));
+    assert_eq!(done(&|n| drop(n.remove(95))), PurgeFault::Place(95));
+    assert_eq!(done(&|n| n.swap(95, 96)), PurgeFault::Place(95));
+    assert_eq!(done(&|n| drop(n.remove(0))), PurgeFault::Place(0));
+    assert_eq!(done(&Vec::clear), PurgeFault::Empty);
+    let other = Signer::new();
+    let by_another_key = PurgeFault::Note {
+        number: 3,
+        fault: NoteFault::Key,
+    };
+    assert_eq!(done(&|n| n[3] = other.note(&days(4)[3])), by_another_key);
+    let elsewhere = verify(whole.iter().map(String::as_str), &key, "other");
+    assert_eq!(elsewhere, Err(PurgeFault::Origin(0)));
+
+    // Whoever has the key can sign what they like, and not what others have seen: the chain shows it.
+    let mut rewritten = days(120);
+    rewritten[95].tried = 0;
+    let replaced = signer.note(&rewritten[95]);
+    assert_eq!(
+        done(&|n| n[95].clone_from(&replaced)),
+        PurgeFault::Chain(96)
+    );
+}
+
+#[test]
+fn a_key_that_stays_and_one_that_comes_back_are_found() {
+    let signer = Signer::new();
+    let chain = |change: &dyn Fn(&mut Manifest)| {
+        let mut chained: Vec<Manifest> = Vec::new();
+        for mut manifest in days(120) {
+            manifest.previous = chained.last().map_or(Hash::ZERO, Manifest::hash);
+            change(&mut manifest);
+            chained.push(manifest);
+        }
+        check(&notes(&signer, &chained), &signer.key())
+    };
+    let kept = chain(&|m| m.destroyed.retain(|d| d.day != START.day().plus(2)));
+    let day = START.day().plus(2);
+    assert_eq!(kept, Err(PurgeFault::Kept { day, due: due(day) }));
+    let revived = chain(&|m| {
+        if m.number == 100 {
+            m.minted.push(START.day());
+        }
+    });
+    let day = START.day();
+    assert_eq!(revived, Err(PurgeFault::Revived { number: 100, day }));
+    let backwards = chain(&|m| {
+        if m.number == 50 {
+            m.at = m.at.plus_millis(-2 * DAY);
+        }
+    });
+    assert_eq!(backwards, Err(PurgeFault::Time(50)));
+}
+
+#[test]
+fn days_without_a_run_and_late_keys_are_told() {
+    let signer = Signer::new();
+    let mut manifests = days(100);
+    // Nobody ran for three days; the next run made good for them.
+    let skipped: Vec<Manifest> = manifests.drain(93..96).collect();
+    for missed in skipped {
+        manifests[93].destroyed.extend(missed.destroyed);
+        manifests[93].minted.extend(missed.minted);
+    }
+    manifests[93]
+        .destroyed
+        .sort_by_key(|destroyed| destroyed.day);
+    let mut previous = Hash::ZERO;
+    for (number, manifest) in (0_u64..).zip(&mut manifests) {
+        manifest.number = number;
+        manifest.previous = previous;
+        previous = manifest.hash();
+    }
+    let report = check(&notes(&signer, &manifests), &signer.key()).unwrap();
+    assert_eq!(report.gaps.len(), 1);
+    assert_eq!(report.gaps[0].from, manifests[92].at);
+    let late: Vec<Day> = report.late.iter().map(|(day, _)| *day).collect();
+    let expected: Vec<Day> = (3..6).map(|n| START.day().plus(n)).collect();
+    assert_eq!(late, expected);
+}
