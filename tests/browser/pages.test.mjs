@@ -125,6 +125,11 @@ const ANSWERS = {
     await page.click("form:has(input[name=topic]) button");
     await page.waitForSelector("[role=status]");
   },
+  "a request not to sell": async (page, language) => {
+    await page.goto(address(`/p/${site.token}`, language));
+    await page.click("form:has(input[value=sale]) button");
+    await page.waitForSelector("[role=status]");
+  },
   "the code for a topic": async (page, language) => {
     await page.goto(address(`/p/${site.token}`, language));
     await page.click("a[href*='topic=events']");
@@ -314,6 +319,11 @@ test("a browser with Global Privacy Control is told that it is honoured", async 
   const page = await context.newPage();
   await page.goto(address("/do-not-sell", "en"));
   assert.match(await page.locator("main").innerText(), /Opt-out request honored/);
+  const before = await stored();
+  await page.goto(address(`/p/${site.token}`, "en"));
+  assert.match(await page.locator("main").innerText(), /Opt-out request honored/);
+  assert.equal(await page.locator("input[value=sale]").count(), 0);
+  assert.equal(await stored(), before + 1, "the signal of a known link is a request");
   await context.close();
 });
 

@@ -4,6 +4,8 @@
 //! crash between two steps always leaves the stricter state. The rule itself is
 //! `headgate_domain::consent`'s.
 
+mod do_not_sell;
+
 use std::sync::Arc;
 
 use headgate_domain::consent::{

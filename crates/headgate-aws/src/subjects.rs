@@ -5,6 +5,7 @@
 //! whose identifiers change is `identity`'s.
 
 pub(crate) mod asking;
+mod do_not_sell;
 mod health;
 mod identifiers;
 mod identity;
@@ -672,6 +673,7 @@ fn state_of(item: &Item) -> Option<Subject> {
     subject.health = health::health_of(item);
     identity::read(item, &mut subject);
     subject.asked = question::read(item);
+    subject.do_not_sell = do_not_sell::read(item);
     Some(subject)
 }
 

@@ -24,6 +24,7 @@ pub use question::{
 pub use standing::{Standing, Validity};
 pub use topic::{InvalidTopic, Topic};
 
+use crate::do_not_sell::DoNotSell;
 use crate::health::Health;
 use crate::identity::{Bsuid, Identifier, Phone, SubjectId};
 use crate::lane::{PURPOSES, Purpose};
@@ -442,6 +443,8 @@ pub struct Subject {
     pub identity_change: Option<(Timestamp, IdentityChange)>,
     /// The last question whether to be written to that the person was asked in the chat.
     pub asked: Option<Question>,
+    /// That their data be neither sold nor shared, once they chose so.
+    pub do_not_sell: Option<DoNotSell>,
     /// The subject that stands for this one since the two turned out to be one person.
     pub same_as: Option<SubjectId>,
 }
@@ -508,6 +511,7 @@ impl Subject {
             identity_key_at: None,
             identity_change: None,
             asked: None,
+            do_not_sell: None,
             same_as: None,
         }
     }

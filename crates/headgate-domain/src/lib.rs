@@ -13,6 +13,7 @@ pub mod consent;
 pub mod control_message;
 pub mod disposition;
 pub mod do_not_call;
+pub mod do_not_sell;
 pub mod event;
 pub mod health;
 pub mod holder;

@@ -5,9 +5,11 @@
 //! `headgate_domain::consent`'s.
 
 use headgate_aws::consents::{Notice, Statement};
+use headgate_aws::keyring::KeyringError;
 use headgate_domain::config::Consents;
 use headgate_domain::confirm_link;
 use headgate_domain::consent::{Action, ConsentRecord, MAX_AHEAD_MS, NoticeId, Topic};
+use headgate_domain::do_not_sell::{self, DoNotSell, Way};
 use headgate_domain::event::Event;
 use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::Purpose;
@@ -17,6 +19,7 @@ use headgate_domain::refusal::{Code, Refusal};
 use headgate_domain::time::Timestamp;
 use headgate_lambda::batch::SqsRecord;
 use headgate_lambda::log::{Field, Level, log};
+use serde_json::{Value, json};
 
 use crate::answer::{About, What, consent_refused, in_force, not_attested, superseded};
 use crate::error::{IntakeError, Stop};
@@ -32,6 +35,9 @@ impl Intake {
         let source = record.message_id.as_str();
         if let Some(row) = confirm_link::pressed_row(&record.body) {
             return self.pressed(&row, source, now).await;
+        }
+        if let Some((subject, way)) = do_not_sell::in_record(&record.body) {
+            return self.not_to_be_sold(&subject, way, record, now).await;
         }
         let speaker = self.speaker(record);
         let body = speaker.record.as_str();
@@ -105,6 +111,38 @@ impl Intake {
             answer.events.push(Box::pin(told).await?);
         }
         Ok(answer)
+    }
+
+    /// A choice by the pages that somebody's data be neither sold nor shared. Who is not on record, or was
+    /// erased, has nothing that could be.
+    async fn not_to_be_sold(
+        &self,
+        subject: &SubjectId,
+        way: Way,
+        record: &SqsRecord,
+        now: Timestamp,
+    ) -> Result<Answer, IntakeError> {
+        let person = match self.subjects().load(subject).await {
+            Ok(Some(person)) => person,
+            Ok(None) | Err(KeyringError::NoKey) => return Ok(Answer::default()),
+            Err(error) => return Err(error.into()),
+        };
+        let choice = DoNotSell {
+            at: record.sent_at().map_or(now, |sent| sent.min(now)),
+            way,
+            source: record.message_id.clone(),
+            event: None,
+        };
+        let evidence = match way {
+            Way::Gpc => json!({ "external_signal": { "gpc": true } }),
+            Way::Link | Way::Keyword | Way::QuickReply => Value::Null,
+        };
+        let reference = person.reference.as_deref();
+        let recorded = self
+            .consents
+            .do_not_sell(&person.id, reference, &choice, &evidence, now);
+        let told = Box::pin(recorded).await?;
+        Ok(told.map_or_else(Answer::default, Answer::event))
     }
 
     /// The wording behind a record, by its text or by the id of a registered one, if each of its topics is

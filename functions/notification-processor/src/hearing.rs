@@ -14,6 +14,7 @@
 use headgate_aws::consents::Notice;
 use headgate_domain::config::Config;
 use headgate_domain::consent::{Action, Consent, Kind, NoticeId, Question, Subject};
+use headgate_domain::do_not_sell::{DoNotSell, Way};
 use headgate_domain::event::Event;
 use headgate_domain::identity::Pseudonym;
 use headgate_domain::lane::Purpose;
@@ -30,7 +31,7 @@ use serde_json::json;
 use crate::config::Ports;
 use crate::outcome::Failure;
 use crate::people::identifiers;
-use crate::says::{Said, say};
+use crate::says::{Said, not_to_be_sold, say};
 use crate::surroundings;
 
 /// How a person says something with a word of theirs.
@@ -183,9 +184,17 @@ impl Heard<'_> {
         Ok(events)
     }
 
-    /// Nothing of anybody is sold here; whoever says so wants no marketing either.
+    /// Nothing of anybody is sold here; apps are told, and whoever says so wants no marketing either.
     async fn do_not_sell(&self, method: &str) -> Result<Reaction, Failure> {
-        let events = self.withdraw(Scope::Marketing, DO_NOT_SELL, method).await?;
+        let mut events = self.withdraw(Scope::Marketing, DO_NOT_SELL, method).await?;
+        let choice = DoNotSell {
+            at: self.inbound.at.min(self.now),
+            way: Way::from_word(method).unwrap_or(Way::Keyword),
+            source: self.name.as_str().to_owned(),
+            event: None,
+        };
+        let evidence = json!({ "message": self.name.as_str(), "keyword": DO_NOT_SELL });
+        events.extend(not_to_be_sold(self.ports, self.person, &choice, evidence, self.now).await?);
         let cause = format!("sell-{}-{}", self.person.id, self.inbound.at.seconds());
         Ok(Reaction {
             events,

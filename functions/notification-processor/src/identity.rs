@@ -7,6 +7,7 @@
 
 use headgate_aws::subjects::Held;
 use headgate_domain::consent::{Action, IdentityChange, State, Subject};
+use headgate_domain::do_not_sell::DoNotSell;
 use headgate_domain::event::Event;
 use headgate_domain::identity::{Bsuid, Identifier, Meeting, Phone, SubjectId, meet};
 use headgate_domain::lane::PURPOSES;
@@ -17,7 +18,7 @@ use serde_json::json;
 use crate::config::Ports;
 use crate::outcome::Failure;
 use crate::people::{self, Met, identifiers};
-use crate::says::{Said, say};
+use crate::says::{Said, not_to_be_sold, say};
 
 /// Somebody named by both identifiers at once.
 pub(crate) struct Named<'a> {
@@ -297,6 +298,16 @@ async fn join(
             source: other.id.as_str(),
         };
         events.extend(say(ports, &said, purpose, now).await?);
+    }
+    if let Some(choice) = &other.do_not_sell {
+        let carried = DoNotSell {
+            source: other.id.as_str().to_owned(),
+            event: None,
+            ..choice.clone()
+        };
+        let proof = json!({ "same_as": other.id.as_str(), "ledger_event": choice.event });
+        let told = not_to_be_sold(ports, standing, &carried, proof, now);
+        events.extend(Box::pin(told).await?);
     }
     if other.meta_stop {
         ports

@@ -4,7 +4,8 @@
 //! into an app event. Whether it takes effect is the domain's rule, by the time of the act.
 
 use headgate_aws::consents::{Notice, Statement};
-use headgate_domain::consent::{Action, Consent, State, Topic};
+use headgate_domain::consent::{Action, Consent, State, Subject, Topic};
+use headgate_domain::do_not_sell::DoNotSell;
 use headgate_domain::event::Event;
 use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::Purpose;
@@ -85,6 +86,24 @@ pub(crate) async fn say(
         .with("method", said.method)
         .with("ledger_event", recorded.event)
     }))
+}
+
+/// Records that the person's data be neither sold nor shared; the event, when that is new.
+pub(crate) async fn not_to_be_sold(
+    ports: &Ports,
+    person: &Subject,
+    choice: &DoNotSell,
+    evidence: Value,
+    now: Timestamp,
+) -> Result<Option<Event>, Failure> {
+    let reference = person.reference.as_deref();
+    let recorded = ports
+        .consents
+        .do_not_sell(&person.id, reference, choice, &evidence, now);
+    match Box::pin(recorded).await {
+        Ok(told) => Ok(told),
+        Err(error) => Err(blame(ports, &person.id, error).await),
+    }
 }
 
 /// Where the person stands by something they said before, now that what it answers is known.

@@ -15,6 +15,9 @@ pub(crate) const MAX_BODY: usize = 4 * 1024;
 /// What may be asked for on the opt-in page. Codes and answers need no form: the person starts those.
 pub(crate) const OFFERED: [Purpose; 2] = [Purpose::Marketing, Purpose::Utility];
 
+/// The word of the form that asks not to sell or share.
+pub(crate) const NO_SALE: &str = "sale";
+
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Global Privacy Control, w3.org/TR/gpc, read 2026-11.
 const GPC: HeaderName = HeaderName::from_static("sec-gpc");
@@ -168,6 +171,8 @@ pub(crate) enum Decision {
     Press(ConfirmToken, Presser),
     /// A withdrawal by the person the link belongs to.
     Withdraw(SubjectId, Stop, Door),
+    /// The wish of the person the link belongs to that their data be neither sold nor shared.
+    DoNotSell(SubjectId),
     /// No.
     Refuse(Refused),
 }
@@ -218,6 +223,12 @@ impl Facts<'_> {
 
     fn user_agent(&self) -> Option<&str> {
         self.header(&header::USER_AGENT)
+    }
+
+    /// Whether the browser asks that its person's data be neither sold nor shared. The value is exactly 1
+    /// (Global Privacy Control, 3.1); any other says nothing.
+    fn has_signal(&self) -> bool {
+        self.headers.get(GPC).is_some_and(|value| value == "1")
     }
 
     fn presser(&self) -> Presser {
@@ -288,6 +299,21 @@ pub(crate) fn decide(facts: &Facts<'_>, origin: &str, tokens: &impl Tokens) -> D
     }
 }
 
+/// Whose request it is that their data be neither sold nor shared, because their browser says so on a page behind
+/// their link (11 CCR 7025(c)). The signal asks for it, not the GET that carries it: whatever follows links without
+/// a person, and sends none, changes nothing.
+pub(crate) fn signalled(facts: &Facts<'_>, tokens: &impl Tokens) -> Option<SubjectId> {
+    let is_visit = facts.method == Method::GET || facts.method == Method::POST;
+    match route(facts.path).filter(|_route| is_visit && facts.has_signal())? {
+        Route::Unsubscribe(token) | Route::Preferences(token) => tokens.person(token),
+        Route::OptIn
+        | Route::ConfirmLink(_)
+        | Route::Privacy
+        | Route::DoNotSell
+        | Route::GpcStatement => None,
+    }
+}
+
 /// What there is to see.
 fn shown(facts: &Facts<'_>, route: &Route<'_>, tokens: &impl Tokens) -> Decision {
     Decision::Show(match route {
@@ -309,8 +335,7 @@ fn shown(facts: &Facts<'_>, route: &Route<'_>, tokens: &impl Tokens) -> Decision
         }
         Route::Privacy => View::Privacy,
         Route::DoNotSell => View::DoNotSell {
-            // The value is exactly 1 (Global Privacy Control, 3.1); any other says nothing.
-            signal: facts.headers.get(GPC).is_some_and(|value| value == "1"),
+            signal: facts.has_signal(),
         },
         Route::GpcStatement => View::GpcStatement,
     })
@@ -350,6 +375,9 @@ fn withdrawn(facts: &Facts<'_>, subject: Option<SubjectId>, door: Door) -> Decis
         return Decision::Refuse(Refused::NotFound);
     };
     let word = facts.form("scope").unwrap_or_default();
+    if word == NO_SALE && door == Door::Preferences {
+        return Decision::DoNotSell(subject);
+    }
     let scope = Scope::of_word(&word);
     // A topic is one of the purpose that is named beside it, on the page that shows topics.
     let has_topics = door == Door::Preferences && scope.is_some_and(Scope::is_one_purpose);

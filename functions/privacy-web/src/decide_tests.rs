@@ -123,7 +123,10 @@ fn no_method_but_post_ever_writes() {
                 | Decision::ShowChoices(_)
                 | Decision::NotTicked(_)
                 | Decision::Refuse(_) => {}
-                Decision::Ask(_) | Decision::Withdraw(..) | Decision::Press(..) => {
+                Decision::Ask(_)
+                | Decision::Withdraw(..)
+                | Decision::DoNotSell(_)
+                | Decision::Press(..) => {
                     panic!("{method} {target} writes")
                 }
             }
@@ -175,6 +178,7 @@ fn a_topic_is_stopped_alone_on_the_page_that_shows_it() {
         | Decision::ShowChoices(_)
         | Decision::Ask(_)
         | Decision::NotTicked(_)
+        | Decision::DoNotSell(_)
         | Decision::Press(..) => panic!("{body}"),
     };
     let offers = Some("offers".to_owned());
@@ -324,6 +328,7 @@ fn only_a_small_form_from_our_own_page_is_read() {
         | Decision::Ask(_)
         | Decision::NotTicked(_)
         | Decision::Press(..)
+        | Decision::DoNotSell(_)
         | Decision::Withdraw(..) => None,
     };
     for target in ["/opt-in", "/u/good-token", "/p/good-token"] {
@@ -395,6 +400,7 @@ fn a_form_asks_only_for_what_the_page_offered() {
         | Decision::Refuse(_)
         | Decision::NotTicked(_)
         | Decision::Press(..)
+        | Decision::DoNotSell(_)
         | Decision::Withdraw(..) => panic!("not a request"),
     };
     let both = asked(
@@ -490,6 +496,44 @@ fn only_the_signal_itself_is_global_privacy_control() {
         sent.decided(),
         Decision::Show(View::DoNotSell { signal: false })
     );
+}
+
+#[test]
+fn a_request_not_to_sell_is_a_form_of_the_page_with_the_choices() {
+    let sale = |target: &str| form(target, "scope=sale&topic=offers").decided();
+    assert_eq!(sale("/p/good-token"), Decision::DoNotSell(subject()));
+    assert_eq!(sale("/p/bad"), Decision::Refuse(Refused::NotFound));
+    let stop = Stop {
+        scope: Scope::Marketing,
+        topic: None,
+    };
+    let least = Decision::Withdraw(subject(), stop, Door::Unsubscribe);
+    assert_eq!(sale("/u/good-token"), least, "the word is none there");
+    assert_eq!(
+        sale("/do-not-sell"),
+        Decision::Refuse(Refused::Method("GET, HEAD"))
+    );
+}
+
+#[test]
+fn the_signal_of_a_browser_is_somebodys_with_their_link_alone() {
+    let signalled = |sent: &Sent| super::signalled(&sent.facts(), &Known);
+    for target in TARGETS {
+        for method in ["GET", "POST"] {
+            let with = sent(method, target).with("sec-gpc", "1");
+            let is_theirs = target.contains("good-token");
+            let expected = is_theirs.then(subject);
+            assert_eq!(signalled(&with), expected, "{method} {target}");
+            assert_eq!(signalled(&sent(method, target)), None);
+            let off = sent(method, target).with("sec-gpc", "0");
+            assert_eq!(signalled(&off), None);
+        }
+        // A scanner's question, and what is no visit at all.
+        for method in ["HEAD", "OPTIONS", "PUT", "DELETE"] {
+            let with = sent(method, target).with("sec-gpc", "1");
+            assert_eq!(signalled(&with), None, "{method} {target}");
+        }
+    }
 }
 
 #[test]

@@ -26,6 +26,7 @@ use headgate_aws::subjects::{ConsentRequest, ConsentRequests, LinkRequests, Subj
 use headgate_aws::{Aws, AwsError, AwsSettings, random};
 use headgate_domain::config::Config as Rules;
 use headgate_domain::confirm_link::{ConfirmKey, ConfirmToken};
+use headgate_domain::do_not_sell::{self, Way};
 use headgate_domain::identity::{Pepper, SubjectId, Visitor};
 use headgate_domain::time::{HOUR, Timestamp};
 use headgate_domain::{consent, link, optin_code};
@@ -180,7 +181,13 @@ impl PrivacyWeb {
             base: &self.base,
         };
         let decision = decide::decide(&facts, &self.origin, self);
-        let page = self.act(decision, &frame).await;
+        let mut page = self.act(decision, &frame).await;
+        if let Some(subject) = decide::signalled(&facts, self)
+            && self.heed(&subject).await
+            && let Page::Choices(choices) = &mut page
+        {
+            choices.is_not_sold = true;
+        }
         answer::answer(
             &page,
             &frame,
@@ -210,6 +217,13 @@ impl PrivacyWeb {
             Decision::Ask(asked) => self.ask(asked, frame).await,
             Decision::NotTicked(token) => return Page::NotTicked(token),
             Decision::Press(token, presser) => Box::pin(self.press(&token, &presser)).await,
+            Decision::DoNotSell(subject) => match self.not_to_be_sold(&subject, Way::Link).await {
+                Ok(()) => {
+                    let choices = self.choices(&subject, frame.config).await;
+                    Ok(Page::Choices(choices.not_sold()))
+                }
+                Err(error) => Err(error),
+            },
             Decision::Withdraw(_, stop, _) if !frame.has(&stop) => {
                 return Page::Refused(Refused::NotFound);
             }
@@ -280,6 +294,35 @@ impl PrivacyWeb {
                 Choices::unreadable()
             }
         }
+    }
+
+    /// Takes the signal of a browser as its person's request; whether it is on record, or on its way.
+    async fn heed(&self, subject: &SubjectId) -> bool {
+        let found = self.subjects.load(std::slice::from_ref(subject)).await;
+        let is_known = found.is_ok_and(|found| found.iter().any(|s| s.do_not_sell.is_some()));
+        if is_known {
+            return true;
+        }
+        let queued = self.not_to_be_sold(subject, Way::Gpc).await;
+        queued
+            .inspect_err(|error| {
+                let fields = [("error", Field::safe(error))];
+                log(Level::Error, "not_stored", &fields);
+            })
+            .is_ok()
+    }
+
+    /// Queues that a person's data be neither sold nor shared; returning means that SQS has it.
+    async fn not_to_be_sold(&self, subject: &SubjectId, way: Way) -> Result<(), AwsError> {
+        self.consents
+            .send(&do_not_sell::record(subject, way), &[])
+            .await?;
+        let fields = [
+            ("subject", Field::subject(subject)),
+            ("method", Field::code(way.word())),
+        ];
+        log(Level::Info, "do_not_sell_queued", &fields);
+        Ok(())
     }
 
     /// Queues a withdrawal; returning means that SQS has it.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
 
+use headgate_domain::optout::{Context, Intent, classify};
+
 use super::*;
 
 fn library() -> Library {
@@ -67,6 +69,19 @@ fn no_text_is_left_untranslated_and_every_place_is_in_every_language() {
                 }
             }
         }
+    }
+}
+
+/// What people are told to write is heard as what they are told it means.
+#[test]
+fn the_words_to_write_in_the_chat_are_heard_there() {
+    let library = library();
+    for language in library.all() {
+        let advice = language.texts.do_not_sell.more.join(" ");
+        let mut quoted = advice.split(['"', '„', '“', '”', '«', '»', '「', '」']);
+        let is_heard =
+            quoted.any(|words| classify(words, &Context::default()) == Intent::DoNotSell);
+        assert!(is_heard, "{}: {advice}", language.tag());
     }
 }
 

@@ -87,7 +87,8 @@ fn choices(standing: Option<&Standing>, meta_stop: bool) -> Choices {
             choice(Purpose::Marketing, Some("events")),
             choice(Purpose::Utility, None),
         ],
-        has_stopped: false,
+        is_not_sold: false,
+        done: None,
     }
 }
 
@@ -100,7 +101,11 @@ fn every_page() -> Vec<Page> {
     let standings = standings().into_iter().map(Some);
     let choices = standings.chain([None]).flat_map(|standing| {
         let choices = choices(standing.as_ref(), false);
-        [choices.clone(), choices.without(&everything)]
+        [
+            choices.clone(),
+            choices.clone().not_sold(),
+            choices.without(&everything),
+        ]
     });
     let choices = choices.chain([self::choices(None, true), Choices::unreadable()]);
     let mut pages = vec![
@@ -370,22 +375,22 @@ fn choices_offer_to_stop_what_runs_and_lead_to_the_form_for_what_does_not() {
     let frame = frame(&library, "en", Some(&config));
     let texts = &frame.language.texts.preferences;
     for (standing, words, stops, starts) in [
-        // Of marketing that was never asked for there is nothing to stop; messages that a contract needs can
+        // One more is not to sell or share. Of marketing that was never asked for there is nothing to stop; messages that a contract needs can
         // be stopped by somebody who was never asked.
-        (Standing::Unknown, &texts.contract_only, 2, 4),
-        (Standing::Requested, &texts.requested, 5, 4),
-        (Standing::Given("L0.0".to_owned()), &texts.on, 5, 0),
+        (Standing::Unknown, &texts.contract_only, 3, 4),
+        (Standing::Requested, &texts.requested, 6, 4),
+        (Standing::Given("L0.0".to_owned()), &texts.on, 6, 0),
         (
             Standing::RenewDue("L0.0".to_owned()),
             &texts.renew_due,
-            5,
+            6,
             4,
         ),
-        (Standing::Expired, &texts.expired, 2, 4),
-        (Standing::Withdrawn, &texts.off, 0, 4),
-        (Standing::Invalidated, &texts.invalidated, 2, 4),
-        (Standing::Refused, &texts.refused, 2, 4),
-        (Standing::Suspended, &texts.suspended, 5, 4),
+        (Standing::Expired, &texts.expired, 3, 4),
+        (Standing::Withdrawn, &texts.off, 1, 4),
+        (Standing::Invalidated, &texts.invalidated, 3, 4),
+        (Standing::Refused, &texts.refused, 3, 4),
+        (Standing::Suspended, &texts.suspended, 6, 4),
     ] {
         let html = Page::Choices(choices(Some(&standing), false)).render(&frame);
         assert!(html.contains(&frame.show(words)), "{}", standing.word());
@@ -394,14 +399,14 @@ fn choices_offer_to_stop_what_runs_and_lead_to_the_form_for_what_does_not() {
         assert_eq!(html.matches("/opt-in?purpose=").count(), starts, "{word}");
     }
     let unreadable = Page::Choices(Choices::unreadable()).render(&frame);
-    assert_eq!(unreadable.matches("<button").count(), 3);
+    assert_eq!(unreadable.matches("<button").count(), 4);
     assert!(!unreadable.contains("/opt-in?purpose="));
     let given = Standing::Given("L0.0".to_owned());
     let switched_off = Page::Choices(choices(Some(&given), true)).render(&frame);
     assert_eq!(
         switched_off.matches("<button").count(),
-        2,
-        "utility, everything"
+        3,
+        "utility, everything, no sale"
     );
     assert!(!switched_off.contains("purpose=marketing"));
 }
@@ -511,6 +516,19 @@ fn a_topic_nobody_declared_is_no_offer_and_nothing_to_stop() {
         asked.contains("[x] Angebote: Neuigkeiten und Angebote"),
         "{asked}"
     );
+}
+
+#[test]
+fn a_request_not_to_sell_is_offered_until_it_is_made_and_then_said_to_be_honoured() {
+    let (library, config) = (library(), maple());
+    let frame = frame(&library, "en", Some(&config));
+    let before = Page::Choices(Choices::unreadable()).render(&frame);
+    assert!(before.contains("name=\"scope\" value=\"sale\""));
+    assert!(!before.contains("Opt-out request honored"));
+    let after = Page::Choices(Choices::unreadable().not_sold()).render(&frame);
+    assert!(!after.contains("value=\"sale\""));
+    assert!(after.contains("Opt-out request honored") && after.contains("role=\"status\""));
+    assert!(after.contains("The systems of Maple Outfitters are told of it."));
 }
 
 #[test]

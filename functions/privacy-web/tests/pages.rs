@@ -323,7 +323,8 @@ async fn each_choice_is_stopped_on_its_own_and_the_page_says_so_once_it_is_durab
     let page = world.get(&format!("/p/{token}")).await;
     assert_eq!(page.status(), StatusCode::OK);
     // Nobody is on record: what a contract needs can be stopped, marketing was never asked for.
-    assert_eq!(text(&page).matches("<button").count(), 2);
+    // And that their data be neither sold nor shared can be asked for.
+    assert_eq!(text(&page).matches("<button").count(), 3);
     let answer = world.post(&format!("/p/{token}"), "scope=utility").await;
     assert_eq!(answer.status(), StatusCode::OK);
     assert!(text(&answer).contains("role=\"status\""));
@@ -427,6 +428,48 @@ async fn a_browser_that_sends_the_signal_is_told_that_it_is_honoured() {
     let statement = world.get("/.well-known/gpc.json").await;
     assert_eq!(statement.headers()["content-type"], "application/json");
     assert!(world.traces().await.is_empty());
+}
+
+/// Whoever has the link asks with a button or by their browser's signal; of whom nothing is on record, the
+/// answer is the same.
+#[tokio::test]
+async fn a_request_not_to_sell_travels_by_the_queue_and_says_nothing_of_whose_it_is() {
+    let world = World::with_configuration().await;
+    let bsuid = Identifier::Bsuid(Bsuid::parse("CA.20000007").unwrap());
+    let subjects = world.subjects();
+    subjects.keyring().mint_vault(now()).await.unwrap();
+    let known = subjects.find_or_create(&[bsuid], now()).await;
+    let mut answers = Vec::new();
+    for person in [known.unwrap(), subject()] {
+        let token = world.token(&person).await;
+        let (choices, link) = (format!("/p/{token}"), format!("/u/{token}"));
+        let before = world.traces().await.len();
+        let pressed = world.post(&choices, "scope=sale").await;
+        assert_eq!(pressed.status(), StatusCode::OK);
+        let signal = [("sec-gpc", "1"), ("accept", "text/html")];
+        let seen = world.send("GET", &choices, &signal, "").await;
+        assert_eq!(
+            world.send("GET", &link, &signal, "").await.status(),
+            StatusCode::OK
+        );
+        // A preview asks with HEAD, and a browser without the signal asks for nothing.
+        world.send("HEAD", &choices, &signal, "").await;
+        world.get(&choices).await;
+        let traces = world.traces().await;
+        assert_eq!(traces.len(), before + 3);
+        let of = |method: &str| {
+            let expected = format!("\"method\":\"{method}\"");
+            let is_it = |line: &&String| line.contains(person.as_str()) && line.contains(&expected);
+            traces.iter().filter(is_it).count()
+        };
+        assert_eq!((of("link"), of("gpc")), (1, 2));
+        for page in [&pressed, &seen] {
+            assert!(text(page).contains("Opt-out request honored"));
+        }
+        assert!(text(&pressed).contains("role=\"status\""));
+        answers.push([pressed.into_body(), seen.into_body()]);
+    }
+    assert!(answers[0] == answers[1], "the same for anybody");
 }
 
 #[tokio::test]

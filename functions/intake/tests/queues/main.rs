@@ -15,6 +15,7 @@ mod cancelling;
 mod ceilings;
 mod clocks;
 mod consents;
+mod do_not_sell;
 mod failures;
 mod messages;
 mod places;

@@ -184,6 +184,24 @@ async fn help_contact_and_do_not_sell_are_answered() {
     assert_eq!(world.marketing(GRACE).await, Some(Stands::Withdrawn));
     let out = world.events("subject.opted_out").await;
     assert_eq!(out[0]["data"]["purpose"], "marketing");
+    // Told and proven once, however often it is said.
+    let ledger = world.ledger().await;
+    says(&world, "wamid.D", 20, "Do not sell my info").await;
+    let told = world.events("subject.do_not_sell").await;
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0]["data"]["method"], "keyword");
+    let person = world.person(&world.subject(GRACE).await).await;
+    let choice = person.do_not_sell.unwrap();
+    assert_eq!(
+        choice.event.as_deref(),
+        told[0]["data"]["ledger_event"].as_str()
+    );
+    let again = world.ledger().await;
+    assert_eq!(
+        again,
+        ledger + 1,
+        "the second no to marketing, and nothing of a sale"
+    );
 }
 
 #[tokio::test]

@@ -285,6 +285,8 @@ pub(crate) struct DoNotSell {
     pub(crate) honoured_text: String,
     pub(crate) absent: String,
     pub(crate) absent_text: String,
+    pub(crate) note: String,
+    pub(crate) noted: String,
     pub(crate) more_heading: String,
     pub(crate) more: Vec<String>,
 }

@@ -10,7 +10,7 @@ use headgate_domain::time::Timestamp;
 
 use super::Frame;
 use super::opt_in::label;
-use crate::decide::{OFFERED, Stop};
+use crate::decide::{NO_SALE, OFFERED, Stop};
 use crate::html::{Escaped, fill};
 use crate::layout::{STOPPED, TICK, Width, document};
 use crate::locale::Preferences;
@@ -30,8 +30,19 @@ pub(crate) struct Choice {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Choices {
     pub(crate) each: Vec<Choice>,
-    /// Whether something was stopped just now; the record of it is on its way.
-    pub(crate) has_stopped: bool,
+    /// Whether they asked that their data be neither sold nor shared.
+    pub(crate) is_not_sold: bool,
+    /// What was done just now; the record of it is on its way.
+    pub(crate) done: Option<Done>,
+}
+
+/// What somebody did on the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// Something was stopped.
+    Stopped,
+    /// They asked that their data be neither sold nor shared.
+    NotSold,
 }
 
 impl Choice {
@@ -91,7 +102,8 @@ impl Choices {
         };
         Self {
             each: OFFERED.map(unread).into(),
-            has_stopped: false,
+            is_not_sold: false,
+            done: None,
         }
     }
 
@@ -118,7 +130,8 @@ impl Choices {
         };
         Self {
             each: OFFERED.into_iter().flat_map(with_topics).collect(),
-            has_stopped: false,
+            is_not_sold: subject.is_some_and(|subject| subject.do_not_sell.is_some()),
+            done: None,
         }
     }
 
@@ -131,7 +144,14 @@ impl Choices {
                 choice.standing = Some(Standing::Withdrawn);
             }
         }
-        self.has_stopped = true;
+        self.done = Some(Done::Stopped);
+        self
+    }
+
+    /// The same with the request not to sell or share made just now.
+    pub(crate) fn not_sold(mut self) -> Self {
+        self.is_not_sold = true;
+        self.done = Some(Done::NotSold);
         self
     }
 }
@@ -139,12 +159,13 @@ impl Choices {
 /// The page.
 pub(super) fn page(frame: &Frame<'_>, choices: &Choices) -> String {
     let texts = &frame.language.texts.preferences;
-    let done = if choices.has_stopped {
-        let text = frame.show(&texts.stopped);
+    let done = choices.done.map_or_else(String::new, |done| {
+        let text = frame.show(match done {
+            Done::Stopped => &texts.stopped,
+            Done::NotSold => &frame.language.texts.do_not_sell.noted,
+        });
         format!("<div class=\"done\" role=\"status\">{TICK}<p>{text}</p></div>\n")
-    } else {
-        String::new()
-    };
+    });
     let cards = OFFERED.map(|purpose| {
         let mut its = choices.each.iter().filter(|c| c.purpose == purpose);
         let whole = its.next();
@@ -159,15 +180,33 @@ pub(super) fn page(frame: &Frame<'_>, choices: &Choices) -> String {
     };
     let main = format!(
         "{heading}{done}<ul class=\"cards\">\n{cards}</ul>\n{everything}\
-         <h2>{always_heading}</h2>\n<p>{always}</p>\n",
+         <h2>{always_heading}</h2>\n<p>{always}</p>\n{sale}",
         heading = frame.heading(&texts.title, &texts.lead),
         cards = cards.concat(),
         always_heading = frame.show(&texts.always_heading),
         always = frame.show(&texts.always),
+        sale = sale(frame, choices.is_not_sold),
     );
     let title = frame.say(&texts.title);
     // After a no the address is the same, and asking for it again changes nothing.
     document(frame, Width::Form, &title, &main, Some(""))
+}
+
+/// Whether the person asked that their data be neither sold nor shared, and the button that does. What a
+/// business must show of such a request is that it was honoured (11 CCR 7025(c)(6)).
+fn sale(frame: &Frame<'_>, is_not_sold: bool) -> String {
+    let texts = &frame.language.texts.do_not_sell;
+    let state = if is_not_sold {
+        let honoured = frame.show(&texts.honoured);
+        format!("<p class=\"state on\">{TICK}<span>{honoured}</span></p>\n")
+    } else {
+        button(frame, NO_SALE, None, &frame.say(&texts.note), "second")
+    };
+    format!(
+        "<section class=\"panel\">\n<h2>{title}</h2>\n<p>{lead}</p>\n{state}</section>\n",
+        title = frame.show(&texts.title),
+        lead = frame.show(&texts.lead),
+    )
 }
 
 /// What a choice is shown as: a class, an icon, and words that say the same.

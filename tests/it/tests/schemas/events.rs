@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use headgate_domain::consent::{IdentityChange, METHODS};
+use headgate_domain::do_not_sell::{DoNotSell, Way};
 use headgate_domain::event::{Event, message_event, refusal_data};
 use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::{PURPOSES, Purpose};
@@ -215,6 +216,21 @@ fn what_a_person_says_makes_an_allowed_event() {
     );
     allow(&named.with("truncated", true).with("number", Value::Null));
     refuse(&inbound("wamid.x"));
+}
+
+#[test]
+fn a_choice_not_to_sell_makes_an_allowed_event() {
+    for way in Way::ALL {
+        let choice = DoNotSell {
+            at: now(),
+            way,
+            source: "sqs-1".to_owned(),
+            event: None,
+        };
+        let told = choice.told(&subject(), Some("customer-77".to_owned()), "L0.1");
+        allow(&told);
+        refuse(&told.with("method", "paper"));
+    }
 }
 
 #[test]
