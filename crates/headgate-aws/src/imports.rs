@@ -130,7 +130,7 @@ impl Imports {
     }
 
     /// Judges rows and asks whom it may; who said something meanwhile has no answer, nor has the second
-    /// row of a person that asks for something else.
+    /// row of a person that asks for something else, under the same number or another one.
     async fn pass<'a>(
         &self,
         source: Source<'_>,
@@ -140,18 +140,24 @@ impl Imports {
         let people = self.people(rows, now).await?;
         let mut answers = Vec::with_capacity(rows.len());
         let mut plans: Vec<Plan<'a>> = Vec::new();
+        let mut planned: HashMap<Whose<'_>, usize> = HashMap::new();
         for (index, row) in rows {
             let phone = &row.request.phone;
-            let earlier = plans.iter().find(|plan| plan.row.request.phone == *phone);
+            let known = people.get(phone);
+            let whose = Whose::of(phone, known);
+            let earlier = planned.get(&whose).and_then(|at| plans.get(*at));
             let asked = earlier.map_or(&[][..], |plan| &plan.asks);
-            match judge(source.config, row.request, people.get(phone), asked, now) {
+            match judge(source.config, row.request, known, asked, now) {
                 // A person's row is written once in a transaction: for something else, the next pass.
                 Ok(_) if earlier.is_some() => {}
-                Ok(asks) => plans.push(Plan {
-                    row,
-                    index: *index,
-                    asks,
-                }),
+                Ok(asks) => {
+                    planned.insert(whose, plans.len());
+                    plans.push(Plan {
+                        row,
+                        index: *index,
+                        asks,
+                    });
+                }
                 Err(fault) => answers.push((*index, Answer::Refused(fault))),
             }
         }
@@ -291,8 +297,7 @@ impl Imports {
             let phone = &plan.row.request.phone;
             match people.get(phone).and_then(|person| person.subject.as_ref()) {
                 Some(subject) => {
-                    let standing = subject.same_as.as_ref().unwrap_or(&subject.id);
-                    known.insert(phone, standing.clone());
+                    known.insert(phone, standing(subject).clone());
                 }
                 None if unknown.contains(&phone) => {}
                 None => unknown.push(phone),
@@ -318,6 +323,27 @@ impl Imports {
 struct Known {
     subject: Option<Subject>,
     suppressed: Vec<Purpose>,
+}
+
+/// Whose row it is: two numbers may be one person's.
+#[derive(PartialEq, Eq, Hash)]
+enum Whose<'a> {
+    Known(&'a SubjectId),
+    Unknown(&'a Phone),
+}
+
+impl<'a> Whose<'a> {
+    fn of(phone: &'a Phone, known: Option<&'a Known>) -> Self {
+        let subject = known.and_then(|known| known.subject.as_ref());
+        subject.map_or(Self::Unknown(phone), |subject| {
+            Self::Known(standing(subject))
+        })
+    }
+}
+
+/// Who stands for a person whom the business knew as two.
+fn standing(subject: &Subject) -> &SubjectId {
+    subject.same_as.as_ref().unwrap_or(&subject.id)
 }
 
 /// What the person may be asked for, with where they stand; the reason of the first when nothing.

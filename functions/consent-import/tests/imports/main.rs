@@ -14,6 +14,7 @@
 
 mod approvals;
 mod many;
+mod one_person;
 mod world;
 
 use headgate_domain::consent::{Action, State, Topic};
