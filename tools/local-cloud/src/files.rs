@@ -38,6 +38,16 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
+/// Removes a file; one that is not there is no error.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("{} cannot be removed", path.display()))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Creates the data directory and takes it for this process until the file is dropped.
 pub(crate) fn take(directory: &Path) -> Result<File> {
     DirBuilder::new()

@@ -11,7 +11,7 @@
 //! | DynamoDB | dynoxide (SQLite) | `dynamodb.sqlite` |
 //! | SQS | `sqs`, our own | `sqs.journal`: a line per change, before it is acknowledged |
 //! | KMS, Secrets Manager | `kms`, `secrets`, our own, each on a `vault` | `kms.json`, `secrets.json`: replaced at each change |
-//! | S3 | `s3`, our own, on a `vault` | `s3.json`: replaced at each change |
+//! | S3 | `s3`, our own | `s3/`: a file for each object; uploads in parts only once they are complete |
 //! | EventBridge | `events`, our own | nothing to keep |
 //! | Lambda, API Gateway | `mapping`, `schedule`, `api` | nothing to keep |
 //!
@@ -359,7 +359,6 @@ impl LocalCloud {
         }
         self.keys.save()?;
         self.secrets.save()?;
-        self.buckets.save()?;
         Ok(())
     }
 }

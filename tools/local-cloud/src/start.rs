@@ -179,13 +179,14 @@ impl State {
         let secrets = Arc::new(Secrets::open(file("secrets.json"))?);
         secrets.create(&plan.secrets)?;
         let buckets = Arc::new(Buckets::open(
-            file("s3.json"),
+            file("s3"),
             plan.buckets.clone(),
             options.calendar.clone(),
         )?);
         let notifications = Arc::new(Notifications {
             of: plan.notifications.clone(),
             sqs: Arc::clone(&sqs),
+            buckets: Arc::clone(&buckets),
         });
         let bus = Arc::new(Bus {
             buses: plan.buses.clone(),

@@ -22,7 +22,7 @@ pub(crate) struct Vault<S> {
 /// The file cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("{0:#}")]
-pub(crate) struct Unsaved(anyhow::Error);
+pub(crate) struct Unsaved(pub(crate) anyhow::Error);
 
 impl From<Unsaved> for Refusal {
     fn from(_names_a_path: Unsaved) -> Self {

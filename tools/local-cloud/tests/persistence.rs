@@ -131,8 +131,10 @@ async fn keys_secrets_items_and_messages_are_there_after_a_restart() {
 
     for file in std::fs::read_dir(directory.path()).unwrap() {
         let file = file.unwrap();
-        let mode = file.metadata().unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode, 0o600, "{}", file.path().display());
+        let about = file.metadata().unwrap();
+        let mode = about.permissions().mode() & 0o777;
+        let private = if about.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(mode, private, "{}", file.path().display());
     }
     let cloud = start().await;
     let opened = kms(&cloud)

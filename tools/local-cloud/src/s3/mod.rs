@@ -1,31 +1,36 @@
-//! S3: the buckets of the template, with objects that are put, read, listed and deleted whole.
+//! S3: the buckets of the template, with objects that are put, whole or in parts, read, listed and deleted.
 //!
 //! Promises that nobody is answered whose signature does not hold over the request and its body, and that objects go
 //! by the lifecycle rule of their bucket and the calendar: looked for at each request, each dump and each sweep.
 //! Keeps the versions of buckets with object lock, and lets nobody delete one before its time.
-//! Deliberately has no bucket addresses (a path names the bucket), other versions, multipart uploads, streamed bodies,
-//! ranges of another form than `bytes=a-b`, names that need escaping, policies or encryption.
+//! Deliberately has no bucket addresses (a path names the bucket), other versions, uploads in parts into a bucket with
+//! object lock, streamed bodies, ranges of another form than `bytes=a-b`, names that need escaping, policies or
+//! encryption.
 //!
 //! Why not `s3s`: docs/adr/0013.
 
 mod lock;
 mod notify;
 mod operations;
+mod shelf;
 mod signature;
 mod state;
+mod uploads;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
 use bytes::Bytes;
 use http::{Request, Response};
 
 use crate::calendar::Calendar;
-use crate::vault::{Unsaved, Vault};
+use crate::vault::Unsaved;
 pub(crate) use notify::{Notifications, Notify};
 use operations::{Asked, respond};
-use state::State;
+use shelf::Shelf;
+use uploads::Uploads;
 
 /// What the template says of a bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,20 +43,22 @@ pub(crate) struct BucketSettings {
 
 /// The buckets.
 pub(crate) struct Buckets {
-    vault: Vault<State>,
+    shelf: Shelf,
+    uploads: Mutex<Uploads>,
     settings: BTreeMap<String, BucketSettings>,
     calendar: Calendar,
 }
 
 impl Buckets {
-    /// Opens the service with what its file holds.
+    /// Opens the service with what its folder holds.
     pub(crate) fn open(
-        file: Option<PathBuf>,
+        folder: Option<PathBuf>,
         settings: BTreeMap<String, BucketSettings>,
         calendar: Calendar,
     ) -> Result<Self> {
         Ok(Self {
-            vault: Vault::open("s3", file)?,
+            shelf: Shelf::open(folder)?,
+            uploads: Mutex::default(),
             settings,
             calendar,
         })
@@ -75,26 +82,30 @@ impl Buckets {
     /// Deletes the objects that have expired by the calendar now; returns how many.
     pub(crate) fn sweep(&self) -> Result<usize, Unsaved> {
         let now = self.calendar.now_ms();
-        let expired = self.vault.state().expired(&self.settings, now);
-        if expired.is_empty() {
-            return Ok(0);
+        let mut objects = self.shelf.objects();
+        let expired = objects.state().expired(&self.settings, now);
+        for (bucket, key) in &expired {
+            objects.delete(bucket, key)?;
         }
-        self.vault.change(|state| {
-            for (bucket, key) in &expired {
-                state.delete(bucket, key);
-            }
-            Ok(expired.len())
-        })
+        Ok(expired.len())
     }
 
-    /// Every object's name, and every object's bytes as the text they would read as.
+    /// Every object's name, and every object's and part's bytes as the text they would read as.
     pub(crate) fn dump(&self) -> Result<Vec<(String, String)>> {
         self.sweep()?;
-        Ok(self.vault.state().dump())
+        let mut out = self.shelf.objects().state().dump();
+        out.extend(self.uploads().dump());
+        Ok(out)
     }
 
-    /// Writes the state to its file.
-    pub(crate) fn save(&self) -> Result<(), Unsaved> {
-        self.vault.save()
+    /// How many bytes an object has; none when there is no object.
+    fn size(&self, bucket: &str, key: &str) -> usize {
+        let objects = self.shelf.objects();
+        let found = objects.state().find(bucket, key);
+        found.map_or(0, |object| object.content.len())
+    }
+
+    fn uploads(&self) -> std::sync::MutexGuard<'_, Uploads> {
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

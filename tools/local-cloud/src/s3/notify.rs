@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use serde_json::json;
 
+use super::Buckets;
 use super::operations::Asked;
 use crate::environment::{ACCESS_KEY_ID, caller};
 use crate::sqs::Sqs;
@@ -27,16 +28,23 @@ pub(crate) struct Notify {
 pub(crate) struct Notifications {
     pub(crate) of: BTreeMap<String, Vec<Notify>>,
     pub(crate) sqs: Arc<Sqs>,
+    pub(crate) buckets: Arc<Buckets>,
 }
 
 impl Notifications {
     /// Tells of an object, if the request put one.
     pub(crate) fn after(&self, request: &Request<Bytes>, response: &Response<Bytes>) {
         let asked = Asked::of(request);
-        if request.method() != Method::PUT || !response.status().is_success() {
+        let event = match asked.operation() {
+            "PutObject" => "ObjectCreated:Put",
+            "CompleteMultipartUpload" => "ObjectCreated:CompleteMultipartUpload",
+            _ => return,
+        };
+        if !response.status().is_success() {
             return;
         }
         let by = caller(request.headers()).unwrap_or_else(|| ACCESS_KEY_ID.to_owned());
+        let size = self.buckets.size(asked.bucket, asked.key());
         for notify in self.of.get(asked.bucket).into_iter().flatten() {
             if !asked.key().starts_with(&notify.prefix) {
                 continue;
@@ -44,11 +52,11 @@ impl Notifications {
             let body = json!({ "Records": [{
                 "eventVersion": "2.1",
                 "eventSource": "aws:s3",
-                "eventName": "ObjectCreated:Put",
+                "eventName": event,
                 "userIdentity": { "principalId": format!("AWS:{by}") },
                 "s3": {
                     "bucket": { "name": asked.bucket },
-                    "object": { "key": asked.key(), "size": request.body().len() },
+                    "object": { "key": asked.key(), "size": size },
                 },
             }] });
             // The queue is one of the template's: there is nobody to tell of a state that cannot be written.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
 use super::lock;
-use super::state::{Content, Object, Version};
+use super::state::Object;
 use super::{BucketSettings, Buckets};
 use crate::calendar::rfc3339;
 use crate::ids::random_id;
@@ -74,11 +74,17 @@ impl<'a> Asked<'a> {
     }
 
     pub(super) fn operation(&self) -> &'static str {
+        let has = |name| self.parameter(name).is_some();
         match (self.method, self.key) {
             (&Method::GET, "") => "ListObjectsV2",
             (&Method::GET, _) => "GetObject",
-            (&Method::PUT, key) if !key.is_empty() => "PutObject",
-            (&Method::DELETE, key) if !key.is_empty() => "DeleteObject",
+            (_, "") => "",
+            (&Method::PUT, _) if has("uploadId") => "UploadPart",
+            (&Method::PUT, _) => "PutObject",
+            (&Method::DELETE, _) if has("uploadId") => "AbortMultipartUpload",
+            (&Method::DELETE, _) => "DeleteObject",
+            (&Method::POST, _) if has("uploads") => "CreateMultipartUpload",
+            (&Method::POST, _) if has("uploadId") => "CompleteMultipartUpload",
             _ => "",
         }
     }
@@ -91,8 +97,14 @@ impl<'a> Asked<'a> {
 
     /// Whether the query asks for nothing beyond the operation.
     fn is_plain(&self) -> bool {
+        let known: &[&str] = match self.operation() {
+            "CreateMultipartUpload" => &["uploads"],
+            "UploadPart" => &["partNumber", "uploadId"],
+            "CompleteMultipartUpload" | "AbortMultipartUpload" => &["uploadId"],
+            _ => &["versionId"],
+        };
         form_urlencoded::parse(self.query.as_bytes())
-            .all(|(name, _)| name == "x-id" || name == "versionId")
+            .all(|(name, _)| name == "x-id" || known.contains(&name.as_ref()))
     }
 }
 
@@ -130,18 +142,18 @@ impl Buckets {
         match operation {
             "PutObject" => self.put(&asked, settings, request, &mut response)?,
             "GetObject" => {
-                let state = self.vault.state();
+                let objects = self.shelf.objects();
                 let object = match &version {
-                    Some(id) => state
+                    Some(id) => objects
+                        .state()
                         .find_version(asked.bucket, asked.key, id)
                         .and_then(|version| version.object.as_ref()),
-                    None => state.find(asked.bucket, asked.key),
+                    None => objects.state().find(asked.bucket, asked.key),
                 };
-                let object = object
-                    .ok_or_else(|| not_found("NoSuchKey", "The specified key does not exist."))?;
-                header(&mut response, "etag", &object.etag());
+                let object = object.ok_or_else(no_such_key)?;
+                header(&mut response, "etag", &object.etag);
                 header(&mut response, "content-type", &object.kind);
-                *response.body_mut() = object.content.0.clone();
+                *response.body_mut() = object.content.clone();
                 if let Some(range) = range {
                     part(&mut response, range)?;
                 }
@@ -150,7 +162,62 @@ impl Buckets {
                 self.delete(&asked, settings, version.as_deref())?;
                 *response.status_mut() = StatusCode::NO_CONTENT;
             }
+            "CreateMultipartUpload"
+            | "UploadPart"
+            | "CompleteMultipartUpload"
+            | "AbortMultipartUpload"
+                if settings.locked_days.is_none() =>
+            {
+                return self.in_parts(&asked, request);
+            }
             _ => return Err(Refusal::unsupported()),
+        }
+        Ok(response)
+    }
+
+    /// A step of an upload in parts.
+    fn in_parts(
+        &self,
+        asked: &Asked<'_>,
+        request: &Request<Bytes>,
+    ) -> Result<Response<Bytes>, Refusal> {
+        let (bucket, key) = (asked.bucket, asked.key);
+        let id = asked.parameter("uploadId").unwrap_or_default();
+        let mut uploads = self.uploads();
+        let mut response = Response::new(Bytes::new());
+        match asked.operation() {
+            "CreateMultipartUpload" => {
+                let id = uploads.begin(bucket, key, kind(request));
+                let body = format!(
+                    "<InitiateMultipartUploadResult><Bucket>{}</Bucket><Key>{}</Key><UploadId>{id}</UploadId></InitiateMultipartUploadResult>",
+                    escaped(bucket),
+                    escaped(key),
+                );
+                return Ok(xml(StatusCode::OK, &body));
+            }
+            "UploadPart" => {
+                let number = asked.parameter("partNumber").unwrap_or_default();
+                let content = request.body().clone();
+                let etag = uploads.part(bucket, key, &id, &number, content)?;
+                header(&mut response, "etag", &etag);
+            }
+            "CompleteMultipartUpload" => {
+                let now_ms = self.calendar.now_ms();
+                let object = uploads.object(bucket, key, &id, request.body(), now_ms)?;
+                let body = format!(
+                    "<CompleteMultipartUploadResult><Bucket>{}</Bucket><Key>{}</Key><ETag>{}</ETag></CompleteMultipartUploadResult>",
+                    escaped(bucket),
+                    escaped(key),
+                    escaped(&object.etag),
+                );
+                self.shelf.objects().put(bucket, key, object)?;
+                uploads.end(bucket, key, &id)?;
+                return Ok(xml(StatusCode::OK, &body));
+            }
+            _ => {
+                uploads.end(bucket, key, &id)?;
+                *response.status_mut() = StatusCode::NO_CONTENT;
+            }
         }
         Ok(response)
     }
@@ -162,38 +229,20 @@ impl Buckets {
         request: &Request<Bytes>,
         response: &mut Response<Bytes>,
     ) -> Result<(), Refusal> {
-        let kind = request.headers().get("content-type");
-        let kind = kind.and_then(|kind| kind.to_str().ok());
-        let object = Object {
-            content: Content(request.body().clone()),
-            kind: kind.unwrap_or("binary/octet-stream").to_owned(),
-            put_ms: self.calendar.now_ms(),
-        };
-        let locked = lock::locked_until(settings, request, object.put_ms)?;
-        let only_new = request.headers().contains_key("if-none-match");
-        header(response, "etag", &object.etag());
-        let id = random_id();
-        if locked.is_some() {
+        let now_ms = self.calendar.now_ms();
+        let object = Object::new(request.body().clone(), kind(request), now_ms);
+        let locked = lock::locked_until(settings, request, now_ms)?;
+        header(response, "etag", &object.etag);
+        let mut objects = self.shelf.objects();
+        conditions(request, objects.state().find(asked.bucket, asked.key))?;
+        if let Some(locked_until_ms) = locked {
+            let id = random_id();
             header(response, "x-amz-version-id", &id);
+            objects.put_version(asked.bucket, asked.key, id, Some(object), locked_until_ms)?;
+        } else {
+            objects.put(asked.bucket, asked.key, object)?;
         }
-        self.vault.change(|state| {
-            if only_new && state.find(asked.bucket, asked.key).is_some() {
-                return Err(precondition_failed());
-            }
-            match locked {
-                Some(locked_until_ms) => {
-                    let object = Some(object);
-                    let version = Version {
-                        id,
-                        object,
-                        locked_until_ms,
-                    };
-                    state.put_version(asked.bucket, asked.key, version);
-                }
-                None => state.put(asked.bucket, asked.key, object),
-            }
-            Ok::<(), Refusal>(())
-        })
+        Ok(())
     }
 
     fn delete(
@@ -203,27 +252,20 @@ impl Buckets {
         version: Option<&str>,
     ) -> Result<(), Refusal> {
         let now_ms = self.calendar.now_ms();
-        self.vault.change(|state| {
-            match (version, settings.locked_days) {
-                (Some(id), _) => {
-                    let found = state.find_version(asked.bucket, asked.key, id);
-                    if found.is_some_and(|version| version.locked_until_ms > now_ms) {
-                        return Err(locked());
-                    }
-                    state.delete_version(asked.bucket, asked.key, id);
+        let (bucket, key) = (asked.bucket, asked.key);
+        let mut objects = self.shelf.objects();
+        match (version, settings.locked_days) {
+            (Some(id), _) => {
+                let found = objects.state().find_version(bucket, key, id);
+                if found.is_some_and(|version| version.locked_until_ms > now_ms) {
+                    return Err(locked());
                 }
-                (None, Some(_)) => {
-                    let marker = Version {
-                        id: random_id(),
-                        object: None,
-                        locked_until_ms: 0,
-                    };
-                    state.put_version(asked.bucket, asked.key, marker);
-                }
-                (None, None) => state.delete(asked.bucket, asked.key),
+                objects.delete_version(bucket, key, id)?;
             }
-            Ok::<(), Refusal>(())
-        })
+            (None, Some(_)) => objects.put_version(bucket, key, random_id(), None, 0)?,
+            (None, None) => objects.delete(bucket, key)?,
+        }
+        Ok(())
     }
 
     fn list(&self, asked: &Asked<'_>) -> Result<Response<Bytes>, Refusal> {
@@ -240,12 +282,12 @@ impl Buckets {
         let after = asked.parameter("continuation-token");
         let after = after.or_else(|| asked.parameter("start-after"));
         let after = after.unwrap_or_default();
-        let state = self.vault.state();
-        let mut found = state.list(asked.bucket, &prefix, &after);
+        let objects = self.shelf.objects();
+        let mut found = objects.state().list(asked.bucket, &prefix, &after);
         let mut contents = String::new();
         let (mut count, mut last) = (0, "");
         for (key, object) in found.by_ref().take(most) {
-            let (size, etag) = (object.content.0.len(), escaped(&object.etag()));
+            let (size, etag) = (object.content.len(), escaped(&object.etag));
             let put = rfc3339(object.put_ms).unwrap_or_default();
             write!(contents, "<Contents><Key>{}</Key><LastModified>{put}</LastModified><ETag>{etag}</ETag><Size>{size}</Size><StorageClass>STANDARD</StorageClass></Contents>", escaped(key)).unwrap_or_default();
             (count, last) = (count + 1, key);
@@ -266,6 +308,33 @@ impl Buckets {
         );
         Ok(xml(StatusCode::OK, &body))
     }
+}
+
+/// The kind of content a request names.
+fn kind(request: &Request<Bytes>) -> &str {
+    let kind = request.headers().get("content-type");
+    let kind = kind.and_then(|kind| kind.to_str().ok());
+    kind.unwrap_or("binary/octet-stream")
+}
+
+/// Whether an object may be put in the place of the one that is there.
+fn conditions(request: &Request<Bytes>, there: Option<&Object>) -> Result<(), Refusal> {
+    if request.headers().contains_key("if-none-match") && there.is_some() {
+        return Err(precondition_failed());
+    }
+    let Some(wanted) = request.headers().get("if-match") else {
+        return Ok(());
+    };
+    match there {
+        None => Err(no_such_key()),
+        Some(object) if wanted.as_bytes() != object.etag.as_bytes() => Err(precondition_failed()),
+        Some(_) => Ok(()),
+    }
+}
+
+const fn no_such_key() -> Refusal {
+    let message = "The specified key does not exist.";
+    Refusal::new(StatusCode::NOT_FOUND, "NoSuchKey", message)
 }
 
 const fn precondition_failed() -> Refusal {

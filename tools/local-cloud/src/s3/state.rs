@@ -6,26 +6,24 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::BucketSettings;
-use crate::amz_json::Blob;
 
 const DAY_MS: i64 = 86_400_000;
 
-/// The content of `s3.json`.
-#[derive(Clone, Default, Serialize, Deserialize)]
+/// Every object there is.
+#[derive(Default)]
 pub(super) struct State {
     buckets: BTreeMap<String, BTreeMap<String, Object>>,
     /// Of buckets with object lock: every version of every name, the newest last.
-    #[serde(default)]
     versions: BTreeMap<String, BTreeMap<String, Vec<Version>>>,
 }
 
 /// A version of a name in a bucket with object lock.
-#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Version {
     pub(super) id: String,
+    /// The versions of a name are in the order of this.
+    pub(super) place: u64,
     /// Nothing: a marker that the name was deleted.
     pub(super) object: Option<Object>,
     /// Until when nobody deletes it.
@@ -33,33 +31,24 @@ pub(super) struct Version {
 }
 
 /// An object.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone)]
 pub(super) struct Object {
-    pub(super) content: Content,
+    pub(super) content: Bytes,
     pub(super) kind: String,
     pub(super) put_ms: i64,
-}
-
-/// Bytes, in base64 in the file, and shared by the copies of the state that changes are made on.
-#[derive(Clone)]
-pub(super) struct Content(pub(super) Bytes);
-
-impl Serialize for Content {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Blob(self.0.to_vec()).serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Content {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Blob::deserialize(deserializer).map(|blob| Self(blob.0.into()))
-    }
+    /// What a client compares versions by.
+    pub(super) etag: String,
 }
 
 impl Object {
-    /// What a client compares versions by.
-    pub(super) fn etag(&self) -> String {
-        format!("\"{:x}\"", md5::compute(&self.content.0))
+    /// An object that came in one piece.
+    pub(super) fn new(content: Bytes, kind: &str, put_ms: i64) -> Self {
+        Self {
+            etag: format!("\"{:x}\"", md5::compute(&content)),
+            content,
+            kind: kind.to_owned(),
+            put_ms,
+        }
     }
 
     fn expires_ms(&self, days: i64) -> i64 {
@@ -82,6 +71,13 @@ impl State {
         if let Some(objects) = self.buckets.get_mut(bucket) {
             objects.remove(key);
         }
+    }
+
+    /// The place behind every version of a name.
+    pub(super) fn next_place(&self, bucket: &str, key: &str) -> u64 {
+        let versions = self.versions.get(bucket).and_then(|names| names.get(key));
+        let last = versions.and_then(|versions| versions.last());
+        last.map_or(0, |last| last.place + 1)
     }
 
     /// Puts a version behind those there are, as the one that is read.
@@ -148,7 +144,7 @@ impl State {
         let mut out = Vec::new();
         for (bucket, objects) in &self.buckets {
             for (key, object) in objects {
-                let text = String::from_utf8_lossy(&object.content.0).into_owned();
+                let text = String::from_utf8_lossy(&object.content).into_owned();
                 out.push((format!("bucket {bucket} name"), key.clone()));
                 out.push((format!("bucket {bucket} object {key}"), text));
             }
@@ -159,20 +155,11 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bytes, Content, DAY_MS, Object};
+    use super::{Bytes, DAY_MS, Object};
 
     #[test]
     fn an_object_goes_at_the_midnight_after_its_days() {
-        let expires = |put_ms| {
-            let content = Content(Bytes::new());
-            let kind = String::new();
-            Object {
-                content,
-                kind,
-                put_ms,
-            }
-            .expires_ms(6)
-        };
+        let expires = |put_ms| Object::new(Bytes::new(), "", put_ms).expires_ms(6);
         assert_eq!(expires(1), 7 * DAY_MS);
         assert_eq!(expires(DAY_MS - 1), 7 * DAY_MS);
         assert_eq!(expires(DAY_MS), 7 * DAY_MS);
