@@ -4,10 +4,11 @@
 test:
     cargo test --workspace
 
-# The proofs in full: every schedule, every interleaving, every crash point. Minutes, not seconds.
+# The proofs in full: every schedule, every interleaving, every crash point, a file of a million rows. Minutes, not seconds.
 proof:
     HEADGATE_PROOF=1 cargo test --release -p headgate-domain
     HEADGATE_PROOF=1 cargo test -p headgate-it --test crash -- --nocapture
+    HEADGATE_PROOF=1 cargo test --profile bench -p consent-import --test imports -- --nocapture many_rows
 
 # The fuzz targets, an hour each unless told otherwise: `just fuzz 600`. `fuzz/run keep` then keeps what reached
 # something new.

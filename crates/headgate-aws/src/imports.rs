@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use futures_util::future::try_join_all;
 use headgate_domain::config::Config;
 use headgate_domain::consent::{Consent, NoticeId, State, Subject, Topic};
 use headgate_domain::identity::{Identifier, Phone, SubjectId};
@@ -24,8 +25,10 @@ use crate::consents::{Consents, under_law};
 use crate::keyring::{KeyringError, Salts};
 use crate::subjects::asking::{Asked, Asking};
 
-/// How often a row is judged anew when the person says something meanwhile.
+/// How often rows are judged anew of which none had an answer: each person said something meanwhile.
 const TRIES: u32 = 4;
+/// How many people are asked together; the ledger, the tables and the sealing of others go on beside them.
+const LANE: usize = 250;
 
 /// A file, and in whose name and by whose rules it asks.
 #[derive(Clone, Copy)]
@@ -106,7 +109,8 @@ impl Imports {
             .iter()
             .map(|row| done.get(row.code_hash).cloned().map(Answer::Asked))
             .collect();
-        for _ in 0..TRIES {
+        let mut tries = 0;
+        while tries < TRIES {
             let open: Vec<(usize, &Asker<'_>)> = rows
                 .iter()
                 .enumerate()
@@ -115,7 +119,11 @@ impl Imports {
             if open.is_empty() {
                 break;
             }
-            for (index, answer) in self.pass(source, &open, now).await? {
+            let answered = self.pass(source, &open, now).await?;
+            if answered.is_empty() {
+                tries = tries.saturating_add(1);
+            }
+            for (index, answer) in answered {
                 if let Some(place) = answers.get_mut(index) {
                     *place = Some(answer);
                 }
@@ -161,7 +169,11 @@ impl Imports {
                 Err(fault) => answers.push((*index, Answer::Refused(fault))),
             }
         }
-        answers.extend(self.carry_out(source, &plans, &people, now).await?);
+        // A pass has one plan of a person, so nobody is in two lanes.
+        let lanes = plans
+            .chunks(LANE)
+            .map(|lane| Box::pin(self.carry_out(source, lane, &people, now)));
+        answers.extend(try_join_all(lanes).await?.into_iter().flatten());
         Ok(answers)
     }
 

@@ -1,9 +1,13 @@
-//! S3: objects that are put once, read within a bound and deleted.
+//! S3: objects that are put, whole or in parts, read within a bound and deleted.
 //!
-//! Four requests on the runtime that every AWS SDK for Rust is generated onto: its signer,
+//! A few requests on the runtime that every AWS SDK for Rust is generated onto: its signer,
 //! retries, timeouts and connections, the same as for all other services. What `aws-sdk-s3` would
 //! add to that, XML, checksums, endpoint rules for a hundred operations, is of no use here and a
 //! third of the webhook's size (docs/adr/0013). Lists nothing, and knows nothing of what it stores.
+
+mod upload;
+
+pub use upload::{PART, Upload};
 
 use std::fmt;
 
@@ -39,11 +43,37 @@ use crate::{Aws, AwsError};
 /// Our name for an object above the bound; S3 has none.
 const TOO_LARGE: &str = "ObjectTooLarge";
 
+/// What S3 says when the object that is there is not the one that was named.
+const OTHERS: [&str; 3] = [
+    "PreconditionFailed",
+    "ConditionalRequestConflict",
+    "NoSuchKey",
+];
+
 /// A bucket.
 #[derive(Clone)]
 pub struct Bucket {
-    call: Operation<Request, Vec<u8>, ErrorMetadata>,
+    call: Operation<Request, Answer, ErrorMetadata>,
 }
+
+/// What S3 answers.
+///
+/// # Privacy
+/// The bytes may hold personal data, and the SDK's runtime may trace its `Debug`.
+struct Answer {
+    bytes: Vec<u8>,
+    tag: Option<String>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("answer")
+    }
+}
+
+/// Which of the objects that were put under a name: what whoever replaces it may insist on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tag(String);
 
 /// What a look for an object found.
 ///
@@ -87,7 +117,8 @@ impl Bucket {
     /// [`AwsError`] when S3 did not say.
     pub async fn put_once(&self, key: &str, bytes: Vec<u8>) -> Result<bool, AwsError> {
         let mut request = Request::new("PUT", key, bytes);
-        request.is_once = true;
+        request.over = Over::Nothing;
+        request.says_checksum = true;
         match self
             .call
             .invoke(request)
@@ -100,6 +131,51 @@ impl Bucket {
         }
     }
 
+    /// Puts an object in the place of the one that was read, or where there was none; `None` when somebody
+    /// else has put another one there meanwhile.
+    ///
+    /// # Errors
+    /// [`AwsError`] when S3 did not say.
+    pub async fn put_over(
+        &self,
+        key: &str,
+        there: Option<&Tag>,
+        bytes: Vec<u8>,
+    ) -> Result<Option<Tag>, AwsError> {
+        let mut request = Request::new("PUT", key, bytes.clone());
+        request.over = there.map_or(Over::Nothing, |tag| Over::This(tag.0.clone()));
+        let put = self.call.invoke(request).await;
+        match put.map_err(|e| AwsError::of("PutObject", &e)) {
+            Ok(answer) => answer
+                .tag
+                .map(|tag| Some(Tag(tag)))
+                .ok_or_else(|| AwsError::new("PutObject", "an answer without a tag")),
+            Err(error) if OTHERS.iter().any(|code| error.is(code)) => {
+                // It may be ours: an answer can be lost and the put repeated.
+                let found = self.find_tagged(key).await?;
+                Ok(found.and_then(|(there, tag)| (there == bytes).then_some(tag)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Looks for an object, and says which one it is.
+    ///
+    /// # Errors
+    /// [`AwsError`] when S3 did not say, also when it is above the bound.
+    pub async fn find_tagged(&self, key: &str) -> Result<Option<(Vec<u8>, Tag)>, AwsError> {
+        let asked = self.call.invoke(Request::new("GET", key, Vec::new())).await;
+        match asked.map_err(|e| AwsError::of("GetObject", &e)) {
+            Ok(answer) => {
+                let tag = answer.tag.map(Tag);
+                let tag = tag.ok_or_else(|| AwsError::new("GetObject", "an answer without a tag"));
+                Ok(Some((answer.bytes, tag?)))
+            }
+            Err(error) if error.is("NoSuchKey") => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Looks for an object.
     ///
     /// # Errors
@@ -108,7 +184,7 @@ impl Bucket {
     pub async fn find(&self, key: &str) -> Result<Found, AwsError> {
         let asked = self.call.invoke(Request::new("GET", key, Vec::new())).await;
         match asked.map_err(|e| AwsError::of("GetObject", &e)) {
-            Ok(bytes) => Ok(Found::Object(bytes)),
+            Ok(answer) => Ok(Found::Object(answer.bytes)),
             Err(error) if error.is("NoSuchKey") => Ok(Found::Missing),
             Err(error) if error.is(TOO_LARGE) => Ok(Found::TooLarge),
             Err(error) => Err(error),
@@ -132,7 +208,7 @@ impl Bucket {
         request.range = Some((from, last));
         let asked = self.call.invoke(request).await;
         match asked.map_err(|e| AwsError::of("GetObject", &e)) {
-            Ok(bytes) => Ok(Some(bytes)),
+            Ok(answer) => Ok(Some(answer.bytes)),
             Err(error) if error.is("InvalidRange") => Ok(Some(Vec::new())),
             Err(error) if error.is("NoSuchKey") => Ok(None),
             Err(error) => Err(error),
@@ -152,15 +228,26 @@ impl Bucket {
     }
 }
 
+/// What a put may replace.
+enum Over {
+    Anything,
+    Nothing,
+    /// The object of this tag.
+    This(String),
+}
+
 /// One request; the SDK's runtime may trace its `Debug`.
 struct Request {
     method: &'static str,
     key: String,
+    /// As it is sent; of unreserved characters, `=` and `&`.
+    query: String,
     /// The first and the last byte that are asked for.
     range: Option<(u64, u64)>,
     body: SdkBody,
-    /// Whether it is refused where there is an object of its name.
-    is_once: bool,
+    over: Over,
+    /// Whether it says the checksum of its body.
+    says_checksum: bool,
 }
 
 impl Request {
@@ -168,9 +255,11 @@ impl Request {
         Self {
             method,
             key: key.to_owned(),
+            query: String::new(),
             range: None,
             body: SdkBody::from(body),
-            is_once: false,
+            over: Over::Anything,
+            says_checksum: false,
         }
     }
 
@@ -180,11 +269,15 @@ impl Request {
         if self.key.is_empty() || !self.key.bytes().all(plain) {
             return Err("the name of an object needs escaping".into());
         }
-        let checksum = self.body.bytes().filter(|_body| self.is_once);
+        if !self.query.bytes().all(|b| plain(b) || b"=&.".contains(&b)) {
+            return Err("the id of an upload needs escaping".into());
+        }
+        let checksum = self.body.bytes().filter(|_body| self.says_checksum);
         let checksum = checksum.map(|body| STANDARD.encode(Hash::of_bytes(body).as_bytes()));
         let mut request = HttpRequest::new(self.body);
         request.set_method(self.method)?;
-        request.set_uri(format!("/{}", self.key))?;
+        let separator = if self.query.is_empty() { "" } else { "?" };
+        request.set_uri(format!("/{}{separator}{}", self.key, self.query))?;
         if let Some((first, last)) = self.range {
             let headers = request.headers_mut();
             headers.insert("range", format!("bytes={first}-{last}"));
@@ -192,8 +285,12 @@ impl Request {
         if self.method == "PUT" {
             let headers = request.headers_mut();
             headers.insert("content-type", "application/octet-stream");
+            match self.over {
+                Over::Anything => {}
+                Over::Nothing => drop(headers.insert("if-none-match", "*")),
+                Over::This(tag) => drop(headers.try_insert("if-match", tag)?),
+            }
             if let Some(checksum) = checksum {
-                headers.insert("if-none-match", "*");
                 headers.insert("x-amz-checksum-sha256", checksum);
             }
         }
@@ -234,7 +331,10 @@ impl DeserializeResponse for Reader {
     ) -> Result<Output, OrchestratorError<Error>> {
         let body = response.body().bytes().unwrap_or_default();
         if response.status().is_success() {
-            return Ok(Output::erase(body.to_vec()));
+            return Ok(Output::erase(Answer {
+                bytes: body.to_vec(),
+                tag: response.headers().get("etag").map(str::to_owned),
+            }));
         }
         Err(refused(&code(body)))
     }
@@ -258,7 +358,7 @@ fn operation(
     config: &SdkConfig,
     bucket: &str,
     largest: usize,
-) -> Operation<Request, Vec<u8>, ErrorMetadata> {
+) -> Operation<Request, Answer, ErrorMetadata> {
     let mut builder = Operation::builder()
         .service_name("S3")
         .operation_name("Object")

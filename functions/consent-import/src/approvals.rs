@@ -32,7 +32,7 @@ impl ConsentImport {
         if matches!(self.files.find(key).await?, Found::Missing) {
             return Ok(());
         }
-        let import = self.progress(file).await?;
+        let (import, _) = self.stored(file).await?;
         let mut messages = match self.messages_of(file).await? {
             // Who approves of a file that was refused or stopped begins anew: whom it reached is marked.
             Some(known) if known.approved_by == approver && known.stage.is_open() => known,

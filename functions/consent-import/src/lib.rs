@@ -21,7 +21,7 @@ use headgate_aws::import_messages::ImportMessages;
 use headgate_aws::imports::{self, Answer, Asker, Imports};
 use headgate_aws::keyring::{Keyring, KeyringError};
 use headgate_aws::ledger::Ledger;
-use headgate_aws::objects::{Bucket, Found};
+use headgate_aws::objects::{Bucket, Tag};
 use headgate_aws::peppers::pepper;
 use headgate_aws::queue::Queue;
 use headgate_aws::subjects::Subjects;
@@ -72,6 +72,9 @@ pub enum ImportError {
     /// There was no time for all of it.
     #[error("the time is up, and rows are left: the next invocation goes on")]
     Unfinished,
+    /// The queue gave the same file twice, or somebody put it twice.
+    #[error("another invocation is working on the same file: the queue gives it again later")]
+    Elsewhere,
     /// Somebody replaced the file while it was read.
     #[error("the file was replaced while it was read")]
     Replaced,
@@ -91,6 +94,12 @@ pub enum ImportError {
 
 /// Each of its parts is.
 impl LogSafe for ImportError {}
+
+/// How far an import is, and what is stored of it: nobody else goes on from there as well.
+struct Noted {
+    progress: Progress,
+    stored: Option<Tag>,
+}
 
 /// What S3 says of an object; only what is read of it.
 #[derive(Deserialize)]
@@ -235,7 +244,10 @@ impl ConsentImport {
         let file = &survey.file;
         match &survey.rows {
             Err(fault) => {
-                self.note(&Progress::refuse(file, *fault, now)).await?;
+                let progress = Progress::refuse(file, *fault, now);
+                self.files
+                    .put(&Progress::key(file.as_str()), json(&progress)?)
+                    .await?;
                 log(
                     Level::Warn,
                     "import_refused",
@@ -243,13 +255,15 @@ impl ConsentImport {
                 );
             }
             Ok(rows) => {
-                let progress = self.progress(file).await?.unwrap_or_else(|| {
+                let (progress, stored) = self.stored(file).await?;
+                let progress = progress.unwrap_or_else(|| {
                     let mut progress = Progress::begin(file, *rows, now);
                     progress.brought_by = Some(by.to_owned());
                     progress
                 });
                 if progress.stage != Stage::Done {
-                    Box::pin(self.rows(&source, &survey, progress, until)).await?;
+                    let noted = Noted { progress, stored };
+                    Box::pin(self.rows(&source, &survey, noted, until)).await?;
                 }
             }
         }
@@ -263,12 +277,12 @@ impl ConsentImport {
         &self,
         source: &Source<'_>,
         survey: &Survey,
-        mut progress: Progress,
+        mut noted: Noted,
         until: Instant,
     ) -> Result<(), ImportError> {
         let now = (self.clock)();
         let mut reader = Reader::new();
-        if progress.next.rows > 0 {
+        if noted.progress.next.rows > 0 {
             // The header again, and on to where an earlier invocation ended.
             let head = self.piece(source, survey, 0).await?;
             for byte in head.chunks(1) {
@@ -277,7 +291,7 @@ impl ConsentImport {
                 }
                 read(&mut reader, byte, now)?;
             }
-            reader.go_to(progress.next);
+            reader.go_to(noted.progress.next);
         }
         let mut block: Vec<Row> = Vec::with_capacity(BLOCK);
         let size = u64::try_from(PIECE).unwrap_or(u64::MAX);
@@ -295,15 +309,15 @@ impl ConsentImport {
                 rest = rest.get(step.used..).unwrap_or_default();
                 block.extend(step.row);
                 if block.len() == BLOCK || (is_end && !block.is_empty()) {
-                    progress.next = reader.position();
-                    self.block(&survey.file, &block, &mut progress).await?;
+                    noted.progress.next = reader.position();
+                    self.block(&survey.file, &block, &mut noted).await?;
                     block.clear();
                     if !is_end && Instant::now() > until {
                         return Err(ImportError::Unfinished);
                     }
                 }
                 if is_end {
-                    return self.finish(progress).await;
+                    return self.finish(noted).await;
                 }
             }
         }
@@ -328,7 +342,7 @@ impl ConsentImport {
         &self,
         file: &FileHash,
         rows: &[Row],
-        progress: &mut Progress,
+        noted: &mut Noted,
     ) -> Result<(), ImportError> {
         let now = (self.clock)();
         let config = self.controls.config().await?;
@@ -355,6 +369,7 @@ impl ConsentImport {
             config: &config,
         };
         let mut answers = self.imports.ask(source, &askers, now).await?.into_iter();
+        let progress = &mut noted.progress;
         let mut report = COLUMNS.to_owned();
         for (row, (_, code)) in rows.iter().zip(&codes) {
             let outcome = match &row.request {
@@ -380,12 +395,13 @@ impl ConsentImport {
         let part = Progress::part_key(file.as_str(), progress.parts);
         self.files.put(&part, report.into_bytes()).await?;
         progress.parts = progress.parts.saturating_add(1);
-        self.note(progress).await
+        self.note(noted).await
     }
 
-    async fn finish(&self, mut progress: Progress) -> Result<(), ImportError> {
-        progress.stage = Stage::Done;
-        self.note(&progress).await?;
+    async fn finish(&self, mut noted: Noted) -> Result<(), ImportError> {
+        noted.progress.stage = Stage::Done;
+        self.note(&mut noted).await?;
+        let progress = noted.progress;
         let rows = i64::try_from(progress.rows).unwrap_or(i64::MAX);
         let asked = progress.counts.of("requested");
         let asked = i64::try_from(asked).unwrap_or(i64::MAX);
@@ -400,21 +416,30 @@ impl ConsentImport {
         Ok(())
     }
 
-    async fn note(&self, progress: &Progress) -> Result<(), ImportError> {
-        // A structure of texts and numbers always has a JSON form.
-        let json = serde_json::to_vec(progress)
-            .map_err(|_json| AwsError::new("noting the progress", "no JSON"))?;
-        let key = Progress::key(&progress.file);
-        Ok(self.files.put(&key, json).await?)
+    /// Stores how far it is, over what this invocation read or stored before.
+    async fn note(&self, noted: &mut Noted) -> Result<(), ImportError> {
+        let key = Progress::key(&noted.progress.file);
+        let put = self
+            .files
+            .put_over(&key, noted.stored.as_ref(), json(&noted.progress)?);
+        noted.stored = Some(put.await?.ok_or(ImportError::Elsewhere)?);
+        Ok(())
     }
 
-    /// How far an earlier invocation came; one that nobody can read is begun again, which changes nothing.
-    async fn progress(&self, file: &FileHash) -> Result<Option<Progress>, AwsError> {
-        Ok(
-            match self.files.find(&Progress::key(file.as_str())).await? {
-                Found::Object(bytes) => serde_json::from_slice(&bytes).ok(),
-                Found::Missing | Found::TooLarge => None,
-            },
-        )
+    /// How far an earlier invocation came, and which progress that is; one that nobody can read is begun
+    /// again, which changes nothing.
+    async fn stored(&self, file: &FileHash) -> Result<(Option<Progress>, Option<Tag>), AwsError> {
+        let found = self
+            .files
+            .find_tagged(&Progress::key(file.as_str()))
+            .await?;
+        let (bytes, tag) = found.unzip();
+        let progress = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        Ok((progress, tag))
     }
+}
+
+/// A structure of texts and numbers always has a JSON form.
+fn json(progress: &Progress) -> Result<Vec<u8>, AwsError> {
+    serde_json::to_vec(progress).map_err(|_json| AwsError::new("noting the progress", "no JSON"))
 }

@@ -8,6 +8,8 @@
     clippy::large_futures,
     clippy::string_slice,
     clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::print_stdout,
     clippy::disallowed_methods,
     reason = "tests may fail loudly"
 )]

@@ -9,7 +9,7 @@ use headgate_aws::consents::{Consents, Statement};
 use headgate_aws::controls::Controls;
 use headgate_aws::keyring::Keyring;
 use headgate_aws::ledger::Ledger;
-use headgate_aws::objects::{Bucket, Found};
+use headgate_aws::objects::{Bucket, Found, PART};
 use headgate_aws::peppers::pepper;
 use headgate_aws::subjects::Subjects;
 use headgate_aws::suppression::Suppression;
@@ -132,6 +132,18 @@ impl World {
         let hash = hash(file);
         let key = Progress::file_key(&hash);
         self.files.put(&key, file.to_vec()).await.unwrap();
+        hash
+    }
+
+    /// Puts a file of any size.
+    pub(crate) async fn put_in_parts(&self, file: &[u8]) -> String {
+        let hash = hash(file);
+        let key = Progress::file_key(&hash);
+        let mut upload = self.files.upload(&key).await.unwrap();
+        for part in file.chunks(PART) {
+            upload.put(part.to_vec()).await.unwrap();
+        }
+        upload.complete().await.unwrap();
         hash
     }
 
