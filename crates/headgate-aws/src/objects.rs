@@ -215,6 +215,21 @@ impl Bucket {
         }
     }
 
+    /// Whether there is an object of a name, to who may list the bucket and not read it.
+    ///
+    /// # Errors
+    /// [`AwsError`] when S3 did not say.
+    pub async fn has(&self, key: &str) -> Result<bool, AwsError> {
+        let mut request = Request::new("GET", key, Vec::new());
+        let prefix = request.key.replace('/', "%2F");
+        request.query = format!("list-type=2&max-keys=1&prefix={prefix}");
+        request.key.clear();
+        let answer = self.call.invoke(request).await;
+        let answer = answer.map_err(|e| AwsError::of("ListObjectsV2", &e))?;
+        let named = format!("<Key>{key}</Key>");
+        Ok(String::from_utf8_lossy(&answer.bytes).contains(&named))
+    }
+
     /// Deletes an object; one that is not there is no error.
     ///
     /// # Errors
@@ -240,7 +255,7 @@ enum Over {
 struct Request {
     method: &'static str,
     key: String,
-    /// As it is sent; of unreserved characters, `=` and `&`.
+    /// As it is sent.
     query: String,
     /// The first and the last byte that are asked for.
     range: Option<(u64, u64)>,
@@ -266,11 +281,12 @@ impl Request {
     fn build(self) -> Result<HttpRequest, BoxError> {
         // Names are of unreserved characters and slashes, which stand in a path as they are.
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~/".contains(&b);
-        if self.key.is_empty() || !self.key.bytes().all(plain) {
+        let is_list = self.query.starts_with("list-type=");
+        if self.key.is_empty() != is_list || !self.key.bytes().all(plain) {
             return Err("the name of an object needs escaping".into());
         }
-        if !self.query.bytes().all(|b| plain(b) || b"=&.".contains(&b)) {
-            return Err("the id of an upload needs escaping".into());
+        if !self.query.bytes().all(|b| plain(b) || b"=&.%".contains(&b)) {
+            return Err("a name or an id in a query needs escaping".into());
         }
         let checksum = self.body.bytes().filter(|_body| self.says_checksum);
         let checksum = checksum.map(|body| STANDARD.encode(Hash::of_bytes(body).as_bytes()));

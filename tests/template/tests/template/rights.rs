@@ -289,6 +289,7 @@ fn a_bucket_is_reached_by_who_needs_it_and_by_nobody_else() {
             format!("notification-processor s3:DeleteObject ${{{bucket}}}/*"),
             format!("notification-processor s3:GetObject ${{{bucket}}}/*"),
             format!("notification-processor s3:ListBucket {bucket}"),
+            format!("operator s3:AbortMultipartUpload ${{{imports}}}/files/*"),
             format!("operator s3:GetObject ${{{imports}}}/reports/*"),
             format!("operator s3:ListBucket {imports}"),
             format!("operator s3:PutObject ${{{imports}}}/files/*"),

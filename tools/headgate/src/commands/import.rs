@@ -1,8 +1,9 @@
 //! `headgate consent import`: a file of earlier consents, looked at here and imported by the gateway.
 //!
 //! Looks at the whole file with the gateway's own rules before anything leaves this machine; `--dry-run`
-//! ends there. Then puts it into the imports bucket and follows. Promises that a command that was killed
-//! and is given again goes on where the gateway is. Asks nobody itself, and shows no value of the file.
+//! ends there. Then puts it into the imports bucket, a part at a time, and follows. Promises that a command
+//! that was killed and is given again goes on where the gateway is, and that it holds no more of a large
+//! file than of a small one. Asks nobody itself, and shows no value of the file.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use headgate_aws::objects::{Bucket, Found};
+use headgate_aws::objects::{Bucket, Found, PART, Upload};
 use headgate_domain::import::{
     COLUMNS, Counts, FileFault, FileHash, Outcome, Progress, Reader, Reason, RowFault, Stage, line,
 };
@@ -25,8 +26,6 @@ use crate::cli::ImportArgs;
 use crate::connection::Connection;
 
 const PORTION: usize = 64 * 1024;
-/// What is put in one request; a larger file goes by `aws s3 cp`, which puts parts.
-const LARGEST_PUT: u64 = 64 << 20;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(300);
 
 /// What a look at the file shows.
@@ -152,7 +151,8 @@ fn digest_of(parts: &[&str]) -> [u8; 16] {
     half
 }
 
-/// Puts the file where the gateway finds it, unless it was imported before, and waits for the end.
+/// Puts the file where the gateway finds it, unless it is there or was imported before, and waits for the
+/// end.
 async fn import(args: &ImportArgs, bucket: &Bucket, look: &Look) -> Result<Progress> {
     let file = look.file.as_str();
     if let Some(done) = progress(bucket, file)
@@ -161,18 +161,11 @@ async fn import(args: &ImportArgs, bucket: &Bucket, look: &Look) -> Result<Progr
     {
         return Ok(done);
     }
-    let path = args.file.display();
-    if std::fs::metadata(&args.file)?.len() > LARGEST_PUT {
-        bail!(
-            "{path} is larger than 64 MiB: split it, or put it with `aws s3 cp` under {}",
-            Progress::file_key(file)
-        );
+    let key = Progress::file_key(file);
+    // Put once more it would be imported twice at a time.
+    if !bucket.has(&key).await? {
+        put(args, bucket, &key, look).await?;
     }
-    let bytes = std::fs::read(&args.file).with_context(|| format!("cannot read {path}"))?;
-    bucket
-        .put(&Progress::file_key(file), bytes)
-        .await
-        .context("the imports bucket did not take the file")?;
     let bar = bar(
         args.client.json,
         look.rows,
@@ -187,6 +180,79 @@ async fn import(args: &ImportArgs, bucket: &Bucket, look: &Look) -> Result<Progr
             }
         }
         tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+}
+
+/// Puts the file that was looked at: whole when it fits in a part, else part by part.
+async fn put(args: &ImportArgs, bucket: &Bucket, key: &str, look: &Look) -> Result<()> {
+    const NOT_TAKEN: &str = "the imports bucket did not take the file";
+    let path = &args.file;
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let size = file.metadata().map_or(0, |about| about.len());
+    let mut parts = Parts {
+        file,
+        digest: Sha256::new(),
+    };
+    let first = parts.next()?;
+    if first.len() < PART {
+        parts.end(&look.file)?;
+        return bucket.put(key, first).await.context(NOT_TAKEN);
+    }
+    let bar = bar(
+        args.client.json,
+        size,
+        "sending  {bar:30} {bytes}/{total_bytes} {eta}",
+    )?;
+    let mut upload = bucket.upload(key).await.context(NOT_TAKEN)?;
+    let sent = send(&mut upload, first, &mut parts, &bar).await;
+    if let Err(why) = sent.and_then(|()| parts.end(&look.file)) {
+        // What cannot be deleted now goes by the bucket's rule.
+        upload.abandon().await.ok();
+        return Err(why.context(NOT_TAKEN));
+    }
+    upload.complete().await.context(NOT_TAKEN)?;
+    bar.finish_and_clear();
+    Ok(())
+}
+
+async fn send(
+    upload: &mut Upload<'_>,
+    first: Vec<u8>,
+    parts: &mut Parts,
+    bar: &ProgressBar,
+) -> Result<()> {
+    let mut part = first;
+    while !part.is_empty() {
+        let length = part.len();
+        upload.put(part).await?;
+        bar.inc(u64::try_from(length).unwrap_or(0));
+        part = parts.next()?;
+    }
+    Ok(())
+}
+
+/// A file in parts, and the hash of those that were read.
+struct Parts {
+    file: File,
+    digest: Sha256,
+}
+
+impl Parts {
+    /// The next part: shorter at the end of the file, empty beyond.
+    fn next(&mut self) -> Result<Vec<u8>> {
+        let mut part = Vec::with_capacity(PART);
+        let most = u64::try_from(PART).unwrap_or(u64::MAX);
+        (&self.file).take(most).read_to_end(&mut part)?;
+        self.digest.update(&part);
+        Ok(part)
+    }
+
+    /// Whether what was read is what was looked at.
+    fn end(&mut self, looked_at: &FileHash) -> Result<()> {
+        if FileHash::of(self.digest.clone()) != *looked_at {
+            bail!("the file was changed while it was read: give the command again");
+        }
+        Ok(())
     }
 }
 
