@@ -63,7 +63,7 @@ async fn plan(client: &ClientArgs) -> Result<ExitCode> {
     if client.json {
         let about = json!({
             "now": now, "keys": there.len(),
-            "overdue": overdue.iter().map(|day| day.to_string()).collect::<Vec<_>>(),
+            "overdue": overdue.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "next": next.map(|day| json!({ "day": day.to_string(), "due": due(*day) })),
             "newest": there.last().map(Day::to_string),
         });
