@@ -9,6 +9,7 @@ mod effective;
 mod processing;
 mod profile;
 mod quiet;
+mod rights;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
@@ -22,6 +23,7 @@ pub use self::profile::{
     RegionBlock, Regions,
 };
 pub use self::quiet::{Hours, InvalidMinute, Minute, Offsets, free_from};
+pub use self::rights::{Due, Right, Term, Terms};
 use crate::lane::Purpose;
 use crate::region::Country;
 

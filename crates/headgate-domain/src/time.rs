@@ -114,6 +114,25 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+impl Timestamp {
+    /// The same time so many months later, on the same day or the last of a month that is shorter.
+    #[must_use]
+    pub fn plus_months(self, months: u16) -> Self {
+        let from = self.date_time();
+        let count =
+            i32::from(u8::from(from.month()).saturating_sub(1)).saturating_add(months.into());
+        let year = from.year().saturating_add(count.div_euclid(12));
+        let month = u8::try_from(count.rem_euclid(12).saturating_add(1)).unwrap_or(12);
+        let month = time::Month::try_from(month).unwrap_or(time::Month::December);
+        let day = from.day().min(month.length(year));
+        let date = Date::from_calendar_date(year, month, day);
+        date.map_or(self, |date| {
+            let midnight = Self::from_seconds(date.midnight().assume_utc().unix_timestamp());
+            midnight.plus_millis(self.0.rem_euclid(DAY))
+        })
+    }
+}
+
 /// A UTC calendar day, the unit in which content becomes unreadable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(i64);
@@ -128,6 +147,12 @@ impl Day {
     #[must_use]
     pub const fn plus(self, days: i64) -> Self {
         Self(self.0.saturating_add(days))
+    }
+
+    /// Whether it is one from Monday to Friday.
+    pub const fn is_business_day(self) -> bool {
+        // The first day of all was a Thursday.
+        self.0.saturating_add(3).rem_euclid(7) < 5
     }
 
     /// Parses `yyyy-mm-dd`.

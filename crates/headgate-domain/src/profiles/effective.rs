@@ -63,6 +63,11 @@ impl EffectiveProfile {
         }
     }
 
+    /// All profiles there are.
+    pub(super) const fn all(self) -> &'static Profiles {
+        self.profiles
+    }
+
     /// The profiles, in the order of the file.
     pub fn profiles(self) -> impl Iterator<Item = &'static Profile> {
         let mut left = self.applies;

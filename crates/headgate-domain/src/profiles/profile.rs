@@ -3,10 +3,13 @@
 //! Owns the form of one entry of `config/policy_profiles.json`. A field is here because a rule reads it:
 //! what a law says beyond that is named in docs/compliance/profiles.md and enforced by nobody yet.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::processing::RegionPattern;
 use super::quiet::{Hours, Minute};
+use super::rights::{Right, Terms};
 use crate::lane::Purpose;
 use crate::processors::TransferInstrument;
 use crate::region::Country;
@@ -36,6 +39,8 @@ pub struct Profile {
     pub withdrawal_seconds: u32,
     /// How long content may be kept, in days.
     pub max_content_days: u16,
+    /// Within what the requests of people are to be granted.
+    pub rights: BTreeMap<Right, Terms>,
     /// What it asks beyond that, for the page: no rule here keeps it.
     #[serde(default)]
     pub not_enforced: Vec<String>,

@@ -4,8 +4,9 @@ use proptest::prelude::*;
 
 use super::country;
 use crate::lane::PURPOSES;
-use crate::profiles::{EffectiveProfile, Needed, ProcessingRegion, Profile, Profiles};
+use crate::profiles::{EffectiveProfile, Needed, ProcessingRegion, Profile, Profiles, Right};
 use crate::retention::CONTENT_DAYS;
+use crate::time::Timestamp;
 
 fn any_profiles() -> impl Strategy<Value = EffectiveProfile> {
     let places = prop::collection::vec(0..Profiles::compiled_in().all().len(), 0..6);
@@ -42,7 +43,10 @@ proptest! {
     }
 
     #[test]
-    fn what_holds_is_never_laxer_than_any_part(all in any_profiles(), region in region()) {
+    fn what_holds_is_never_laxer_than_any_part(
+        all in any_profiles(), region in region(), seconds in 1_700_000_000_i64..2_200_000_000,
+    ) {
+        let received = Timestamp::from_seconds(seconds);
         for part in all.profiles().map(alone) {
             prop_assert!(all.consent_max_age_days() <= part.consent_max_age_days());
             prop_assert!(all.consent_inactivity_days() <= part.consent_inactivity_days());
@@ -55,6 +59,12 @@ proptest! {
             for consent in [true, false] {
                 let asked: Vec<_> = all.registers(consent).collect();
                 prop_assert!(part.registers(consent).all(|r| asked.contains(&r)));
+            }
+            for right in Right::ALL {
+                let (all, part) = (all.due(right, received), part.due(right, received));
+                prop_assert!(all.by <= part.by && all.at_the_latest <= part.at_the_latest);
+                let of_part = part.acknowledge_by;
+                prop_assert!(of_part.is_none_or(|by| all.acknowledge_by.is_some_and(|a| a <= by)));
             }
             let forbidding = part.forbidding(&region).count();
             prop_assert!(all.forbidding(&region).count() >= forbidding);
