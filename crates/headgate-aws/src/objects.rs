@@ -446,6 +446,7 @@ fn signer(config: &SdkConfig) -> StaticRuntimePlugin {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
     use aws_types::region::Region;
 
     use super::*;
@@ -481,6 +482,21 @@ mod tests {
         assert!(built("2026-11-28/00ff"));
         for key in ["", "a b", "a?b", "a%2fb", "é", "a\r\nb"] {
             assert!(!built(key), "{key}");
+        }
+        let asked = |query: &str| {
+            let mut request = Request::new("POST", "a", Vec::new());
+            query.clone_into(&mut request.query);
+            request.build().map(|request| request.uri().to_owned())
+        };
+        let part = "partNumber=1&uploadId=x.y_z-1";
+        assert_eq!(asked(part).unwrap(), format!("/a?{part}"));
+        for query in [
+            "uploadId=a b",
+            "uploadId=a#b",
+            "uploadId=\u{e9}",
+            "list-type=2",
+        ] {
+            assert!(asked(query).is_err(), "{query}");
         }
     }
 }

@@ -404,6 +404,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_sent_is_what_was_looked_at_and_comes_in_parts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.csv");
+        let content = vec![b'x'; PART + 1];
+        std::fs::write(&path, &content).unwrap();
+        let mut parts = Parts {
+            file: File::open(&path).unwrap(),
+            digest: Sha256::new(),
+        };
+        let lengths: Vec<usize> = (0..3).map(|_| parts.next().unwrap().len()).collect();
+        assert_eq!(lengths, [PART, 1, 0]);
+        let looked_at = FileHash::of(Sha256::new_with_prefix(&content));
+        parts.end(&looked_at).unwrap();
+        let another = FileHash::of(Sha256::new_with_prefix("y"));
+        let why = parts.end(&another).unwrap_err().to_string();
+        assert!(why.contains("was changed"), "{why}");
+    }
+
+    #[test]
     fn a_file_of_many_rows_is_looked_at_a_portion_at_a_time() {
         let mut file = format!("\u{feff}{HEADER}");
         for number in 0..20_000 {
