@@ -10,10 +10,12 @@ mod health;
 mod identifiers;
 mod identity;
 mod links;
+mod pointers;
 mod question;
 
 pub use identifiers::Held;
 pub use links::{LinkRequest, LinkRequests};
+pub use pointers::Pointers;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use headgate_domain::consent::{

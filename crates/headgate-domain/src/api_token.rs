@@ -36,17 +36,24 @@ pub enum Scope {
     ConsentsWrite,
     /// Attest that somebody said yes, and have links to confirm made.
     ConsentsAttest,
+    /// Ask where somebody stands.
+    ConsentsRead,
 }
 
 impl Scope {
     /// Every scope, in the order in which they are shown.
-    pub const ALL: [Self; 2] = [Self::ConsentsWrite, Self::ConsentsAttest];
+    pub const ALL: [Self; 3] = [
+        Self::ConsentsWrite,
+        Self::ConsentsAttest,
+        Self::ConsentsRead,
+    ];
 
     /// The word in the command line, the table and the documentation.
     pub const fn word(self) -> &'static str {
         match self {
             Self::ConsentsWrite => "consents:write",
             Self::ConsentsAttest => "consents:attest",
+            Self::ConsentsRead => "consents:read",
         }
     }
 

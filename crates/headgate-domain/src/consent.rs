@@ -7,6 +7,7 @@ mod evidence;
 mod history;
 mod method;
 mod notice;
+mod overview;
 mod question;
 mod standing;
 mod topic;
@@ -18,6 +19,7 @@ pub(crate) use method::HEARD_BY_US;
 pub use method::METHODS;
 use method::by_meta;
 pub use notice::{InvalidNoticeId, NoticeId, text_hash};
+pub use overview::{QUERY_SCHEMA, Stand, asked_about, overview};
 pub use question::{
     Answer, Asking, IMPORTED, OPEN_MS, Question, answer_in, no_payload, yes_payload,
 };

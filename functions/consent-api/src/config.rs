@@ -9,8 +9,14 @@ pub struct Config {
     pub deployment: String,
     /// The table with the tokens, their use and what was taken.
     pub table_privacy_requests: String,
+    /// The table with where people stand; its sealed fields stay closed.
+    pub table_subjects: String,
+    /// The table with the configuration in force.
+    pub table_controls: String,
     /// The queue that makes a record durable.
     pub queue_consents_url: String,
+    /// The HMAC key behind the pseudonyms that people are found by.
+    pub kms_mac_identity: String,
     /// The HMAC key behind links, and behind the names under which records are remembered.
     pub kms_mac_links: String,
     /// The address of the public pages, without a slash at the end.
@@ -27,7 +33,10 @@ impl Config {
         Ok(Self {
             deployment: name("HEADGATE_DEPLOYMENT")?,
             table_privacy_requests: name("HEADGATE_TABLE_PRIVACY_REQUESTS")?,
+            table_subjects: name("HEADGATE_TABLE_SUBJECTS")?,
+            table_controls: name("HEADGATE_TABLE_CONTROLS")?,
             queue_consents_url: name("HEADGATE_QUEUE_CONSENTS_URL")?,
+            kms_mac_identity: name("HEADGATE_KMS_MAC_IDENTITY")?,
             kms_mac_links: name("HEADGATE_KMS_MAC_LINKS")?,
             privacy_url: name("HEADGATE_PRIVACY_URL")?
                 .trim_end_matches('/')
@@ -40,10 +49,13 @@ impl Config {
 mod tests {
     use super::*;
 
-    const ALL: [&str; 5] = [
+    const ALL: [&str; 8] = [
         "HEADGATE_DEPLOYMENT",
         "HEADGATE_TABLE_PRIVACY_REQUESTS",
+        "HEADGATE_TABLE_SUBJECTS",
+        "HEADGATE_TABLE_CONTROLS",
         "HEADGATE_QUEUE_CONSENTS_URL",
+        "HEADGATE_KMS_MAC_IDENTITY",
         "HEADGATE_KMS_MAC_LINKS",
         "HEADGATE_PRIVACY_URL",
     ];

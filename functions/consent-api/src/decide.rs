@@ -4,8 +4,8 @@
 //! what it may, is asked in between.
 
 use headgate_domain::api_token::{Presented, Scope};
-use headgate_domain::consent::{Action, ConsentRecord};
-use headgate_domain::outbound::MAX_BYTES;
+use headgate_domain::consent::{Action, ConsentRecord, asked_about};
+use headgate_domain::outbound::{MAX_BYTES, Recipient};
 use headgate_domain::refusal::{Code, Refusal};
 use headgate_domain::time::Timestamp;
 use http::{HeaderMap, Method, header};
@@ -17,6 +17,8 @@ use crate::problem::{Kind, Problem};
 pub const MAX_RECORDS: usize = 10;
 /// A full batch of the largest records, and the brackets around it.
 pub const MAX_BODY: usize = MAX_RECORDS * (MAX_BYTES + 2) + 2;
+/// A question is one identifier.
+pub(crate) const MAX_QUERY: usize = 4 * 1024;
 
 const NOT_A_YES: Refusal = Refusal::at(
     Code::Malformed,
@@ -35,6 +37,15 @@ pub(crate) struct Asked {
 /// What an address is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Route {
+    /// Taking records.
+    Take(Taking),
+    /// Where somebody stands.
+    Query,
+}
+
+/// What records are taken for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Taking {
     /// Consent records.
     Consents,
     /// Records of a yes that the person is to confirm first, by a link.
@@ -47,8 +58,9 @@ pub(crate) enum Route {
 /// [`Kind::NotFound`] or [`Kind::Method`].
 pub(crate) fn route(method: &Method, path: &str) -> Result<Route, Kind> {
     let route = match path {
-        "/consents" => Route::Consents,
-        "/confirmations" => Route::Confirmations,
+        "/consents" => Route::Take(Taking::Consents),
+        "/confirmations" => Route::Take(Taking::Confirmations),
+        "/consents/query" => Route::Query,
         _ => return Err(Kind::NotFound),
     };
     if method == Method::POST {
@@ -70,18 +82,13 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// # Errors
 /// [`Problem`]; with [`Kind::Record`] it names every record at fault.
 pub(crate) fn records(
-    route: Route,
+    taking: Taking,
     headers: &HeaderMap,
     body: &[u8],
     token: &Presented,
     now: Timestamp,
 ) -> Result<Vec<Asked>, Problem> {
-    let media_type = headers.get(header::CONTENT_TYPE);
-    let media_type = media_type.and_then(|value| value.to_str().ok());
-    let essence = media_type.and_then(|value| value.split(';').next());
-    if !essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json")) {
-        return Err(Kind::WrongType.into());
-    }
+    is_json(headers)?;
     if body.len() > MAX_BODY {
         return Err(Kind::TooLarge.into());
     }
@@ -89,7 +96,7 @@ pub(crate) fn records(
     let (mut asked, mut refused) = (Vec::with_capacity(texts.len()), Vec::new());
     for (index, text) in texts.into_iter().enumerate() {
         match ConsentRecord::parse(&text, now) {
-            Ok(said) if route == Route::Confirmations && said.action != Action::Given => {
+            Ok(said) if taking == Taking::Confirmations && said.action != Action::Given => {
                 refused.push((index, NOT_A_YES));
             }
             Ok(said) => asked.push(Asked { said, text }),
@@ -105,6 +112,40 @@ pub(crate) fn records(
         }
     }
     Ok(asked)
+}
+
+/// Whom a question is about that a token brought. Whether it may ask comes before whom it asks about.
+///
+/// # Errors
+/// [`Problem`]; with [`Kind::Record`] it names the field at fault.
+pub(crate) fn query(
+    headers: &HeaderMap,
+    body: &[u8],
+    token: &Presented,
+) -> Result<Recipient, Problem> {
+    if !token.may(Scope::ConsentsRead) {
+        return Err(Kind::Scope.into());
+    }
+    is_json(headers)?;
+    if body.len() > MAX_QUERY {
+        return Err(Kind::TooLarge.into());
+    }
+    let text = std::str::from_utf8(body).ok();
+    let text = text.filter(|text| serde_json::from_str::<&RawValue>(text).is_ok());
+    let text = text.ok_or(Kind::Malformed)?;
+    asked_about(text).map_err(|refusal| Problem::question(&refusal))
+}
+
+/// Whether a body is JSON by its type.
+fn is_json(headers: &HeaderMap) -> Result<(), Kind> {
+    let media_type = headers.get(header::CONTENT_TYPE);
+    let media_type = media_type.and_then(|value| value.to_str().ok());
+    let essence = media_type.and_then(|value| value.split(';').next());
+    if essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json")) {
+        Ok(())
+    } else {
+        Err(Kind::WrongType)
+    }
 }
 
 /// The scope that a statement needs.

@@ -36,12 +36,45 @@ fn asked(scopes: &[Scope], media_type: &str, body: &str) -> Result<Vec<Asked>, P
         HeaderValue::from_str(media_type).unwrap(),
     );
     records(
-        Route::Consents,
+        Taking::Consents,
         &headers,
         body.as_bytes(),
         &token(scopes),
         NOW,
     )
+}
+
+fn about(scopes: &[Scope], media_type: &'static str, body: &str) -> Result<Recipient, Kind> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    query(&headers, body.as_bytes(), &token(scopes)).map_err(|problem| problem.kind)
+}
+
+#[test]
+fn a_question_needs_its_own_scope_before_anything_of_it_is_read() {
+    let json = "application/json";
+    let good = r#"{"schema":"headgate.consent-query/1","to":{"phone":"+16135550123"}}"#;
+    let read = [Scope::ConsentsRead];
+    assert!(matches!(about(&read, json, good), Ok(Recipient::Phone(_))));
+    let may_say = [Scope::ConsentsWrite, Scope::ConsentsAttest];
+    for body in [good, "", "{}"] {
+        assert_eq!(about(&may_say, json, body).err(), Some(Kind::Scope));
+    }
+    let large = format!("{good}{}", " ".repeat(MAX_QUERY));
+    for (media_type, body, expected) in [
+        ("text/plain", good, Kind::WrongType),
+        (json, large.as_str(), Kind::TooLarge),
+        (json, "", Kind::Malformed),
+        (json, "{", Kind::Malformed),
+        (json, "[]", Kind::Record),
+        (json, "{}", Kind::Record),
+    ] {
+        assert_eq!(about(&read, media_type, body).err(), Some(expected));
+    }
+    // Who may only ask records nothing.
+    let no = record("withdrawn", "a").to_string();
+    let refused = asked(&read, json, &no).err();
+    assert_eq!(refused.map(|problem| problem.kind), Some(Kind::Scope));
 }
 
 fn kind(body: &str) -> Kind {
@@ -53,7 +86,14 @@ fn kind(body: &str) -> Kind {
 
 #[test]
 fn there_is_one_address_with_one_method() {
-    assert_eq!(route(&Method::POST, "/consents"), Ok(Route::Consents));
+    for (path, expected) in [
+        ("/consents", Route::Take(Taking::Consents)),
+        ("/confirmations", Route::Take(Taking::Confirmations)),
+        ("/consents/query", Route::Query),
+    ] {
+        assert_eq!(route(&Method::POST, path), Ok(expected));
+        assert_eq!(route(&Method::GET, path), Err(Kind::Method), "{path}");
+    }
     for method in [Method::GET, Method::HEAD, Method::PUT, Method::OPTIONS] {
         assert_eq!(route(&method, "/consents"), Err(Kind::Method));
     }

@@ -1,8 +1,9 @@
 //! The HTTP API for consents, for systems that can neither write to a queue nor use an IAM role.
 //!
 //! Owns the door: whose token it is, what it may, how often it was used, whether each record has the right
-//! form, and that what was answered 202 is on the consents queue. Decides nothing about a person and reads
-//! none: what a record changes is intake's answer, as an event. Promises that nothing of a record and no
+//! form, and that what was answered 202 is on the consents queue. Decides nothing about a person: what a record
+//! changes is intake's answer, as an event; where somebody stands is read for a token that may ask, and nothing
+//! sealed is opened for it. Promises that nothing of a record and no
 //! token is logged, that a batch is taken whole or not at all, and that a repetition changes nothing.
 
 mod config;
@@ -10,6 +11,7 @@ mod confirmations;
 mod decide;
 mod door;
 mod problem;
+mod query;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -18,8 +20,10 @@ use bytes::Bytes;
 use headgate_aws::api_records::{ApiRecords, Noted};
 use headgate_aws::api_tokens::ApiTokens;
 use headgate_aws::confirm_links::ConfirmLinks;
+use headgate_aws::controls::Controls;
 use headgate_aws::peppers::pepper;
 use headgate_aws::queue::Queue;
+use headgate_aws::subjects::{Pointers, SubjectStates};
 use headgate_aws::{Aws, AwsError, AwsSettings};
 use headgate_domain::api_token::{Presented, Scope, TokenId};
 use headgate_domain::confirm_link::ConfirmKey;
@@ -39,7 +43,7 @@ pub use decide::{MAX_BODY, MAX_RECORDS};
 pub use problem::Kind;
 
 use confirmations::Link;
-use decide::{Asked, Route};
+use decide::{Asked, Route, Taking};
 use problem::Problem;
 
 /// Records a token may bring in a minute: ten a second, which no form or till of one business fills.
@@ -68,6 +72,9 @@ pub struct ConsentApi {
     links: Arc<Pepper>,
     confirm: ConfirmKey,
     confirm_links: ConfirmLinks,
+    controls: Controls,
+    pointers: Pointers,
+    subjects: SubjectStates,
     privacy_url: String,
     /// The day on which each token's use was last noted from here.
     noted: Mutex<BTreeMap<TokenId, Day>>,
@@ -82,13 +89,21 @@ impl ConsentApi {
     pub async fn new(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
         let config = Config::read(settings)?;
         let aws = Aws::new(&AwsSettings::new(settings.lookup())?)?;
-        let links = Arc::new(pepper(&aws, &config.kms_mac_links, &config.deployment).await?);
+        let (links, identity) = tokio::try_join!(
+            pepper(&aws, &config.kms_mac_links, &config.deployment),
+            pepper(&aws, &config.kms_mac_identity, &config.deployment),
+        )?;
+        let (links, identity) = (Arc::new(links), Arc::new(identity));
+        let (people, deployment) = (config.table_subjects.as_str(), &config.deployment);
         Ok(Self {
             tokens: ApiTokens::new(&aws, &config.table_privacy_requests),
             records: ApiRecords::new(&aws, &config.table_privacy_requests),
             consents: Queue::new(&aws, &config.queue_consents_url),
             confirm: ConfirmKey::of(&links),
             confirm_links: ConfirmLinks::new(&aws, &config.table_privacy_requests),
+            controls: Controls::new(&aws, &config.table_controls),
+            pointers: Pointers::new(&aws, people, deployment, identity),
+            subjects: SubjectStates::new(&aws, people),
             privacy_url: config.privacy_url,
             deployment: config.deployment,
             links,
@@ -100,9 +115,7 @@ impl ConsentApi {
     /// Answers one request.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         match survive(Box::pin(self.answer(&request))).await {
-            Ok(Ok(taken)) => {
-                problem::answer(StatusCode::ACCEPTED, "application/json", taken.to_string())
-            }
+            Ok(Ok((status, body))) => problem::answer(status, "application/json", body.to_string()),
             Ok(Err(problem)) => problem.answer(),
             Err(panicked) => {
                 log(
@@ -115,23 +128,34 @@ impl ConsentApi {
         }
     }
 
-    async fn answer(&self, request: &Request<Bytes>) -> Result<Value, Problem> {
+    async fn answer(&self, request: &Request<Bytes>) -> Result<(StatusCode, Value), Problem> {
         let now = (self.clock)();
         let route = decide::route(request.method(), request.uri().path())?;
         let token = self.admit(request.headers(), now).await?;
-        let asked = decide::records(route, request.headers(), request.body(), &token, now)?;
+        let (headers, body) = (request.headers(), request.body());
+        let taking = match route {
+            Route::Take(taking) => taking,
+            Route::Query => {
+                let about = decide::query(headers, body, &token)?;
+                self.within_limit(&token, 1, now).await?;
+                let stands = self.stands(&token, about, now).await?;
+                return Ok((StatusCode::OK, stands));
+            }
+        };
+        let asked = decide::records(taking, headers, body, &token, now)?;
         self.within_limit(&token, asked.len(), now).await?;
-        let answers = self.take(route, &token, &asked, now).await?;
-        Ok(match route {
-            Route::Consents => json!({ "records": answers }),
-            Route::Confirmations => json!({ "confirmations": answers }),
-        })
+        let answers = self.take(taking, &token, &asked, now).await?;
+        let done = match taking {
+            Taking::Consents => json!({ "records": answers }),
+            Taking::Confirmations => json!({ "confirmations": answers }),
+        };
+        Ok((StatusCode::ACCEPTED, done))
     }
 
     /// Takes the records of a batch: all are noted before any is queued.
     async fn take(
         &self,
-        route: Route,
+        taking: Taking,
         token: &Presented,
         asked: &[Asked],
         now: Timestamp,
@@ -140,9 +164,9 @@ impl ConsentApi {
         for (index, record) in asked.iter().enumerate() {
             let name = remembered_as(&self.links, &self.deployment, &token.id, &record.said.id);
             // A record to confirm is another than the same bytes as a yes.
-            let content = match route {
-                Route::Consents => content_mac(&self.links, &self.deployment, &record.text),
-                Route::Confirmations => {
+            let content = match taking {
+                Taking::Consents => content_mac(&self.links, &self.deployment, &record.text),
+                Taking::Confirmations => {
                     let marked = format!("confirm {}", record.text);
                     content_mac(&self.links, &self.deployment, &marked)
                 }
@@ -156,9 +180,9 @@ impl ConsentApi {
         }
         let mut answers = Vec::with_capacity(asked.len());
         for (record, (name, is_queued)) in asked.iter().zip(&names) {
-            let link = match route {
-                Route::Consents => None,
-                Route::Confirmations => Some(self.link(token, record, now).await?),
+            let link = match taking {
+                Taking::Consents => None,
+                Taking::Confirmations => Some(self.link(token, record, now).await?),
             };
             let status = if *is_queued {
                 "repeated"

@@ -106,16 +106,18 @@ impl Kind {
                 "Send a token that is in force, as `Authorization: Bearer hgt_…`; `headgate token create` makes one."
             }
             Self::Scope => {
-                "The token lacks the scope: consents:write for a no, consents:attest for a yes and for a link."
+                "The token lacks the scope: consents:write for a no, consents:attest for a yes and for a link, consents:read to ask."
             }
             Self::RateLimited => {
-                "The token was used for too many records this minute. Come again when Retry-After says."
+                "The token was used for too many records and questions this minute. Come again when Retry-After says."
             }
             Self::WrongType => "Send JSON, with `Content-Type: application/json`.",
             Self::TooLarge => "Send fewer records, or smaller ones.",
-            Self::Malformed => "Send one consent record, or a list of 1 to 10 of them.",
+            Self::Malformed => {
+                "Send JSON: one consent record, or a list of 1 to 10 of them; to /consents/query, one question."
+            }
             Self::Record => {
-                "A record cannot be accepted, and none of the batch was. `errors` says which, where and why."
+                "A record or a question cannot be accepted, and none of the batch was. `errors` says which, where and why."
             }
             Self::DuplicateId => {
                 "An earlier record with this id had another content. Give each record an id of its own; none of the batch was accepted."
@@ -146,29 +148,21 @@ impl From<Kind> for Problem {
 impl Problem {
     /// A no to records: where each stands in the batch, and what is wrong with it.
     pub(crate) fn records(refused: &[(usize, Refusal)]) -> Self {
-        let errors = refused.iter().map(|(index, refusal)| {
-            let mut error = Map::new();
-            error.insert("record".to_owned(), json!(index));
-            error.insert("code".to_owned(), json!(refusal.code.word()));
-            if let Some(field) = refusal.field {
-                error.insert("field".to_owned(), json!(field));
-            }
-            let detail = match refusal.why {
-                Some(why) => format!("{} {}", refusal.field.unwrap_or("It"), why),
-                None => refusal.code.sentence().to_owned(),
-            };
-            error.insert("detail".to_owned(), Value::String(detail));
-            let remedy = if refusal.code == Code::Malformed {
-                "Correct the named field; schemas/consent-record.v1.json describes every field."
-            } else {
-                refusal.code.remedy()
-            };
-            error.insert("remedy".to_owned(), json!(remedy));
-            Value::Object(error)
-        });
+        let schema = "schemas/consent-record.v1.json";
+        let errors = refused.iter();
         Self {
             kind: Kind::Record,
-            errors: errors.collect(),
+            errors: errors
+                .map(|(index, refusal)| fault(*index, refusal, schema))
+                .collect(),
+        }
+    }
+
+    /// A no to a question.
+    pub(crate) fn question(refusal: &Refusal) -> Self {
+        Self {
+            kind: Kind::Record,
+            errors: vec![fault(0, refusal, "docs/consent-api.md")],
         }
     }
 
@@ -224,6 +218,28 @@ impl Problem {
         }
         response
     }
+}
+
+/// What is wrong, and where; `described_in` is where every field is described.
+fn fault(index: usize, refusal: &Refusal, described_in: &str) -> Value {
+    let mut error = Map::new();
+    error.insert("record".to_owned(), json!(index));
+    error.insert("code".to_owned(), json!(refusal.code.word()));
+    if let Some(field) = refusal.field {
+        error.insert("field".to_owned(), json!(field));
+    }
+    let detail = match refusal.why {
+        Some(why) => format!("{} {}", refusal.field.unwrap_or("It"), why),
+        None => refusal.code.sentence().to_owned(),
+    };
+    error.insert("detail".to_owned(), Value::String(detail));
+    let remedy = if refusal.code == Code::Malformed {
+        format!("Correct the named field; {described_in} describes every field.")
+    } else {
+        refusal.code.remedy().to_owned()
+    };
+    error.insert("remedy".to_owned(), json!(remedy));
+    Value::Object(error)
 }
 
 /// An answer with the headers every answer has.

@@ -13,7 +13,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use bytes::Bytes;
 use consent_api::{ConsentApi, PER_MINUTE};
 use headgate_aws::api_tokens::ApiTokens;
+use headgate_aws::peppers::pepper;
+use headgate_aws::subjects::Subjects;
 use headgate_domain::api_token::{PlainToken, Scope, TokenId};
+use headgate_domain::consent::{Consent, Kind, NoticeId, State, Topic};
+use headgate_domain::identity::{Identifier, Phone};
+use headgate_domain::lane::Purpose;
 use headgate_domain::relayed::Relayed;
 use headgate_domain::time::{HOUR, MINUTE, Timestamp};
 use headgate_lambda::clock::system_clock;
@@ -67,12 +72,44 @@ impl World {
     }
 
     async fn send(&self, authorization: Option<&str>, body: &str) -> Response<Bytes> {
-        let mut request = Request::post("/consents").header("content-type", "application/json");
+        self.send_to("/consents", authorization, body).await
+    }
+
+    async fn send_to(
+        &self,
+        path: &str,
+        authorization: Option<&str>,
+        body: &str,
+    ) -> Response<Bytes> {
+        let mut request = Request::post(path).header("content-type", "application/json");
         if let Some(value) = authorization {
             request = request.header(header::AUTHORIZATION, value);
         }
         let request = request.body(Bytes::from(body.to_owned())).unwrap();
         self.api.handle(request).await
+    }
+
+    /// What is answered about somebody.
+    async fn ask(&self, token: &PlainToken, to: Value) -> (u16, Value) {
+        let bearer = format!("Bearer {}", token.expose());
+        let question = json!({ "schema": "headgate.consent-query/1", "to": to }).to_string();
+        let answer = self
+            .send_to("/consents/query", Some(&bearer), &question)
+            .await;
+        let status = answer.status().as_u16();
+        (status, serde_json::from_slice(answer.body()).unwrap())
+    }
+
+    /// The subjects as the API finds them, with what is sealed.
+    async fn subjects(&self) -> Subjects {
+        let environment = self.stage.environment("ConsentApiFunction");
+        let setting = |name: &str| environment[name].as_str();
+        let aws = self.stage.aws();
+        let mac = setting("HEADGATE_KMS_MAC_IDENTITY");
+        let identity = pepper(&aws, mac, setting("HEADGATE_DEPLOYMENT")).await;
+        let table = setting("HEADGATE_TABLE_SUBJECTS");
+        let keyring = self.stage.keyring();
+        Subjects::new(&aws, table, keyring, Arc::new(identity.unwrap()))
     }
 
     async fn post(&self, token: &PlainToken, body: &Value) -> (u16, Value) {
@@ -325,6 +362,115 @@ async fn what_is_not_durable_is_not_taken_and_may_come_again() {
         (status, &body["records"][0]["status"]),
         (202, &json!("queued"))
     );
+}
+
+/// By number and by id the same; with dates, wording and proof, and without the number.
+#[tokio::test]
+async fn a_question_is_answered_with_where_the_person_stands_and_what_proves_it() {
+    let world = World::new().await;
+    let reads = world.stage.api_token(&[Scope::ConsentsRead]).await;
+    let (subjects, now) = (world.subjects().await, world.now());
+    let phone = [Identifier::Phone(Phone::parse("+16135550123").unwrap())];
+    let person = subjects.find_or_create(&phone, now).await.unwrap();
+    let mut yes = Consent::alone(State::Given, now, "L3.17", "web_checkbox");
+    let notice = NoticeId::of("Yes", "en", "Maple Outfitters");
+    let mut said = yes.history.latest(Kind::Yes).unwrap().clone();
+    said.at = now.plus_millis(1);
+    said.notice = Some(notice.clone());
+    yes.history.take(Kind::Yes, said);
+    let events = Topic::parse("events").unwrap();
+    let no = Consent::alone(State::Withdrawn, now.plus_millis(2), "L3.18", "link");
+    for (topic, consent) in [(None, &yes), (Some(&events), &no)] {
+        let put = subjects.put_consent(&person, Purpose::Marketing, topic, None, consent);
+        assert!(put.await.unwrap());
+    }
+    let by_number = world.ask(&reads, json!({"phone": "+16135550123"})).await;
+    let by_id = world.ask(&reads, json!({"subject": person.as_str()})).await;
+    assert_eq!(by_number, by_id);
+    let (status, answer) = by_number;
+    assert_eq!((status, &answer["subject"]), (200, &json!(person.as_str())));
+    let of = |topic: Value| {
+        let consents = answer["consents"].as_array().unwrap();
+        let is_it = |c: &&Value| c["purpose"] == "marketing" && c["topic"] == topic;
+        consents.iter().find(is_it).unwrap().clone()
+    };
+    let whole = of(Value::Null);
+    for (member, expected) in [
+        ("standing", json!("given")),
+        ("since", json!(now.to_string())),
+        ("method", json!("web_checkbox")),
+        ("notice", json!(notice.to_string())),
+        ("ledger_event", json!("L3.17")),
+    ] {
+        assert_eq!(whole[member], expected, "{member}");
+    }
+    assert!(whole["valid_until"].is_string());
+    assert_eq!(of(json!("offers"))["standing"], "given");
+    let events = of(json!("events"));
+    assert_eq!(
+        (&events["standing"], &events["ledger_event"]),
+        (&json!("withdrawn"), &json!("L3.18"))
+    );
+    assert!(events.get("valid_until").is_none());
+    assert!(!answer.to_string().contains("6135550123"));
+}
+
+/// Whoever is not on record is answered in the same members, and asking leaves nobody on record.
+#[tokio::test]
+async fn of_a_stranger_the_answer_is_that_nothing_was_said_and_nothing_is_stored() {
+    let world = World::new().await;
+    let reads = world.stage.api_token(&[Scope::ConsentsRead]).await;
+    let people = || async {
+        let dump = world.stage.cloud().dump().await.unwrap();
+        let is_person = |place: &&String| place.contains("S#") || place.contains("I#");
+        dump.iter()
+            .map(|(place, _)| place)
+            .filter(is_person)
+            .count()
+    };
+    let before = people().await;
+    for to in [
+        json!({"phone": "+16135550123"}),
+        json!({"bsuid": "CA.20000009"}),
+        json!({"subject": "sub_aaaaaaaaaaaaaaaaaaaaaaaaaa"}),
+    ] {
+        let (status, answer) = world.ask(&reads, to).await;
+        assert_eq!((status, &answer["subject"]), (200, &Value::Null));
+        let consents = answer["consents"].as_array().unwrap();
+        assert_eq!(consents.len(), 6);
+        assert!(
+            consents
+                .iter()
+                .all(|consent| consent["standing"] == "unknown")
+        );
+    }
+    assert_eq!(people().await, before);
+    let (status, wrong) = world.ask(&reads, json!({"phone": "6135550101"})).await;
+    assert_eq!(
+        (status, &wrong["errors"][0]["field"]),
+        (422, &json!("to.phone"))
+    );
+    assert!(!wrong.to_string().contains("6135550101"));
+}
+
+#[tokio::test]
+async fn questions_count_against_the_token_and_need_their_scope() {
+    let world = World::new().await;
+    let attests = world.stage.api_token(&[Scope::ConsentsAttest]).await;
+    let to = json!({"phone": "+16135550123"});
+    let (status, body) = world.ask(&attests, to.clone()).await;
+    assert_eq!((status, &body["code"]), (403, &json!("insufficient_scope")));
+    let reads = world.stage.api_token(&[Scope::ConsentsRead]).await;
+    let (status, body) = world.post(&reads, &World::no("n-1")).await;
+    assert_eq!((status, &body["code"]), (403, &json!("insufficient_scope")));
+    let now = world.now();
+    for minute in [now, now.plus_millis(MINUTE)] {
+        let id = world.id(&reads);
+        let tokens = world.tokens();
+        let counted = tokens.count(&id, PER_MINUTE, PER_MINUTE, minute);
+        assert!(counted.await.unwrap());
+    }
+    assert_eq!(world.ask(&reads, to).await.0, 429);
 }
 
 /// The page's example is what a client would send.

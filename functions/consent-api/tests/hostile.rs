@@ -50,7 +50,8 @@ async fn whoever_has_no_token_is_told_one_thing_and_leaves_nothing() {
 /// What a system with a token would send to the route, and what it gets; and a token does not help
 /// against the rest.
 async fn still_works(api: &Running, stage: &Stage, method: &str, path: &str) {
-    let token = stage.api_token(&[Scope::ConsentsWrite]).await;
+    let scopes = [Scope::ConsentsWrite, Scope::ConsentsRead];
+    let token = stage.api_token(&scopes).await;
     let bearer = format!("Bearer {}", token.expose());
     let json = ("Content-Type", "application/json");
     let record = json!({
@@ -61,13 +62,24 @@ async fn still_works(api: &Running, stage: &Stage, method: &str, path: &str) {
     let yes = record.replace("withdrawn", "given");
     let long = format!("\"{}\"", CANARY.repeat(50_000));
     let deep = "[".repeat(100_000);
-    // A no is nothing to confirm.
+    if path == "/consents/query" {
+        let query =
+            json!({ "schema": "headgate.consent-query/1", "to": {"phone": "+16135550123"} });
+        let query = query.to_string();
+        let all = [("Authorization", bearer.as_str()), json];
+        let event = api_gateway(method, path, &[], &all, Body::Text(&query));
+        let answer = api.invoke(event).await;
+        assert_eq!(answer["statusCode"], 200, "{answer}");
+    }
+    // A no is nothing to confirm, and a record no question.
     let answered = if path == "/consents" { 202 } else { 422 };
+    // A question is shorter than any record may be.
+    let too_deep = if path == "/consents/query" { 413 } else { 400 };
     for (headers, body, status) in [
         (&[json][..], record.as_str(), answered),
         (&[json], yes.as_str(), 422),
         (&[json], long.as_str(), 413),
-        (&[json], deep.as_str(), 400),
+        (&[json], deep.as_str(), too_deep),
         (&[json], CANARY, 400),
         (&[json], "", 400),
         (&[("Content-Type", CANARY)], record.as_str(), 415),

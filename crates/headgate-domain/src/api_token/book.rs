@@ -58,11 +58,14 @@ pub struct Presented {
 }
 
 impl Presented {
-    /// Whether it may. Who may say that somebody agreed may also say that somebody did not.
+    /// Whether it may. Who may say that somebody agreed may also say that somebody did not; who may say
+    /// anything may not ask for that reason, nor the other way round.
     pub fn may(&self, scope: Scope) -> bool {
         match scope {
-            Scope::ConsentsWrite => !self.scopes.is_empty(),
-            Scope::ConsentsAttest => self.scopes.contains(&scope),
+            Scope::ConsentsWrite => {
+                self.scopes.contains(&scope) || self.scopes.contains(&Scope::ConsentsAttest)
+            }
+            Scope::ConsentsAttest | Scope::ConsentsRead => self.scopes.contains(&scope),
         }
     }
 }

@@ -127,6 +127,23 @@ fn a_token_opens_until_it_expires_or_is_revoked() {
 }
 
 #[test]
+fn who_may_ask_may_not_say_and_who_may_say_may_not_ask() {
+    use Scope::{ConsentsAttest, ConsentsRead, ConsentsWrite};
+    let may = |scopes: &[Scope]| {
+        let presented = Presented {
+            id: plain().hashed("main").id(),
+            scopes: scopes.to_vec(),
+        };
+        Scope::ALL.map(|scope| presented.may(scope))
+    };
+    assert_eq!(may(&[]), [false, false, false]);
+    assert_eq!(may(&[ConsentsWrite]), [true, false, false]);
+    assert_eq!(may(&[ConsentsAttest]), [true, true, false]);
+    assert_eq!(may(&[ConsentsRead]), [false, false, true]);
+    assert_eq!(may(&[ConsentsRead, ConsentsWrite]), [true, false, true]);
+}
+
+#[test]
 fn scopes_are_a_closed_list() {
     for scope in Scope::ALL {
         assert_eq!(Scope::from_word(scope.word()), Some(scope));

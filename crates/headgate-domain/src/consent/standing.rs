@@ -119,21 +119,27 @@ impl Subject {
         if !self.is_theirs(agreed_at) {
             return Standing::Suspended;
         }
-        let heard_at = self
-            .last_inbound_at
-            .map_or(agreed_at, |inbound| inbound.max(agreed_at));
         let is_reworded = consent
             .history
             .latest(Kind::Yes)
             .and_then(|yes| yes.notice.as_ref())
             .is_some_and(|notice| renew.contains(notice));
         let event = consent.event.clone();
-        match validity.ends(agreed_at, heard_at) {
+        match self.ends(&consent, validity) {
             Some(end) if end <= now => Standing::Expired,
             Some(end) if end.millis_since(now) <= RENEWAL_MS => Standing::RenewDue(event),
             Some(_) | None if is_reworded => Standing::RenewDue(event),
             Some(_) | None => Standing::Given(event),
         }
+    }
+
+    /// When a yes of the person ends by itself: by its age, or by their silence since.
+    pub(super) fn ends(&self, yes: &Consent, validity: Validity) -> Option<Timestamp> {
+        let agreed_at = yes.agreed_at();
+        let heard_at = self
+            .last_inbound_at
+            .map_or(agreed_at, |inbound| inbound.max(agreed_at));
+        validity.ends(agreed_at, heard_at)
     }
 
     /// The no that covers all of a purpose: to the whole of it, while no topic of it stands better.

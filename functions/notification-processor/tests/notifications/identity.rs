@@ -157,6 +157,40 @@ async fn two_subjects_that_are_one_person_keep_the_stricter_state_and_answer_to_
     assert_eq!(world.suppressed(ADA).await, []);
 }
 
+/// What somebody asked for under the one id holds under the other, proven anew and told once for each.
+#[tokio::test]
+async fn a_request_not_to_sell_is_of_the_person_under_both_ids() {
+    let world = World::start().await;
+    world.opt_in(ADA, minutes_ago(&world, 30)).await;
+    let by_number = world.holder(ADA).await.unwrap();
+    let words = "do not sell my info";
+    let said = |wamid: &str, at| from(None, Some(ADA_ID), None, wamid, at, words);
+    let asked_at = minutes_ago(&world, 20);
+    world.consume(&said("wamid.1", asked_at)).await;
+    let by_id = world.holder(ADA_ID).await.unwrap();
+    let at = minutes_ago(&world, 10);
+    let both = from(Some(ADA), Some(ADA_ID), None, "wamid.2", at, "hello");
+    world.consume(&both).await;
+    world.consume(&both).await;
+    world
+        .consume(&said("wamid.3", minutes_ago(&world, 5)))
+        .await;
+    let choice = world.person(&by_number).await.do_not_sell.unwrap();
+    assert_eq!(choice.at, asked_at);
+    let told = world.events("subject.do_not_sell").await;
+    let mut whose: Vec<_> = told
+        .iter()
+        .map(|event| event["subject"].as_str().unwrap())
+        .collect();
+    whose.sort_unstable();
+    whose.dedup();
+    let mut expected = [by_number.as_str(), by_id.as_str()];
+    expected.sort_unstable();
+    assert_eq!(whose, expected);
+    let of_number = |event: &&Value| event["subject"] == by_number.as_str();
+    assert_eq!(told.iter().filter(of_number).count(), 1);
+}
+
 #[tokio::test]
 async fn a_new_number_takes_the_objections_along_and_suspends_the_consents() {
     let world = World::start().await;

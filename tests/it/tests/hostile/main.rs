@@ -24,9 +24,15 @@ use world::{Answer, World};
 
 /// Every route a stranger can call: API, method, path, function. A new one is added here with what an
 /// honest request to it is ([`honest`]).
-const ROUTES: [(&str, &str, &str, &str); 15] = [
+const ROUTES: [(&str, &str, &str, &str); 16] = [
     ("ConsentApi", "POST", "/confirmations", "ConsentApiFunction"),
     ("ConsentApi", "POST", "/consents", "ConsentApiFunction"),
+    (
+        "ConsentApi",
+        "POST",
+        "/consents/query",
+        "ConsentApiFunction",
+    ),
     ("HooksApi", "GET", "/webhook", "WebhookFunction"),
     ("HooksApi", "POST", "/webhook", "WebhookFunction"),
     (
@@ -178,6 +184,7 @@ async fn honest(world: &World, api: &str, method: &str, path: &str) {
             200,
         ),
         ("POST", "/consents") => (path.to_owned(), world.token().await, world::no(), 202),
+        ("POST", "/consents/query") => (path.to_owned(), world.token().await, world::query(), 200),
         // A no is nothing to confirm.
         ("POST", "/confirmations") => (path.to_owned(), world.token().await, world::no(), 422),
         unknown => panic!("say here what an honest request to {unknown:?} is"),

@@ -135,7 +135,10 @@ impl World {
 
     /// The header lines of a request with a token.
     pub(crate) async fn token(&self) -> String {
-        let token = self.stage.api_token(&[Scope::ConsentsWrite]).await;
+        let token = self
+            .stage
+            .api_token(&[Scope::ConsentsWrite, Scope::ConsentsRead])
+            .await;
         format!(
             "Authorization: Bearer {}\r\nContent-Type: application/json\r\n",
             token.expose()
@@ -152,6 +155,11 @@ impl World {
 pub(crate) fn no() -> String {
     r#"{"schema":"headgate.consent/1","id":"n-1","to":{"phone":"+16135550123"},"purpose":"marketing","action":"withdrawn","method":"agent"}"#
         .to_owned()
+}
+
+/// A question about somebody.
+pub(crate) fn query() -> String {
+    r#"{"schema":"headgate.consent-query/1","to":{"phone":"+16135550123"}}"#.to_owned()
 }
 
 /// Everything the functions wrote.

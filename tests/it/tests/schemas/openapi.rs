@@ -7,7 +7,10 @@ use std::fs;
 
 use bytes::Bytes;
 use consent_api::{ConsentApi, Kind, MAX_RECORDS};
-use headgate_domain::api_token::Scope;
+use headgate_domain::api_token::{PlainToken, Scope};
+use headgate_domain::consent::QUERY_SCHEMA;
+use headgate_domain::do_not_sell::Way;
+use headgate_domain::lane::{PURPOSES, Purpose};
 use headgate_lambda::clock::system_clock;
 use headgate_lambda::settings::Settings;
 use headgate_testkit::stage;
@@ -22,7 +25,7 @@ const PATH: &str = "schemas/consent-api.openapi.json";
 fn document() -> Value {
     let record = schema("consent-record.v1.json");
     let codes: Vec<&str> = Kind::ALL.iter().map(|kind| kind.code()).collect();
-    let scopes: Vec<&str> = Scope::ALL.iter().map(|scope| scope.word()).collect();
+    let scopes = [Scope::ConsentsWrite, Scope::ConsentsAttest].map(Scope::word);
     let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
     let body = json!({ "required": true, "content": { "application/json": {
         "schema": { "oneOf": [
@@ -51,30 +54,40 @@ fn document() -> Value {
                 "summary": "Record what people said.",
                 "description": format!("One record, or 1 to {MAX_RECORDS}; taken whole or not at all. The same id with the same bytes is answered again and changes nothing. Scopes: {}.", scopes.join(", ")),
                 "requestBody": body,
-                "responses": responses("On the consents queue; what it changed is told as an event.", "Taken"),
+                "responses": responses("202", "On the consents queue; what it changed is told as an event.", "Taken", &[]),
             } },
             "/confirmations": { "post": {
                 "operationId": "askForConfirmations",
                 "summary": "Have people confirm by a link what they agreed to.",
                 "description": format!("As for /consents, of records whose action is given. Each only asks until the person opens its link and presses the button. Scope: {}.", Scope::ConsentsAttest.word()),
                 "requestBody": body,
-                "responses": responses("On the consents queue, with a link for each person.", "Links"),
+                "responses": responses("202", "On the consents queue, with a link for each person.", "Links", &[]),
+            } },
+            "/consents/query": { "post": {
+                "operationId": "queryConsents",
+                "summary": "Ask where somebody stands.",
+                "description": format!("The person is named in the body, so that a number is in no address. Of somebody who is not on record the answer has the same members. Scope: {}.", Scope::ConsentsRead.word()),
+                "requestBody": { "required": true, "content": { "application/json": {
+                    "schema": reference("Question"),
+                    "example": { "schema": QUERY_SCHEMA, "to": { "phone": "+16135550123" } },
+                } } },
+                "responses": responses("200", "Where the person stands.", "Standings", &[Kind::DuplicateId]),
             } },
         },
         "components": {
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer", "bearerFormat": "hgt_…" } },
-            "schemas": bodies(&record, &codes),
+            "schemas": schemas(&record, &codes),
         },
     })
 }
 
-/// What an address answers.
-fn responses(taken: &str, body: &str) -> Value {
+/// What an address answers; `never` are the problems it has not.
+fn responses(status: &str, done: &str, body: &str, never: &[Kind]) -> Value {
     let mut responses = Map::new();
-    responses.insert("202".to_owned(), answer(taken, "application/json", body));
+    responses.insert(status.to_owned(), answer(done, "application/json", body));
     for kind in Kind::ALL {
         // Not of this address, or of this method.
-        if matches!(kind, Kind::NotFound | Kind::Method) {
+        if matches!(kind, Kind::NotFound | Kind::Method) || never.contains(&kind) {
             continue;
         }
         let described = format!("`{}`: {}", kind.code(), kind.sentence());
@@ -89,6 +102,88 @@ fn responses(taken: &str, body: &str) -> Value {
 }
 
 /// What is sent and answered.
+fn schemas(record: &Value, codes: &[&str]) -> Value {
+    let mut all = bodies(record, codes);
+    let members = all.as_object_mut().unwrap();
+    members.insert("Question".to_owned(), question(record));
+    members.insert("Standings".to_owned(), standings());
+    all
+}
+
+/// What is asked.
+fn question(record: &Value) -> Value {
+    let to = &record["properties"]["to"]["properties"];
+    let one = |name: &str| {
+        json!({
+            "type": "object",
+            "additionalProperties": false,
+            "required": [name],
+            "properties": { name: to[name] },
+        })
+    };
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["schema", "to"],
+        "properties": {
+            "schema": { "const": QUERY_SCHEMA },
+            "to": {
+                "description": "The person, by one identifier.",
+                "oneOf": [one("phone"), one("bsuid"), one("subject")],
+            },
+        },
+    })
+}
+
+/// What is answered.
+fn standings() -> Value {
+    let time = json!({ "type": "string", "format": "date-time" });
+    let event = json!({ "description": "The ledger event that proves it.", "type": "string" });
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["subject", "stopped_in_whatsapp", "do_not_sell", "consents"],
+        "properties": {
+            "subject": { "description": "Headgate's id of the person; null when nobody is on record.", "type": ["string", "null"] },
+            "stopped_in_whatsapp": { "description": "Whether the person stopped marketing with WhatsApp's own switch.", "type": "boolean" },
+            "do_not_sell": {
+                "description": "The person's request that their data be neither sold nor shared; null when there is none.",
+                "type": ["object", "null"],
+                "additionalProperties": false,
+                "required": ["at", "method", "ledger_event"],
+                "properties": {
+                    "at": time,
+                    "method": { "enum": Way::ALL.map(Way::word) },
+                    "ledger_event": { "description": "Null for the moment until it is written.", "type": ["string", "null"] },
+                },
+            },
+            "consents": {
+                "description": "Each purpose, and each topic of it that is declared.",
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "required": ["purpose", "standing"],
+                    "properties": {
+                        "purpose": { "enum": PURPOSES.map(Purpose::word) },
+                        "topic": { "type": "string" },
+                        "standing": {
+                            "description": "As messages are judged by it: docs/consent.md.",
+                            "enum": ["unknown", "requested", "given", "renew_due", "expired", "withdrawn", "invalidated", "refused", "suspended"],
+                        },
+                        "since": time,
+                        "method": { "description": "How it was said, as in a consent record.", "type": "string" },
+                        "notice": { "description": "The id of the wording that was agreed to.", "type": "string" },
+                        "valid_until": { "description": "When a yes ends by itself.", "type": "string", "format": "date-time" },
+                        "ledger_event": event,
+                    },
+                },
+            },
+        },
+    })
+}
+
+/// What is sent and answered of records.
 fn bodies(record: &Value, codes: &[&str]) -> Value {
     json!({
                 "ConsentRecord": record,
@@ -223,7 +318,12 @@ async fn the_document_and_the_function_agree_on_every_answer() {
     let api = ConsentApi::new(&settings, system_clock()).await.unwrap();
     let writes = stage.api_token(&[Scope::ConsentsWrite]).await;
     let attests = stage.api_token(&[Scope::ConsentsAttest]).await;
-    let mut yes = document["paths"]["/consents"]["post"]["requestBody"]["content"]["application/json"]["example"].clone();
+    let reads = stage.api_token(&[Scope::ConsentsRead]).await;
+    let example = |path: &str| {
+        let post = &document["paths"][path]["post"];
+        post["requestBody"]["content"]["application/json"]["example"].clone()
+    };
+    let mut yes = example("/consents");
     yes["occurred_at"] = json!(system_clock()().to_string());
     let mut other = yes.clone();
     other["purpose"] = json!("utility");
@@ -233,8 +333,7 @@ async fn the_document_and_the_function_agree_on_every_answer() {
     for path in ["/consents", "/confirmations"] {
         // Ids are counted by token: each path has its own.
         let (yes, other) = (in_path(&yes, path), in_path(&other, path));
-        let mut answered = BTreeSet::new();
-        for (token, media_type, body, status) in [
+        let tried = [
             (Some(&attests), json, yes.as_str(), 202),
             (Some(&attests), json, &yes, 202),
             (Some(&attests), json, &other, 409),
@@ -244,35 +343,56 @@ async fn the_document_and_the_function_agree_on_every_answer() {
             (Some(&writes), json, "[{}]", 422),
             (Some(&writes), "text/plain", &yes, 415),
             (Some(&writes), json, &large, 413),
-        ] {
-            let mut request = Request::post(path).header("content-type", media_type);
-            if let Some(token) = token {
-                request = request.header("authorization", format!("Bearer {}", token.expose()));
-            }
-            let request = request.body(Bytes::from(body.to_owned())).unwrap();
-            let answer = api.handle(request).await;
-            assert_eq!(answer.status(), status, "{path}");
-            let media_type = answer.headers()["content-type"].to_str().unwrap();
-            let promised = &document["paths"][path]["post"]["responses"][status.to_string()];
-            let schema = &promised["content"][media_type]["schema"];
-            assert!(schema.is_object(), "{path} {status} {media_type}");
-            let mut whole = schema.clone();
-            whole["components"] = document["components"].clone();
-            let body: Value = serde_json::from_slice(answer.body()).unwrap();
-            let wrong: Vec<String> = validator(&whole)
-                .iter_errors(&body)
-                .map(|e| e.to_string())
-                .collect();
-            assert!(wrong.is_empty(), "{path} {status}: {wrong:?}");
-            answered.insert(status.to_string());
-        }
-        // Too often and not durable: the function's own tests bring these about.
-        answered.extend(["429", "503"].map(str::to_owned));
-        let promised = document["paths"][path]["post"]["responses"]
-            .as_object()
-            .unwrap();
-        assert_eq!(answered, promised.keys().cloned().collect());
+        ];
+        agree(&document, &api, path, &tried).await;
     }
+    let question = example("/consents/query").to_string();
+    let tried = [
+        (Some(&reads), json, question.as_str(), 200),
+        (Some(&attests), json, &question, 403),
+        (None, json, &question, 401),
+        (Some(&reads), json, "", 400),
+        (Some(&reads), json, "{}", 422),
+        (Some(&reads), "text/plain", &question, 415),
+        (Some(&reads), json, &large, 413),
+    ];
+    agree(&document, &api, "/consents/query", &tried).await;
+}
+
+/// Sends each, and holds what comes against the document, which promises nothing else.
+async fn agree(
+    document: &Value,
+    api: &ConsentApi,
+    path: &str,
+    tried: &[(Option<&PlainToken>, &str, &str, u16)],
+) {
+    let promised = &document["paths"][path]["post"]["responses"];
+    let mut answered = BTreeSet::new();
+    for (token, media_type, body, status) in tried {
+        let mut request = Request::post(path).header("content-type", *media_type);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {}", token.expose()));
+        }
+        let request = request.body(Bytes::from((*body).to_owned())).unwrap();
+        let answer = Box::pin(api.handle(request)).await;
+        assert_eq!(answer.status(), *status, "{path}");
+        let media_type = answer.headers()["content-type"].to_str().unwrap();
+        let schema = &promised[status.to_string()]["content"][media_type]["schema"];
+        assert!(schema.is_object(), "{path} {status} {media_type}");
+        let mut whole = schema.clone();
+        whole["components"] = document["components"].clone();
+        let body: Value = serde_json::from_slice(answer.body()).unwrap();
+        let wrong: Vec<String> = validator(&whole)
+            .iter_errors(&body)
+            .map(|e| e.to_string())
+            .collect();
+        assert!(wrong.is_empty(), "{path} {status}: {wrong:?}");
+        answered.insert(status.to_string());
+    }
+    // Too often and not durable: the function's own tests bring these about.
+    answered.extend(["429", "503"].map(str::to_owned));
+    let promised = promised.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(answered, promised);
 }
 
 fn in_path(record: &str, path: &str) -> String {

@@ -7,9 +7,10 @@ use serde_json::json;
 use crate::template::{Template, many, read, target};
 
 /// Every route a stranger can call: API, method, path, function.
-const ROUTES: [(&str, &str, &str, &str); 15] = [
+const ROUTES: [(&str, &str, &str, &str); 16] = [
     ("ConsentApi", "post", "/confirmations", "consent-api"),
     ("ConsentApi", "post", "/consents", "consent-api"),
+    ("ConsentApi", "post", "/consents/query", "consent-api"),
     ("HooksApi", "get", "/webhook", "webhook"),
     ("HooksApi", "post", "/webhook", "webhook"),
     ("PrivacyApi", "get", "/.well-known/gpc.json", "privacy-web"),

@@ -275,6 +275,12 @@ fn peaks_and_bursts_raise_an_alarm() {
             "functions/webhook/src/lib.rs",
         ),
         (
+            "TokenRefused",
+            "ConsentApiLogGroup",
+            "token_refused",
+            "functions/consent-api/src/door.rs",
+        ),
+        (
             "ClientCertificateRefused",
             "WebhookLogGroup",
             "client_certificate_refused",

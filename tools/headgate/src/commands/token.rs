@@ -199,7 +199,7 @@ mod tests {
             "headgate token create --scope consents:attest --scope consents:write --scope consents:write --expires 366d --name crm",
         )
         .unwrap();
-        assert_eq!(made.scopes, Scope::ALL);
+        assert_eq!(made.scopes, [Scope::ConsentsWrite, Scope::ConsentsAttest]);
         assert_eq!(made.expires_at, NOW.plus_millis(366 * DAY));
         for wrong in [
             "headgate token create --expires 30d",
