@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use headgate_aws::controls::Controls;
 use headgate_aws::evidence::Evidence;
 use headgate_aws::keyring::{Keyring, KeyringError, Salt};
@@ -25,10 +27,12 @@ use headgate_domain::lane::Purpose;
 use headgate_domain::note::PublicKey;
 use headgate_domain::record::{RecordRef, State, ulid};
 use headgate_domain::retention::{Destroyed, PurgeReport, Store, StoreRecord, verify};
-use headgate_domain::sealing::Place;
+use headgate_domain::sealing::{Place, key_id};
 use headgate_domain::time::{DAY, Day, HOUR, Timestamp};
+use headgate_lambda::clock::Clock;
 use headgate_lambda::settings::Settings;
-use local_cloud::{Calendar, LocalCloud, Options};
+use headgate_testkit::{End, environment};
+use local_cloud::{Calendar, Crash, LocalCloud, Options};
 use retention_purge::{Manifest, PurgeError, RetentionPurge};
 use serde_json::Value;
 
@@ -431,6 +435,145 @@ async fn an_altered_manifest_is_found_and_nothing_is_built_upon_it() {
     assert!(world.evidence().put_purge(3, &forged).await.unwrap());
     let failed = purge.handle(Value::Null).await;
     assert_eq!(failed.err(), Some(PurgeError::Evidence(3)));
+}
+
+/// Every sealed value in a copy of the tables, with the day it is of; the table of keys has no copy
+/// (tests/template: `the_keys_table_has_no_recovery_no_stream_and_refuses_every_other_copy`).
+fn sealed_in(copy: &[(String, String)]) -> Vec<(Day, Vec<u8>)> {
+    let mut found = Vec::new();
+    for (place, text) in copy.iter().filter(|(place, _)| place.starts_with("table ")) {
+        if place.contains("-keys") {
+            continue;
+        }
+        let Some(start) = text.find('{') else {
+            continue;
+        };
+        let Ok(Value::Object(item)) = serde_json::from_str(&text[start..]) else {
+            continue;
+        };
+        for value in item.values() {
+            let bytes = value["B"]
+                .as_str()
+                .and_then(|text| STANDARD.decode(text).ok());
+            let Some(bytes) = bytes else { continue };
+            let day = key_id(&bytes).ok().and_then(|id| id.strip_prefix("day#"));
+            if let Some(day) = day.and_then(|day| Day::parse(day).ok()) {
+                found.push((day, bytes));
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_copy_of_every_table_from_day_60_opens_nothing_of_day_0_once_that_is_purged() {
+    let world = World::new().await;
+    let config = Config::from_toml(include_str!("../../../config/headgate.toml")).unwrap();
+    Controls::new(&world.aws, world.name("HEADGATE_TABLE_CONTROLS"))
+        .put_config(&config, 1)
+        .await
+        .unwrap();
+    let purge = world.purge().await;
+    run(&purge).await;
+    let (first, keyring) = (world.now().day(), world.keyring());
+    let (salt, of_day_0) = sealed(&keyring, first).await;
+    let (_, of_day_1) = sealed(&keyring, first.plus(1)).await;
+    for (random, body) in [(1, of_day_0), (2, of_day_1)] {
+        let stored = Record {
+            body,
+            ..record(world.now(), random)
+        };
+        world.messages().put(&stored).await.unwrap();
+    }
+
+    world.pass(60 * DAY);
+    run(&purge).await;
+    let copy = world.cloud.dump().await.unwrap();
+    let restored = sealed_in(&copy);
+    let days: Vec<Day> = restored.iter().map(|(day, _)| *day).collect();
+    assert_eq!(days.len(), 2, "both are in the copy");
+    // The date is told wrong, and the salt is still there: nothing but the key is in the way.
+    let open = async |(day, envelope): &(Day, Vec<u8>)| {
+        let fresh = world.keyring();
+        fresh
+            .open_content(*day, day.start(), &salt, &PLACE, envelope)
+            .await
+    };
+    for value in &restored {
+        assert!(open(value).await.is_ok(), "on day 60 the copy is of use");
+    }
+
+    world.pass(30 * DAY - 9 * HOUR);
+    run(&purge).await;
+    for value in &restored {
+        let is_due = value.0 == first;
+        let opened = open(value).await;
+        assert_eq!(opened.is_err(), is_due, "{}", value.0);
+        if is_due {
+            assert_eq!(opened.err(), Some(KeyringError::NoKey));
+        }
+        let could = world.keyring().could_open(&value.1).await.unwrap();
+        assert_eq!(could, !is_due, "{}", value.0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wherever_a_run_dies_the_next_ends_it_and_the_evidence_is_whole() {
+    let world = World::new().await;
+    let config = Config::from_toml(include_str!("../../../config/headgate.toml")).unwrap();
+    Controls::new(&world.aws, world.name("HEADGATE_TABLE_CONTROLS"))
+        .put_config(&config, 1)
+        .await
+        .unwrap();
+    let first = world.now().day();
+    let purge = world.purge().await;
+    for day in 0..91_u8 {
+        let message = record(world.now(), day);
+        world.messages().put(&message).await.unwrap();
+        run(&purge).await;
+        world.pass(DAY);
+    }
+    // A new process looks for every key it may have to destroy: those reads are all alike.
+    let before = world.calls();
+    run(&world.purge().await).await;
+    let calls = world.calls() - before;
+    let points = (1..calls)
+        .step_by(29)
+        .chain(calls.saturating_sub(20)..=calls + 8);
+    let (mut deaths, mut random) = (0, 100_u8);
+    for crash in [Crash::Before, Crash::Unanswered] {
+        for n in points.clone() {
+            let message = record(world.now(), random);
+            world.messages().put(&message).await.unwrap();
+            random = random.wrapping_add(1);
+            let now = Arc::clone(&world.now);
+            let clock: Clock = Arc::new(move || Timestamp::from_millis(now.load(Ordering::SeqCst)));
+            let settings = world.settings.clone();
+            let gate = world.cloud.gate();
+            let end = environment(
+                &gate,
+                Some((n, crash)),
+                || async move { RetentionPurge::new(&settings, clock).await.unwrap() },
+                |purge| async move { purge.handle(Value::Null).await.map(|_manifest| ()) },
+            );
+            deaths += u32::from(matches!(end.await, End::Died(_)));
+            run(&world.purge().await).await;
+            let open = world.evidence().open_purge().await.unwrap();
+            assert!(open.is_empty(), "at {n}");
+            let due = world.now().day().plus(-90);
+            assert!(!world.keyring().has_day(due).await.unwrap(), "at {n}");
+            world.pass(DAY);
+        }
+    }
+    let report = world.verified().await;
+    let last = world.now().day().plus(-91);
+    let days = last.start().millis_since(first.start()) / DAY + 1;
+    assert_eq!(i64::try_from(report.destroyed), Ok(days), "each once");
+    assert!(report.gaps.is_empty() && deaths > 20, "{deaths} deaths");
+    println!(
+        "{deaths} deaths, {} manifests, {} rows",
+        report.manifests, report.deleted
+    );
 }
 
 #[tokio::test]

@@ -147,7 +147,10 @@ pub fn verify<'a>(
         for destroyed in &manifest.destroyed {
             let day = destroyed.day;
             alive.remove(&day);
-            gone.insert(day);
+            // A run that ended between its evidence and the note of it is told again by the next.
+            if !gone.insert(day) {
+                continue;
+            }
             so_far.destroyed = so_far.destroyed.saturating_add(1);
             let late = at.millis_since(due(day));
             if late > LATE_MS {
