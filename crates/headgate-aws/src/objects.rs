@@ -3,7 +3,7 @@
 //! A few requests on the runtime that every AWS SDK for Rust is generated onto: its signer,
 //! retries, timeouts and connections, the same as for all other services. What `aws-sdk-s3` would
 //! add to that, XML, checksums, endpoint rules for a hundred operations, is of no use here and a
-//! third of the webhook's size (docs/adr/0013). Lists nothing, and knows nothing of what it stores.
+//! third of the webhook's size (docs/adr/0013). Lists no more than one name, and knows nothing of what it stores.
 
 mod upload;
 
