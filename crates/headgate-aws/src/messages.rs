@@ -1,5 +1,9 @@
 //! Messages: the outbox and the message record in one item, idempotency, and what people wrote.
 
+mod sweep;
+
+pub use sweep::Swept;
+
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use headgate_domain::holder::{Seen, Ticket};
@@ -9,7 +13,7 @@ use headgate_domain::record::{RecordRef, State, ulid_floor};
 use headgate_domain::retention::content_ttl;
 use headgate_domain::time::{Day, Timestamp};
 
-use crate::item::{Attributes, Item, b, batch_get, batch_write, key, ms, n, s, taken};
+use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s, taken};
 use crate::{Aws, AwsError};
 
 /// The messages table.
@@ -659,62 +663,6 @@ impl Messages {
             .map(|_updated| ())
             .map_err(|e| AwsError::of("UpdateItem", &e))
     }
-
-    /// Deletes up to a page of an outbox partition's records from before a moment; returns how many.
-    ///
-    /// # Errors
-    /// [`AwsError`] when the table did not answer.
-    pub async fn sweep(
-        &self,
-        number: &str,
-        lane: Purpose,
-        shard: u8,
-        before: Timestamp,
-    ) -> Result<Swept, AwsError> {
-        use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :pk AND sk < :end")
-            .expression_attribute_values(
-                ":pk",
-                s(headgate_domain::record::outbox_pk(number, lane, shard)),
-            )
-            .expression_attribute_values(":end", s(headgate_domain::record::ulid_floor(before)))
-            .projection_expression("pk, sk, body")
-            .limit(500)
-            .send()
-            .await
-            .map_err(|e| AwsError::of("Query", &e))?;
-        let items = answer.items.unwrap_or_default();
-        let deletes = items
-            .iter()
-            .map(|item| {
-                let [pk, sk] = ["pk", "sk"].map(|name| item.text(name).unwrap_or_default());
-                let delete = DeleteRequest::builder()
-                    .set_key(Some(key(pk, sk)))
-                    .build()
-                    .map_err(|_build| AwsError::new("BatchWriteItem", "request not built"))?;
-                Ok(WriteRequest::builder().delete_request(delete).build())
-            })
-            .collect::<Result<_, AwsError>>()?;
-        batch_write(&self.client, &self.table, deletes).await?;
-        let first = items.first().and_then(|item| item.bytes("body"));
-        Ok(Swept {
-            rows: items.len(),
-            sample: first.map(<[u8]>::to_vec),
-        })
-    }
-}
-
-/// What one step of a sweep deleted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Swept {
-    /// How many rows.
-    pub rows: usize,
-    /// What one of them had sealed, to be tried whether anything opens it.
-    pub sample: Option<Vec<u8>>,
 }
 
 fn item_of(record: &Record) -> Item {

@@ -124,3 +124,6 @@ pub fn verified(note: &str, key: &PublicKey) -> Result<String, NoteFault> {
     }
     Err(fault)
 }
+
+#[cfg(test)]
+pub(crate) mod signer;

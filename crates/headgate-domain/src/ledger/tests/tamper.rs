@@ -1,37 +1,11 @@
 //! Whatever is done to a ledger and its checkpoints is found, with the place.
 
-use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
-
 use super::*;
-
-/// A key that a test signs with.
-struct Signer {
-    pair: EcdsaKeyPair,
-    random: SystemRandom,
-}
+use crate::note::signer::Signer;
 
 impl Signer {
-    fn new() -> Self {
-        let random = SystemRandom::new();
-        let algorithm = &ECDSA_P256_SHA256_ASN1_SIGNING;
-        let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
-        let pair = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).unwrap();
-        Self { pair, random }
-    }
-
-    fn key(&self) -> PublicKey {
-        let prefix = [
-            48, 89, 48, 19, 6, 7, 42, 134, 72, 206, 61, 2, 1, 6, 8, 42, 134, 72, 206, 61, 3, 1, 7,
-            3, 66, 0,
-        ];
-        PublicKey::from_der(&[&prefix[..], self.pair.public_key().as_ref()].concat()).unwrap()
-    }
-
     fn note(&self, checkpoint: &Checkpoint) -> String {
-        let text = checkpoint.text();
-        let signature = self.pair.sign(&self.random, text.as_bytes()).unwrap();
-        note(checkpoint, &self.key(), signature.as_ref())
+        note(checkpoint, &self.key(), &self.sign(&checkpoint.text()))
     }
 }
 

@@ -6,42 +6,15 @@
     reason = "tests may fail loudly"
 )]
 
-use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
-
 use super::*;
+use crate::note::signer::Signer;
 use crate::retention::{Destroyed, Store, StoreRecord, days_to_mint};
 use crate::time::DAY;
 
 const START: Timestamp = Timestamp::from_seconds(1_795_000_000);
 
-struct Signer {
-    pair: EcdsaKeyPair,
-    random: SystemRandom,
-}
-
-impl Signer {
-    fn new() -> Self {
-        let (algorithm, random) = (&ECDSA_P256_SHA256_ASN1_SIGNING, SystemRandom::new());
-        let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
-        let pair = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).unwrap();
-        Self { pair, random }
-    }
-
-    fn key(&self) -> PublicKey {
-        let prefix = [
-            0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
-            0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
-        ];
-        let point = self.pair.public_key().as_ref();
-        PublicKey::from_der(&[&prefix[..], point].concat()).unwrap()
-    }
-
-    fn note(&self, manifest: &Manifest) -> String {
-        let text = manifest.text();
-        let signature = self.pair.sign(&self.random, text.as_bytes()).unwrap();
-        manifest.note(&self.key(), signature.as_ref())
-    }
+fn note(signer: &Signer, manifest: &Manifest) -> String {
+    manifest.note(&signer.key(), &signer.sign(&manifest.text()))
 }
 
 /// What a purge that runs each day writes.
@@ -75,7 +48,7 @@ fn days(count: i64) -> Vec<Manifest> {
 }
 
 fn notes(signer: &Signer, manifests: &[Manifest]) -> Vec<String> {
-    manifests.iter().map(|m| signer.note(m)).collect()
+    manifests.iter().map(|m| note(signer, m)).collect()
 }
 
 fn check(notes: &[String], key: &PublicKey) -> Result<PurgeReport, PurgeFault> {
@@ -139,14 +112,14 @@ fn whatever_is_done_to_the_notes_is_found_with_its_place() {
         number: 3,
         fault: NoteFault::Key,
     };
-    assert_eq!(done(&|n| n[3] = other.note(&days(4)[3])), by_another_key);
+    assert_eq!(done(&|n| n[3] = note(&other, &days(4)[3])), by_another_key);
     let elsewhere = verify(whole.iter().map(String::as_str), &key, "other");
     assert_eq!(elsewhere, Err(PurgeFault::Origin(0)));
 
     // Whoever has the key can sign what they like, and not what others have seen: the chain shows it.
     let mut rewritten = days(120);
     rewritten[95].tried = 0;
-    let replaced = signer.note(&rewritten[95]);
+    let replaced = note(&signer, &rewritten[95]);
     assert_eq!(
         done(&|n| n[95].clone_from(&replaced)),
         PurgeFault::Chain(96)
