@@ -473,6 +473,39 @@ async fn questions_count_against_the_token_and_need_their_scope() {
     assert_eq!(world.ask(&reads, to).await.0, 429);
 }
 
+/// The page's question is one, and its answer has the members of a real one.
+#[tokio::test]
+async fn the_question_in_the_documentation_is_answered_as_it_says() {
+    let world = World::new().await;
+    let page = include_str!("../../../docs/consent-api.md");
+    let example = page.split("/consents/query\"").nth(1).unwrap();
+    let body = example.split('\'').nth(1).unwrap();
+    let shown = example.split("```json\n").nth(1).unwrap();
+    let shown: Value = serde_json::from_str(shown.split("```").next().unwrap()).unwrap();
+    let reads = world.stage.api_token(&[Scope::ConsentsRead]).await;
+    let bearer = format!("Bearer {}", reads.expose());
+    let answer = world.send_to("/consents/query", Some(&bearer), body).await;
+    assert_eq!(answer.status(), 200);
+    let answer: Value = serde_json::from_slice(answer.body()).unwrap();
+    let members = |of: &Value| -> Vec<String> { of.as_object().unwrap().keys().cloned().collect() };
+    assert_eq!(members(&shown), members(&answer));
+    let known = [
+        "purpose",
+        "topic",
+        "standing",
+        "since",
+        "method",
+        "notice",
+        "valid_until",
+        "ledger_event",
+    ];
+    for consent in shown["consents"].as_array().unwrap() {
+        for member in members(consent) {
+            assert!(known.contains(&member.as_str()), "{member}");
+        }
+    }
+}
+
 /// The page's example is what a client would send.
 #[tokio::test]
 async fn the_example_in_the_documentation_is_taken() {
