@@ -18,7 +18,7 @@ async fn a_scheduled_run_mints_the_keys_of_the_days_ahead_and_leaves_evidence() 
         purge.output()
     );
     assert!(
-        !stage.places_with("purge#").await.is_empty(),
+        !stage.places_with("headgate/purge/").await.is_empty(),
         "{}",
         purge.output()
     );

@@ -133,7 +133,8 @@ fn what_a_gateway_recorded_is_exported_verified_and_proven_without_it() {
     assert_eq!(receipt["schema_version"], 2);
     assert_eq!(receipt["event"]["event_state"], "consent.given");
     assert_eq!(receipt["proof"]["proof"], "inclusion");
-    assert!(!receipt.to_string().contains("555"), "it names a number");
+    let digits = "5550123";
+    assert!(!receipt.to_string().contains(digits), "it names a number");
     fs::write(&file, proof.replace("consent.given", "consent.withdrawn")).unwrap();
     let (holds, said) = offline(&check);
     assert!(

@@ -11,11 +11,14 @@ use futures_util::future::try_join_all;
 use headgate_domain::consent::{Consent, Topic};
 use headgate_domain::identity::{Identifier, Phone, SubjectId};
 use headgate_domain::lane::Purpose;
+use headgate_domain::region::Country;
 use headgate_domain::sealing::Place;
 use headgate_domain::time::Timestamp;
 
 use super::identifiers::UNKNOWN_TTL_MS;
-use super::{Subjects, ask_of, asks_value, attribute, consent_value, place, request_key};
+use super::{
+    Subjects, ask_of, asks_value, attribute, consent_value, country_field, place, request_key,
+};
 use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s};
 use crate::keyring::{KeyringError, Salt, Salts};
 use crate::{AwsError, random};
@@ -172,6 +175,9 @@ impl Subjects {
         let pseudonym = self.pseudonym(&identifier);
         let mut row = key(&pk, "S");
         row.insert("phone".to_owned(), b(sealed));
+        if let Some(country) = Country::of(&identifier) {
+            row.insert(country_field(&identifier).to_owned(), s(country.as_str()));
+        }
         row.insert(
             "idents".to_owned(),
             AttributeValue::Ss(vec![pseudonym.as_str().to_owned()]),

@@ -61,6 +61,13 @@ async fn a_row_becomes_a_request_that_only_its_person_can_confirm() {
         );
     }
     assert!(!ada.has_any_consent());
+    // Whoever opens no number knows by whose law they stand, as of anybody.
+    let stands = world.subjects().states(std::slice::from_ref(&ada.id)).await;
+    let country = stands.unwrap()[0].country();
+    assert_eq!(
+        country.map(|c| c.as_str().to_owned()).as_deref(),
+        Some("CA")
+    );
     assert_eq!(ada.reference.as_deref(), Some("crm-1"));
     assert_eq!(world.facts().await, 2);
     for clear in ["6135550123", "write to me", "crm-1"] {

@@ -80,7 +80,7 @@ impl Report {
         let places = e.found.iter().take(20);
         let mut report = Self {
             messages: e.args.messages,
-            accepted: e.told.accepted.len(),
+            accepted: e.told.of_apps(),
             refused: e.told.refused.clone(),
             sent: wire.sent.len(),
             delivered: e.told.delivered(),

@@ -38,6 +38,12 @@ pub(super) struct Told {
 }
 
 impl Told {
+    /// How many messages of apps were accepted; Headgate's own answers are accepted, too.
+    pub(super) fn of_apps(&self) -> usize {
+        let own = |id: &str| id.starts_with(headgate_domain::system::SCOPE);
+        self.accepted.values().filter(|(id, _)| !own(id)).count()
+    }
+
     /// Whether a message has come to an end the app can rely on.
     pub(super) fn has_ended(&self, message_id: &str) -> bool {
         const ENDS: [&str; 6] = [
