@@ -1,4 +1,4 @@
-//! A local cloud made from the real templates and furnished as `headgate setup` would.
+//! A local cloud made from the real templates and furnished as a deployment is.
 //!
 //! Owns the secrets of the tests. The configuration is config/headgate.toml with one change:
 //! everybody may attest, because there are no producer roles on one machine.

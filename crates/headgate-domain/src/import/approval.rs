@@ -24,7 +24,7 @@ words! {
     /// Why an approval counts for nothing (closed list).
     NotApproved:
     /// The setting is off.
-    Off = "off", "The configuration has no consents.import_message, so nobody is written to on the word of a file.", "Add the section, run headgate setup, and approve again.";
+    Off = "off", "The configuration has no consents.import_message, so nobody is written to on the word of a file.", "Add the section, put the configuration in force, and approve again.";
     /// Nothing was imported.
     NotImported = "not_imported", "There is no finished import of this file.", "Import it first; its report is kept for six days.";
     /// Nobody knows who brought it.
