@@ -315,6 +315,10 @@ impl RetentionPurge {
                 ),
                 None => None,
             };
+            // A slower run, or a clock that was put back, is recorded no earlier than what it follows.
+            done.at = before
+                .as_ref()
+                .map_or(done.at, |before| before.at.max(done.at));
             let head = Manifest::after(&self.deployment, before.as_ref(), done.at);
             (done.number, done.previous) = (head.number, head.previous);
             let signature = self.key.sign(&done.text()).await?;

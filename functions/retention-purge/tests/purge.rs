@@ -88,6 +88,15 @@ impl World {
         }
     }
 
+    /// Puts the repository's configuration in force: only its numbers' rows are swept.
+    async fn configure(&self) {
+        let config = Config::from_toml(include_str!("../../../config/headgate.toml")).unwrap();
+        Controls::new(&self.aws, self.name("HEADGATE_TABLE_CONTROLS"))
+            .put_config(&config, 1)
+            .await
+            .unwrap();
+    }
+
     async fn purge(&self) -> RetentionPurge {
         let now = Arc::clone(&self.now);
         let clock = Arc::new(move || Timestamp::from_millis(now.load(Ordering::SeqCst)));
@@ -348,11 +357,7 @@ async fn a_purge_that_did_not_run_for_months_goes_back_until_there_are_no_keys()
 #[tokio::test]
 async fn rows_are_swept_with_their_day_and_no_sooner() {
     let world = World::new().await;
-    let config = Config::from_toml(include_str!("../../../config/headgate.toml")).unwrap();
-    Controls::new(&world.aws, world.name("HEADGATE_TABLE_CONTROLS"))
-        .put_config(&config, 1)
-        .await
-        .unwrap();
+    world.configure().await;
     let (purge, messages) = (world.purge().await, world.messages());
     let early = world.now();
     let late = early.plus_millis(DAY);
@@ -390,11 +395,7 @@ async fn rows_are_swept_with_their_day_and_no_sooner() {
 #[tokio::test]
 async fn a_row_whose_key_still_exists_fails_the_run_and_leaves_no_evidence_of_it() {
     let world = World::new().await;
-    let config = Config::from_toml(include_str!("../../../config/headgate.toml")).unwrap();
-    Controls::new(&world.aws, world.name("HEADGATE_TABLE_CONTROLS"))
-        .put_config(&config, 1)
-        .await
-        .unwrap();
+    world.configure().await;
     let purge = world.purge().await;
     run(&purge).await;
     // Accepted today, and sealed under a day that is not over for long: nobody writes that, and it is found.
@@ -468,11 +469,7 @@ fn sealed_in(copy: &[(String, String)]) -> Vec<(Day, Vec<u8>)> {
 #[tokio::test]
 async fn a_copy_of_every_table_from_day_60_opens_nothing_of_day_0_once_that_is_purged() {
     let world = World::new().await;
-    let config = Config::from_toml(include_str!("../../../config/headgate.toml")).unwrap();
-    Controls::new(&world.aws, world.name("HEADGATE_TABLE_CONTROLS"))
-        .put_config(&config, 1)
-        .await
-        .unwrap();
+    world.configure().await;
     let purge = world.purge().await;
     run(&purge).await;
     let (first, keyring) = (world.now().day(), world.keyring());
@@ -520,11 +517,7 @@ async fn a_copy_of_every_table_from_day_60_opens_nothing_of_day_0_once_that_is_p
 #[tokio::test(flavor = "multi_thread")]
 async fn wherever_a_run_dies_the_next_ends_it_and_the_evidence_is_whole() {
     let world = World::new().await;
-    let config = Config::from_toml(include_str!("../../../config/headgate.toml")).unwrap();
-    Controls::new(&world.aws, world.name("HEADGATE_TABLE_CONTROLS"))
-        .put_config(&config, 1)
-        .await
-        .unwrap();
+    world.configure().await;
     let first = world.now().day();
     let purge = world.purge().await;
     for day in 0..91_u8 {
@@ -574,6 +567,18 @@ async fn wherever_a_run_dies_the_next_ends_it_and_the_evidence_is_whole() {
         "{deaths} deaths, {} manifests, {} rows",
         report.manifests, report.deleted
     );
+}
+
+#[tokio::test]
+async fn a_run_that_began_before_the_newest_manifest_breaks_no_evidence() {
+    let world = World::new().await;
+    run(&world.purge().await).await;
+    // A slower run, or a clock that was put back: it has a key to make, and is recorded after the other.
+    let last = world.now().day().plus(7);
+    assert!(world.keyring().destroy_day(last).await.unwrap());
+    world.pass(-HOUR);
+    assert_eq!(run(&world.purge().await).await.minted, [last]);
+    assert_eq!(world.verified().await.manifests, 2);
 }
 
 #[tokio::test]
