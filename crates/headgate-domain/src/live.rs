@@ -160,6 +160,12 @@ pub struct LiveTemplate {
 }
 
 impl Live {
+    /// Whether Meta's view of a number is worse than good; what is not known is not.
+    pub fn has_lost_quality(&self, number: &Number) -> bool {
+        let known = self.numbers.get(&number.id);
+        known.and_then(|known| known.quality) > Some(Quality::Green)
+    }
+
     /// Messages a second: the configuration's, else what was learnt, else what Meta gives everybody.
     pub fn per_second(&self, number: &Number) -> u32 {
         number

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FileHash, Progress, Stage, has_run_out};
 use crate::config::{Config, ImportMessage, principal};
-use crate::live::{Live, Quality};
+use crate::live::Live;
 use crate::time::{DAY, Timestamp};
 
 /// The schema of a [`Messages`].
@@ -211,7 +211,6 @@ pub fn is_stopped(config: &Config, message: &ImportMessage, live: &Live, now: Ti
         return true;
     };
     let known = live.numbers.get(&number.id);
-    let has_lost_quality = known.and_then(|known| known.quality) > Some(Quality::Green);
     let pauses = [
         live.account.as_ref(),
         live.portfolios
@@ -220,7 +219,7 @@ pub fn is_stopped(config: &Config, message: &ImportMessage, live: &Live, now: Ti
         known.and_then(|known| known.pause.as_ref()),
         known.and_then(|known| known.marketing_pause.as_ref()),
     ];
-    has_lost_quality || pauses.into_iter().flatten().any(|pause| pause.holds(now))
+    live.has_lost_quality(number) || pauses.into_iter().flatten().any(|pause| pause.holds(now))
 }
 
 #[cfg(test)]
@@ -229,7 +228,7 @@ mod tests {
     use sha2::{Digest as _, Sha256};
 
     use super::*;
-    use crate::live::{LiveNumber, Pause};
+    use crate::live::{LiveNumber, Pause, Quality};
     use crate::time::HOUR;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);

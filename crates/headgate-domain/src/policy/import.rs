@@ -6,7 +6,6 @@
 
 use super::{Facts, Request};
 use crate::consent::State;
-use crate::live::Quality;
 use crate::refusal::{Code, Refusal};
 use crate::time::Timestamp;
 
@@ -33,8 +32,7 @@ pub(super) fn requested(
             "is not that of consents.import_message any more: it was changed or switched off meanwhile",
         ));
     }
-    let live = facts.live.numbers.get(&request.number.id);
-    if live.and_then(|number| number.quality) > Some(Quality::Green) {
+    if facts.live.has_lost_quality(request.number) {
         return Err(Refusal::at(
             Code::NumberPaused,
             "from",

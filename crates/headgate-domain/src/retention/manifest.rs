@@ -62,7 +62,7 @@ pub struct Manifest {
     pub origin: String,
     /// Its place among the manifests, from 0.
     pub number: u64,
-    /// When the run began, by our clock.
+    /// When the run began, by our clock, or the time of the one before where that is later.
     pub at: Timestamp,
     /// The hash of the text of the one before; zero for the first.
     pub previous: Hash,
