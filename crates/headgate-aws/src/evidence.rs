@@ -1,14 +1,17 @@
 //! Evidence: what was done to keep a promise, kept for an auditor.
 
 use headgate_domain::ledger::Hash;
+use headgate_domain::privacy::{RECEIPT_DAYS, RequestId};
 use headgate_domain::retention::Destroyed;
-use headgate_domain::time::Day;
+use headgate_domain::time::{Day, Timestamp};
 
-use crate::item::{Attributes, key, put_if_new, s};
+use crate::item::{Attributes, key, n, put_if_new, s};
 use crate::{Aws, AwsError};
 
 /// Where the manifests stand, by number.
 const PURGE: &str = "purge";
+/// Where the receipts of erasures stand, by request.
+const ERASURE: &str = "erasure";
 /// The one item that says which purge has no evidence yet.
 const OPEN: &str = "purge#open";
 
@@ -80,6 +83,24 @@ impl Evidence {
         let taken = put_if_new(&self.client, &self.table, item).await?;
         // A call that is repeated after its answer was lost finds its own.
         Ok(taken.is_none_or(|taken| taken.text("note") == Some(note)))
+    }
+
+    /// Keeps the receipt of an erasure, as long as one is kept; the first one stays.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn put_receipt(
+        &self,
+        request: &RequestId,
+        note: &str,
+        now: Timestamp,
+    ) -> Result<(), AwsError> {
+        let mut item = key(ERASURE, request.as_str());
+        item.insert("note".to_owned(), s(note));
+        let until = now.day().plus(RECEIPT_DAYS).start();
+        item.insert("ttl".to_owned(), n(until.seconds()));
+        put_if_new(&self.client, &self.table, item).await?;
+        Ok(())
     }
 
     /// Notes which days are about to be destroyed, and the hashes of their wrapped keys, before they are: a run

@@ -184,6 +184,20 @@ pub(crate) async fn batch_write(
     Ok(())
 }
 
+/// The requests that delete rows, by the key attributes of each.
+pub(crate) fn deletions(rows: &[Item]) -> Result<Vec<WriteRequest>, crate::AwsError> {
+    use aws_sdk_dynamodb::types::DeleteRequest;
+    let delete = |row: &Item| {
+        let [pk, sk] = ["pk", "sk"].map(|name| row.text(name).unwrap_or_default());
+        let delete = DeleteRequest::builder()
+            .set_key(Some(key(pk, sk)))
+            .build()
+            .map_err(|_build| crate::AwsError::new("BatchWriteItem", "request not built"))?;
+        Ok(WriteRequest::builder().delete_request(delete).build())
+    };
+    rows.iter().map(delete).collect()
+}
+
 /// What a batch did not take is asked for again, each time later, and not for ever.
 async fn back_off(operation: &'static str, tries: &mut u32) -> Result<(), crate::AwsError> {
     *tries = tries.saturating_add(1);

@@ -4,6 +4,8 @@
 //! destroyed key stops working everywhere within that time. There is no KMS call per message and
 //! none per person. Only `retention-purge` mints and destroys; the IAM roles keep it that way.
 
+mod erasing;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

@@ -30,6 +30,8 @@ pub mod consents;
 #[cfg(feature = "store")]
 pub mod controls;
 #[cfg(feature = "store")]
+pub mod erasure;
+#[cfg(feature = "store")]
 pub mod evidence;
 #[cfg(feature = "store")]
 pub mod import_messages;
@@ -50,6 +52,8 @@ pub mod pacing;
 pub mod peppers;
 #[cfg(all(feature = "store", feature = "sqs"))]
 pub mod poison;
+#[cfg(feature = "store")]
+pub mod privacy_requests;
 #[cfg(feature = "sqs")]
 pub mod queue;
 #[cfg(feature = "secrets")]

@@ -1,7 +1,9 @@
 //! Messages: the outbox and the message record in one item, idempotency, and what people wrote.
 
+mod erasing;
 mod sweep;
 
+pub use erasing::Theirs;
 pub use sweep::Swept;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -200,12 +202,13 @@ impl Messages {
     pub async fn claim_id(
         &self,
         id: &Pseudonym,
-        reference: &RecordRef,
+        (reference, subject): (&RecordRef, &SubjectId),
         content_mac: &str,
         now: Timestamp,
     ) -> Result<Idempotency, AwsError> {
         let reference = reference.to_string();
         let mut item = key(format!("I#{}", id.as_str()), "I");
+        item.insert("subject".to_owned(), s(subject.as_str()));
         item.insert("ref".to_owned(), s(reference.as_str()));
         item.insert("mac".to_owned(), s(content_mac));
         item.insert("ttl".to_owned(), n(content_ttl(now)));

@@ -6,6 +6,7 @@
 
 mod claims;
 mod dues;
+mod erasing;
 mod recipients;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
@@ -18,6 +19,7 @@ use headgate_domain::time::{HOUR, Timestamp};
 use crate::item::{Attributes, Item, b, key, ms, n, s, taken};
 use crate::{Aws, AwsError};
 
+pub use erasing::Senders;
 pub use headgate_domain::holder::{Claim, DueEntry as Due, DueKind};
 pub use recipients::Recipient;
 

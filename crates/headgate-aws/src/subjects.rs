@@ -6,6 +6,7 @@
 
 pub(crate) mod asking;
 mod do_not_sell;
+mod erasing;
 mod health;
 mod identifiers;
 mod identity;
@@ -13,6 +14,7 @@ mod links;
 mod pointers;
 mod question;
 
+pub use erasing::{Group, Person};
 pub use identifiers::Held;
 pub use links::{LinkRequest, LinkRequests};
 pub use pointers::Pointers;
@@ -298,7 +300,7 @@ impl Subjects {
             call = call.expression_attribute_names("#ttl", "ttl");
         }
         call = match judged {
-            None => call.condition_expression("attribute_not_exists(#c)"),
+            None => call.condition_expression("attribute_exists(pk) AND attribute_not_exists(#c)"),
             Some(judged) if judged.revision == 0 => call
                 .condition_expression("#c.#event = :event AND attribute_not_exists(#c.#revision)")
                 .expression_attribute_names("#revision", "revision")
@@ -338,7 +340,7 @@ impl Subjects {
             .table_name(&self.table)
             .set_key(Some(key(format!("S#{subject}"), "S")))
             .update_expression("SET last_inbound_at = :at")
-            .condition_expression("attribute_not_exists(last_inbound_at) OR last_inbound_at < :at")
+            .condition_expression("attribute_exists(pk) AND (attribute_not_exists(last_inbound_at) OR last_inbound_at < :at)")
             .expression_attribute_values(":at", ms(at))
             .send()
             .await;
@@ -363,9 +365,9 @@ impl Subjects {
             .update_expression("SET meta_stop = :stop, meta_stop_at = :at REMOVE #ttl")
             .condition_expression(if stop {
                 // Of one second the stop counts.
-                "attribute_not_exists(meta_stop_at) OR meta_stop_at <= :at"
+                "attribute_exists(pk) AND (attribute_not_exists(meta_stop_at) OR meta_stop_at <= :at)"
             } else {
-                "attribute_not_exists(meta_stop_at) OR meta_stop_at < :at"
+                "attribute_exists(pk) AND (attribute_not_exists(meta_stop_at) OR meta_stop_at < :at)"
             })
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":stop", AttributeValue::Bool(stop))
@@ -387,7 +389,8 @@ impl Subjects {
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key(pk, "S")))
-            .update_expression(expression);
+            .update_expression(expression)
+            .condition_expression("attribute_exists(pk)");
         for (name, attribute) in names {
             call = call.expression_attribute_names(*name, *attribute);
         }
@@ -432,6 +435,7 @@ impl Subjects {
         let Some(item) = requests.redeem(code_hash, who, now, by).await? else {
             return Ok(None);
         };
+        erasing::note_about(&self.client, &self.table, who, &format!("R#{code_hash}")).await?;
         let notice = if item.bytes("notice").is_some() {
             let salt = self.keyring.salt(who).await?;
             let pk = format!("R#{code_hash}");
@@ -671,6 +675,7 @@ fn state_of(item: &Item) -> Option<Subject> {
     let country = |field| Country::parse(item.text(field)?).ok();
     subject.country_on_record = country(PHONE_COUNTRY).or_else(|| country(BSUID_COUNTRY));
     subject.last_inbound_at = item.time("last_inbound_at");
+    subject.created_at = item.time("created_at");
     subject.meta_stop = item.flag("meta_stop");
     subject.health = health::health_of(item);
     identity::read(item, &mut subject);

@@ -1,5 +1,7 @@
 //! The suppression list: who said no, under names that cannot be joined with traffic.
 
+mod erased;
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};

@@ -449,6 +449,8 @@ pub struct Subject {
     pub do_not_sell: Option<DoNotSell>,
     /// The subject that stands for this one since the two turned out to be one person.
     pub same_as: Option<SubjectId>,
+    /// Since when the person is known here.
+    pub created_at: Option<Timestamp>,
 }
 
 /// What shows that somebody else may be behind an identifier.
@@ -515,6 +517,7 @@ impl Subject {
             asked: None,
             do_not_sell: None,
             same_as: None,
+            created_at: None,
         }
     }
 

@@ -30,6 +30,7 @@ pub mod outbound;
 pub mod pacing;
 pub mod pair;
 pub mod policy;
+pub mod privacy;
 pub mod processors;
 pub mod profiles;
 pub mod recent;

@@ -76,7 +76,12 @@ impl Intake {
         let content = self.idempotency(&canonical(&record.body));
         match self
             .messages
-            .claim_id(&id, &fresh, content.as_str(), now)
+            .claim_id(
+                &id,
+                (&fresh, &permitted.person.subject.id),
+                content.as_str(),
+                now,
+            )
             .await?
         {
             Idempotency::Fresh => {

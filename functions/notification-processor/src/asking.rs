@@ -217,7 +217,7 @@ impl Heard<'_> {
             // A no counts whenever it comes.
             Answer::No => Reaction {
                 events: self.no(question, evidence).await?,
-                answer: None,
+                ..Reaction::default()
             },
             Answer::Yes if self.question().is_none() => Reaction::default(),
             Answer::Yes => {
@@ -227,7 +227,11 @@ impl Heard<'_> {
                 };
                 let events = self.yes(question, method, evidence).await?;
                 let answer = self.confirmed(&events);
-                Reaction { events, answer }
+                Reaction {
+                    events,
+                    answer,
+                    ask: None,
+                }
             }
         };
         Ok(Some(reaction))

@@ -12,6 +12,7 @@ use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt as _};
 use headgate_domain::config::Config;
 use headgate_domain::identity::{Pseudonym, SubjectId};
+use headgate_domain::privacy::Ask;
 use headgate_domain::system::to_json;
 use headgate_domain::time::Timestamp;
 use headgate_lambda::batch::{BatchItemFailure, BatchResponse, SqsEvent};
@@ -90,6 +91,7 @@ impl Batch<'_> {
         self.tell_moves().await;
         self.publish().await;
         self.answer_people().await;
+        self.pass_on().await;
         self.finish().await;
         self.set_aside().await;
         self.clear().await;
@@ -237,6 +239,21 @@ impl Batch<'_> {
         }
     }
 
+    /// Passes on what people ask about their own data; what comes twice finds the same request open.
+    async fn pass_on(&mut self) {
+        for record in 0..self.effects.len() {
+            let Some(effects) = self.effects.get_mut(record) else {
+                continue;
+            };
+            let asks = std::mem::take(&mut effects.asks);
+            let bodies: Vec<String> = asks.iter().map(Ask::to_json).collect();
+            if !bodies.is_empty() {
+                let sent = self.ports.privacy_requests.send_batch(&bodies).await;
+                self.note(record, sent.err().map(Failure::from));
+            }
+        }
+    }
+
     /// Marks inbound messages as done. Those of a record that failed stay open: what they caused
     /// is repeated, and has no further effect.
     async fn finish(&mut self) {
@@ -348,6 +365,10 @@ async fn take(
         let failure = match result {
             Ok(Ok(more)) => {
                 effects.append(more);
+                continue;
+            }
+            Ok(Err(Failure::Erased)) => {
+                effects.ignored = effects.ignored.saturating_add(1);
                 continue;
             }
             Ok(Err(failure)) => failure,

@@ -21,6 +21,8 @@ use headgate_domain::lane::Purpose;
 use headgate_domain::optin_code;
 use headgate_domain::optout::{Context, Intent, Scope, classify};
 use headgate_domain::outbound::Recipient;
+use headgate_domain::privacy::Ask;
+use headgate_domain::profiles::Right;
 use headgate_domain::region::Country;
 use headgate_domain::system::{Kind as Answer, Locale, SystemMessage};
 use headgate_domain::time::{HOUR, MINUTE, Timestamp};
@@ -63,6 +65,8 @@ pub(crate) struct Reaction {
     pub(crate) events: Vec<Event>,
     /// What the person is answered, at most one message.
     pub(crate) answer: Option<SystemMessage>,
+    /// What they ask about their own data.
+    pub(crate) ask: Option<Ask>,
 }
 
 impl Heard<'_> {
@@ -80,8 +84,8 @@ impl Heard<'_> {
         }
         if let Some(question) = Box::pin(self.ask()).await? {
             return Ok(Reaction {
-                events: Vec::new(),
                 answer: Some(question),
+                ..Reaction::default()
             });
         }
         let Some(method) = method(&self.inbound.kind) else {
@@ -96,13 +100,28 @@ impl Heard<'_> {
             Intent::Ask { .. } => Ok(self.answer_once_an_hour(Answer::AskBack)),
             Intent::Help => Ok(self.answer_once_an_hour(Answer::Help)),
             Intent::Contact => Ok(self.answer_once_an_hour(Answer::Contact)),
-            Intent::OptOut { .. }
-            | Intent::AccessRequest
-            | Intent::ErasureRequest
-            | Intent::None => Ok(Reaction {
-                events: self.confirmation().await?,
-                answer: None,
+            Intent::ErasureRequest => Ok(Reaction {
+                ask: Some(self.asking_for(Right::Erasure)),
+                ..Reaction::default()
             }),
+            Intent::OptOut { .. } | Intent::AccessRequest | Intent::None => Ok(Reaction {
+                events: self.confirmation().await?,
+                ..Reaction::default()
+            }),
+        }
+    }
+
+    /// A request about the person's own data. Their message proves that it is theirs.
+    fn asking_for(&self, right: Right) -> Ask {
+        let number = self.inbound.number.as_ref();
+        let ours = number.filter(|id| self.config.number(id).is_some());
+        Ask {
+            right,
+            subject: self.person.id.clone(),
+            source: self.name.as_str().to_owned(),
+            at: self.inbound.at.min(self.now),
+            number: ours.cloned(),
+            locale: Locale::of_person("", self.country()),
         }
     }
 
@@ -136,7 +155,7 @@ impl Heard<'_> {
         if events.is_empty() || is_confirmed {
             return Ok(Reaction {
                 events,
-                answer: None,
+                ..Reaction::default()
             });
         }
         let kind = match scope {
@@ -148,6 +167,7 @@ impl Heard<'_> {
         Ok(Reaction {
             events,
             answer: self.answering(kind, keyword, cause),
+            ask: None,
         })
     }
 
@@ -199,6 +219,7 @@ impl Heard<'_> {
         Ok(Reaction {
             events,
             answer: self.answering(Answer::DoNotSellConfirmation, DO_NOT_SELL, cause),
+            ask: None,
         })
     }
 
@@ -207,8 +228,8 @@ impl Heard<'_> {
         let hour = self.inbound.at.millis().div_euclid(HOUR);
         let cause = format!("{}-{}-{hour}", kind.word(), self.person.id);
         Reaction {
-            events: Vec::new(),
             answer: self.answering(kind, "", cause),
+            ..Reaction::default()
         }
     }
 
@@ -277,6 +298,7 @@ impl Heard<'_> {
             answer: is_open
                 .then(|| self.answering(Answer::OptinConfirmation, keyword, cause))
                 .flatten(),
+            ask: None,
         })
     }
 

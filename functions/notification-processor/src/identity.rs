@@ -168,6 +168,8 @@ async fn moved(
         return people::meet(ports, phone, bsuid, (said_at, now)).await;
     };
     let met = Box::pin(people::load(ports, &owner.subject, &[], now)).await?;
+    let named = identifiers(old_phone, old_bsuid);
+    people::refuse_what_is_older(ports, &met.subject, &named, at).await?;
     let is_late = met
         .subject
         .identity_change

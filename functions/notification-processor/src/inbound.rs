@@ -70,6 +70,7 @@ pub(crate) async fn receive(
     let reaction = Box::pin(heard.react()).await?;
     effects.events.extend(reaction.events);
     effects.answers.extend(reaction.answer);
+    effects.asks.extend(reaction.ask);
     if let Some(number) = inbound
         .number
         .as_ref()

@@ -11,6 +11,7 @@ use headgate_aws::keyring::KeyringError;
 use headgate_domain::event::Event;
 use headgate_domain::identity::{Pseudonym, SubjectId};
 use headgate_domain::lane::Purpose;
+use headgate_domain::privacy::Ask;
 use headgate_domain::risk::Counts;
 use headgate_domain::system::SystemMessage;
 use headgate_domain::time::Timestamp;
@@ -34,6 +35,9 @@ pub(crate) enum Failure {
     /// What is kept about one person does not open, and will not another time either.
     #[error("what is kept about a person does not open")]
     Person,
+    /// It is from before the person was erased, and must not bring them back.
+    #[error("from before the person was erased")]
+    Erased,
     /// Something panicked; where is in the log.
     #[error(transparent)]
     Panicked(#[from] Panicked),
@@ -63,6 +67,8 @@ pub(crate) struct Effects {
     pub(crate) events: Vec<Event>,
     /// What people are answered.
     pub(crate) answers: Vec<SystemMessage>,
+    /// What people ask about their own data.
+    pub(crate) asks: Vec<Ask>,
     /// Records that moved and whose payload must be opened before they can be published.
     pub(crate) moves: Vec<Move>,
     /// Inbound messages that are done once the events are out.
@@ -87,6 +93,7 @@ impl Effects {
     pub(crate) fn append(&mut self, other: Self) {
         self.events.extend(other.events);
         self.answers.extend(other.answers);
+        self.asks.extend(other.asks);
         self.moves.extend(other.moves);
         self.done.extend(other.done);
         self.poison.extend(other.poison);
@@ -119,7 +126,9 @@ pub(crate) fn hopeless(step: &Step, failure: &Failure, again: bool) -> Option<Po
         Failure::Person => "what is kept about the person does not open",
         // Once may be chance; a second time it is the update.
         Failure::Panicked(_) if again => "it could not be dealt with twice",
-        Failure::Panicked(_) | Failure::Aws(_) | Failure::Keyring(_) => return None,
+        Failure::Panicked(_) | Failure::Aws(_) | Failure::Keyring(_) | Failure::Erased => {
+            return None;
+        }
     };
     let (content, index) = match step {
         Step::Inbound(message, index) => (&message.raw, Some(*index)),

@@ -6,7 +6,7 @@
 use headgate_aws::keyring::{KeyringError, Salt};
 use headgate_domain::consent::Subject;
 use headgate_domain::event::Event;
-use headgate_domain::identity::{Bsuid, Identifier, Phone, SubjectId};
+use headgate_domain::identity::{Bsuid, Identifier, Phone, Pseudonym, SubjectId};
 use headgate_domain::time::Timestamp;
 
 use crate::config::Ports;
@@ -43,6 +43,10 @@ pub(crate) async fn meet(
     for identifier in &known {
         held.push(ports.subjects.holder(identifier, at).await?);
     }
+    let is_known = held.iter().any(Option::is_some);
+    if !is_known {
+        refuse_the_erased(ports, &known, at).await?;
+    }
     let mut events = Vec::new();
     let id = match (held.as_slice(), phone, bsuid) {
         ([Some(only)], ..) => only.subject.clone(),
@@ -66,7 +70,39 @@ pub(crate) async fn meet(
         .map(|(identifier, _held)| identifier)
         .collect();
     let met = Box::pin(load(ports, &id, &theirs, now)).await?;
+    if is_known {
+        refuse_what_is_older(ports, &met.subject, &identifiers(phone, bsuid), at).await?;
+    }
     Ok(Met { events, ..met })
+}
+
+/// Whoever was erased and wrote again is somebody new: what is older than that is not theirs.
+pub(crate) async fn refuse_what_is_older(
+    ports: &Ports,
+    person: &Subject,
+    named: &[Identifier],
+    at: Timestamp,
+) -> Result<(), Failure> {
+    if person.created_at.is_some_and(|since| at < since) {
+        refuse_the_erased(ports, named, at).await?;
+    }
+    Ok(())
+}
+
+/// What comes late from before a person was erased must not bring them back, or anything of them.
+async fn refuse_the_erased(
+    ports: &Ports,
+    known: &[Identifier],
+    at: Timestamp,
+) -> Result<(), Failure> {
+    let keys: Vec<Pseudonym> = known
+        .iter()
+        .map(|identifier| ports.consents.suppression_key(identifier))
+        .collect();
+    match ports.consents.suppression().erased_at(&keys).await? {
+        Some(erased_at) if at <= erased_at => Err(Failure::Erased),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// What is known of a subject; identifiers that its row lacks are completed.

@@ -214,6 +214,7 @@ impl Stage {
             }),
         )?;
         self.connect_import(clock.clone()).await?;
+        self.connect_worker(clock.clone()).await?;
         let processor = notification_processor::NotificationProcessor::new(
             &self.settings("NotificationProcessorFunction")?,
             clock.clone(),
@@ -357,6 +358,24 @@ impl Stage {
             batches(move |event| {
                 let import = Arc::clone(&import);
                 async move { Box::pin(import.handle(event, time)).await }
+            }),
+        )
+    }
+
+    async fn connect_worker(&self, clock: Clock) -> Result<()> {
+        let worker = Arc::new(started(
+            "PrivacyWorkerFunction",
+            privacy_worker::PrivacyWorker::new(&self.settings("PrivacyWorkerFunction")?, clock)
+                .await,
+        )?);
+        self.cloud.connect(
+            "PrivacyWorkerFunction",
+            Arc::new(move |event| {
+                let worker = Arc::clone(&worker);
+                Box::pin(async move {
+                    let done = Box::pin(worker.handle(event)).await;
+                    done.map_err(|e| failed("privacy-worker", &e))
+                })
             }),
         )
     }

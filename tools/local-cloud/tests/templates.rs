@@ -55,6 +55,7 @@ async fn the_templates_start_and_every_function_has_its_environment() {
         "RetentionPurge",
         "LedgerCheckpoint",
         "ConsentImport",
+        "PrivacyWorker",
     ] {
         let environment = cloud
             .function_environment(&format!("{function}Function"))

@@ -1,13 +1,12 @@
 //! Sweeping: rows of the outbox that are past their time are deleted, a page at a time.
 
-use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 use headgate_domain::lane::Purpose;
 use headgate_domain::record::{outbox_pk, ulid_floor};
 use headgate_domain::time::Timestamp;
 
 use super::Messages;
 use crate::AwsError;
-use crate::item::{Attributes, batch_write, key, s};
+use crate::item::{Attributes, batch_write, deletions, s};
 
 /// What one step of a sweep deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,18 +42,7 @@ impl Messages {
             .await
             .map_err(|e| AwsError::of("Query", &e))?;
         let items = answer.items.unwrap_or_default();
-        let deletes = items
-            .iter()
-            .map(|item| {
-                let [pk, sk] = ["pk", "sk"].map(|name| item.text(name).unwrap_or_default());
-                let delete = DeleteRequest::builder()
-                    .set_key(Some(key(pk, sk)))
-                    .build()
-                    .map_err(|_build| AwsError::new("BatchWriteItem", "request not built"))?;
-                Ok(WriteRequest::builder().delete_request(delete).build())
-            })
-            .collect::<Result<_, AwsError>>()?;
-        batch_write(&self.client, &self.table, deletes).await?;
+        batch_write(&self.client, &self.table, deletions(&items)?).await?;
         let first = items.first().and_then(|item| item.bytes("body"));
         Ok(Swept {
             rows: items.len(),

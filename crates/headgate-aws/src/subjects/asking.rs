@@ -15,6 +15,7 @@ use headgate_domain::region::Country;
 use headgate_domain::sealing::Place;
 use headgate_domain::time::Timestamp;
 
+use super::erasing::ABOUT;
 use super::identifiers::UNKNOWN_TTL_MS;
 use super::{
     Subjects, ask_of, asks_value, attribute, consent_value, country_field, place, request_key,
@@ -273,8 +274,11 @@ impl Subjects {
                 .expression_attribute_names("#ref", "ref")
                 .expression_attribute_values(":ref", b(sealed));
         }
+        let request = AttributeValue::Ss(vec![format!("R#{}", person.code_hash)]);
         let row = row
-            .update_expression(format!("SET {}", set.join(", ")))
+            .update_expression(format!("SET {} ADD #about :request", set.join(", ")))
+            .expression_attribute_names("#about", ABOUT)
+            .expression_attribute_values(":request", request)
             .condition_expression(conditions.join(" AND "))
             .build()
             .map_err(|_build| unbuilt())?;

@@ -326,7 +326,7 @@ impl Subjects {
     }
 }
 
-fn subject_in(item: &Item, name: &str) -> Option<SubjectId> {
+pub(super) fn subject_in(item: &Item, name: &str) -> Option<SubjectId> {
     SubjectId::parse(item.text(name)?).ok()
 }
 

@@ -72,6 +72,8 @@ impl LinkRequests {
         request: &LinkRequest,
         forget_at: Timestamp,
     ) -> Result<(), AwsError> {
+        super::erasing::note_about(&self.client, &self.table, &request.subject, row.as_str())
+            .await?;
         let mut item = of(row);
         item.insert("subject".to_owned(), s(request.subject.as_str()));
         let asked = request.asked.iter().map(|(purpose, topic, event)| {

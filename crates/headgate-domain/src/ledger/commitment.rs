@@ -10,11 +10,31 @@ use sha2::{Digest as _, Sha256};
 use super::hash::Hash;
 use crate::identity::SubjectId;
 
+/// What every commitment begins with.
+const PREFIX: &str = "c1:";
+
+/// The text is not a commitment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a commitment is c1: and the base64url of 32 bytes")]
+pub struct InvalidCommitment;
+
 /// A commitment to a subject or to a piece of evidence.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Commitment(String);
 
 impl Commitment {
+    /// Parses the text that stands in an event.
+    ///
+    /// # Errors
+    /// [`InvalidCommitment`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, InvalidCommitment> {
+        let body = text.strip_prefix(PREFIX).ok_or(InvalidCommitment)?;
+        let hash = URL_SAFE_NO_PAD.decode(body).ok();
+        hash.filter(|hash| hash.len() == 32)
+            .map(|_hash| Self(text.to_owned()))
+            .ok_or(InvalidCommitment)
+    }
+
     /// The text that stands in an event.
     pub fn as_str(&self) -> &str {
         &self.0

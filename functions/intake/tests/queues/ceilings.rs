@@ -192,7 +192,12 @@ async fn an_attempt_that_ended_between_counting_and_writing_is_counted_once() {
     let content = name(&crate::repeats::canonical_of(&body));
     world
         .messages()
-        .claim_id(&id, &reference, content.as_str(), world.now())
+        .claim_id(
+            &id,
+            (&reference, &SubjectId::from_random([9; 16])),
+            content.as_str(),
+            world.now(),
+        )
         .await
         .unwrap();
     let ceilings = Ceilings::new(

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use headgate_aws::poison::Letter;
 use headgate_aws::queue::{Queue, Reader};
-use headgate_domain::identity::{Kind, pseudonym};
+use headgate_domain::identity::{Kind, SubjectId, pseudonym};
 use headgate_domain::lane::Purpose;
 use headgate_domain::record::{RecordRef, ulid};
 use headgate_lambda::batch::{BatchResponse, SqsEvent, SqsRecord};
@@ -44,7 +44,12 @@ async fn damage(world: &World, body: &Value) {
     let name = name(&format!("authentication\0{}", body["id"].as_str().unwrap()));
     world
         .messages()
-        .claim_id(&name, &reference, content.as_str(), world.now())
+        .claim_id(
+            &name,
+            (&reference, &SubjectId::from_random([9; 16])),
+            content.as_str(),
+            world.now(),
+        )
         .await
         .unwrap();
 }

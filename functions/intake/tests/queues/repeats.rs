@@ -105,7 +105,7 @@ async fn a_claim_without_a_record_is_completed_through_the_due_list() {
         .messages()
         .claim_id(
             &name("marketing\0order-cut-off"),
-            &old,
+            (&old, &SubjectId::from_random([9; 16])),
             content.as_str(),
             world.now(),
         )

@@ -216,7 +216,12 @@ impl World {
         let name = pseudonym(&pepper, NameKind::Idempotency, 1, deployment, &value);
         let reference = self.record(phone, Purpose::Service, id).await;
         let messages = self.messages();
-        let claimed = messages.claim_id(&name, &reference, "mac", self.now());
+        let claimed = messages.claim_id(
+            &name,
+            (&reference, &SubjectId::from_random([9; 16])),
+            "mac",
+            self.now(),
+        );
         claimed.await.unwrap();
     }
 

@@ -14,6 +14,7 @@ use headgate_testkit::{APP_SECRET, GRAPH_TOKEN, Stage, events, stage_with};
 use intake::Intake;
 use meta_simulator::{Arrival, Number, Options, Simulator, Template};
 use notification_processor::NotificationProcessor;
+use privacy_worker::PrivacyWorker;
 use sender::Sender;
 use serde_json::{Value, json};
 
@@ -33,6 +34,8 @@ pub(crate) struct World {
     processor: NotificationProcessor,
     ledger: Ledger,
     clock: Clock,
+    worker: PrivacyWorker,
+    aws: Aws,
 }
 
 impl World {
@@ -74,7 +77,11 @@ impl World {
         );
         let of_processor = settings("NotificationProcessorFunction");
         let processor = NotificationProcessor::new(&of_processor, clock.clone()).await;
+        let of_worker = settings("PrivacyWorkerFunction");
+        let worker = PrivacyWorker::new(&of_worker, clock.clone()).await;
         Self {
+            worker: worker.unwrap(),
+            aws,
             intake: Intake::new(&of_intake, clock.clone()).await.unwrap(),
             processor: processor.unwrap(),
             ledger,
@@ -142,6 +149,16 @@ impl World {
         assert!(answer.batch_item_failures.is_empty(), "{key}");
     }
 
+    /// What an import has reported of its first rows.
+    pub(crate) async fn report(&self, hash: &str) -> String {
+        let settings = Settings::from_map(self.stage.environment("ConsentImportFunction"));
+        let name = settings.name("HEADGATE_BUCKET_IMPORTS").unwrap();
+        let bucket = Bucket::new(&self.aws, name, 1 << 20);
+        let key = format!("reports/{hash}/rows-00000.csv");
+        let report = bucket.find_tagged(&key).await.unwrap();
+        String::from_utf8(report.unwrap().0).unwrap()
+    }
+
     /// One life of a holder.
     pub(crate) async fn send(&self) {
         let mut environment = self.stage.environment("SenderFunction");
@@ -158,6 +175,52 @@ impl World {
     /// The bodies on a queue, by the end of its name.
     pub(crate) async fn on_queue(&self, name: &str) -> Vec<Value> {
         self.stage.on_queue(name).await
+    }
+
+    /// Hands everything on the requests queue to the worker; what it had before, it knows.
+    pub(crate) async fn receive_requests(&self) {
+        let bodies = self.on_queue("-privacy-requests").await;
+        let batch = self.batch("arn:privacy-requests", "ask", &bodies);
+        let answer = self.worker.handle(json!(batch)).await.unwrap();
+        assert_eq!(answer["batchItemFailures"], json!([]), "{answer}");
+    }
+
+    /// What the worker does at its hour; how many tasks.
+    pub(crate) async fn work_off(&self) -> u64 {
+        let answer = self.worker.handle(json!({})).await.unwrap();
+        answer["done"].as_u64().unwrap()
+    }
+
+    /// Turns the calendar.
+    pub(crate) fn wait(&self, ms: i64) {
+        let calendar = self.stage.cloud().calendar();
+        calendar.set_offset_ms(calendar.offset_ms() + ms);
+    }
+
+    /// Keys of the days up to now and some ahead, as the purge would have minted them.
+    pub(crate) async fn mint(&self) {
+        let keyring = self.stage.keyring();
+        let now = (self.clock)();
+        for ahead in 0..3 {
+            keyring.mint_day(now.day().plus(ahead), now).await.unwrap();
+        }
+    }
+
+    /// Every row of the tables, and what stands in it.
+    pub(crate) async fn rows(&self) -> Vec<(String, String)> {
+        let dump = self.stage.cloud().dump().await.unwrap();
+        let tables = dump
+            .into_iter()
+            .filter(|(place, _)| place.starts_with("table "));
+        tables.collect()
+    }
+
+    /// The environment of a function of the template, and a connection as it has one.
+    pub(crate) fn of(&self, function: &str) -> (Settings, &Aws) {
+        (
+            Settings::from_map(self.stage.environment(function)),
+            &self.aws,
+        )
     }
 
     /// The events of the ledger.

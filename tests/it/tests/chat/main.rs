@@ -1,4 +1,4 @@
-//! From a scanned code to a message that may be sent: every function, against the template's tables and queues.
+//! What people write in the chat, from end to end: every function, against the template's tables and queues.
 //!
 //! Whoever scans is asked and has agreed to nothing; whoever presses yes under the question may be written
 //! to, and the ledger says why. A click on an advertisement without an answer is refused as what it is.
@@ -10,6 +10,7 @@
     reason = "tests may fail loudly"
 )]
 
+mod erasure;
 mod world;
 
 use headgate_domain::import::{FileHash, Messages, Progress};

@@ -1,0 +1,72 @@
+//! Erasing a person from this table: what they wrote, what was to be sent to them, and the ids apps gave it.
+//!
+//! Everything that names a subject is in the index `by_subject`. An index is read a moment behind its table, so
+//! whoever erases looks again.
+
+use headgate_domain::identity::SubjectId;
+use headgate_domain::record::RecordRef;
+
+use super::Messages;
+use crate::AwsError;
+use crate::item::{Attributes, Item, batch_write, deletions, s};
+
+/// The rows of one person.
+#[derive(Clone, Debug, Default)]
+pub struct Theirs {
+    rows: Vec<Item>,
+}
+
+impl Theirs {
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.rows.len().try_into().unwrap_or(u64::MAX)
+    }
+
+    /// The records of the outbox among them.
+    pub fn records(&self) -> Vec<RecordRef> {
+        let rows = self.rows.iter();
+        rows.filter_map(|row| RecordRef::from_key(row.text("pk")?, row.text("sk")?))
+            .collect()
+    }
+}
+
+impl Messages {
+    /// Everything in the table that is about some subjects.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn all_of(&self, subjects: &[SubjectId]) -> Result<Theirs, AwsError> {
+        let mut theirs = Theirs::default();
+        for subject in subjects {
+            let mut from = None;
+            loop {
+                let answer = self
+                    .client
+                    .query()
+                    .table_name(&self.table)
+                    .index_name("by_subject")
+                    .key_condition_expression("#subject = :subject")
+                    .expression_attribute_names("#subject", "subject")
+                    .expression_attribute_values(":subject", s(subject.as_str()))
+                    .set_exclusive_start_key(from)
+                    .send()
+                    .await
+                    .map_err(|e| AwsError::of("Query", &e))?;
+                theirs.rows.extend(answer.items.unwrap_or_default());
+                from = answer.last_evaluated_key;
+                if from.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(theirs)
+    }
+
+    /// Deletes rows of a person.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn delete(&self, theirs: &Theirs) -> Result<(), AwsError> {
+        batch_write(&self.client, &self.table, deletions(&theirs.rows)?).await
+    }
+}

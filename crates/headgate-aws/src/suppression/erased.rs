@@ -1,0 +1,84 @@
+//! Who was erased, and when: so that a notification from before cannot bring them back.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use headgate_domain::identity::Pseudonym;
+use headgate_domain::privacy::ERASED_MARK_MS;
+use headgate_domain::time::Timestamp;
+
+use super::{Suppression, of_registers};
+use crate::AwsError;
+use crate::item::{Attributes, batch_get, ms, n, s, taken};
+
+/// Before the key of a person who was erased.
+const ERASED: &str = "erased#";
+
+fn of_erased(key: &Pseudonym) -> String {
+    format!("{ERASED}{}", key.as_str())
+}
+
+impl Suppression {
+    /// Notes that whoever is behind a key was erased; the latest time counts.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn mark_erased(&self, key: &Pseudonym, at: Timestamp) -> Result<(), AwsError> {
+        let until = at.plus_millis(ERASED_MARK_MS);
+        let call = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", s(of_erased(key)))
+            .update_expression("SET #at = :at, #ttl = :until")
+            .condition_expression("attribute_not_exists(#at) OR #at < :at")
+            .expression_attribute_names("#at", "at")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":at", ms(at))
+            .expression_attribute_values(":until", n(until.seconds()));
+        taken(
+            call.send()
+                .await
+                .map_err(|e| AwsError::of("UpdateItem", &e)),
+        )
+    }
+
+    /// When somebody behind any of some keys was erased last, lately.
+    ///
+    /// # Errors
+    /// [`AwsError`] when it cannot be read.
+    pub async fn erased_at(&self, keys: &[Pseudonym]) -> Result<Option<Timestamp>, AwsError> {
+        let wanted = keys.iter().map(|key| one(of_erased(key))).collect();
+        let items = batch_get(&self.client, &self.table, wanted).await?;
+        Ok(items.iter().filter_map(|item| item.time("at")).max())
+    }
+
+    /// How many rows say what registers know of the numbers behind some keys.
+    ///
+    /// # Errors
+    /// [`AwsError`] when it cannot be read.
+    pub async fn count_registers(&self, keys: &[String]) -> Result<u64, AwsError> {
+        let wanted = keys.iter().map(|key| one(of_registers(key))).collect();
+        let items = batch_get(&self.client, &self.table, wanted).await?;
+        Ok(items.len().try_into().unwrap_or(u64::MAX))
+    }
+
+    /// Forgets what registers said of the numbers behind some keys.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn forget_registers(&self, keys: &[String]) -> Result<(), AwsError> {
+        for key in keys {
+            self.client
+                .delete_item()
+                .table_name(&self.table)
+                .key("pk", s(of_registers(key)))
+                .send()
+                .await
+                .map_err(|e| AwsError::of("DeleteItem", &e))?;
+        }
+        Ok(())
+    }
+}
+
+fn one(pk: String) -> std::collections::HashMap<String, AttributeValue> {
+    [("pk".to_owned(), s(pk))].into()
+}

@@ -1,0 +1,40 @@
+//! What people ask about their own data, and where it stands (compliance.md 4, R-306, R-311).
+//!
+//! Owns the message that asks (schemas/privacy.v1.json), the states of a request, what of it is done when, and
+//! the receipt of an erasure. Reads and erases nothing: that is privacy-worker's.
+
+mod ask;
+mod receipt;
+mod request;
+
+pub use ask::{Ask, SCHEMA};
+pub use receipt::{NotReceipt, RECEIPT_DAYS, Receipt, Retained, Store, StoreRecord, origin};
+pub use request::{Denial, InvalidRequestId, RequestId, State, Task};
+
+use crate::time::{DAY, HOUR, MINUTE, Timestamp};
+
+/// How long a request waits before it is carried out, so that the person is told of it first: afterwards nobody
+/// knows whom to tell.
+pub const ERASE_AFTER_MS: i64 = 5 * MINUTE;
+/// Where somebody else may have the number by now, the owner of before has so long to object (compliance.md 4.3).
+pub const GUARD_MS: i64 = 72 * HOUR;
+/// Meta hands a notification over again for seven days
+/// (developers.facebook.com/documentation/business-messaging/whatsapp/webhooks, 2026-11), and what was set aside
+/// can be redriven: what comes so late must not bring anybody back, so it is looked for once more after that.
+pub const SECOND_PASS_MS: i64 = 8 * DAY;
+/// So long a notification from before an erasure is known as such: the second pass, and the fourteen days a dead
+/// letter can be redriven in.
+pub const ERASED_MARK_MS: i64 = 30 * DAY;
+/// So long the journal of erasures is kept: as long as a backup reaches back, and a week.
+pub const JOURNAL_MS: i64 = 42 * DAY;
+/// So long a closed request is kept (11 CCR 7101: at least 24 months), without anybody's id.
+pub const KEPT_MS: i64 = 730 * DAY;
+
+/// When an erasure is carried out.
+pub const fn erase_at(received_at: Timestamp, owner_is_certain: bool) -> Timestamp {
+    received_at.plus_millis(if owner_is_certain {
+        ERASE_AFTER_MS
+    } else {
+        GUARD_MS
+    })
+}

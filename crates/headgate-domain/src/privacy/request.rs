@@ -1,0 +1,236 @@
+//! A request: its id, its states, and what is still to be done about it.
+
+use core::fmt;
+
+use headgate_redact::LogSafe;
+
+use crate::identity::base32;
+use crate::time::Timestamp;
+
+const PREFIX: &str = "dsr_";
+const LETTERS: usize = 20;
+
+/// A request: `dsr_` and 20 lower-case base32 characters, 96 random bits. Whoever has it can see where the
+/// request stands, and nothing of the person.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RequestId(String);
+
+/// The text has not the shape of a request's id.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the reference of a request is dsr_ and 20 lower-case letters or digits 2 to 7")]
+pub struct InvalidRequestId;
+
+impl RequestId {
+    /// The id of a new request.
+    pub fn from_random(random: [u8; 12]) -> Self {
+        Self(format!("{PREFIX}{}", base32(&random)))
+    }
+
+    /// Checks the shape of an id that was stored or given.
+    ///
+    /// # Errors
+    /// [`InvalidRequestId`], which does not repeat the input.
+    pub fn parse(text: &str) -> Result<Self, InvalidRequestId> {
+        let body = text.strip_prefix(PREFIX).ok_or(InvalidRequestId)?;
+        let is_letter = |byte: u8| byte.is_ascii_lowercase() || (b'2'..=b'7').contains(&byte);
+        (body.len() == LETTERS && body.bytes().all(is_letter))
+            .then(|| Self(text.to_owned()))
+            .ok_or(InvalidRequestId)
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Random: it names a request, and no person.
+impl LogSafe for RequestId {}
+
+/// Why a request is denied (Data Rights Protocol 0.5, 3.02.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// Nobody is known here by that name.
+    NoMatch,
+    /// Whoever asks could not be shown to be the person.
+    InsufficientVerification,
+    /// As many were asked as may be.
+    TooManyRequests,
+}
+
+impl Denial {
+    /// All of them.
+    pub const ALL: [Self; 3] = [
+        Self::NoMatch,
+        Self::InsufficientVerification,
+        Self::TooManyRequests,
+    ];
+
+    /// The word programs match on.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::NoMatch => "no_match",
+            Self::InsufficientVerification => "insuf_verification",
+            Self::TooManyRequests => "too_many_requests",
+        }
+    }
+}
+
+macro_rules! states {
+    ($($(#[$doc:meta])* $variant:ident = $word:literal;)*) => {
+        /// Where a request stands (compliance.md 4.2).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum State { $($(#[$doc])* $variant,)* }
+
+        impl State {
+            /// Every state.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The word that is stored and shown to programs.
+            pub const fn word(self) -> &'static str { match self { $(Self::$variant => $word,)* } }
+
+            /// The state behind a word.
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+states! {
+    /// It came, and nothing proves yet that it is the person's.
+    IdentityPending = "identity_pending";
+    /// The person's own message proves it; it is carried out at its time.
+    Verified = "verified";
+    /// A legal hold keeps the data: it is carried out when the hold ends.
+    Held = "held";
+    /// It is being carried out.
+    Running = "running";
+    /// Done.
+    Fulfilled = "fulfilled";
+    /// It was not done, for a reason of [`Denial`].
+    Denied = "denied";
+    /// The person took it back.
+    Withdrawn = "withdrawn";
+    /// Nobody proved it in time.
+    Expired = "expired";
+}
+
+impl State {
+    /// Whether nothing more comes of it.
+    pub const fn is_closed(self) -> bool {
+        match self {
+            Self::IdentityPending | Self::Verified | Self::Held | Self::Running => false,
+            Self::Fulfilled | Self::Denied | Self::Withdrawn | Self::Expired => true,
+        }
+    }
+
+    /// Whether a request may go from here to there. What is being destroyed can neither be held nor taken back.
+    pub const fn may_become(self, next: Self) -> bool {
+        match self {
+            Self::IdentityPending => {
+                matches!(next, Self::Verified | Self::Denied | Self::Expired)
+            }
+            Self::Verified => matches!(
+                next,
+                Self::Held | Self::Running | Self::Denied | Self::Withdrawn
+            ),
+            Self::Held => matches!(next, Self::Verified | Self::Running | Self::Withdrawn),
+            Self::Running => matches!(next, Self::Running | Self::Fulfilled | Self::Denied),
+            Self::Fulfilled | Self::Denied | Self::Withdrawn | Self::Expired => false,
+        }
+    }
+}
+
+/// What is to be done at a moment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Task {
+    /// Carry a request out.
+    Run(RequestId),
+    /// Erase once more what may have come back.
+    Again(RequestId),
+}
+
+impl Task {
+    /// The request it is about.
+    pub const fn request(&self) -> &RequestId {
+        match self {
+            Self::Run(id) | Self::Again(id) => id,
+        }
+    }
+
+    /// The place in the agenda, in the order of time.
+    pub fn place(&self, at: Timestamp) -> String {
+        let word = match self {
+            Self::Run(_) => "run",
+            Self::Again(_) => "again",
+        };
+        format!("{:013}#{word}#{}", at.millis(), self.request())
+    }
+
+    /// The moment and the task of a place.
+    pub fn at_place(place: &str) -> Option<(Timestamp, Self)> {
+        let mut parts = place.splitn(3, '#');
+        let at = Timestamp::from_millis(parts.next()?.parse().ok()?);
+        let word = parts.next()?;
+        let id = RequestId::parse(parts.next()?).ok()?;
+        match word {
+            "run" => Some((at, Self::Run(id))),
+            "again" => Some((at, Self::Again(id))),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_as_it_was_made_and_nothing_else_is() {
+        let id = RequestId::from_random([0xA5; 12]);
+        assert_eq!(id.as_str().len(), 24, "what a system message has room for");
+        assert_eq!(RequestId::parse(id.as_str()), Ok(id.clone()));
+        for other in [
+            "",
+            "dsr_",
+            "sub_aaaaaaaaaaaaaaaaaaaa",
+            "dsr_aaaaaaaaaaaaaaaaaaa1",
+            "dsr_aaaaaaaaaaaaaaaaaaa",
+        ] {
+            assert!(RequestId::parse(other).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn nothing_comes_of_what_is_closed_and_what_runs_is_not_held() {
+        for from in State::ALL {
+            assert_eq!(State::from_word(from.word()), Some(*from));
+            let next = State::ALL.iter().filter(|next| from.may_become(**next));
+            assert_eq!(next.count() == 0, from.is_closed(), "{from:?}");
+        }
+        assert!(!State::Running.may_become(State::Held));
+        assert!(!State::Running.may_become(State::Withdrawn));
+        // What died while it ran goes on.
+        assert!(State::Running.may_become(State::Running));
+        assert!(!State::IdentityPending.may_become(State::Running));
+    }
+
+    #[test]
+    fn places_are_in_the_order_of_time() {
+        let id = RequestId::from_random([1; 12]);
+        let at = Timestamp::from_seconds(1_795_341_600);
+        let (soon, late) = (Task::Run(id.clone()), Task::Again(id));
+        let places = [soon.place(at), late.place(at.plus_millis(1))];
+        assert!(places.is_sorted());
+        assert_eq!(Task::at_place(&places[0]), Some((at, soon)));
+        assert_eq!(Task::at_place("1#eat#dsr_aaaaaaaaaaaaaaaaaaaa"), None);
+    }
+}

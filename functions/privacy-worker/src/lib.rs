@@ -1,0 +1,228 @@
+//! What people ask about their own data, carried out.
+//!
+//! Woken by the requests queue and by the clock. A request is opened, the person is told of it, and it is carried out
+//! at its time, from an agenda in the table: nothing depends on a message that comes on time. The only function that
+//! may destroy a salt. It writes to nobody but by the system queue, whose texts are fixed, and once a person is erased
+//! it could not: so they are told before, and see the receipt on a page.
+
+pub mod config;
+mod erase;
+mod receive;
+
+use headgate_aws::bus::Bus;
+use headgate_aws::cancel::Cancellations;
+use headgate_aws::consents::Consents;
+use headgate_aws::controls::Controls;
+use headgate_aws::erasure::Eraser;
+use headgate_aws::evidence::Evidence;
+use headgate_aws::keyring::{Keyring, KeyringError};
+use headgate_aws::ledger::Ledger;
+use headgate_aws::messages::Messages;
+use headgate_aws::pacing::{Pacing, Senders};
+use headgate_aws::peppers::pepper;
+use headgate_aws::privacy_requests::PrivacyRequests;
+use headgate_aws::queue::Queue;
+use headgate_aws::signing::SigningKey;
+use headgate_aws::subjects::Subjects;
+use headgate_aws::suppression::Suppression;
+use headgate_aws::{Aws, AwsError, AwsSettings};
+use headgate_domain::privacy::Task;
+use headgate_domain::time::{MINUTE, Timestamp};
+use headgate_lambda::batch::{self, SqsEvent};
+use headgate_lambda::clock::Clock;
+use headgate_lambda::log::{Field, Level, log};
+use headgate_lambda::runtime::{Panicked, survive};
+use headgate_lambda::settings::{MissingSetting, Settings};
+use headgate_redact::LogSafe;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+pub use config::Config;
+
+/// Requests of one batch that are opened at a time.
+const CONCURRENCY: usize = 4;
+/// What failed is tried again after this long, so that it never stands before the rest.
+const AFTER_A_FAILURE_MS: i64 = 10 * MINUTE;
+
+/// The function cannot start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// A setting is missing.
+    #[error(transparent)]
+    Setting(#[from] MissingSetting),
+    /// AWS did not give what is needed.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+}
+
+/// Each of its parts is.
+impl LogSafe for StartError {}
+
+/// Something was not done; it is done again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WorkerError {
+    /// The message on the queue is none of ours.
+    #[error("the message is no request")]
+    Message,
+    /// What Lambda hands over is no batch.
+    #[error("the event is no batch of a queue")]
+    Event,
+    /// The right is exercised elsewhere.
+    #[error("no request of this kind is carried out here")]
+    Right,
+    /// Keys or tables were not available.
+    #[error(transparent)]
+    Keys(#[from] KeyringError),
+    /// AWS failed; worth trying again.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// Something panicked; where is in the log.
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
+    /// Tasks of the agenda failed; each is in the log, and put off.
+    #[error("{0} tasks failed and are put off")]
+    Tasks(usize),
+}
+
+/// Each of its parts is.
+impl LogSafe for WorkerError {}
+
+/// The function.
+pub struct PrivacyWorker {
+    eraser: Eraser,
+    requests: PrivacyRequests,
+    cancellations: Cancellations,
+    controls: Controls,
+    evidence: Evidence,
+    key: SigningKey,
+    system: Queue,
+    bus: Bus,
+    deployment: String,
+    clock: Clock,
+}
+
+impl PrivacyWorker {
+    /// Reads the settings and computes the peppers; without them it does not start (I5).
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn new(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
+        let config = Config::read(settings)?;
+        let aws = Aws::new(&AwsSettings::new(settings.lookup())?)?;
+        let of = |key| pepper(&aws, key, &config.deployment);
+        let identity = Arc::new(of(&config.kms_mac_identity).await?);
+        let suppressed = Arc::new(of(&config.kms_mac_suppression).await?);
+        let keyring = Keyring::new(
+            &aws,
+            &config.table_keys,
+            &config.kms_key_data,
+            &config.deployment,
+        );
+        let controls = Controls::new(&aws, &config.table_controls);
+        let subjects = Subjects::new(&aws, &config.table_subjects, keyring, identity);
+        let ledger = Ledger::new(&aws, &config.table_ledger);
+        let requests = PrivacyRequests::new(&aws, &config.table_privacy_requests);
+        let eraser = Eraser {
+            consents: Consents::new(
+                subjects.clone(),
+                Suppression::new(&aws, &config.table_suppression),
+                ledger.clone(),
+                suppressed,
+                controls.clone(),
+            ),
+            subjects,
+            ledger,
+            messages: Messages::new(&aws, &config.table_messages),
+            pacing: Pacing::new(&aws, &config.table_pacing),
+            requests: requests.clone(),
+        };
+        Ok(Self {
+            eraser,
+            requests,
+            cancellations: Cancellations::new(&aws, &config.table_messages),
+            controls,
+            evidence: Evidence::new(&aws, &config.table_evidence),
+            key: SigningKey::new(&aws, &config.kms_key_receipt),
+            system: Queue::new(&aws, &config.queue_system_url),
+            bus: Bus::new(&aws, &config.bus_name),
+            deployment: config.deployment,
+            clock,
+        })
+    }
+
+    /// Opens the requests of a batch, or does what the agenda says is due.
+    ///
+    /// # Errors
+    /// [`WorkerError`] when something due was not done; the next call goes on.
+    pub async fn handle(&self, event: Value) -> Result<Value, WorkerError> {
+        if event.get("Records").is_none() {
+            return Box::pin(self.work_off())
+                .await
+                .map(|done| json!({ "done": done }));
+        }
+        let event: SqsEvent = serde_json::from_value(event).map_err(|_json| WorkerError::Event)?;
+        let answer = batch::run(event, CONCURRENCY, |record| {
+            Box::pin(async move { self.receive(&record.body).await })
+        });
+        Ok(json!(answer.await))
+    }
+
+    /// Everything that is due, each on its own: what fails is put off and does not hold up the rest.
+    async fn work_off(&self) -> Result<usize, WorkerError> {
+        let (mut done, mut failed) = (0_usize, 0_usize);
+        loop {
+            let now = (self.clock)();
+            let due = self.requests.due(now).await?;
+            if due.is_empty() {
+                break;
+            }
+            for (at, task) in due {
+                let result = survive(Box::pin(self.carry_out(&task, at, now))).await;
+                let error = match result.map_err(WorkerError::from) {
+                    Ok(Ok(())) => {
+                        done = done.saturating_add(1);
+                        continue;
+                    }
+                    Ok(Err(error)) | Err(error) => error,
+                };
+                failed = failed.saturating_add(1);
+                log(
+                    Level::Error,
+                    "request_failed",
+                    &[
+                        ("request", Field::safe(task.request())),
+                        ("error", Field::safe(&error)),
+                    ],
+                );
+                let later = now.plus_millis(AFTER_A_FAILURE_MS);
+                self.requests.put_off(&task, at, later).await?;
+            }
+        }
+        if failed > 0 {
+            return Err(WorkerError::Tasks(failed));
+        }
+        Ok(done)
+    }
+
+    async fn carry_out(
+        &self,
+        task: &Task,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), WorkerError> {
+        match task {
+            Task::Run(request) => self.run(request, now).await?,
+            Task::Again(request) => self.again(request).await?,
+        }
+        Ok(self.requests.done(task, at).await?)
+    }
+
+    /// Where the limits may remember a person.
+    async fn senders(&self) -> Result<Senders, AwsError> {
+        let config = self.controls.config().await?;
+        Ok(Senders {
+            portfolios: config.portfolios.keys().cloned().collect(),
+            numbers: config.numbers.iter().map(|n| n.id.clone()).collect(),
+        })
+    }
+}

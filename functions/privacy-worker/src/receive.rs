@@ -1,0 +1,89 @@
+//! A request comes: it is opened, the person is blocked for what they may not want any more, and told.
+//!
+//! Each step repeats safely, and the message stays on its queue until all are done. Who asks again while a request is
+//! open, or is not known any more, causes nothing new.
+
+use headgate_aws::privacy_requests::{Opened, Request};
+use headgate_domain::outbound::Recipient;
+use headgate_domain::privacy::{Ask, RequestId, State, erase_at};
+use headgate_domain::profiles::Right;
+use headgate_domain::system::{Kind, SystemMessage, to_json};
+use headgate_domain::time::Timestamp;
+use headgate_lambda::log::{Field, Level, log};
+
+use crate::{PrivacyWorker, WorkerError};
+
+impl PrivacyWorker {
+    /// Opens what a message of the queue asks for.
+    pub(crate) async fn receive(&self, body: &str) -> Result<(), WorkerError> {
+        let ask = Ask::parse(body).map_err(|_refusal| WorkerError::Message)?;
+        match ask.right {
+            Right::Erasure => self.open_erasure(&ask).await,
+            Right::Access
+            | Right::Portability
+            | Right::Rectification
+            | Right::Restriction
+            | Right::Objection
+            | Right::DoNotSell => Err(WorkerError::Right),
+        }
+    }
+
+    async fn open_erasure(&self, ask: &Ask) -> Result<(), WorkerError> {
+        let now = (self.clock)();
+        let person = self.eraser.subjects.person(&ask.subject).await?;
+        // Erased since they asked, by this request or another.
+        let Some(subject) = &person.subject else {
+            return Ok(());
+        };
+        let config = self.controls.config().await?;
+        let law = config.profile_of(subject.country());
+        let request = Request {
+            id: RequestId::from_random(headgate_aws::random()?),
+            right: ask.right,
+            state: State::Verified,
+            subject: Some(subject.id.clone()),
+            received_at: ask.at,
+            due_at: law.due(ask.right, ask.at).by,
+            run_at: erase_at(now, subject.identity_change.is_none()),
+            number: ask.number.clone(),
+            locale: ask.locale,
+            closed_at: None,
+            receipt: None,
+        };
+        let (request, is_new) = match self.requests.open(&subject.id, &request).await? {
+            Opened::New => (request, true),
+            Opened::Standing(standing) => (*standing, false),
+        };
+        self.eraser.block(&person, now).await?;
+        self.tell(&request, now).await?;
+        if is_new {
+            log(
+                Level::Info,
+                "request_opened",
+                &[
+                    ("request", Field::safe(&request.id)),
+                    ("right", Field::code(request.right.word())),
+                ],
+            );
+        }
+        Ok(())
+    }
+
+    /// Tells the person of the request, while there is somebody to tell. The same request is told once.
+    async fn tell(&self, request: &Request, now: Timestamp) -> Result<(), WorkerError> {
+        let (Some(subject), Some(number)) = (&request.subject, &request.number) else {
+            return Ok(());
+        };
+        let message = SystemMessage {
+            kind: Kind::PrivacyReceipt,
+            cause: request.id.as_str().to_owned(),
+            to: Recipient::Subject(subject.clone()),
+            from: number.clone(),
+            locale: request.locale,
+            token: Some(request.id.as_str().to_owned()),
+            said_at: Some(request.received_at.min(now)),
+            question: None,
+        };
+        Ok(self.system.send(&to_json(&message), &[]).await?)
+    }
+}
