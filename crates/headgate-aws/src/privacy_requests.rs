@@ -5,8 +5,10 @@
 //! so the journal of erasures outlives every backup of the others, and a restored table is erased again from it.
 
 mod journal;
+mod replay;
 
 pub use journal::{Entry, Tombstone};
+pub use replay::Replay;
 
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 use headgate_domain::identity::SubjectId;
@@ -163,10 +165,7 @@ impl PrivacyRequests {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<(), AwsError> {
-        let put = self.client.put_item().table_name(&self.table);
-        let item = agenda_item(to, task);
-        let put = put.set_item(Some(item)).send().await;
-        put.map_err(|e| AwsError::of("PutItem", &e))?;
+        self.plan(task, to).await?;
         self.done(task, from).await
     }
 
@@ -253,6 +252,16 @@ impl PrivacyRequests {
             .map_err(|e| AwsError::of("Query", &e))?;
         let place = |item: &Item| Task::at_place(item.text("sk")?);
         Ok(answer.items().iter().filter_map(place).collect())
+    }
+
+    /// Puts a task on the agenda.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn plan(&self, task: &Task, at: Timestamp) -> Result<(), AwsError> {
+        let put = self.client.put_item().table_name(&self.table);
+        let put = put.set_item(Some(agenda_item(at, task))).send().await;
+        put.map(|_put| ()).map_err(|e| AwsError::of("PutItem", &e))
     }
 
     /// Strikes a task off the agenda.

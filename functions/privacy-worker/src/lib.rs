@@ -8,6 +8,7 @@
 pub mod config;
 mod erase;
 mod receive;
+mod replay;
 
 use headgate_aws::bus::Bus;
 use headgate_aws::cancel::Cancellations;
@@ -213,6 +214,7 @@ impl PrivacyWorker {
         match task {
             Task::Run(request) => self.run(request, now).await?,
             Task::Again(request) => self.again(request).await?,
+            Task::Replay(run) => Box::pin(self.replay(run)).await?,
         }
         Ok(self.requests.done(task, at).await?)
     }

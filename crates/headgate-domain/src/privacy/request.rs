@@ -155,13 +155,15 @@ pub enum Task {
     Run(RequestId),
     /// Erase once more what may have come back.
     Again(RequestId),
+    /// Erase whatever a restored table has brought back of anybody; the id is that of the run.
+    Replay(RequestId),
 }
 
 impl Task {
     /// The request it is about.
     pub const fn request(&self) -> &RequestId {
         match self {
-            Self::Run(id) | Self::Again(id) => id,
+            Self::Run(id) | Self::Again(id) | Self::Replay(id) => id,
         }
     }
 
@@ -170,6 +172,7 @@ impl Task {
         let word = match self {
             Self::Run(_) => "run",
             Self::Again(_) => "again",
+            Self::Replay(_) => "replay",
         };
         format!("{:013}#{word}#{}", at.millis(), self.request())
     }
@@ -183,6 +186,7 @@ impl Task {
         match word {
             "run" => Some((at, Self::Run(id))),
             "again" => Some((at, Self::Again(id))),
+            "replay" => Some((at, Self::Replay(id))),
             _ => None,
         }
     }
