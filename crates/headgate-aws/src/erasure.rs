@@ -183,7 +183,7 @@ impl Eraser {
         let list = self.consents.suppression();
         // First what leads to the person: whoever writes now is somebody new.
         self.subjects.unlink(group).await?;
-        list.forget_registers(&keys).await?;
+        list.forget_registers(&keys, now).await?;
         for subject in &group.subjects {
             let until = now.plus_millis(SECOND_PASS_MS);
             self.keyring().destroy_salts(subject, now, until).await?;

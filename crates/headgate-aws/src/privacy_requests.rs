@@ -4,9 +4,11 @@
 //! stands in one agenda by time, so nothing depends on a message that arrives on time. The table has no recovery:
 //! so the journal of erasures outlives every backup of the others, and a restored table is erased again from it.
 
+mod codes;
 mod journal;
 mod replay;
 
+pub use codes::Chosen;
 pub use journal::{Entry, Tombstone};
 pub use replay::Replay;
 

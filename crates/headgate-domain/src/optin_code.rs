@@ -14,6 +14,8 @@ const LENGTH: usize = 10;
 const ALPHABET: [u8; 32] = *b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// What stands before the code in the person's message.
 const WORD: &str = "CONFIRM";
+/// The same, where the code is of a request about the person's own data.
+const PRIVACY: &str = "PRIVACY";
 
 /// Makes a code of ten characters from random bytes.
 pub fn from_random(random: [u8; 7]) -> String {
@@ -38,11 +40,20 @@ pub fn hash(code: &str) -> String {
 ///
 /// Case, spaces and hyphens do not matter, `O` is read as 0 and `I` and `L` as 1.
 pub fn find_in(text: &str) -> Option<String> {
+    find_after(WORD, text)
+}
+
+/// The same, of a request about the person's own data: `PRIVACY <code>`.
+pub fn find_privacy_in(text: &str) -> Option<String> {
+    find_after(PRIVACY, text)
+}
+
+fn find_after(first: &str, text: &str) -> Option<String> {
     let upper = text.to_uppercase();
     let mut words = upper
         .split(|c: char| c.is_whitespace() || c == '-')
         .filter(|word| !word.is_empty());
-    words.find(|word| word.trim_matches(|c: char| !c.is_alphanumeric()) == WORD)?;
+    words.find(|word| word.trim_matches(|c: char| !c.is_alphanumeric()) == first)?;
     let mut code = String::with_capacity(LENGTH);
     for word in words {
         let word = word.trim_matches(|c: char| !c.is_alphanumeric());

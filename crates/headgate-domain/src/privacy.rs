@@ -1,13 +1,13 @@
 //! What people ask about their own data, and where it stands (compliance.md 4, R-306, R-311).
 //!
-//! Owns the message that asks (schemas/privacy.v1.json), the states of a request, what of it is done when, and
+//! Owns the message that asks (schemas/privacy-request.v1.json), the states of a request, what of it is done when, and
 //! the receipt of an erasure. Reads and erases nothing: that is privacy-worker's.
 
 mod ask;
 mod receipt;
 mod request;
 
-pub use ask::{Ask, SCHEMA};
+pub use ask::{Ask, SCHEMA, Wish};
 pub use receipt::{NotReceipt, RECEIPT_DAYS, Receipt, Retained, Store, StoreRecord, origin};
 pub use request::{Denial, InvalidRequestId, RequestId, State, Task};
 
@@ -16,6 +16,8 @@ use crate::time::{DAY, HOUR, MINUTE, Timestamp};
 /// How long a request waits before it is carried out, so that the person is told of it first: afterwards nobody
 /// knows whom to tell.
 pub const ERASE_AFTER_MS: i64 = 5 * MINUTE;
+/// So long a code of the page waits for the person's message (compliance.md 4.3).
+pub const CODE_MS: i64 = 30 * MINUTE;
 /// Where somebody else may have the number by now, the owner of before has so long to object (compliance.md 4.3).
 pub const GUARD_MS: i64 = 72 * HOUR;
 /// Meta hands a notification over again for seven days

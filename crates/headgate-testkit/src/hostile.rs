@@ -437,7 +437,10 @@ pub fn routes_of(stage: &Stage, function: &str) -> Vec<(String, String)> {
     let routes: Vec<_> = all
         .into_iter()
         .filter(|(_api, _method, _path, of)| of == function)
-        .map(|(_api, method, path, _function)| (method, path.replace("{token}", CANARY)))
+        .map(|(_api, method, path, _function)| {
+            let path = path.replace("{token}", CANARY).replace("{request}", CANARY);
+            (method, path)
+        })
         .collect();
     assert!(
         !routes.is_empty(),

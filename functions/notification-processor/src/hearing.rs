@@ -21,7 +21,7 @@ use headgate_domain::lane::Purpose;
 use headgate_domain::optin_code;
 use headgate_domain::optout::{Context, Intent, Scope, classify};
 use headgate_domain::outbound::Recipient;
-use headgate_domain::privacy::Ask;
+use headgate_domain::privacy::{Ask, Wish};
 use headgate_domain::profiles::Right;
 use headgate_domain::region::Country;
 use headgate_domain::system::{Kind as Answer, Locale, SystemMessage};
@@ -101,28 +101,36 @@ impl Heard<'_> {
             Intent::Help => Ok(self.answer_once_an_hour(Answer::Help)),
             Intent::Contact => Ok(self.answer_once_an_hour(Answer::Contact)),
             Intent::ErasureRequest => Ok(Reaction {
-                ask: Some(self.asking_for(Right::Erasure)),
+                ask: Some(self.asking_for(Wish::Right(Right::Erasure))),
                 ..Reaction::default()
             }),
             Intent::OptOut { .. } | Intent::AccessRequest | Intent::None => Ok(Reaction {
                 events: self.confirmation().await?,
-                ..Reaction::default()
+                answer: None,
+                ask: self.code_of_the_page(),
             }),
         }
     }
 
     /// A request about the person's own data. Their message proves that it is theirs.
-    fn asking_for(&self, right: Right) -> Ask {
+    fn asking_for(&self, wish: Wish) -> Ask {
         let number = self.inbound.number.as_ref();
         let ours = number.filter(|id| self.config.number(id).is_some());
         Ask {
-            right,
+            wish,
             subject: self.person.id.clone(),
             source: self.name.as_str().to_owned(),
             at: self.inbound.at.min(self.now),
             number: ours.cloned(),
             locale: Locale::of_person("", self.country()),
         }
+    }
+
+    /// `PRIVACY <code>`: what was chosen on the page for requests, proven by this message.
+    fn code_of_the_page(&self) -> Option<Ask> {
+        let text = self.inbound.text.as_ref()?;
+        let code = optin_code::find_privacy_in(text.reveal())?;
+        Some(self.asking_for(Wish::Code(optin_code::hash(&code))))
     }
 
     /// A misspelt STOP is asked about where the person can be asked; where not, the no wins.

@@ -61,9 +61,12 @@ impl Refused {
 impl Page {
     const fn status(&self) -> StatusCode {
         match self {
-            Self::View(_) | Self::Confirm(_) | Self::Choices(_) | Self::Unsubscribed(_) => {
-                StatusCode::OK
-            }
+            Self::View(_)
+            | Self::Confirm(_)
+            | Self::Choices(_)
+            | Self::Code(..)
+            | Self::Request(_)
+            | Self::Unsubscribed(_) => StatusCode::OK,
             Self::Pressed(Said::Confirmed | Said::Already) => StatusCode::OK,
             Self::Pressed(Said::Over) => StatusCode::GONE,
             Self::Pressed(Said::Automatic) => StatusCode::FORBIDDEN,
@@ -96,6 +99,8 @@ pub(crate) fn answer(
         | Page::NotTicked(_)
         | Page::Pressed(_)
         | Page::Choices(_)
+        | Page::Code(..)
+        | Page::Request(_)
         | Page::Unsubscribed(_)
         | Page::Refused(_) => ("text/html; charset=utf-8", page.render(frame)),
     };

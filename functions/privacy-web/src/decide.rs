@@ -8,6 +8,7 @@ use headgate_domain::confirm_link::{self, ConfirmToken};
 use headgate_domain::consent::Topic;
 use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::Purpose;
+use headgate_domain::privacy::RequestId;
 use http::{HeaderMap, HeaderName, Method, header};
 
 /// The forms send a handful of short fields; anything larger is not from them.
@@ -51,6 +52,8 @@ pub(crate) enum View {
     },
     /// That Global Privacy Control is honoured, for programs: `/.well-known/gpc.json`.
     GpcStatement,
+    /// What is deleted on request, and the button that gives a code.
+    Requests,
 }
 
 /// What the opt-in page offers.
@@ -121,6 +124,9 @@ impl Scope {
     }
 }
 
+/// What the form of the page for requests asks for.
+pub(crate) const ERASURE: &str = "erasure";
+
 /// What is known of whoever pressed a button.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Presser {
@@ -163,6 +169,10 @@ pub(crate) enum Decision {
     Show(View),
     /// The choices of the person the link belongs to, and nothing else.
     ShowChoices(SubjectId),
+    /// Where a request stands, and nothing else.
+    ShowRequest(RequestId),
+    /// A code for a request to be erased, to be sent from the person's own phone.
+    GiveCode,
     /// A consent request, to be confirmed from the person's own phone.
     Ask(Asked),
     /// The form of a link to confirm was sent, and its box was not ticked.
@@ -185,16 +195,20 @@ enum Route<'a> {
     Privacy,
     DoNotSell,
     GpcStatement,
+    Requests,
+    Request(RequestId),
 }
 
 impl Route<'_> {
     /// What may be done there, as the `Allow` header says it.
     const fn allowed(&self) -> &'static str {
         match self {
-            Self::OptIn | Self::Unsubscribe(_) | Self::Preferences(_) | Self::ConfirmLink(_) => {
-                "GET, HEAD, POST"
-            }
-            Self::Privacy | Self::DoNotSell | Self::GpcStatement => "GET, HEAD",
+            Self::OptIn
+            | Self::Unsubscribe(_)
+            | Self::Preferences(_)
+            | Self::ConfirmLink(_)
+            | Self::Requests => "GET, HEAD, POST",
+            Self::Privacy | Self::DoNotSell | Self::GpcStatement | Self::Request(_) => "GET, HEAD",
         }
     }
 }
@@ -310,7 +324,9 @@ pub(crate) fn signalled(facts: &Facts<'_>, tokens: &impl Tokens) -> Option<Subje
         | Route::ConfirmLink(_)
         | Route::Privacy
         | Route::DoNotSell
-        | Route::GpcStatement => None,
+        | Route::GpcStatement
+        | Route::Requests
+        | Route::Request(_) => None,
     }
 }
 
@@ -338,6 +354,8 @@ fn shown(facts: &Facts<'_>, route: &Route<'_>, tokens: &impl Tokens) -> Decision
             signal: facts.has_signal(),
         },
         Route::GpcStatement => View::GpcStatement,
+        Route::Requests => View::Requests,
+        Route::Request(id) => return Decision::ShowRequest(id.clone()),
     })
 }
 
@@ -362,7 +380,9 @@ fn posted(facts: &Facts<'_>, route: &Route<'_>, tokens: &impl Tokens) -> Decisio
         Route::Unsubscribe(token) => withdrawn(facts, tokens.person(token), Door::Unsubscribe),
         Route::Preferences(token) => withdrawn(facts, tokens.person(token), Door::Preferences),
         Route::ConfirmLink(text) => confirmed(facts, text, tokens.to_confirm(text)),
-        Route::Privacy | Route::DoNotSell | Route::GpcStatement => {
+        Route::Requests if facts.form("ask").as_deref() == Some(ERASURE) => Decision::GiveCode,
+        Route::Requests => Decision::Show(View::Requests),
+        Route::Privacy | Route::DoNotSell | Route::GpcStatement | Route::Request(_) => {
             Decision::Refuse(Refused::NotFound)
         }
     }
@@ -446,10 +466,12 @@ fn route(path: &str) -> Option<Route<'_>> {
         "/opt-in" => Some(Route::OptIn),
         "/privacy" => Some(Route::Privacy),
         "/do-not-sell" => Some(Route::DoNotSell),
+        "/requests" => Some(Route::Requests),
         "/.well-known/gpc.json" => Some(Route::GpcStatement),
         _ => token("/u/")
             .map(Route::Unsubscribe)
             .or_else(|| token("/p/").map(Route::Preferences))
+            .or_else(|| Some(Route::Request(RequestId::parse(token("/r/")?).ok()?)))
             .or_else(|| {
                 token("/c/")
                     .filter(|text| confirm_link::has_form(text))

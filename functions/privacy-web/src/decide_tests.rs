@@ -91,7 +91,7 @@ impl Sent {
     }
 }
 
-const TARGETS: [&str; 11] = [
+const TARGETS: [&str; 13] = [
     "/opt-in",
     "/opt-in?purpose=marketing",
     "/u/good-token",
@@ -102,13 +102,15 @@ const TARGETS: [&str; 11] = [
     "/do-not-sell",
     "/.well-known/gpc.json",
     "/privacy",
+    "/requests",
+    "/r/dsr_aaaaaaaaaaaaaaaaaaaa",
     "/nowhere",
 ];
 
 #[test]
 fn no_method_but_post_ever_writes() {
     let body = &format!(
-        "purpose=marketing&scope=everything&wording=x&agree=yes&token={}",
+        "purpose=marketing&scope=everything&wording=x&agree=yes&ask=erasure&token={}",
         confirm_token()
     );
     for method in [
@@ -121,9 +123,11 @@ fn no_method_but_post_ever_writes() {
             match sent.decided() {
                 Decision::Show(_)
                 | Decision::ShowChoices(_)
+                | Decision::ShowRequest(_)
                 | Decision::NotTicked(_)
                 | Decision::Refuse(_) => {}
                 Decision::Ask(_)
+                | Decision::GiveCode
                 | Decision::Withdraw(..)
                 | Decision::DoNotSell(_)
                 | Decision::Press(..) => {
@@ -176,6 +180,8 @@ fn a_topic_is_stopped_alone_on_the_page_that_shows_it() {
         Decision::Refuse(refused) => Err(refused),
         Decision::Show(_)
         | Decision::ShowChoices(_)
+        | Decision::ShowRequest(_)
+        | Decision::GiveCode
         | Decision::Ask(_)
         | Decision::NotTicked(_)
         | Decision::DoNotSell(_)
@@ -311,7 +317,13 @@ fn other_methods_are_told_which_ones_there_are() {
             Decision::Refuse(Refused::Method("GET, HEAD, POST"))
         );
     }
-    for target in ["/privacy", "/do-not-sell", "/.well-known/gpc.json"] {
+    let request = format!("/r/dsr_{}", "a".repeat(20));
+    for target in [
+        "/privacy",
+        "/do-not-sell",
+        "/.well-known/gpc.json",
+        &request,
+    ] {
         assert_eq!(
             form(target, "a=b").decided(),
             Decision::Refuse(Refused::Method("GET, HEAD"))
@@ -325,6 +337,8 @@ fn only_a_small_form_from_our_own_page_is_read() {
         Decision::Refuse(refused) => Some(refused),
         Decision::Show(_)
         | Decision::ShowChoices(_)
+        | Decision::ShowRequest(_)
+        | Decision::GiveCode
         | Decision::Ask(_)
         | Decision::NotTicked(_)
         | Decision::Press(..)
@@ -397,6 +411,8 @@ fn a_form_asks_only_for_what_the_page_offered() {
         Decision::Ask(asked) => asked,
         Decision::Show(_)
         | Decision::ShowChoices(_)
+        | Decision::ShowRequest(_)
+        | Decision::GiveCode
         | Decision::Refuse(_)
         | Decision::NotTicked(_)
         | Decision::Press(..)
@@ -563,4 +579,36 @@ fn a_machine_has_to_ask_for_a_problem_document() {
         );
     }
     assert!(!sent("GET", "/nowhere").facts().wants_json());
+}
+
+#[test]
+fn a_code_is_given_for_the_button_alone_and_a_reference_shows_a_request() {
+    assert_eq!(
+        sent("GET", "/requests").decided(),
+        Decision::Show(View::Requests)
+    );
+    assert_eq!(
+        sent("HEAD", "/requests").decided(),
+        Decision::Show(View::Requests)
+    );
+    assert_eq!(
+        form("/requests", "ask=erasure").decided(),
+        Decision::GiveCode
+    );
+    for other in ["", "ask=", "ask=access", "lang=en", "ask=erasur%65%00"] {
+        let decided = form("/requests", other).decided();
+        assert_eq!(decided, Decision::Show(View::Requests), "{other}");
+    }
+    let id = RequestId::from_random([5; 12]);
+    let shown = sent("GET", &format!("/r/{id}")).decided();
+    assert_eq!(shown, Decision::ShowRequest(id));
+    for other in [
+        "/r/",
+        "/r/dsr_",
+        "/r/sub_aaaaaaaaaaaaaaaaaaaa",
+        "/r/dsr_aaaaaaaaaaaaaaaaaaaa/x",
+    ] {
+        let decided = sent("GET", other).decided();
+        assert_eq!(decided, Decision::Refuse(Refused::NotFound), "{other}");
+    }
 }

@@ -66,6 +66,7 @@ pub(crate) fn document(
          <title>{title} – {business}</title>\n<style>{STYLE}</style>\n</head>\n<body class=\"{class}\">\n\
          <header><div>{mark}<span class=\"brand\">{business}</span></div></header>\n<main>\n{main}</main>\n\
          <footer>\n{switch}<ul class=\"links\">\n<li><a href=\"{base}/privacy?lang={lang}\">{privacy}</a></li>\n\
+         <li><a href=\"{base}/requests?lang={lang}\">{requests}</a></li>\n\
          <li><a href=\"{base}/do-not-sell?lang={lang}\">{do_not_sell}</a></li>\n</ul>\n<p>{quiet}</p>\n</footer>\n</body>\n</html>\n",
         lang = frame.language.tag(),
         direction = frame.language.direction(),
@@ -73,6 +74,7 @@ pub(crate) fn document(
         business = Escaped(frame.business()),
         base = Escaped(frame.base),
         privacy = Escaped(&common.privacy_link),
+        requests = Escaped(&common.requests_link),
         do_not_sell = Escaped(&common.do_not_sell_link),
         quiet = Escaped(&common.quiet),
     )

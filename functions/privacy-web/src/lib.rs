@@ -21,6 +21,7 @@ use bytes::Bytes;
 use headgate_aws::confirm_links::ConfirmLinks;
 use headgate_aws::controls::Controls;
 use headgate_aws::peppers::pepper;
+use headgate_aws::privacy_requests::{Chosen, PrivacyRequests};
 use headgate_aws::queue::Queue;
 use headgate_aws::subjects::{ConsentRequest, ConsentRequests, LinkRequests, SubjectStates};
 use headgate_aws::{Aws, AwsError, AwsSettings, random};
@@ -28,6 +29,9 @@ use headgate_domain::config::Config as Rules;
 use headgate_domain::confirm_link::{ConfirmKey, ConfirmToken};
 use headgate_domain::do_not_sell::{self, Way};
 use headgate_domain::identity::{Pepper, SubjectId, Visitor};
+use headgate_domain::privacy::RequestId;
+use headgate_domain::profiles::Right;
+use headgate_domain::system::Locale;
 use headgate_domain::time::{HOUR, Timestamp};
 use headgate_domain::{consent, link, optin_code};
 use headgate_lambda::clock::Clock;
@@ -43,7 +47,7 @@ pub use locale::{InvalidLocale, LANGUAGES, Source};
 
 use decide::{Asked, Decision, Door, Facts, Refused, Stop, Tokens, View};
 use locale::Library;
-use pages::{Choices, Frame, Page};
+use pages::{Choices, Frame, Page, Stands};
 use visitor::Visitors;
 
 /// How long a code from the opt-in page waits for the person's message.
@@ -78,6 +82,7 @@ pub struct PrivacyWeb {
     confirm: ConfirmKey,
     confirm_links: ConfirmLinks,
     link_requests: LinkRequests,
+    asked: PrivacyRequests,
     subjects: SubjectStates,
     consents: Queue,
     visitors: Mutex<Visitors>,
@@ -113,6 +118,7 @@ impl PrivacyWeb {
             confirm: ConfirmKey::of(&links),
             confirm_links: ConfirmLinks::new(&aws, &config.table_privacy_requests),
             link_requests: LinkRequests::new(&aws, &config.table_subjects),
+            asked: PrivacyRequests::new(&aws, &config.table_privacy_requests),
             subjects: SubjectStates::new(&aws, &config.table_subjects),
             consents: Queue::new(&aws, &config.queue_consents_url),
             deployment: config.deployment,
@@ -204,7 +210,7 @@ impl PrivacyWeb {
             Decision::ShowChoices(subject) => {
                 return Page::Choices(self.choices(&subject, frame.config).await);
             }
-            Decision::Show(_) | Decision::Ask(_) | Decision::NotTicked(_)
+            Decision::Show(_) | Decision::Ask(_) | Decision::NotTicked(_) | Decision::GiveCode
                 if frame.config.is_none() =>
             {
                 return Page::Refused(Refused::Unavailable);
@@ -215,6 +221,11 @@ impl PrivacyWeb {
             Decision::Show(view) => return Page::View(view),
             Decision::Refuse(refused) => return Page::Refused(refused),
             Decision::Ask(asked) => self.ask(asked, frame).await,
+            Decision::GiveCode => self.give_code(frame).await,
+            Decision::ShowRequest(id) => match self.asked.find(&id).await {
+                Ok(request) => Ok(Page::Request(Stands::of(request))),
+                Err(error) => Err(error),
+            },
             Decision::NotTicked(token) => return Page::NotTicked(token),
             Decision::Press(token, presser) => Box::pin(self.press(&token, &presser)).await,
             Decision::DoNotSell(subject) => match self.not_to_be_sold(&subject, Way::Link).await {
@@ -282,6 +293,20 @@ impl PrivacyWeb {
             &[("purposes", Field::count(request.asks.len()))],
         );
         Ok(Page::Confirm(code))
+    }
+
+    /// Keeps what is asked for under the hash of a fresh code. A stranger here causes no message and names nobody.
+    async fn give_code(&self, frame: &Frame<'_>) -> Result<Page, AwsError> {
+        let code = optin_code::from_random(random()?);
+        let chosen = Chosen {
+            request: RequestId::from_random(random()?),
+            right: Right::Erasure,
+            locale: Locale::from_tag(frame.language.tag()).unwrap_or(Locale::En),
+        };
+        let hash = optin_code::hash(&code);
+        self.asked.put_code(&hash, &chosen, (self.clock)()).await?;
+        log(Level::Info, "code_given", &[]);
+        Ok(Page::Code(code, chosen.request))
     }
 
     /// Where a person stands. When that cannot be read, a no is possible all the same.

@@ -9,11 +9,13 @@ mod link;
 mod opt_in;
 mod preferences;
 mod privacy;
+mod requests;
 mod unsubscribe;
 
 use headgate_domain::config::Config;
 use headgate_domain::consent::Topic;
 use headgate_domain::lane::Purpose;
+use headgate_domain::privacy::RequestId;
 
 use crate::decide::{Offer, Refused, Scope, Stop, View};
 use crate::html::{Escaped, fill};
@@ -23,6 +25,7 @@ use crate::locale::{Language, Library, Plain};
 pub(crate) use link::Said;
 pub(crate) use opt_in::{notice, wording};
 pub(crate) use preferences::Choices;
+pub(crate) use requests::Stands;
 
 /// What a page is made from.
 pub(crate) struct Frame<'a> {
@@ -53,6 +56,10 @@ pub(crate) enum Page {
     Pressed(Said),
     /// The choices of one person, and what they have just stopped.
     Choices(Choices),
+    /// The code of a request, and its reference.
+    Code(String, RequestId),
+    /// Where a request stands.
+    Request(Stands),
     /// The withdrawal is durable.
     Unsubscribed(Scope),
     /// There is no page.
@@ -70,6 +77,9 @@ impl Page {
             Self::View(View::Privacy) => privacy::page(frame),
             Self::View(View::DoNotSell { signal }) => do_not_sell::page(frame, *signal),
             Self::View(View::GpcStatement) => do_not_sell::statement(),
+            Self::View(View::Requests) => requests::form(frame),
+            Self::Code(code, id) => requests::code(frame, code, id),
+            Self::Request(stands) => requests::status(frame, stands),
             Self::NoneTicked(offered) => {
                 opt_in::form(frame, offered, Some(&texts.opt_in.none_ticked))
             }

@@ -108,11 +108,14 @@ async fn still_works(pages: &Running, stage: &Stage, method: &str, path: &str) {
     let (link, made_up) = (stage.confirm_token(60_000).await, "A".repeat(72));
     let pressed = format!("token={link}&agree=yes");
     let (path, form, status) = match (method, path.strip_suffix(CANARY).unwrap_or(path)) {
-        ("GET", "/opt-in" | "/privacy" | "/do-not-sell" | "/.well-known/gpc.json") => {
-            (path.to_owned(), Body::None, 200)
-        }
+        (
+            "GET",
+            "/opt-in" | "/privacy" | "/do-not-sell" | "/requests" | "/.well-known/gpc.json",
+        ) => (path.to_owned(), Body::None, 200),
         // Without the wording that was shown, the page is shown again.
         ("POST", "/opt-in") => (path.to_owned(), Body::Text("purpose=marketing"), 422),
+        ("POST", "/requests") => (path.to_owned(), Body::Text("ask=erasure"), 200),
+        ("GET", "/r/") => (format!("/r/dsr_{}", "a".repeat(20)), Body::None, 200),
         ("GET", "/c/") => (format!("/c/{made_up}"), Body::None, 200),
         ("POST", "/c/") => (format!("/c/{link}"), Body::Text(&pressed), 200),
         ("GET", "/u/") => (format!("/u/{token}"), Body::None, 200),

@@ -3,9 +3,9 @@
 //! Each step repeats safely, and the message stays on its queue until all are done. Who asks again while a request is
 //! open, or is not known any more, causes nothing new.
 
-use headgate_aws::privacy_requests::{Opened, Request};
+use headgate_aws::privacy_requests::{Chosen, Opened, Request};
 use headgate_domain::outbound::Recipient;
-use headgate_domain::privacy::{Ask, RequestId, State, erase_at};
+use headgate_domain::privacy::{Ask, RequestId, State, Wish, erase_at};
 use headgate_domain::profiles::Right;
 use headgate_domain::system::{Kind, SystemMessage, to_json};
 use headgate_domain::time::Timestamp;
@@ -17,8 +17,16 @@ impl PrivacyWorker {
     /// Opens what a message of the queue asks for.
     pub(crate) async fn receive(&self, body: &str) -> Result<(), WorkerError> {
         let ask = Ask::parse(body).map_err(|_refusal| WorkerError::Message)?;
-        match ask.right {
-            Right::Erasure => self.open_erasure(&ask).await,
+        let (right, chosen) = match &ask.wish {
+            Wish::Right(right) => (*right, None),
+            Wish::Code(hash) => match self.requests.chosen(hash, ask.at).await? {
+                Some(chosen) => (chosen.right, Some(chosen)),
+                // Unknown, or too old: whoever sent it sees on the page that nothing came of it.
+                None => return Ok(()),
+            },
+        };
+        match right {
+            Right::Erasure => self.open_erasure(&ask, chosen).await,
             Right::Access
             | Right::Portability
             | Right::Rectification
@@ -28,7 +36,7 @@ impl PrivacyWorker {
         }
     }
 
-    async fn open_erasure(&self, ask: &Ask) -> Result<(), WorkerError> {
+    async fn open_erasure(&self, ask: &Ask, chosen: Option<Chosen>) -> Result<(), WorkerError> {
         let now = (self.clock)();
         let person = self.eraser.subjects.person(&ask.subject).await?;
         // Erased since they asked, by this request or another.
@@ -37,16 +45,21 @@ impl PrivacyWorker {
         };
         let config = self.controls.config().await?;
         let law = config.profile_of(subject.country());
+        let right = Right::Erasure;
+        let (id, locale) = match chosen {
+            Some(chosen) => (chosen.request, chosen.locale),
+            None => (RequestId::from_random(headgate_aws::random()?), ask.locale),
+        };
         let request = Request {
-            id: RequestId::from_random(headgate_aws::random()?),
-            right: ask.right,
+            id,
+            right,
             state: State::Verified,
             subject: Some(subject.id.clone()),
             received_at: ask.at,
-            due_at: law.due(ask.right, ask.at).by,
+            due_at: law.due(right, ask.at).by,
             run_at: erase_at(now, subject.identity_change.is_none()),
             number: ask.number.clone(),
-            locale: ask.locale,
+            locale,
             closed_at: None,
             receipt: None,
         };

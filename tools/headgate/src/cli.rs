@@ -14,9 +14,11 @@ use crate::{commands, demo, dev, text};
 
 mod ledger;
 mod operate;
+mod privacy;
 mod purge;
 pub use ledger::*;
 pub use operate::*;
+pub use privacy::*;
 pub use purge::*;
 
 /// A WhatsApp gateway: run it on this machine, prove it, and talk to it as an app does.
@@ -75,6 +77,8 @@ pub enum Command {
     Ledger(LedgerArgs),
     /// The purge after 90 days: what is due, and the signed evidence of what was done.
     Purge(PurgeArgs),
+    /// What people ask about their own data: the agenda, receipts, and erasing again after a restore.
+    Privacy(PrivacyArgs),
     /// Turn the calendar of a running `headgate dev`.
     Clock(ClockArgs),
 }
@@ -439,6 +443,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         })) => commands::media::get(&args).await,
         Some(Command::Ledger(args)) => commands::ledger::run(&args).await,
         Some(Command::Purge(args)) => Box::pin(commands::purge::run(&args)).await,
+        Some(Command::Privacy(args)) => Box::pin(commands::privacy::run(&args)).await,
         Some(Command::Status(args)) => commands::status::run(&args).await,
         Some(Command::Clock(ClockArgs {
             action: ClockAction::Advance { by, client },

@@ -15,6 +15,7 @@ use headgate_aws::ledger::Ledger;
 use headgate_aws::messages::Messages;
 use headgate_aws::objects::Bucket;
 use headgate_aws::peppers::pepper;
+use headgate_aws::privacy_requests::PrivacyRequests;
 use headgate_aws::queue::{Queue, Reader};
 use headgate_aws::secrets::Secrets;
 use headgate_aws::signing::SigningKey;
@@ -227,6 +228,27 @@ impl Connection {
     /// A sentence that names the variable to set.
     pub fn evidence_key(&self) -> Result<SigningKey> {
         let key = self.resource("HEADGATE_KMS_KEY_EVIDENCE", "EvidenceKeyArn")?;
+        Ok(SigningKey::new(&self.aws, key))
+    }
+
+    /// What people ask about their own data.
+    ///
+    /// # Errors
+    /// A sentence that names the variable to set.
+    pub fn privacy_requests(&self) -> Result<PrivacyRequests> {
+        let table = self.resource(
+            "HEADGATE_TABLE_PRIVACY_REQUESTS",
+            "PrivacyRequestsTableName",
+        )?;
+        Ok(PrivacyRequests::new(&self.aws, table))
+    }
+
+    /// The key that receipts of erasures are signed by.
+    ///
+    /// # Errors
+    /// A sentence that names the variable to set.
+    pub fn receipt_key(&self) -> Result<SigningKey> {
+        let key = self.resource("HEADGATE_KMS_KEY_RECEIPT", "ReceiptKeyArn")?;
         Ok(SigningKey::new(&self.aws, key))
     }
 

@@ -180,6 +180,11 @@ fn environment(stage: &Stage, control_url: &str) -> Result<Vec<(String, String)>
             .with_context(|| format!("the template gives RetentionPurgeFunction no {name}"))?;
         add(name, value.clone());
     }
+    let worker = stage.cloud.function_environment("PrivacyWorkerFunction")?;
+    let key = worker
+        .get("HEADGATE_KMS_KEY_RECEIPT")
+        .context("the template gives PrivacyWorkerFunction no HEADGATE_KMS_KEY_RECEIPT")?;
+    add("HEADGATE_KMS_KEY_RECEIPT", key.clone());
     let import = stage.cloud.function_environment("ConsentImportFunction")?;
     let bucket = import
         .get("HEADGATE_BUCKET_IMPORTS")

@@ -5,9 +5,9 @@ use headgate_domain::identity::Pseudonym;
 use headgate_domain::privacy::ERASED_MARK_MS;
 use headgate_domain::time::Timestamp;
 
-use super::{Suppression, of_registers};
+use super::{ANSWER, Suppression, of_registers};
 use crate::AwsError;
-use crate::item::{Attributes, batch_get, ms, n, s, taken};
+use crate::item::{Attributes, Item, batch_get, ms, n, s, taken};
 
 /// Before the key of a person who was erased.
 const ERASED: &str = "erased#";
@@ -58,25 +58,48 @@ impl Suppression {
     pub async fn count_registers(&self, keys: &[String]) -> Result<u64, AwsError> {
         let wanted = keys.iter().map(|key| one(of_registers(key))).collect();
         let items = batch_get(&self.client, &self.table, wanted).await?;
-        Ok(items.len().try_into().unwrap_or(u64::MAX))
+        let say = items.iter().filter(|item| answers(item).next().is_some());
+        Ok(say.count().try_into().unwrap_or(u64::MAX))
     }
 
-    /// Forgets what registers said of the numbers behind some keys.
+    /// Forgets what registers said of the numbers behind some keys. Nobody may delete a row of this table, lest a no
+    /// be lifted so: the answers are taken out, and the row runs out.
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
-    pub async fn forget_registers(&self, keys: &[String]) -> Result<(), AwsError> {
-        for key in keys {
-            self.client
-                .delete_item()
+    pub async fn forget_registers(&self, keys: &[String], now: Timestamp) -> Result<(), AwsError> {
+        let wanted = keys.iter().map(|key| one(of_registers(key))).collect();
+        for item in batch_get(&self.client, &self.table, wanted).await? {
+            let Some(pk) = item.text("pk") else {
+                continue;
+            };
+            let mut call = self
+                .client
+                .update_item()
                 .table_name(&self.table)
-                .key("pk", s(of_registers(key)))
+                .key("pk", s(pk))
+                .expression_attribute_names("#ttl", "ttl")
+                .expression_attribute_values(":now", n(now.seconds()));
+            let mut removed = Vec::new();
+            for (index, answer) in answers(&item).enumerate() {
+                call = call.expression_attribute_names(format!("#r{index}"), answer);
+                removed.push(format!("#r{index}"));
+            }
+            if removed.is_empty() {
+                continue;
+            }
+            call.update_expression(format!("SET #ttl = :now REMOVE {}", removed.join(", ")))
                 .send()
                 .await
-                .map_err(|e| AwsError::of("DeleteItem", &e))?;
+                .map_err(|e| AwsError::of("UpdateItem", &e))?;
         }
         Ok(())
     }
+}
+
+/// The attributes that hold what a register said.
+fn answers(item: &Item) -> impl Iterator<Item = &String> {
+    item.keys().filter(|name| name.starts_with(ANSWER))
 }
 
 fn one(pk: String) -> std::collections::HashMap<String, AttributeValue> {

@@ -16,11 +16,20 @@ use crate::time::Timestamp;
 pub const SCHEMA: &str = "headgate.privacy/1";
 const MAX_BYTES: usize = 4 * 1024;
 
+/// What a person asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// A right, in words.
+    Right(Right),
+    /// What they chose on the page that gave them a code; this is the code's hash.
+    Code(String),
+}
+
 /// What a person asks for, proven by their own message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
     /// What.
-    pub right: Right,
+    pub wish: Wish,
     /// Who.
     pub subject: SubjectId,
     /// The pseudonym of the message it was said in.
@@ -38,14 +47,20 @@ impl Ask {
     pub fn to_json(&self) -> String {
         let mut body = json!({
             "schema": SCHEMA,
-            "right": self.right.word(),
             "subject": self.subject.as_str(),
             "source": self.source,
             "at": self.at.to_string(),
             "locale": self.locale.tag(),
         });
-        if let (Some(number), Some(body)) = (&self.number, body.as_object_mut()) {
-            body.insert("number".to_owned(), number.as_str().into());
+        let (name, value) = match &self.wish {
+            Wish::Right(right) => ("right", right.word()),
+            Wish::Code(hash) => ("code", hash.as_str()),
+        };
+        if let Some(body) = body.as_object_mut() {
+            body.insert(name.to_owned(), value.into());
+            if let Some(number) = &self.number {
+                body.insert("number".to_owned(), number.as_str().into());
+            }
         }
         body.to_string()
     }
@@ -60,25 +75,32 @@ impl Ask {
         }
         let fields = Fields::parse(body)?;
         fields.only(&[
-            "schema", "right", "subject", "source", "at", "number", "locale",
+            "schema", "right", "code", "subject", "source", "at", "number", "locale",
         ])?;
         fields.schema(SCHEMA)?;
         let malformed = |field, why| Refusal::at(Code::Malformed, field, why);
-        let right = fields.text("right")?;
-        let right = Right::ALL.into_iter().find(|one| one.word() == right);
+        let right = fields.optional_text("right", "right", 32)?;
+        let code = fields.optional_text("code", "code", 43)?;
+        let wish = match (right, code) {
+            (Some(word), None) => {
+                let right = Right::ALL.into_iter().find(|one| one.word() == word);
+                Wish::Right(right.ok_or(malformed("right", "is not one of the rights"))?)
+            }
+            (None, Some(hash)) if is_base64url(&hash) && hash.len() == 43 => Wish::Code(hash),
+            (None, Some(_)) => return Err(malformed("code", "is not the hash of a code")),
+            (None, None) | (Some(_), Some(_)) => {
+                return Err(malformed("right", "either right or code must be there"));
+            }
+        };
         let subject = SubjectId::parse(fields.text("subject")?);
         let source = fields.text("source")?;
-        let is_pseudonym = source.len() == 46
-            && source.starts_with("m1_")
-            && source
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+        let is_pseudonym = source.len() == 46 && source.starts_with("m1_") && is_base64url(source);
         let number = fields.optional_text("number", "number", 32)?;
         if number.as_deref().is_some_and(|id| !is_number_id(id)) {
             return Err(malformed("number", "is not a phone number id"));
         }
         Ok(Self {
-            right: right.ok_or(malformed("right", "is not one of the rights"))?,
+            wish,
             subject: subject.map_err(|_shape| malformed("subject", "is not a subject id"))?,
             source: is_pseudonym
                 .then(|| source.to_owned())
@@ -93,6 +115,11 @@ impl Ask {
     }
 }
 
+fn is_base64url(text: &str) -> bool {
+    text.bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
@@ -101,7 +128,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_and_nothing_else_is() {
         let ask = Ask {
-            right: Right::Erasure,
+            wish: Wish::Right(Right::Erasure),
             subject: SubjectId::from_random([3; 16]),
             source: format!("m1_{}", "a".repeat(43)),
             at: Timestamp::from_seconds(1_795_341_600),
@@ -112,6 +139,7 @@ mod tests {
         assert_eq!(Ask::parse(&written), Ok(ask.clone()));
         let nowhere = Ask {
             number: None,
+            wish: Wish::Code("A".repeat(43)),
             ..ask
         };
         assert_eq!(Ask::parse(&nowhere.to_json()), Ok(nowhere));

@@ -42,6 +42,7 @@ pub(crate) struct Plain {
 pub(crate) struct Common {
     pub(crate) language_label: String,
     pub(crate) privacy_link: String,
+    pub(crate) requests_link: String,
     pub(crate) do_not_sell_link: String,
     pub(crate) policy_link: String,
     pub(crate) quiet: String,
@@ -77,6 +78,41 @@ pub(crate) struct Confirm {
     pub(crate) open: String,
     pub(crate) by_hand: String,
     pub(crate) expires: String,
+}
+
+/// The page on which somebody asks to be erased.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Requests {
+    pub(crate) title: String,
+    pub(crate) lead: String,
+    pub(crate) what: Vec<String>,
+    pub(crate) submit: String,
+    pub(crate) next: String,
+    pub(crate) code_title: String,
+    pub(crate) code_lead: String,
+    pub(crate) message: String,
+    pub(crate) expires: String,
+    pub(crate) see: String,
+}
+
+/// The page that shows where a request stands.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Request {
+    pub(crate) title: String,
+    pub(crate) unknown: String,
+    pub(crate) waiting: String,
+    pub(crate) held: String,
+    pub(crate) running: String,
+    pub(crate) fulfilled: String,
+    pub(crate) not_done: String,
+    pub(crate) received: String,
+    pub(crate) planned: String,
+    pub(crate) due: String,
+    pub(crate) closed: String,
+    pub(crate) receipt_title: String,
+    pub(crate) receipt: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -305,6 +341,8 @@ pub(crate) struct Texts {
     pub(crate) preferences: Preferences,
     pub(crate) privacy: Privacy,
     pub(crate) do_not_sell: DoNotSell,
+    pub(crate) requests: Requests,
+    pub(crate) request: Request,
     not_found: Plain,
     method_not_allowed: Plain,
     too_large: Plain,

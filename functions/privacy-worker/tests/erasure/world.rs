@@ -17,7 +17,7 @@ use headgate_domain::consent::{Action, IdentityChange};
 use headgate_domain::do_not_call::RegisterCheck;
 use headgate_domain::identity::{Bsuid, Identifier, Phone, Pseudonym, SubjectId};
 use headgate_domain::lane::Purpose;
-use headgate_domain::privacy::Ask;
+use headgate_domain::privacy::{Ask, Wish};
 use headgate_domain::profiles::Right;
 use headgate_domain::record::{RecordRef, State, ulid};
 use headgate_domain::system::Locale;
@@ -226,7 +226,7 @@ impl World {
     /// The person asks to be erased, as notification-processor passes it on.
     pub(crate) async fn ask(&self, subject: &SubjectId) {
         let ask = Ask {
-            right: Right::Erasure,
+            wish: Wish::Right(Right::Erasure),
             subject: subject.clone(),
             source: Self::pseudonym('m', 9).as_str().to_owned(),
             at: self.now(),

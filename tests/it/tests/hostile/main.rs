@@ -24,7 +24,7 @@ use world::{Answer, World};
 
 /// Every route a stranger can call: API, method, path, function. A new one is added here with what an
 /// honest request to it is ([`honest`]).
-const ROUTES: [(&str, &str, &str, &str); 16] = [
+const ROUTES: [(&str, &str, &str, &str); 19] = [
     ("ConsentApi", "POST", "/confirmations", "ConsentApiFunction"),
     ("ConsentApi", "POST", "/consents", "ConsentApiFunction"),
     (
@@ -46,10 +46,13 @@ const ROUTES: [(&str, &str, &str, &str); 16] = [
     ("PrivacyApi", "GET", "/opt-in", "PrivacyWebFunction"),
     ("PrivacyApi", "GET", "/p/{token}", "PrivacyWebFunction"),
     ("PrivacyApi", "GET", "/privacy", "PrivacyWebFunction"),
+    ("PrivacyApi", "GET", "/r/{request}", "PrivacyWebFunction"),
+    ("PrivacyApi", "GET", "/requests", "PrivacyWebFunction"),
     ("PrivacyApi", "GET", "/u/{token}", "PrivacyWebFunction"),
     ("PrivacyApi", "POST", "/c/{token}", "PrivacyWebFunction"),
     ("PrivacyApi", "POST", "/opt-in", "PrivacyWebFunction"),
     ("PrivacyApi", "POST", "/p/{token}", "PrivacyWebFunction"),
+    ("PrivacyApi", "POST", "/requests", "PrivacyWebFunction"),
     ("PrivacyApi", "POST", "/u/{token}", "PrivacyWebFunction"),
 ];
 
@@ -85,7 +88,10 @@ async fn no_route_is_shaken_by_what_a_stranger_puts_on_the_wire() {
     for (api, method, path, function) in ROUTES {
         let before = world.stored().await;
         let mut answered = 0;
-        let requests = hostile(method, &path.replace("{token}", CANARY));
+        let requests = hostile(
+            method,
+            &path.replace("{token}", CANARY).replace("{request}", CANARY),
+        );
         // All at once, as a stranger would.
         let answers = requests.iter().map(|(_name, bytes)| world.send(api, bytes));
         for ((name, _bytes), answer) in requests.iter().zip(join_all(answers).await) {
@@ -160,11 +166,18 @@ async fn honest(world: &World, api: &str, method: &str, path: &str) {
             let body = r#"{"object":"whatsapp_business_account","entry":[]}"#.to_owned();
             (path.to_owned(), world::signed(&body), body, 200)
         }
-        ("GET", "/opt-in" | "/privacy" | "/do-not-sell" | "/.well-known/gpc.json") => {
-            (path.to_owned(), String::new(), String::new(), 200)
-        }
+        (
+            "GET",
+            "/opt-in" | "/privacy" | "/do-not-sell" | "/requests" | "/.well-known/gpc.json",
+        ) => (path.to_owned(), String::new(), String::new(), 200),
         // Without the wording that was shown, the page is shown again.
         ("POST", "/opt-in") => (path.to_owned(), form(), "purpose=marketing".to_owned(), 422),
+        ("POST", "/requests") => (path.to_owned(), form(), "ask=erasure".to_owned(), 200),
+        // A reference that was never given looks like one whose message has not come.
+        ("GET", "/r/{request}") => {
+            let reference = format!("/r/dsr_{}", "a".repeat(20));
+            (reference, String::new(), String::new(), 200)
+        }
         // Every text of the right form has the same page; one that was not made here does nothing.
         ("GET", "/c/{token}") => (made_up(), String::new(), String::new(), 200),
         ("POST", "/c/{token}") => (made_up(), form(), "agree=yes".to_owned(), 404),

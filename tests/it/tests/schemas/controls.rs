@@ -3,6 +3,7 @@
 use headgate_domain::control_message::{self, Control, NotCancelled};
 use headgate_domain::event::Event;
 use headgate_domain::outbound::Recipient;
+use headgate_domain::privacy::Ask;
 use headgate_domain::system::{Kind, Locale, SystemMessage, Wanted, to_json};
 use serde_json::{Value, json};
 
@@ -128,4 +129,40 @@ fn why_a_message_is_not_cancelled_is_what_the_events_say() {
         let event: Value = serde_json::from_str(&event.to_json()).unwrap();
         assert!(validator.is_valid(&event), "{event}");
     }
+}
+
+#[test]
+fn a_request_of_a_person_is_read_exactly_when_it_is_valid() {
+    let schema = schema("privacy-request.v1.json");
+    let validator = validator(&schema);
+    let mut tried = 0;
+    for good in schema["examples"].as_array().unwrap() {
+        assert!(Ask::parse(&good.to_string()).is_ok(), "{good}");
+        for member in [
+            "schema", "right", "code", "subject", "source", "at", "number", "locale", "text",
+        ] {
+            for value in [
+                json!("x"),
+                json!(""),
+                json!(7),
+                json!("erasure"),
+                json!("de"),
+                json!("A".repeat(43)),
+                json!("123"),
+                json!("2026-11-29T09:00:00Z"),
+                json!({}),
+            ] {
+                let mut changed = good.clone();
+                changed[member] = value;
+                let reads = Ask::parse(&changed.to_string()).is_ok();
+                assert_eq!(reads, validator.is_valid(&changed), "{changed}");
+                tried += 1;
+            }
+            let mut without = good.clone();
+            without.as_object_mut().unwrap().remove(member);
+            let reads = Ask::parse(&without.to_string()).is_ok();
+            assert_eq!(reads, validator.is_valid(&without), "{without}");
+        }
+    }
+    assert!(tried > 150);
 }

@@ -170,7 +170,7 @@ fn no_star_stands_outside_the_closed_list() {
 
 #[test]
 fn conditions_match_by_pattern_only_where_a_pattern_is_meant() {
-    const PATTERNS: [&str; 18] = [
+    const PATTERNS: [&str; 22] = [
         "import-message#*",
         "import-messages#*",
         "A#*",
@@ -184,7 +184,11 @@ fn conditions_match_by_pattern_only_where_a_pattern_is_meant() {
         "I#*",
         "R#*",
         "S#*",
+        "code#*",
         "doi#*",
+        "open#*",
+        "replay#*",
+        "request#*",
         ":role/${Deployment}-producer-*",
         ":log-group:/aws/lambda/${Deployment}-*",
         ":log-group:/headgate/${Deployment}/access/*",

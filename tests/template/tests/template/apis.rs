@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::template::{Template, many, read, target};
 
 /// Every route a stranger can call: API, method, path, function.
-const ROUTES: [(&str, &str, &str, &str); 16] = [
+const ROUTES: [(&str, &str, &str, &str); 19] = [
     ("ConsentApi", "post", "/confirmations", "consent-api"),
     ("ConsentApi", "post", "/consents", "consent-api"),
     ("ConsentApi", "post", "/consents/query", "consent-api"),
@@ -19,10 +19,13 @@ const ROUTES: [(&str, &str, &str, &str); 16] = [
     ("PrivacyApi", "get", "/opt-in", "privacy-web"),
     ("PrivacyApi", "get", "/p/{token}", "privacy-web"),
     ("PrivacyApi", "get", "/privacy", "privacy-web"),
+    ("PrivacyApi", "get", "/r/{request}", "privacy-web"),
+    ("PrivacyApi", "get", "/requests", "privacy-web"),
     ("PrivacyApi", "get", "/u/{token}", "privacy-web"),
     ("PrivacyApi", "post", "/c/{token}", "privacy-web"),
     ("PrivacyApi", "post", "/opt-in", "privacy-web"),
     ("PrivacyApi", "post", "/p/{token}", "privacy-web"),
+    ("PrivacyApi", "post", "/requests", "privacy-web"),
     ("PrivacyApi", "post", "/u/{token}", "privacy-web"),
 ];
 

@@ -149,13 +149,14 @@ fn tables_buckets_keys_and_secrets_outlive_the_stack() {
     }
 }
 
-const QUEUES: [(&str, &str, i64); 10] = [
+const QUEUES: [(&str, &str, i64); 11] = [
     ("AppEvents", "app-events", 180),
     ("Authentication", "authentication", 180),
     ("Consents", "consents", 180),
     ("Imports", "imports", 1800),
     ("Marketing", "marketing", 180),
     ("Notifications", "notifications", 360),
+    ("PrivacyRequests", "privacy-requests", 1800),
     ("Service", "service", 180),
     ("System", "system", 180),
     ("Utility", "utility", 180),
@@ -254,6 +255,7 @@ fn a_queue_is_read_by_its_function_alone() {
         ("ImportsQueue", "consent-import"),
         ("MarketingQueue", "intake"),
         ("NotificationsQueue", "notification-processor"),
+        ("PrivacyRequestsQueue", "privacy-worker"),
         ("ServiceQueue", "intake"),
         ("SystemQueue", "intake"),
         ("UtilityQueue", "intake"),
@@ -304,11 +306,18 @@ fn a_queue_is_written_by_the_roles_of_the_design_and_by_a_redrive() {
         ("ImportsQueue", vec![]),
         ("MarketingQueue", vec!["producer-*"]),
         ("NotificationsQueue", vec!["webhook"]),
+        // Who writes here can have anybody erased.
+        ("PrivacyRequestsQueue", vec!["notification-processor"]),
         ("ServiceQueue", vec!["producer-*"]),
         // No app: these are the only messages a suppressed person can get.
         (
             "SystemQueue",
-            vec!["notification-processor", "privacy-web", "consent-import"],
+            vec![
+                "notification-processor",
+                "privacy-web",
+                "privacy-worker",
+                "consent-import",
+            ],
         ),
         ("UtilityQueue", vec!["producer-*"]),
     ] {
@@ -328,7 +337,7 @@ fn a_queue_is_written_by_the_roles_of_the_design_and_by_a_redrive() {
 #[test]
 fn notifications_and_system_messages_are_allowed_by_no_policy_but_the_roles_own() {
     let policies = queue_policies(&Template::data());
-    for queue in ["NotificationsQueue", "SystemQueue"] {
+    for queue in ["NotificationsQueue", "PrivacyRequestsQueue", "SystemQueue"] {
         let denies = |statement: &Value| statement["Effect"] == "Deny";
         assert!(policies[queue].iter().all(denies), "{queue}");
     }
@@ -349,6 +358,7 @@ fn poison_is_put_aside_by_the_function_that_met_it_and_taken_up_by_the_operator_
             "AppEvents" => &[],
             "Imports" => &["consent-import"],
             "Notifications" => &["notification-processor"],
+            "PrivacyRequests" => &["privacy-worker"],
             "Wake" => &["sender"],
             _ => &["intake"],
         };
@@ -396,7 +406,7 @@ fn peppers_are_four_hmac_keys_and_the_rest_rotate_by_themselves() {
         if id.ends_with("MacKey") {
             assert_eq!(key["KeySpec"], "HMAC_256", "{id}");
             assert_eq!(key["KeyUsage"], "GENERATE_VERIFY_MAC", "{id}");
-        } else if ["EvidenceKey", "LedgerKey"].contains(&id) {
+        } else if ["EvidenceKey", "LedgerKey", "ReceiptKey"].contains(&id) {
             // A pair cannot rotate by itself, and who keeps its public half would not want it to.
             assert_eq!(key["KeySpec"], "ECC_NIST_P256", "{id}");
             assert_eq!(key["KeyUsage"], "SIGN_VERIFY", "{id}");

@@ -64,7 +64,7 @@ fn the_sender_alone_may_start_itself_again() {
 }
 
 /// (function, event source, batch size)
-const SOURCES: [(&str, &str, i64); 9] = [
+const SOURCES: [(&str, &str, i64); 10] = [
     ("ConsentImport", "ImportsQueue", 1),
     ("Intake", "AuthenticationQueue", 10),
     ("Intake", "ConsentsQueue", 10),
@@ -73,6 +73,7 @@ const SOURCES: [(&str, &str, i64); 9] = [
     ("Intake", "SystemQueue", 10),
     ("Intake", "UtilityQueue", 10),
     ("NotificationProcessor", "NotificationsQueue", 10),
+    ("PrivacyWorker", "PrivacyRequestsQueue", 10),
     ("Sender", "WakeQueue", 1),
 ];
 

@@ -63,6 +63,7 @@ fn the_ledger_can_only_grow() {
     }
     assert_eq!(who_may("LedgerKey")["kms:Sign"], ["ledger-checkpoint"]);
     assert_eq!(who_may("EvidenceKey")["kms:Sign"], ["retention-purge"]);
+    assert_eq!(who_may("ReceiptKey")["kms:Sign"], ["privacy-worker"]);
 }
 
 #[test]
@@ -75,17 +76,21 @@ fn nobody_lifts_a_suppression_by_deleting_it() {
 }
 
 #[test]
-fn day_keys_are_destroyed_by_the_purge_alone_and_salts_by_nobody_yet() {
+fn day_keys_are_destroyed_by_the_purge_alone_and_salts_by_the_worker_alone() {
     let template = Template::root();
     let may = who_may("KeysTable");
-    assert_eq!(may["dynamodb:DeleteItem"], ["retention-purge"]);
-    assert!(!may.contains_key("dynamodb:UpdateItem"));
+    assert_eq!(
+        may["dynamodb:DeleteItem"],
+        ["privacy-worker", "retention-purge"]
+    );
+    assert_eq!(may["dynamodb:UpdateItem"], ["privacy-worker"]);
     for (id, name) in functions() {
         for grant in grants(&template, &id) {
-            let writes = grant
-                .actions
-                .iter()
-                .any(|action| action.ends_with("PutItem") || action.ends_with("DeleteItem"));
+            let writes = grant.actions.iter().any(|action| {
+                ["PutItem", "DeleteItem", "UpdateItem"]
+                    .map(|w| action.ends_with(w))
+                    .contains(&true)
+            });
             if writes && grant.resources == ["Data.Outputs.KeysTableArn"] {
                 let leading = &grant.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
                 let expected = match (name.as_str(), grant.sid.as_str()) {
@@ -97,6 +102,34 @@ fn day_keys_are_destroyed_by_the_purge_alone_and_salts_by_nobody_yet() {
             }
         }
     }
+}
+
+/// The table's own policy refuses everybody else: who has a grant and is not named in it would be refused, too.
+#[test]
+fn the_table_of_keys_lets_through_whoever_has_a_grant() {
+    let data = Template::data();
+    let policy = &data.properties("KeysTable")["ResourcePolicy"]["PolicyDocument"]["Statement"];
+    let let_through = |sid: &str| -> BTreeSet<String> {
+        let statement = many(policy).into_iter().find(|one| one["Sid"] == sid);
+        let arns = &statement.unwrap()["Condition"]["ArnNotLike"]["aws:PrincipalArn"];
+        let arns = many(arns).into_iter().map(target);
+        arns.map(|arn| arn.rsplit_once("${Deployment}-").unwrap().1.to_owned())
+            .collect()
+    };
+    let granted = |writes: bool| -> BTreeSet<String> {
+        let may = who_may("KeysTable");
+        let of_kind = |action: &String| {
+            let reads = ["GetItem", "BatchGetItem"].map(|read| format!("dynamodb:{read}"));
+            reads.contains(action) != writes
+        };
+        let actions = may.into_iter().filter(|(action, _)| of_kind(action));
+        actions.flat_map(|(_, names)| names).collect()
+    };
+    // The operator opens poison, and is told apart by a statement of its own.
+    let mut readers = granted(false);
+    readers.insert("operator".to_owned());
+    assert_eq!(let_through("NobodyElseReads"), readers);
+    assert_eq!(let_through("NobodyElseWrites"), granted(true));
 }
 
 /// What Meta says about a number is noted beside the configuration, under a key of its own.
@@ -182,6 +215,7 @@ fn the_operator_reaches_no_table_with_people_in_it_and_no_secret() {
         "LedgerKey",
         "EvidenceTable",
         "EvidenceKey",
+        "ReceiptKey",
     ];
     let mut expected: BTreeSet<String> = expected.map(|id| format!("Data.Outputs.{id}Arn")).into();
     for (bucket, objects) in [

@@ -113,6 +113,7 @@ fn expected_target(variable: &str) -> Option<String> {
         "KMS_KEY_DATA" => output("DataKeyArn"),
         "KMS_KEY_LEDGER" => output("LedgerKeyArn"),
         "KMS_KEY_EVIDENCE" => output("EvidenceKeyArn"),
+        "KMS_KEY_RECEIPT" => output("ReceiptKeyArn"),
         "LEDGER_BUSY_EVENTS" => Some("LedgerBusyEvents".to_owned()),
         _ => None,
     }

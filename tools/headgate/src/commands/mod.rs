@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod media;
 pub mod notice;
 pub mod number;
+pub mod privacy;
 pub mod producer;
 pub mod purge;
 pub mod send;

@@ -1,0 +1,69 @@
+//! Codes of the page: what somebody chose there, until the person's own message proves that it is theirs.
+//!
+//! A row names nobody. Whoever guesses a code has guessed which page to look at, and nothing of anybody.
+
+use headgate_domain::privacy::{CODE_MS, RequestId};
+use headgate_domain::profiles::Right;
+use headgate_domain::system::Locale;
+use headgate_domain::time::Timestamp;
+
+use super::PrivacyRequests;
+use crate::AwsError;
+use crate::item::{Attributes, Item, key, n, put_if_new, s};
+
+const SORT: &str = "code";
+
+/// What was chosen with a code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// The request it becomes.
+    pub request: RequestId,
+    /// What is asked for.
+    pub right: Right,
+    /// The language of the page.
+    pub locale: Locale,
+}
+
+impl PrivacyRequests {
+    /// Keeps what was chosen under the hash of its code.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn put_code(
+        &self,
+        hash: &str,
+        chosen: &Chosen,
+        now: Timestamp,
+    ) -> Result<(), AwsError> {
+        let mut item = code_key(hash);
+        item.insert("request".to_owned(), s(chosen.request.as_str()));
+        item.insert("right".to_owned(), s(chosen.right.word()));
+        item.insert("locale".to_owned(), s(chosen.locale.tag()));
+        item.insert("ttl".to_owned(), n(now.plus_millis(CODE_MS).seconds()));
+        put_if_new(&self.client, &self.table, item).await?;
+        Ok(())
+    }
+
+    /// What was chosen with a code; nothing when it is unknown, or was too old when it was sent.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn chosen(&self, hash: &str, sent_at: Timestamp) -> Result<Option<Chosen>, AwsError> {
+        let item = self.get(code_key(hash)).await?;
+        let in_time = item.filter(|item| item.number("ttl") > Some(sent_at.seconds()));
+        Ok(in_time.as_ref().and_then(read))
+    }
+}
+
+fn code_key(hash: &str) -> Item {
+    key(format!("code#{hash}"), SORT)
+}
+
+fn read(item: &Item) -> Option<Chosen> {
+    let right = item.text("right")?;
+    Some(Chosen {
+        request: RequestId::parse(item.text("request")?).ok()?,
+        right: Right::ALL.into_iter().find(|one| one.word() == right)?,
+        locale: Locale::from_tag(item.text("locale")?)?,
+    })
+}

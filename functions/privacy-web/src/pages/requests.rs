@@ -1,0 +1,167 @@
+//! Asking to be erased, and where a request stands (R-306).
+//!
+//! The form takes no number: whose data it is, the person's own message says. The page of a request shows its dates
+//! and its receipt to whoever has its reference, and nothing of whose it is; a reference that was never given looks
+//! like one whose message has not come.
+
+use headgate_aws::privacy_requests::Request;
+use headgate_domain::privacy::{RequestId, State};
+use headgate_domain::time::Timestamp;
+
+use super::Frame;
+use crate::decide::ERASURE;
+use crate::html::Escaped;
+use crate::layout::{Width, document};
+
+/// What of a request may be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stands {
+    known: Option<Known>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Known {
+    state: State,
+    received_at: Timestamp,
+    run_at: Timestamp,
+    due_at: Timestamp,
+    closed_at: Option<Timestamp>,
+    receipt: Option<String>,
+}
+
+impl Stands {
+    /// Where a request stands, if there is one.
+    pub(crate) fn of(request: Option<Request>) -> Self {
+        let known = request.map(|request| Known {
+            state: request.state,
+            received_at: request.received_at,
+            run_at: request.run_at,
+            due_at: request.due_at,
+            closed_at: request.closed_at,
+            receipt: request.receipt,
+        });
+        Self { known }
+    }
+}
+
+/// What is deleted and what stays, and the button.
+pub(super) fn form(frame: &Frame<'_>) -> String {
+    let texts = &frame.language.texts.requests;
+    let main = format!(
+        "{heading}<div class=\"panel\">\n<ul class=\"notice\">\n{what}</ul>\n</div>\n\
+         <form method=\"post\">\n{language}<input type=\"hidden\" name=\"ask\" value=\"{ERASURE}\">\n<button type=\"submit\">{submit}</button>\n\
+         <p class=\"small\">{next}</p>\n</form>\n",
+        heading = frame.heading(&texts.title, &texts.lead),
+        what = frame.each(&texts.what, "li"),
+        language = frame.language_field(),
+        submit = frame.show(&texts.submit),
+        next = frame.show(&texts.next),
+    );
+    document(
+        frame,
+        Width::Form,
+        &frame.say(&texts.title),
+        &main,
+        Some(""),
+    )
+}
+
+/// The message that proves it. It says what it is for, so that nobody sends it for somebody else unawares.
+pub(super) fn code(frame: &Frame<'_>, code: &str, id: &RequestId) -> String {
+    let texts = &frame.language.texts.requests;
+    let confirm = &frame.language.texts.confirm;
+    let digits: String = frame
+        .number()
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect();
+    let message = format!("{} PRIVACY {code}", texts.message);
+    let encoded: String = form_urlencoded::byte_serialize(message.as_bytes()).collect();
+    let encoded = encoded.replace('+', "%20");
+    let main = format!(
+        "{heading}<div class=\"panel message\">\n<p class=\"small\">{label}</p>\n\
+         <p class=\"code\"><strong>{message}</strong></p>\n</div>\n\
+         <p><a class=\"button\" href=\"https://wa.me/{digits}?text={encoded}\" rel=\"noopener noreferrer\">{open}</a></p>\n\
+         <p>{by_hand}</p>\n<p class=\"small\">{expires}</p>\n\
+         <p><a href=\"{base}/r/{id}?lang={lang}\">{see}</a></p>\n",
+        heading = frame.heading(&texts.code_title, &texts.code_lead),
+        label = frame.show(&confirm.code_label),
+        message = Escaped(&message),
+        open = frame.show(&confirm.open),
+        by_hand = frame.show(&confirm.by_hand),
+        expires = frame.show(&texts.expires),
+        base = Escaped(frame.base),
+        lang = frame.language.tag(),
+        see = frame.show(&texts.see),
+    );
+    document(
+        frame,
+        Width::Form,
+        &frame.say(&texts.code_title),
+        &main,
+        None,
+    )
+}
+
+/// Where a request stands.
+pub(super) fn status(frame: &Frame<'_>, stands: &Stands) -> String {
+    let texts = &frame.language.texts.request;
+    let Some(known) = &stands.known else {
+        let main = frame.heading(&texts.title, &texts.unknown);
+        return document(
+            frame,
+            Width::Form,
+            &frame.say(&texts.title),
+            &main,
+            Some(""),
+        );
+    };
+    let lead = match known.state {
+        State::IdentityPending | State::Verified => &texts.waiting,
+        State::Held => &texts.held,
+        State::Running => &texts.running,
+        State::Fulfilled => &texts.fulfilled,
+        State::Denied | State::Withdrawn | State::Expired => &texts.not_done,
+    };
+    let row = |label: &str, at: Timestamp| {
+        let label = frame.show(label);
+        format!(
+            "<dt>{label}</dt>\n<dd><time datetime=\"{at}\">{}</time></dd>\n",
+            minute(at)
+        )
+    };
+    let mut dates = row(&texts.received, known.received_at);
+    match known.closed_at {
+        Some(closed_at) => dates.push_str(&row(&texts.closed, closed_at)),
+        None => {
+            dates.push_str(&row(&texts.planned, known.run_at));
+            dates.push_str(&row(&texts.due, known.due_at));
+        }
+    }
+    let receipt = known.receipt.as_ref().map_or_else(String::new, |note| {
+        format!(
+            "<h2>{}</h2>\n<p>{}</p>\n<pre class=\"receipt\" dir=\"ltr\" tabindex=\"0\">{}</pre>\n",
+            frame.show(&texts.receipt_title),
+            frame.show(&texts.receipt),
+            Escaped(note)
+        )
+    });
+    let main = format!(
+        "{}<dl class=\"dates\">\n{dates}</dl>\n{receipt}",
+        frame.heading(&texts.title, lead)
+    );
+    document(
+        frame,
+        Width::Text,
+        &frame.say(&texts.title),
+        &main,
+        Some(""),
+    )
+}
+
+/// A moment to the minute, as everybody reads it: the day, the time, and which time it is.
+fn minute(at: Timestamp) -> String {
+    let text = at.to_string();
+    let (day, time) = text.split_once('T').unwrap_or((&text, ""));
+    format!("{day} {} UTC", time.get(..5).unwrap_or_default())
+}
