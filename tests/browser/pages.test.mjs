@@ -73,6 +73,9 @@ const GETS = () => [
   `/c/${site.link}`,
   "/privacy",
   "/do-not-sell",
+  "/requests",
+  `/r/${site.request}`,
+  "/r/dsr_aaaaaaaaaaaaaaaaaaaa",
   "/nowhere-at-all",
 ];
 const address = (path, language) => `${site.url}${path}${path.includes("?") ? "&" : "?"}lang=${language}`;
@@ -87,6 +90,10 @@ const ANSWERS = {
     await page.goto(address("/opt-in", language));
     // The label covers its whole box, so that a thumb cannot miss it.
     await page.click("label[for=marketing]");
+    await page.click("button[type=submit]");
+  },
+  "the code of a request": async (page, language) => {
+    await page.goto(address("/requests", language));
     await page.click("button[type=submit]");
   },
   "a link with nothing ticked": async (page, language) => {

@@ -15,12 +15,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use headgate_aws::peppers::pepper;
+use headgate_aws::privacy_requests::{self, PrivacyRequests};
 use headgate_aws::subjects::Subjects;
 use headgate_domain::consent::{Consent, State, Topic};
-use headgate_domain::identity::{Bsuid, Identifier, Pepper};
+use headgate_domain::identity::{Bsuid, Identifier, Pepper, SubjectId};
 use headgate_domain::lane::Purpose;
+use headgate_domain::ledger::Hash;
 use headgate_domain::link;
-use headgate_domain::time::MINUTE;
+use headgate_domain::privacy::{self, Receipt, RequestId};
+use headgate_domain::profiles::Right;
+use headgate_domain::system::Locale;
+use headgate_domain::time::{DAY, MINUTE};
 use headgate_lambda::clock::system_clock;
 use headgate_lambda::settings::Settings;
 use headgate_testkit::{Stage, stage};
@@ -59,6 +64,50 @@ async fn token_of_somebody(stage: &Stage) -> String {
     link::token(&links.unwrap(), deployment, &person)
 }
 
+/// The reference of a request that was carried out.
+async fn request_that_is_done(stage: &Stage) -> String {
+    let environment = stage.environment("PrivacyWebFunction");
+    let table = &environment["HEADGATE_TABLE_PRIVACY_REQUESTS"];
+    let requests = PrivacyRequests::new(&stage.aws(), table);
+    let (now, subject) = (system_clock()(), SubjectId::from_random([4; 16]));
+    let request = privacy_requests::Request {
+        id: RequestId::from_random([4; 12]),
+        right: Right::Erasure,
+        state: privacy::State::Running,
+        subject: Some(subject.clone()),
+        received_at: now.plus_millis(-10 * MINUTE),
+        due_at: now.plus_millis(30 * DAY),
+        run_at: now,
+        number: None,
+        locale: Locale::En,
+        closed_at: None,
+        receipt: None,
+    };
+    requests.open(&subject, &request).await.unwrap();
+    let receipt = Receipt {
+        origin: privacy::origin("main"),
+        request: request.id.clone(),
+        completed_at: now,
+        ledger: Vec::new(),
+        stores: privacy::Store::ALL
+            .map(|store| privacy::StoreRecord {
+                store,
+                matched: 3,
+                left: 0,
+            })
+            .to_vec(),
+        destroyed: vec![Hash::of_bytes(b"one"), Hash::of_bytes(b"two")],
+        again_on: now.day().plus(8),
+    };
+    let note = format!("{}\n— headgate/erasure/main AAAA\n", receipt.text());
+    let done = privacy::State::Fulfilled;
+    requests
+        .close(&request, done, Some(&note), (now, None))
+        .await
+        .unwrap();
+    request.id.as_str().to_owned()
+}
+
 #[tokio::main]
 async fn main() {
     headgate_lambda::log::capture(Arc::new(|_line| {}));
@@ -80,9 +129,10 @@ async fn main() {
         .unwrap();
     let tags: Vec<&str> = languages.iter().map(|language| language.tag).collect();
     let token = token_of_somebody(&stage).await;
+    let request = request_that_is_done(&stage).await;
     println!(
         "{}",
-        json!({ "url": url, "token": token, "languages": tags })
+        json!({ "url": url, "token": token, "languages": tags, "request": request })
     );
     std::io::stdout().flush().unwrap();
     let mut lines = std::io::stdin().lock().lines();

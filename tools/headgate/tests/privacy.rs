@@ -1,0 +1,118 @@
+//! What people ask about their own data, through the binary: the agenda, a receipt verified from files, a replay.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests may fail loudly"
+)]
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use headgate::connection::Connection;
+use serde_json::{Value, json};
+
+mod dev;
+
+use dev::Dev;
+
+/// A person writes to the number of the gateway.
+async fn writes(dev: &Dev, words: &str) {
+    let connection = Connection::open(Some(&dev.env_file)).unwrap();
+    let now = connection.now().await.unwrap();
+    let number = connection.find("HEADGATE_DEV_PHONE_NUMBER_ID").unwrap();
+    let message = json!({
+        "from": "16135550123", "id": format!("wamid.{}", words.len()), "timestamp": now.seconds().to_string(),
+        "type": "text", "text": { "body": words },
+    });
+    let body = json!({ "object": "whatsapp_business_account", "entry": [{ "id": "300", "changes": [{
+        "field": "messages", "value": { "messaging_product": "whatsapp",
+            "metadata": { "phone_number_id": number }, "messages": [message] } }] }] });
+    let queue = connection.queue("NOTIFICATIONS").unwrap();
+    queue.send(&body.to_string(), &[]).await.unwrap();
+}
+
+/// Waits until the agenda has a task of a kind; its request.
+fn planned(dev: &Dev, task: &str) -> String {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(30) {
+        let agenda: Value = dev.json(&["privacy", "agenda"]);
+        let tasks = agenda["tasks"].as_array().unwrap();
+        if let Some(found) = tasks.iter().find(|one| one["task"] == task) {
+            assert_eq!(found["overdue"], false, "{agenda}");
+            return found["request"].as_str().unwrap().to_owned();
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    String::new()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_carried_out_and_its_receipt_verified_from_files_and_an_altered_one_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::in_memory(folder.path());
+    let now = dev.json(&["privacy", "agenda"]);
+    assert_eq!(now["tasks"], json!([]));
+    writes(&dev, "Delete my data").await;
+    let request = planned(&dev, "run");
+    let stands = dev.json(&["privacy", "show", &request]);
+    assert_eq!(
+        (&stands["state"], &stands["right"], &stands["receipt"]),
+        (&json!("verified"), &json!("erasure"), &Value::Null)
+    );
+
+    dev.run(&["clock", "advance", "11m"]);
+    assert_eq!(planned(&dev, "again"), request);
+    let stands = dev.json(&["privacy", "show", &request]);
+    assert_eq!(stands["state"], "fulfilled", "{stands}");
+    let erased = dev.until("subject.erased");
+    assert_eq!(erased["data"]["request"], request);
+
+    let receipt = folder.path().join("receipt.txt");
+    let key = folder.path().join("key.pem");
+    fs::write(&key, dev.run(&["privacy", "key"])).unwrap();
+    let note = stands["receipt"].as_str().unwrap();
+    let verified = |note: &str| {
+        fs::write(&receipt, note).unwrap();
+        let files = [&receipt, &key].map(|file| file.to_str().unwrap());
+        let output = std::process::Command::new(dev::BINARY)
+            .args(["privacy", "verify", files[0], "--key", files[1], "--json"])
+            .env_clear()
+            .output()
+            .unwrap();
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.success(), said)
+    };
+    let (holds, said) = verified(note);
+    assert!(holds && said["request"] == request.as_str(), "{said}");
+    assert_eq!(said["keys"], 2);
+    // As it is copied from a page.
+    assert!(verified(&format!("\r\n{}", note.trim().replace('\n', "\r\n"))).0);
+    let (holds, said) = verified(&note.replacen("left 0", "left 1", 1));
+    assert!(!holds && said["finding"].is_string(), "{said}");
+
+    let unknown = dev.refuses(&["privacy", "show", &format!("dsr_{}", "a".repeat(20))]);
+    assert!(unknown.contains("nothing is known"), "{unknown}");
+    let wrong = dev.refuses(&["privacy", "show", "+16135550123"]);
+    assert!(
+        wrong.contains("dsr_ and 20") && !wrong.contains("0123"),
+        "{wrong}"
+    );
+
+    // The worker looks every five minutes of the calendar.
+    let run = std::process::Command::new(dev::BINARY)
+        .args(["privacy", "replay-after-restore", "--json", "--env-file"])
+        .arg(&dev.env_file)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    planned(&dev, "replay");
+    dev.run(&["clock", "advance", "6m"]);
+    let output = run.wait_with_output().unwrap();
+    let replayed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&replayed["entries"], &replayed["tombstones"]),
+        (&json!(1), &json!(1)),
+        "{replayed}"
+    );
+}
