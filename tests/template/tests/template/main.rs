@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::arithmetic_side_effects,
     clippy::panic,
     reason = "tests may fail loudly"
@@ -17,6 +18,8 @@ mod data;
 mod firewall;
 mod functions;
 mod iam_doc;
+mod log_calls;
+mod logging_doc;
 mod rights;
 mod settings;
 mod template;
