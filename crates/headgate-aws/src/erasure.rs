@@ -187,6 +187,7 @@ impl Eraser {
         for subject in &group.subjects {
             let until = now.plus_millis(SECOND_PASS_MS);
             self.keyring().destroy_salts(subject, now, until).await?;
+            self.requests.forget_export(subject).await?;
         }
         self.delete(group, senders).await?;
         let salts = self.keyring().salt_fingerprints(&group.subjects).await?;

@@ -5,10 +5,12 @@
 //! so the journal of erasures outlives every backup of the others, and a restored table is erased again from it.
 
 mod codes;
+mod exports;
 mod journal;
 mod replay;
 
 pub use codes::Chosen;
+pub use exports::Export;
 pub use journal::{Entry, Tombstone};
 pub use replay::Replay;
 

@@ -4,10 +4,12 @@
 //! the receipt of an erasure. Reads and erases nothing: that is privacy-worker's.
 
 mod ask;
+mod export;
 mod receipt;
 mod request;
 
 pub use ask::{Ask, SCHEMA, Wish};
+pub use export::ExportLink;
 pub use receipt::{NotReceipt, RECEIPT_DAYS, Receipt, Retained, Store, StoreRecord, origin};
 pub use request::{Denial, InvalidRequestId, RequestId, State, Task};
 
@@ -18,6 +20,12 @@ use crate::time::{DAY, HOUR, MINUTE, Timestamp};
 pub const ERASE_AFTER_MS: i64 = 5 * MINUTE;
 /// So long a code of the page waits for the person's message (compliance.md 4.3).
 pub const CODE_MS: i64 = 30 * MINUTE;
+/// So long a copy of somebody's data can be fetched.
+pub const EXPORT_MS: i64 = 72 * HOUR;
+/// So often it can be.
+pub const EXPORT_DOWNLOADS: u32 = 3;
+/// A second copy is made after this long at the earliest.
+pub const EXPORT_AGAIN_MS: i64 = 24 * HOUR;
 /// Where somebody else may have the number by now, the owner of before has so long to object (compliance.md 4.3).
 pub const GUARD_MS: i64 = 72 * HOUR;
 /// Meta hands a notification over again for seven days

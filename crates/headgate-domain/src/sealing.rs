@@ -12,7 +12,7 @@ use aes_gcm::aead::{Aead as _, KeyInit as _, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use headgate_redact::{Personal, Secret};
 use hkdf::Hkdf;
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 const VERSION: u8 = 1;
@@ -51,6 +51,13 @@ pub fn content_key(day_key: &[u8; 32], salt: &[u8; 32], deployment: &str, day: &
             day.as_bytes(),
         ],
     )
+}
+
+/// The key of a copy of somebody's data, which follows from the secret in the link to it.
+pub fn export_key(link: &str, deployment: &str) -> FieldKey {
+    let secret = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(link)));
+    let context = [b"headgate/export/v1".as_slice(), deployment.as_bytes()];
+    derive(&secret, &[0; 32], &context)
 }
 
 fn derive(key: &[u8; 32], salt: &[u8; 32], context: &[&[u8]]) -> FieldKey {

@@ -59,8 +59,8 @@ kinds! {
     OptoutAllConfirmation = "optout_all_confirmation", 5;
     /// "Did you mean stop?": what the person wrote could mean no.
     AskBack = "ask_back", 5;
-    /// A code that proves that a privacy request comes from this person.
-    PrivacyCode = "privacy_code", 10;
+    /// Where a person finds a copy of their data; the link is made at the last moment, and stands on no queue.
+    PrivacyExport = "privacy_export", 1_440;
     /// A privacy request was received, or done.
     PrivacyReceipt = "privacy_receipt", 1_440;
     /// Somebody out of an approved file is asked once, by a template of marketing: the only kind that
@@ -99,7 +99,7 @@ impl Kind {
             | Self::OptoutConfirmation
             | Self::OptoutAllConfirmation
             | Self::AskBack
-            | Self::PrivacyCode
+            | Self::PrivacyExport
             | Self::PrivacyReceipt
             | Self::Help
             | Self::Contact
@@ -127,7 +127,7 @@ pub struct SystemMessage {
     pub from: String,
     /// The language of its text.
     pub locale: Locale,
-    /// The code of a privacy code, the reference of a privacy receipt.
+    /// The reference of a privacy export or receipt.
     pub token: Option<String>,
     /// When the person did what it answers, where that is known: it is of use for so long after that.
     pub said_at: Option<Timestamp>,
@@ -192,12 +192,12 @@ impl SystemMessage {
             ))?,
         };
         let token = fields.optional_text("token", "token", 24)?;
-        let wants_token = matches!(kind, Kind::PrivacyCode | Kind::PrivacyReceipt);
+        let wants_token = matches!(kind, Kind::PrivacyExport | Kind::PrivacyReceipt);
         if token.is_some() != wants_token || token.as_deref().is_some_and(|t| !is_name(t, 24)) {
             return Err(Refusal::at(
                 Code::Malformed,
                 "token",
-                "belongs to privacy_code and privacy_receipt alone: 1 to 24 of A-Z a-z 0-9 . _ : -",
+                "belongs to privacy_export and privacy_receipt alone: 1 to 24 of A-Z a-z 0-9 . _ : -",
             ));
         }
         let question = wanted(fields.get("question"))?;
@@ -245,6 +245,7 @@ impl SystemMessage {
             .replace("{token}", self.token.as_deref().unwrap_or_default())
             .replace("{contact}", filling.contact)
             .replace("{page}", filling.page)
+            .replace("{export}", filling.export)
             .replace("{notice}", filling.notice);
         let message = match self.kind {
             Kind::AskBack => ask_back(&body, &words.buttons),
@@ -252,7 +253,7 @@ impl SystemMessage {
             Kind::OptinConfirmation
             | Kind::OptoutConfirmation
             | Kind::OptoutAllConfirmation
-            | Kind::PrivacyCode
+            | Kind::PrivacyExport
             | Kind::PrivacyReceipt
             | Kind::ImportConfirmation
             | Kind::Help
@@ -365,6 +366,8 @@ pub struct Filling<'a> {
     pub contact: &'a str,
     /// Where people see and change what they chose.
     pub page: &'a str,
+    /// The secret behind the link to a copy of the person's data, where that is what is written of.
+    pub export: &'a str,
     /// The wording that is shown, for an opt-in question.
     pub notice: &'a str,
     /// Name and language of the template that asks an imported person.
@@ -486,7 +489,7 @@ struct Words {
     optout_confirmation: String,
     optout_all_confirmation: String,
     ask_back: String,
-    privacy_code: String,
+    privacy_export: String,
     privacy_receipt: String,
     help: String,
     contact: String,
@@ -520,7 +523,7 @@ impl Words {
             Kind::OptinConfirmation => &self.optin_confirmation,
             Kind::OptoutConfirmation => &self.optout_confirmation,
             Kind::AskBack => &self.ask_back,
-            Kind::PrivacyCode => &self.privacy_code,
+            Kind::PrivacyExport => &self.privacy_export,
             Kind::PrivacyReceipt => &self.privacy_receipt,
             Kind::ImportConfirmation => return None,
             Kind::OptoutAllConfirmation => &self.optout_all_confirmation,

@@ -438,7 +438,10 @@ pub fn routes_of(stage: &Stage, function: &str) -> Vec<(String, String)> {
         .into_iter()
         .filter(|(_api, _method, _path, of)| of == function)
         .map(|(_api, method, path, _function)| {
-            let path = path.replace("{token}", CANARY).replace("{request}", CANARY);
+            let path = path
+                .replace("{token}", CANARY)
+                .replace("{request}", CANARY)
+                .replace("{copy}", CANARY);
             (method, path)
         })
         .collect();

@@ -4,6 +4,7 @@
 //! message is poison and not a refusal: nobody who could correct it would be told.
 
 use headgate_domain::config::Config;
+use headgate_domain::privacy::{ExportLink, RequestId};
 use headgate_domain::refusal::{Code, Refusal};
 use headgate_domain::system::{Filling, Kind, SystemMessage};
 use headgate_domain::time::Timestamp;
@@ -44,7 +45,14 @@ impl Intake {
         let Some(shown) = shown(&config, &said) else {
             return self.refuse(arrival, about, &reworded()).await;
         };
+        let reference = said
+            .token
+            .as_deref()
+            .filter(|_| said.kind == Kind::PrivacyExport);
+        let reference = reference.and_then(|token| RequestId::parse(token).ok());
+        let export = reference.map(|id| ExportLink::of(&self.links, &self.deployment, &id));
         let filling = Filling {
+            export: export.as_ref().map_or("", ExportLink::reveal),
             business: &config.controller.name,
             contact: &contact,
             page: &self.privacy_url,

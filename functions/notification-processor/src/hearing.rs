@@ -104,7 +104,11 @@ impl Heard<'_> {
                 ask: Some(self.asking_for(Wish::Right(Right::Erasure))),
                 ..Reaction::default()
             }),
-            Intent::OptOut { .. } | Intent::AccessRequest | Intent::None => Ok(Reaction {
+            Intent::AccessRequest => Ok(Reaction {
+                ask: Some(self.asking_for(Wish::Right(Right::Access))),
+                ..Reaction::default()
+            }),
+            Intent::OptOut { .. } | Intent::None => Ok(Reaction {
                 events: self.confirmation().await?,
                 answer: None,
                 ask: self.code_of_the_page(),

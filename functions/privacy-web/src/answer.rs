@@ -65,11 +65,15 @@ impl Page {
             | Self::Confirm(_)
             | Self::Choices(_)
             | Self::Code(..)
+            | Self::Copy(Some(_))
+            | Self::CopyRead(_)
+            | Self::CopyFile(_)
             | Self::Request(_)
             | Self::Unsubscribed(_) => StatusCode::OK,
             Self::Pressed(Said::Confirmed | Said::Already) => StatusCode::OK,
             Self::Pressed(Said::Over) => StatusCode::GONE,
             Self::Pressed(Said::Automatic) => StatusCode::FORBIDDEN,
+            Self::Copy(None) => StatusCode::GONE,
             Self::NoneTicked(_) | Self::NotTicked(_) | Self::Changed(_) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
@@ -91,7 +95,9 @@ pub(crate) fn answer(
             let problem = json!({ "type": "about:blank", "title": title, "status": refused.status().as_u16(), "code": refused.code() });
             ("application/problem+json", problem.to_string())
         }
-        Page::View(View::GpcStatement) => ("application/json", page.render(frame)),
+        Page::View(View::GpcStatement) | Page::CopyFile(_) => {
+            ("application/json", page.render(frame))
+        }
         Page::View(_)
         | Page::NoneTicked(_)
         | Page::Changed(_)
@@ -100,6 +106,8 @@ pub(crate) fn answer(
         | Page::Pressed(_)
         | Page::Choices(_)
         | Page::Code(..)
+        | Page::Copy(_)
+        | Page::CopyRead(_)
         | Page::Request(_)
         | Page::Unsubscribed(_)
         | Page::Refused(_) => ("text/html; charset=utf-8", page.render(frame)),
@@ -118,6 +126,10 @@ pub(crate) fn answer(
         header::VARY,
         HeaderValue::from_static("accept, accept-language, sec-gpc"),
     );
+    if matches!(page, Page::CopyFile(_)) {
+        let named = HeaderValue::from_static("attachment; filename=\"my-data.json\"");
+        headers.insert(header::CONTENT_DISPOSITION, named);
+    }
     if let Page::Refused(Refused::Method(allowed)) = page {
         headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
     }

@@ -8,7 +8,8 @@ use headgate_domain::confirm_link::{self, ConfirmToken};
 use headgate_domain::consent::Topic;
 use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::Purpose;
-use headgate_domain::privacy::RequestId;
+use headgate_domain::privacy::{ExportLink, RequestId};
+use headgate_domain::profiles::Right;
 use http::{HeaderMap, HeaderName, Method, header};
 
 /// The forms send a handful of short fields; anything larger is not from them.
@@ -124,8 +125,17 @@ impl Scope {
     }
 }
 
-/// What the form of the page for requests asks for.
-pub(crate) const ERASURE: &str = "erasure";
+/// What can be asked for on the page for requests.
+pub(crate) const OFFERED_RIGHTS: [Right; 2] = [Right::Access, Right::Erasure];
+
+/// How a copy is handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Copy {
+    /// To be read.
+    Page,
+    /// For machines, and to be kept.
+    File,
+}
 
 /// What is known of whoever pressed a button.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,8 +181,12 @@ pub(crate) enum Decision {
     ShowChoices(SubjectId),
     /// Where a request stands, and nothing else.
     ShowRequest(RequestId),
-    /// A code for a request to be erased, to be sent from the person's own phone.
-    GiveCode,
+    /// A code for a request, to be sent from the person's own phone.
+    GiveCode(Right),
+    /// Whether there is a copy behind a link, and nothing else.
+    ShowCopy(ExportLink),
+    /// The copy behind a link, to read or to keep.
+    HandOut(ExportLink, Copy),
     /// A consent request, to be confirmed from the person's own phone.
     Ask(Asked),
     /// The form of a link to confirm was sent, and its box was not ticked.
@@ -197,6 +211,7 @@ enum Route<'a> {
     GpcStatement,
     Requests,
     Request(RequestId),
+    Copy(ExportLink),
 }
 
 impl Route<'_> {
@@ -207,7 +222,8 @@ impl Route<'_> {
             | Self::Unsubscribe(_)
             | Self::Preferences(_)
             | Self::ConfirmLink(_)
-            | Self::Requests => "GET, HEAD, POST",
+            | Self::Requests
+            | Self::Copy(_) => "GET, HEAD, POST",
             Self::Privacy | Self::DoNotSell | Self::GpcStatement | Self::Request(_) => "GET, HEAD",
         }
     }
@@ -326,7 +342,8 @@ pub(crate) fn signalled(facts: &Facts<'_>, tokens: &impl Tokens) -> Option<Subje
         | Route::DoNotSell
         | Route::GpcStatement
         | Route::Requests
-        | Route::Request(_) => None,
+        | Route::Request(_)
+        | Route::Copy(_) => None,
     }
 }
 
@@ -356,6 +373,7 @@ fn shown(facts: &Facts<'_>, route: &Route<'_>, tokens: &impl Tokens) -> Decision
         Route::GpcStatement => View::GpcStatement,
         Route::Requests => View::Requests,
         Route::Request(id) => return Decision::ShowRequest(id.clone()),
+        Route::Copy(link) => return Decision::ShowCopy(link.clone()),
     })
 }
 
@@ -380,8 +398,18 @@ fn posted(facts: &Facts<'_>, route: &Route<'_>, tokens: &impl Tokens) -> Decisio
         Route::Unsubscribe(token) => withdrawn(facts, tokens.person(token), Door::Unsubscribe),
         Route::Preferences(token) => withdrawn(facts, tokens.person(token), Door::Preferences),
         Route::ConfirmLink(text) => confirmed(facts, text, tokens.to_confirm(text)),
-        Route::Requests if facts.form("ask").as_deref() == Some(ERASURE) => Decision::GiveCode,
-        Route::Requests => Decision::Show(View::Requests),
+        Route::Requests => {
+            let word = facts.form("ask");
+            let right = OFFERED_RIGHTS
+                .into_iter()
+                .find(|one| word.as_deref() == Some(one.word()));
+            right.map_or(Decision::Show(View::Requests), Decision::GiveCode)
+        }
+        Route::Copy(link) => match facts.form("as").as_deref() {
+            Some("page") => Decision::HandOut(link.clone(), Copy::Page),
+            Some("file") => Decision::HandOut(link.clone(), Copy::File),
+            Some(_) | None => Decision::ShowCopy(link.clone()),
+        },
         Route::Privacy | Route::DoNotSell | Route::GpcStatement | Route::Request(_) => {
             Decision::Refuse(Refused::NotFound)
         }
@@ -472,6 +500,7 @@ fn route(path: &str) -> Option<Route<'_>> {
             .map(Route::Unsubscribe)
             .or_else(|| token("/p/").map(Route::Preferences))
             .or_else(|| Some(Route::Request(RequestId::parse(token("/r/")?).ok()?)))
+            .or_else(|| Some(Route::Copy(ExportLink::parse(token("/e/")?)?)))
             .or_else(|| {
                 token("/c/")
                     .filter(|text| confirm_link::has_form(text))

@@ -91,7 +91,7 @@ impl Sent {
     }
 }
 
-const TARGETS: [&str; 13] = [
+const TARGETS: [&str; 14] = [
     "/opt-in",
     "/opt-in?purpose=marketing",
     "/u/good-token",
@@ -104,13 +104,14 @@ const TARGETS: [&str; 13] = [
     "/privacy",
     "/requests",
     "/r/dsr_aaaaaaaaaaaaaaaaaaaa",
+    "/e/aaaaaaaaaaaaaaaaaaaaaaaa",
     "/nowhere",
 ];
 
 #[test]
 fn no_method_but_post_ever_writes() {
     let body = &format!(
-        "purpose=marketing&scope=everything&wording=x&agree=yes&ask=erasure&token={}",
+        "purpose=marketing&scope=everything&wording=x&agree=yes&ask=erasure&as=file&token={}",
         confirm_token()
     );
     for method in [
@@ -124,10 +125,12 @@ fn no_method_but_post_ever_writes() {
                 Decision::Show(_)
                 | Decision::ShowChoices(_)
                 | Decision::ShowRequest(_)
+                | Decision::ShowCopy(_)
                 | Decision::NotTicked(_)
                 | Decision::Refuse(_) => {}
                 Decision::Ask(_)
-                | Decision::GiveCode
+                | Decision::GiveCode(_)
+                | Decision::HandOut(..)
                 | Decision::Withdraw(..)
                 | Decision::DoNotSell(_)
                 | Decision::Press(..) => {
@@ -181,7 +184,9 @@ fn a_topic_is_stopped_alone_on_the_page_that_shows_it() {
         Decision::Show(_)
         | Decision::ShowChoices(_)
         | Decision::ShowRequest(_)
-        | Decision::GiveCode
+        | Decision::GiveCode(_)
+        | Decision::ShowCopy(_)
+        | Decision::HandOut(..)
         | Decision::Ask(_)
         | Decision::NotTicked(_)
         | Decision::DoNotSell(_)
@@ -338,7 +343,9 @@ fn only_a_small_form_from_our_own_page_is_read() {
         Decision::Show(_)
         | Decision::ShowChoices(_)
         | Decision::ShowRequest(_)
-        | Decision::GiveCode
+        | Decision::GiveCode(_)
+        | Decision::ShowCopy(_)
+        | Decision::HandOut(..)
         | Decision::Ask(_)
         | Decision::NotTicked(_)
         | Decision::Press(..)
@@ -412,7 +419,9 @@ fn a_form_asks_only_for_what_the_page_offered() {
         Decision::Show(_)
         | Decision::ShowChoices(_)
         | Decision::ShowRequest(_)
-        | Decision::GiveCode
+        | Decision::GiveCode(_)
+        | Decision::ShowCopy(_)
+        | Decision::HandOut(..)
         | Decision::Refuse(_)
         | Decision::NotTicked(_)
         | Decision::Press(..)
@@ -591,11 +600,21 @@ fn a_code_is_given_for_the_button_alone_and_a_reference_shows_a_request() {
         sent("HEAD", "/requests").decided(),
         Decision::Show(View::Requests)
     );
-    assert_eq!(
-        form("/requests", "ask=erasure").decided(),
-        Decision::GiveCode
-    );
-    for other in ["", "ask=", "ask=access", "lang=en", "ask=erasur%65%00"] {
+    for right in OFFERED_RIGHTS {
+        let body = format!("ask={}", right.word());
+        assert_eq!(
+            form("/requests", &body).decided(),
+            Decision::GiveCode(right)
+        );
+    }
+    let link = ExportLink::parse(&"a".repeat(24)).unwrap();
+    let path = format!("/e/{}", link.reveal());
+    let shown = Decision::ShowCopy(link.clone());
+    assert_eq!(sent("GET", &path).decided(), shown);
+    assert_eq!(form(&path, "as=anything").decided(), shown);
+    let file = Decision::HandOut(link, Copy::File);
+    assert_eq!(form(&path, "as=file").decided(), file);
+    for other in ["", "ask=", "ask=restriction", "lang=en", "ask=erasur%65%00"] {
         let decided = form("/requests", other).decided();
         assert_eq!(decided, Decision::Show(View::Requests), "{other}");
     }

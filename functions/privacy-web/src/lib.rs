@@ -29,7 +29,7 @@ use headgate_domain::config::Config as Rules;
 use headgate_domain::confirm_link::{ConfirmKey, ConfirmToken};
 use headgate_domain::do_not_sell::{self, Way};
 use headgate_domain::identity::{Pepper, SubjectId, Visitor};
-use headgate_domain::privacy::RequestId;
+use headgate_domain::privacy::{ExportLink, RequestId};
 use headgate_domain::profiles::Right;
 use headgate_domain::system::Locale;
 use headgate_domain::time::{HOUR, Timestamp};
@@ -38,14 +38,14 @@ use headgate_lambda::clock::Clock;
 use headgate_lambda::log::{Field, Level, log};
 use headgate_lambda::runtime::survive;
 use headgate_lambda::settings::{MissingSetting, Settings};
-use headgate_redact::LogSafe;
+use headgate_redact::{LogSafe, Personal};
 use http::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
 pub use config::Config;
 pub use locale::{InvalidLocale, LANGUAGES, Source};
 
-use decide::{Asked, Decision, Door, Facts, Refused, Stop, Tokens, View};
+use decide::{Asked, Copy, Decision, Door, Facts, Refused, Stop, Tokens, View};
 use locale::Library;
 use pages::{Choices, Frame, Page, Stands};
 use visitor::Visitors;
@@ -210,7 +210,10 @@ impl PrivacyWeb {
             Decision::ShowChoices(subject) => {
                 return Page::Choices(self.choices(&subject, frame.config).await);
             }
-            Decision::Show(_) | Decision::Ask(_) | Decision::NotTicked(_) | Decision::GiveCode
+            Decision::Show(_)
+            | Decision::Ask(_)
+            | Decision::NotTicked(_)
+            | Decision::GiveCode(_)
                 if frame.config.is_none() =>
             {
                 return Page::Refused(Refused::Unavailable);
@@ -221,7 +224,12 @@ impl PrivacyWeb {
             Decision::Show(view) => return Page::View(view),
             Decision::Refuse(refused) => return Page::Refused(refused),
             Decision::Ask(asked) => self.ask(asked, frame).await,
-            Decision::GiveCode => self.give_code(frame).await,
+            Decision::GiveCode(right) => self.give_code(right, frame).await,
+            Decision::ShowCopy(link) => match self.asked.export(&link).await {
+                Ok(export) => Ok(Page::Copy(export.filter(|one| one.is_open((self.clock)())))),
+                Err(error) => Err(error),
+            },
+            Decision::HandOut(link, form) => self.hand_out(&link, form).await,
             Decision::ShowRequest(id) => match self.asked.find(&id).await {
                 Ok(request) => Ok(Page::Request(Stands::of(request))),
                 Err(error) => Err(error),
@@ -296,17 +304,34 @@ impl PrivacyWeb {
     }
 
     /// Keeps what is asked for under the hash of a fresh code. A stranger here causes no message and names nobody.
-    async fn give_code(&self, frame: &Frame<'_>) -> Result<Page, AwsError> {
+    async fn give_code(&self, right: Right, frame: &Frame<'_>) -> Result<Page, AwsError> {
         let code = optin_code::from_random(random()?);
         let chosen = Chosen {
             request: RequestId::from_random(random()?),
-            right: Right::Erasure,
+            right,
             locale: Locale::from_tag(frame.language.tag()).unwrap_or(Locale::En),
         };
         let hash = optin_code::hash(&code);
         self.asked.put_code(&hash, &chosen, (self.clock)()).await?;
         log(Level::Info, "code_given", &[]);
-        Ok(Page::Code(code, chosen.request))
+        Ok(Page::Code(code, chosen))
+    }
+
+    /// Hands a copy out to whoever has the link, so often and so long as may be.
+    async fn hand_out(&self, link: &ExportLink, form: Copy) -> Result<Page, AwsError> {
+        let now = (self.clock)();
+        let copy = self.asked.fetch_export(link, &self.deployment, now);
+        let Some(copy) = copy.await? else {
+            return Ok(Page::Copy(None));
+        };
+        log(Level::Info, "copy_handed_out", &[]);
+        Ok(match form {
+            Copy::File => Page::CopyFile(copy),
+            Copy::Page => {
+                let value = serde_json::from_slice(copy.reveal()).unwrap_or_default();
+                Page::CopyRead(Personal::new(value))
+            }
+        })
     }
 
     /// Where a person stands. When that cannot be read, a no is possible all the same.

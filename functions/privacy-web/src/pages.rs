@@ -4,6 +4,7 @@
 //! first and for a screen reader as much as for an eye (WCAG 2.2 AA). Every value and every text
 //! is escaped where it becomes markup. Decides nothing. A page of its own has a file of its own.
 
+mod copy;
 mod do_not_sell;
 mod link;
 mod opt_in;
@@ -12,10 +13,12 @@ mod privacy;
 mod requests;
 mod unsubscribe;
 
+use headgate_aws::privacy_requests::{Chosen, Export};
 use headgate_domain::config::Config;
 use headgate_domain::consent::Topic;
 use headgate_domain::lane::Purpose;
-use headgate_domain::privacy::RequestId;
+use headgate_redact::Personal;
+use serde_json::Value;
 
 use crate::decide::{Offer, Refused, Scope, Stop, View};
 use crate::html::{Escaped, fill};
@@ -57,7 +60,13 @@ pub(crate) enum Page {
     /// The choices of one person, and what they have just stopped.
     Choices(Choices),
     /// The code of a request, and its reference.
-    Code(String, RequestId),
+    Code(String, Chosen),
+    /// The copy behind a link, if it can be fetched.
+    Copy(Option<Export>),
+    /// A copy to be read.
+    CopyRead(Personal<Value>),
+    /// A copy for machines.
+    CopyFile(Personal<Vec<u8>>),
     /// Where a request stands.
     Request(Stands),
     /// The withdrawal is durable.
@@ -78,7 +87,10 @@ impl Page {
             Self::View(View::DoNotSell { signal }) => do_not_sell::page(frame, *signal),
             Self::View(View::GpcStatement) => do_not_sell::statement(),
             Self::View(View::Requests) => requests::form(frame),
-            Self::Code(code, id) => requests::code(frame, code, id),
+            Self::Code(code, chosen) => requests::code(frame, code, chosen),
+            Self::Copy(export) => copy::door(frame, export.as_ref()),
+            Self::CopyRead(value) => copy::read(frame, value.reveal()),
+            Self::CopyFile(text) => String::from_utf8_lossy(text.reveal()).into_owned(),
             Self::Request(stands) => requests::status(frame, stands),
             Self::NoneTicked(offered) => {
                 opt_in::form(frame, offered, Some(&texts.opt_in.none_ticked))

@@ -116,6 +116,8 @@ async fn still_works(pages: &Running, stage: &Stage, method: &str, path: &str) {
         ("POST", "/opt-in") => (path.to_owned(), Body::Text("purpose=marketing"), 422),
         ("POST", "/requests") => (path.to_owned(), Body::Text("ask=erasure"), 200),
         ("GET", "/r/") => (format!("/r/dsr_{}", "a".repeat(20)), Body::None, 200),
+        ("GET", "/e/") => (format!("/e/{}", "a".repeat(24)), Body::None, 410),
+        ("POST", "/e/") => (format!("/e/{}", "a".repeat(24)), Body::Text("as=file"), 410),
         ("GET", "/c/") => (format!("/c/{made_up}"), Body::None, 200),
         ("POST", "/c/") => (format!("/c/{link}"), Body::Text(&pressed), 200),
         ("GET", "/u/") => (format!("/u/{token}"), Body::None, 200),

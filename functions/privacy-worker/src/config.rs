@@ -37,6 +37,8 @@ pub struct Config {
     pub kms_mac_identity: String,
     /// The HMAC key of the suppression list.
     pub kms_mac_suppression: String,
+    /// The HMAC key of the links to copies of people's data.
+    pub kms_mac_links: String,
 }
 
 impl Config {
@@ -63,6 +65,7 @@ impl Config {
             kms_key_receipt: name("HEADGATE_KMS_KEY_RECEIPT")?,
             kms_mac_identity: name("HEADGATE_KMS_MAC_IDENTITY")?,
             kms_mac_suppression: name("HEADGATE_KMS_MAC_SUPPRESSION")?,
+            kms_mac_links: name("HEADGATE_KMS_MAC_LINKS")?,
         })
     }
 }
@@ -71,7 +74,7 @@ impl Config {
 mod tests {
     use super::*;
 
-    const ALL: [&str; 16] = [
+    const ALL: [&str; 17] = [
         "HEADGATE_DEPLOYMENT",
         "HEADGATE_TABLE_SUBJECTS",
         "HEADGATE_TABLE_SUPPRESSION",
@@ -88,6 +91,7 @@ mod tests {
         "HEADGATE_KMS_KEY_RECEIPT",
         "HEADGATE_KMS_MAC_IDENTITY",
         "HEADGATE_KMS_MAC_SUPPRESSION",
+        "HEADGATE_KMS_MAC_LINKS",
     ];
 
     fn without(missing: &str) -> Settings {

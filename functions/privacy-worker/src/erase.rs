@@ -10,6 +10,7 @@ use headgate_aws::messages::{Record, body_place_key};
 use headgate_aws::privacy_requests::Request;
 use headgate_domain::control_message::NotCancelled;
 use headgate_domain::event::Event;
+use headgate_domain::identity::SubjectId;
 use headgate_domain::outbound::Payload;
 use headgate_domain::privacy::{Receipt, RequestId, SECOND_PASS_MS, State, origin};
 use headgate_domain::sealing::Place;
@@ -24,32 +25,17 @@ const REASON: &str = "erased";
 const TOLD: usize = 10;
 
 impl PrivacyWorker {
-    /// Carries a request out.
-    pub(crate) async fn run(&self, id: &RequestId, now: Timestamp) -> Result<(), WorkerError> {
-        let Some(request) = self.requests.find(id).await? else {
-            return Ok(());
-        };
-        let Some(subject) = request
-            .subject
-            .clone()
-            .filter(|_id| !request.state.is_closed())
-        else {
-            return Ok(());
-        };
-        if now > request.due_at {
-            log(
-                Level::Error,
-                "request_overdue",
-                &[("request", Field::safe(id))],
-            );
-        }
-        if !self.requests.advance(&request, State::Running).await? {
-            // It was taken back, or another call has it and has finished it.
-            return Ok(());
-        }
+    /// Erases whom a request is of.
+    pub(crate) async fn erase(
+        &self,
+        request: &Request,
+        subject: &SubjectId,
+        now: Timestamp,
+    ) -> Result<(), WorkerError> {
+        let id = &request.id;
         let senders = self.senders().await?;
-        let mut begun = self.eraser.begin(id, &subject, &senders, now).await?;
-        self.tell_apps(&request, &begun, now).await?;
+        let mut begun = self.eraser.begin(id, subject, &senders, now).await?;
+        self.tell_apps(request, &begun, now).await?;
         self.eraser.prove(&mut begun, now).await?;
         let stores = self.eraser.destroy(&begun, &senders, now).await?;
         let again_at = now.plus_millis(SECOND_PASS_MS);
@@ -66,7 +52,7 @@ impl PrivacyWorker {
         self.evidence.put_receipt(id, &note, now).await?;
         let times = (now, Some(again_at));
         self.requests
-            .close(&request, State::Fulfilled, Some(&note), times)
+            .close(request, State::Fulfilled, Some(&note), times)
             .await?;
         let rows = receipt.stores.iter().map(|store| store.matched);
         let rows = rows.fold(0, u64::saturating_add);

@@ -5,6 +5,7 @@
 //! may destroy a salt. It writes to nobody but by the system queue, whose texts are fixed, and once a person is erased
 //! it could not: so they are told before, and see the receipt on a page.
 
+mod access;
 pub mod config;
 mod erase;
 mod receive;
@@ -27,7 +28,9 @@ use headgate_aws::signing::SigningKey;
 use headgate_aws::subjects::Subjects;
 use headgate_aws::suppression::Suppression;
 use headgate_aws::{Aws, AwsError, AwsSettings};
-use headgate_domain::privacy::Task;
+use headgate_domain::identity::Pepper;
+use headgate_domain::privacy::{RequestId, State, Task};
+use headgate_domain::profiles::Right;
 use headgate_domain::time::{MINUTE, Timestamp};
 use headgate_lambda::batch::{self, SqsEvent};
 use headgate_lambda::clock::Clock;
@@ -97,6 +100,7 @@ pub struct PrivacyWorker {
     evidence: Evidence,
     key: SigningKey,
     system: Queue,
+    links: Pepper,
     bus: Bus,
     deployment: String,
     clock: Clock,
@@ -119,6 +123,7 @@ impl PrivacyWorker {
             &config.kms_key_data,
             &config.deployment,
         );
+        let links = of(&config.kms_mac_links).await?;
         let controls = Controls::new(&aws, &config.table_controls);
         let subjects = Subjects::new(&aws, &config.table_subjects, keyring, identity);
         let ledger = Ledger::new(&aws, &config.table_ledger);
@@ -146,6 +151,7 @@ impl PrivacyWorker {
             key: SigningKey::new(&aws, &config.kms_key_receipt),
             system: Queue::new(&aws, &config.queue_system_url),
             bus: Bus::new(&aws, &config.bus_name),
+            links,
             deployment: config.deployment,
             clock,
         })
@@ -217,6 +223,37 @@ impl PrivacyWorker {
             Task::Replay(run) => Box::pin(self.replay(run)).await?,
         }
         Ok(self.requests.done(task, at).await?)
+    }
+
+    /// Carries a request out, if there is anything left to do of it.
+    async fn run(&self, id: &RequestId, now: Timestamp) -> Result<(), WorkerError> {
+        let Some(request) = self.requests.find(id).await? else {
+            return Ok(());
+        };
+        let Some(subject) = request
+            .subject
+            .clone()
+            .filter(|_id| !request.state.is_closed())
+        else {
+            return Ok(());
+        };
+        if now > request.due_at {
+            let fields = [("request", Field::safe(id))];
+            log(Level::Error, "request_overdue", &fields);
+        }
+        if !self.requests.advance(&request, State::Running).await? {
+            // It was taken back, or another call has it and has finished it.
+            return Ok(());
+        }
+        match request.right {
+            Right::Erasure => Box::pin(self.erase(&request, &subject, now)).await,
+            Right::Access | Right::Portability => {
+                Box::pin(self.export(&request, &subject, now)).await
+            }
+            Right::Rectification | Right::Restriction | Right::Objection | Right::DoNotSell => {
+                Err(WorkerError::Right)
+            }
+        }
     }
 
     /// Where the limits may remember a person.

@@ -27,12 +27,10 @@ impl PrivacyWorker {
         };
         match right {
             Right::Erasure => self.open_erasure(&ask, chosen).await,
-            Right::Access
-            | Right::Portability
-            | Right::Rectification
-            | Right::Restriction
-            | Right::Objection
-            | Right::DoNotSell => Err(WorkerError::Right),
+            Right::Access | Right::Portability => self.open_access(&ask, chosen).await,
+            Right::Rectification | Right::Restriction | Right::Objection | Right::DoNotSell => {
+                Err(WorkerError::Right)
+            }
         }
     }
 
@@ -79,6 +77,39 @@ impl PrivacyWorker {
                 ],
             );
         }
+        Ok(())
+    }
+
+    async fn open_access(&self, ask: &Ask, chosen: Option<Chosen>) -> Result<(), WorkerError> {
+        let now = (self.clock)();
+        let person = self.eraser.subjects.person(&ask.subject).await?;
+        let Some(subject) = &person.subject else {
+            return Ok(());
+        };
+        // A flood of requests makes one copy a day; the link to it is in the chat already.
+        if !self.requests.may_export(&subject.id, now).await? {
+            return Ok(());
+        }
+        let config = self.controls.config().await?;
+        let (id, locale) = match chosen {
+            Some(chosen) => (chosen.request, chosen.locale),
+            None => (RequestId::from_random(headgate_aws::random()?), ask.locale),
+        };
+        let law = config.profile_of(subject.country());
+        let request = Request {
+            id,
+            right: Right::Access,
+            state: State::Verified,
+            subject: Some(subject.id.clone()),
+            received_at: ask.at,
+            due_at: law.due(Right::Access, ask.at).by,
+            run_at: now,
+            number: ask.number.clone(),
+            locale,
+            closed_at: None,
+            receipt: None,
+        };
+        self.requests.open(&subject.id, &request).await?;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //! Everything that names a subject is in the index `by_subject`. An index is read a moment behind its table, so
 //! whoever erases looks again.
 
-use headgate_domain::identity::SubjectId;
+use headgate_domain::identity::{Pseudonym, SubjectId};
 use headgate_domain::record::RecordRef;
 
 use super::Messages;
@@ -20,6 +20,13 @@ impl Theirs {
     /// How many there are.
     pub fn count(&self) -> u64 {
         self.rows.len().try_into().unwrap_or(u64::MAX)
+    }
+
+    /// The messages of the person among them.
+    pub fn inbound(&self) -> Vec<Pseudonym> {
+        let rows = self.rows.iter();
+        rows.filter_map(|row| Pseudonym::parse(row.text("pk")?.strip_prefix("N#")?).ok())
+            .collect()
     }
 
     /// The records of the outbox among them.

@@ -10,7 +10,9 @@ use headgate_domain::consent::Subject;
 use headgate_domain::identity::{Identifier, SubjectId};
 
 use super::identifiers::subject_in;
-use super::{Subjects, state_of};
+use super::{SubjectStates, Subjects, state_of};
+use headgate_redact::Personal;
+
 use crate::AwsError;
 use crate::item::{Attributes, Item, batch_get, batch_write, deletions, key, s, taken};
 use crate::keyring::KeyringError;
@@ -175,6 +177,38 @@ impl Subjects {
             batch_write(&self.client, &self.table, deletions(&rows)?).await?;
         }
         Ok(())
+    }
+
+    /// What is sealed as the proof of each of a person's ledger events, as far as it opens.
+    ///
+    /// # Errors
+    /// [`KeyringError`] when keys or tables are not available.
+    pub async fn proofs(
+        &self,
+        group: &Group,
+    ) -> Result<Vec<(String, Personal<Vec<u8>>)>, KeyringError> {
+        let states = SubjectStates {
+            client: self.client.clone(),
+            table: self.table.clone(),
+        };
+        let mut proofs = Vec::new();
+        for row in self.own_rows(group).await? {
+            let of = |name, prefix| row.text(name)?.strip_prefix(prefix);
+            let (Some(subject), Some(event)) = (of("pk", "S#"), of("sk", "E#")) else {
+                continue;
+            };
+            let Ok(subject) = SubjectId::parse(subject) else {
+                continue;
+            };
+            match states.evidence(&self.keyring, &subject, event).await {
+                Ok(proof) => proofs.extend(proof.map(|proof| (event.to_owned(), proof))),
+                Err(
+                    KeyringError::NoKey | KeyringError::NotOpened | KeyringError::PastRetention,
+                ) => {}
+                Err(error @ KeyringError::Aws(_)) => return Err(error),
+            }
+        }
+        Ok(proofs)
     }
 
     /// The keys of everything in the person's own partitions.

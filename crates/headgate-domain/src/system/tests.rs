@@ -11,7 +11,7 @@ use crate::identity::SubjectId;
 const NOTICE: &str = "I would like to have offers.";
 
 fn message(kind: Kind) -> SystemMessage {
-    let token = matches!(kind, Kind::PrivacyCode | Kind::PrivacyReceipt);
+    let token = matches!(kind, Kind::PrivacyExport | Kind::PrivacyReceipt);
     SystemMessage {
         kind,
         cause: format!("in_m1_{}", "A".repeat(43)),
@@ -41,6 +41,7 @@ fn every_kind_survives_the_queue_and_has_a_text_in_every_language() {
             };
             let at = Timestamp::from_seconds(1_795_000_000);
             let filling = Filling {
+                export: "",
                 business: "Maple Outfitters",
                 contact: "care@maple.example",
                 page: "https://privacy.maple.example",
@@ -69,7 +70,8 @@ fn every_kind_survives_the_queue_and_has_a_text_in_every_language() {
             assert!(body.contains("Maple Outfitters"), "{body}");
             assert!(!body.contains('{') && body.chars().count() < 400, "{body}");
             assert_eq!(body.contains(NOTICE), kind == Kind::OptinQuestion, "{body}");
-            assert_eq!(body.contains("402913"), sent.token.is_some(), "{body}");
+            let shows_token = kind == Kind::PrivacyReceipt;
+            assert_eq!(body.contains("402913"), shows_token, "{body}");
         }
     }
 }
@@ -78,6 +80,7 @@ fn every_kind_survives_the_queue_and_has_a_text_in_every_language() {
 fn the_message_to_an_imported_person_is_a_template_whose_buttons_are_bound_to_the_question() {
     let texts = Texts::read().unwrap();
     let filling = Filling {
+        export: "",
         business: "Maple Outfitters",
         contact: "",
         page: "",
@@ -108,6 +111,7 @@ fn the_message_to_an_imported_person_is_a_template_whose_buttons_are_bound_to_th
 fn a_late_answer_is_none() {
     let texts = Texts::read().unwrap();
     let filling = Filling {
+        export: "",
         business: "Maple Outfitters",
         contact: "care@maple.example",
         page: "https://privacy.maple.example",
@@ -152,6 +156,7 @@ fn the_opt_in_question_has_two_answers_that_are_bound_to_it_and_fits_above_butto
     let longest = "字".repeat(800);
     for locale in Locale::ALL {
         let filling = Filling {
+            export: "",
             business: &"M".repeat(60),
             contact: "",
             page: "",
@@ -197,7 +202,8 @@ fn somebody_is_answered_in_the_language_of_their_word_or_their_country() {
 #[test]
 fn nothing_that_could_carry_a_text_is_taken() {
     let refused = |change: &dyn Fn(&mut Value)| {
-        let mut body: Value = serde_json::from_str(&to_json(&message(Kind::PrivacyCode))).unwrap();
+        let mut body: Value =
+            serde_json::from_str(&to_json(&message(Kind::PrivacyExport))).unwrap();
         change(&mut body);
         SystemMessage::parse(&body.to_string())
             .err()

@@ -80,20 +80,46 @@ pub(crate) struct Confirm {
     pub(crate) expires: String,
 }
 
-/// The page on which somebody asks to be erased.
+/// The page on which somebody asks for a copy, or to be erased.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Requests {
     pub(crate) title: String,
     pub(crate) lead: String,
+    pub(crate) legend: String,
+    pub(crate) access: String,
+    pub(crate) access_hint: String,
+    pub(crate) erasure: String,
+    pub(crate) erasure_hint: String,
+    pub(crate) what_title: String,
     pub(crate) what: Vec<String>,
     pub(crate) submit: String,
     pub(crate) next: String,
     pub(crate) code_title: String,
     pub(crate) code_lead: String,
-    pub(crate) message: String,
+    pub(crate) message_erasure: String,
+    pub(crate) message_access: String,
     pub(crate) expires: String,
     pub(crate) see: String,
+}
+
+/// The copy of somebody's data.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Copy {
+    pub(crate) title: String,
+    pub(crate) lead: String,
+    pub(crate) gone: String,
+    pub(crate) read: String,
+    pub(crate) file: String,
+    pub(crate) limits: String,
+    pub(crate) what: String,
+    pub(crate) you: String,
+    pub(crate) choices: String,
+    pub(crate) messages: String,
+    pub(crate) recipients: String,
+    pub(crate) from_you: String,
+    pub(crate) to_you: String,
 }
 
 /// The page that shows where a request stands.
@@ -343,6 +369,7 @@ pub(crate) struct Texts {
     pub(crate) do_not_sell: DoNotSell,
     pub(crate) requests: Requests,
     pub(crate) request: Request,
+    pub(crate) copy: Copy,
     not_found: Plain,
     method_not_allowed: Plain,
     too_large: Plain,

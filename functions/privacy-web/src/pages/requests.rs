@@ -1,15 +1,16 @@
-//! Asking to be erased, and where a request stands (R-306).
+//! Asking for a copy of one's data or to be erased, and where a request stands (R-306).
 //!
 //! The form takes no number: whose data it is, the person's own message says. The page of a request shows its dates
 //! and its receipt to whoever has its reference, and nothing of whose it is; a reference that was never given looks
 //! like one whose message has not come.
 
-use headgate_aws::privacy_requests::Request;
-use headgate_domain::privacy::{RequestId, State};
+use headgate_aws::privacy_requests::{Chosen, Request};
+use headgate_domain::privacy::State;
+use headgate_domain::profiles::Right;
 use headgate_domain::time::Timestamp;
 
-use super::Frame;
-use crate::decide::ERASURE;
+use super::{Frame, choice};
+use crate::decide::OFFERED_RIGHTS;
 use crate::html::Escaped;
 use crate::layout::{Width, document};
 
@@ -44,18 +45,36 @@ impl Stands {
     }
 }
 
-/// What is deleted and what stays, and the button.
+/// What can be asked for, what goes and what stays when data is deleted, and the button.
 pub(super) fn form(frame: &Frame<'_>) -> String {
     let texts = &frame.language.texts.requests;
+    let offer = |right: Right, is_first: bool| {
+        let (label, hint) = match right {
+            Right::Erasure => (&texts.erasure, &texts.erasure_hint),
+            Right::Access
+            | Right::Portability
+            | Right::Rectification
+            | Right::Restriction
+            | Right::Objection
+            | Right::DoNotSell => (&texts.access, &texts.access_hint),
+        };
+        let [label, hint] = [label, hint].map(|text| frame.say(text));
+        choice("radio", "ask", right.word(), is_first, &label, &hint)
+    };
+    let rights = OFFERED_RIGHTS.map(|right| offer(right, right == Right::Access));
     let main = format!(
-        "{heading}<div class=\"panel\">\n<ul class=\"notice\">\n{what}</ul>\n</div>\n\
-         <form method=\"post\">\n{language}<input type=\"hidden\" name=\"ask\" value=\"{ERASURE}\">\n<button type=\"submit\">{submit}</button>\n\
-         <p class=\"small\">{next}</p>\n</form>\n",
+        "{heading}<form method=\"post\">\n{language}\
+         <fieldset>\n<legend>{legend}</legend>\n{rights}</fieldset>\n\
+         <button type=\"submit\">{submit}</button>\n<p class=\"small\">{next}</p>\n</form>\n\
+         <div class=\"panel\">\n<h2>{what_title}</h2>\n<ul class=\"notice\">\n{what}</ul>\n</div>\n",
         heading = frame.heading(&texts.title, &texts.lead),
-        what = frame.each(&texts.what, "li"),
         language = frame.language_field(),
+        legend = frame.show(&texts.legend),
+        rights = rights.concat(),
         submit = frame.show(&texts.submit),
         next = frame.show(&texts.next),
+        what_title = frame.show(&texts.what_title),
+        what = frame.each(&texts.what, "li"),
     );
     document(
         frame,
@@ -67,7 +86,7 @@ pub(super) fn form(frame: &Frame<'_>) -> String {
 }
 
 /// The message that proves it. It says what it is for, so that nobody sends it for somebody else unawares.
-pub(super) fn code(frame: &Frame<'_>, code: &str, id: &RequestId) -> String {
+pub(super) fn code(frame: &Frame<'_>, code: &str, chosen: &Chosen) -> String {
     let texts = &frame.language.texts.requests;
     let confirm = &frame.language.texts.confirm;
     let digits: String = frame
@@ -75,7 +94,12 @@ pub(super) fn code(frame: &Frame<'_>, code: &str, id: &RequestId) -> String {
         .chars()
         .filter(char::is_ascii_digit)
         .collect();
-    let message = format!("{} PRIVACY {code}", texts.message);
+    let words = if chosen.right == Right::Access {
+        &texts.message_access
+    } else {
+        &texts.message_erasure
+    };
+    let message = format!("{words} PRIVACY {code}");
     let encoded: String = form_urlencoded::byte_serialize(message.as_bytes()).collect();
     let encoded = encoded.replace('+', "%20");
     let main = format!(
@@ -91,6 +115,7 @@ pub(super) fn code(frame: &Frame<'_>, code: &str, id: &RequestId) -> String {
         by_hand = frame.show(&confirm.by_hand),
         expires = frame.show(&texts.expires),
         base = Escaped(frame.base),
+        id = chosen.request,
         lang = frame.language.tag(),
         see = frame.show(&texts.see),
     );

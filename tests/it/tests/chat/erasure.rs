@@ -15,7 +15,7 @@ use crate::{ADA, BOB, answer, marketing, said, text};
 /// What Ada is known by beside her number.
 const ID: &str = "CA.15550100";
 
-fn by_both(body: &Value) -> Value {
+pub(crate) fn by_both(body: &Value) -> Value {
     let mut body = body.clone();
     let value = &mut body["entry"][0]["changes"][0]["value"];
     value["messages"][0]["from_user_id"] = ID.into();
@@ -32,7 +32,7 @@ async fn who_wrote(world: &World, words: &str) -> String {
 }
 
 /// Ada has agreed, was written to, has a message that waits for next week, and has written herself.
-async fn acquainted(world: &World) -> Vec<Value> {
+pub(crate) async fn acquainted(world: &World) -> Vec<Value> {
     let mut notified = Vec::new();
     let scan = by_both(&said(
         ADA,

@@ -10,6 +10,7 @@
     reason = "tests may fail loudly"
 )]
 
+mod access;
 mod erasure;
 mod world;
 

@@ -14,6 +14,7 @@ use headgate_testkit::{APP_SECRET, GRAPH_TOKEN, Stage, events, stage_with};
 use intake::Intake;
 use meta_simulator::{Arrival, Number, Options, Simulator, Template};
 use notification_processor::NotificationProcessor;
+use privacy_web::PrivacyWeb;
 use privacy_worker::PrivacyWorker;
 use sender::Sender;
 use serde_json::{Value, json};
@@ -147,6 +148,38 @@ impl World {
             .unwrap();
         let answer = import.handle(event, TIME).await;
         assert!(answer.batch_item_failures.is_empty(), "{key}");
+    }
+
+    /// A page, as a browser asks for it: status and text.
+    pub(crate) async fn page(&self, method: &str, path: &str, form: &str) -> (u16, String) {
+        let settings = Settings::from_map(self.stage.environment("PrivacyWebFunction"));
+        let pages = PrivacyWeb::new(&settings, self.clock.clone())
+            .await
+            .unwrap();
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("sec-fetch-site", "same-origin");
+        let request = request.body(form.to_owned().into()).unwrap();
+        let answer = pages.handle(request).await;
+        let status = answer.status().as_u16();
+        (
+            status,
+            String::from_utf8(answer.into_body().to_vec()).unwrap(),
+        )
+    }
+
+    /// One of the published schemas.
+    pub(crate) fn schema(&self, name: &str) -> jsonschema::Validator {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas");
+        let text = std::fs::read_to_string(path.join(name)).unwrap();
+        jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap()
+    }
+
+    /// Where a text stands, of all that is stored or waits.
+    pub(crate) async fn places_with(&self, text: &str) -> Vec<String> {
+        self.stage.places_with(text).await
     }
 
     /// What an import has reported of its first rows.

@@ -24,7 +24,7 @@ use world::{Answer, World};
 
 /// Every route a stranger can call: API, method, path, function. A new one is added here with what an
 /// honest request to it is ([`honest`]).
-const ROUTES: [(&str, &str, &str, &str); 19] = [
+const ROUTES: [(&str, &str, &str, &str); 21] = [
     ("ConsentApi", "POST", "/confirmations", "ConsentApiFunction"),
     ("ConsentApi", "POST", "/consents", "ConsentApiFunction"),
     (
@@ -43,6 +43,7 @@ const ROUTES: [(&str, &str, &str, &str); 19] = [
     ),
     ("PrivacyApi", "GET", "/c/{token}", "PrivacyWebFunction"),
     ("PrivacyApi", "GET", "/do-not-sell", "PrivacyWebFunction"),
+    ("PrivacyApi", "GET", "/e/{copy}", "PrivacyWebFunction"),
     ("PrivacyApi", "GET", "/opt-in", "PrivacyWebFunction"),
     ("PrivacyApi", "GET", "/p/{token}", "PrivacyWebFunction"),
     ("PrivacyApi", "GET", "/privacy", "PrivacyWebFunction"),
@@ -50,6 +51,7 @@ const ROUTES: [(&str, &str, &str, &str); 19] = [
     ("PrivacyApi", "GET", "/requests", "PrivacyWebFunction"),
     ("PrivacyApi", "GET", "/u/{token}", "PrivacyWebFunction"),
     ("PrivacyApi", "POST", "/c/{token}", "PrivacyWebFunction"),
+    ("PrivacyApi", "POST", "/e/{copy}", "PrivacyWebFunction"),
     ("PrivacyApi", "POST", "/opt-in", "PrivacyWebFunction"),
     ("PrivacyApi", "POST", "/p/{token}", "PrivacyWebFunction"),
     ("PrivacyApi", "POST", "/requests", "PrivacyWebFunction"),
@@ -90,7 +92,10 @@ async fn no_route_is_shaken_by_what_a_stranger_puts_on_the_wire() {
         let mut answered = 0;
         let requests = hostile(
             method,
-            &path.replace("{token}", CANARY).replace("{request}", CANARY),
+            &path
+                .replace("{token}", CANARY)
+                .replace("{request}", CANARY)
+                .replace("{copy}", CANARY),
         );
         // All at once, as a stranger would.
         let answers = requests.iter().map(|(_name, bytes)| world.send(api, bytes));
@@ -158,6 +163,10 @@ fn closed(name: &str, function: &str, answer: &Answer) {
     }
 }
 
+fn no_copy() -> String {
+    format!("/e/{}", "a".repeat(24))
+}
+
 /// What those the route is for would send, and what they get.
 async fn honest(world: &World, api: &str, method: &str, path: &str) {
     let (target, headers, body, status) = match (method, path) {
@@ -173,6 +182,9 @@ async fn honest(world: &World, api: &str, method: &str, path: &str) {
         // Without the wording that was shown, the page is shown again.
         ("POST", "/opt-in") => (path.to_owned(), form(), "purpose=marketing".to_owned(), 422),
         ("POST", "/requests") => (path.to_owned(), form(), "ask=erasure".to_owned(), 200),
+        // A link that was never made looks like one that has run out.
+        ("GET", "/e/{copy}") => (no_copy(), String::new(), String::new(), 410),
+        ("POST", "/e/{copy}") => (no_copy(), form(), "as=file".to_owned(), 410),
         // A reference that was never given looks like one whose message has not come.
         ("GET", "/r/{request}") => {
             let reference = format!("/r/dsr_{}", "a".repeat(20));

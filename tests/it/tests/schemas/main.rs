@@ -71,13 +71,14 @@ fn parts(schema: &Value) -> Vec<&Value> {
     std::iter::once(schema).chain(inner).collect()
 }
 
-const ALL: [&str; 6] = [
+const ALL: [&str; 7] = [
     "outbound-message.v1.json",
     "consent-record.v1.json",
     "event.v1.json",
     "control.v1.json",
     "system-message.v1.json",
     "privacy-request.v1.json",
+    "export.v1.json",
 ];
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::template::{Template, many, read, target};
 
 /// Every route a stranger can call: API, method, path, function.
-const ROUTES: [(&str, &str, &str, &str); 19] = [
+const ROUTES: [(&str, &str, &str, &str); 21] = [
     ("ConsentApi", "post", "/confirmations", "consent-api"),
     ("ConsentApi", "post", "/consents", "consent-api"),
     ("ConsentApi", "post", "/consents/query", "consent-api"),
@@ -16,6 +16,7 @@ const ROUTES: [(&str, &str, &str, &str); 19] = [
     ("PrivacyApi", "get", "/.well-known/gpc.json", "privacy-web"),
     ("PrivacyApi", "get", "/c/{token}", "privacy-web"),
     ("PrivacyApi", "get", "/do-not-sell", "privacy-web"),
+    ("PrivacyApi", "get", "/e/{copy}", "privacy-web"),
     ("PrivacyApi", "get", "/opt-in", "privacy-web"),
     ("PrivacyApi", "get", "/p/{token}", "privacy-web"),
     ("PrivacyApi", "get", "/privacy", "privacy-web"),
@@ -23,6 +24,7 @@ const ROUTES: [(&str, &str, &str, &str); 19] = [
     ("PrivacyApi", "get", "/requests", "privacy-web"),
     ("PrivacyApi", "get", "/u/{token}", "privacy-web"),
     ("PrivacyApi", "post", "/c/{token}", "privacy-web"),
+    ("PrivacyApi", "post", "/e/{copy}", "privacy-web"),
     ("PrivacyApi", "post", "/opt-in", "privacy-web"),
     ("PrivacyApi", "post", "/p/{token}", "privacy-web"),
     ("PrivacyApi", "post", "/requests", "privacy-web"),

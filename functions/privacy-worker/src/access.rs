@@ -1,0 +1,299 @@
+//! A copy of a person's data (GDPR 15 and 20): everything that is kept of them, for them and for their machines.
+//!
+//! One JSON document (schemas/export.v1.json), sealed under a key that follows from the link, which only the message
+//! to the person carries. Where somebody else may have come to the number since, what is older than that is left out:
+//! it may be another person's.
+
+use headgate_aws::keyring::KeyringError;
+use headgate_aws::messages::{Record, body_place_key, inbound_place_key};
+use headgate_aws::privacy_requests::Request;
+use headgate_aws::subjects::Person;
+use headgate_domain::consent::{Consent, Kind as SaidKind, Subject};
+use headgate_domain::identity::SubjectId;
+use headgate_domain::lane::PURPOSES;
+use headgate_domain::outbound::{Payload, Recipient};
+use headgate_domain::privacy::{EXPORT_MS, ExportLink, State};
+use headgate_domain::processors::Register;
+use headgate_domain::sealing::Place;
+use headgate_domain::system::{Kind, SystemMessage, to_json};
+use headgate_domain::time::{Day, Timestamp};
+use headgate_lambda::log::{Field, Level, log};
+use headgate_redact::Personal;
+use serde_json::{Map, Value, json};
+
+use crate::{PrivacyWorker, WorkerError};
+
+/// The schema of a copy.
+const SCHEMA: &str = "headgate.export/1";
+
+impl PrivacyWorker {
+    /// Makes the copy, stores it sealed, and tells the person where it is.
+    pub(crate) async fn export(
+        &self,
+        request: &Request,
+        subject: &SubjectId,
+        now: Timestamp,
+    ) -> Result<(), WorkerError> {
+        let person = self.eraser.subjects.person(subject).await?;
+        let closed = if let Some(known) = &person.subject {
+            let copy = self.copy(request, &person, known, now).await?;
+            let link = ExportLink::of(&self.links, &self.deployment, &request.id);
+            let stored = self
+                .requests
+                .put_export(&link, &self.deployment, &copy, now);
+            stored.await?;
+            self.requests.note_export(&known.id, now).await?;
+            self.tell_where(request, &known.id).await?;
+            log(
+                Level::Info,
+                "exported",
+                &[
+                    ("request", Field::safe(&request.id)),
+                    ("bytes", Field::count(copy.reveal().len())),
+                ],
+            );
+            State::Fulfilled
+        } else {
+            // Erased in between.
+            State::Denied
+        };
+        self.requests
+            .close(request, closed, None, (now, None))
+            .await?;
+        Ok(())
+    }
+
+    /// The link itself is made by whoever writes the message: it stands on no queue.
+    async fn tell_where(&self, request: &Request, subject: &SubjectId) -> Result<(), WorkerError> {
+        let Some(number) = &request.number else {
+            return Ok(());
+        };
+        let message = SystemMessage {
+            kind: Kind::PrivacyExport,
+            cause: request.id.as_str().to_owned(),
+            to: Recipient::Subject(subject.clone()),
+            from: number.clone(),
+            locale: request.locale,
+            token: Some(request.id.as_str().to_owned()),
+            said_at: None,
+            question: None,
+        };
+        Ok(self.system.send(&to_json(&message), &[]).await?)
+    }
+
+    async fn copy(
+        &self,
+        request: &Request,
+        person: &Person,
+        known: &Subject,
+        now: Timestamp,
+    ) -> Result<Personal<Vec<u8>>, WorkerError> {
+        let since = known.identity_change.map(|(since, _change)| since);
+        let config = self.controls.config().await?;
+        let law = config.profile_of(known.country());
+        let keys: Vec<String> = person
+            .identifiers
+            .iter()
+            .map(|one| {
+                self.eraser
+                    .consents
+                    .suppression_key(one)
+                    .as_str()
+                    .to_owned()
+            })
+            .collect();
+        let suppressed = self.eraser.consents.suppression().covering(&keys).await?;
+        let mut suppressed: Vec<&str> = suppressed
+            .iter()
+            .flat_map(|(_key, purposes)| purposes.iter().map(|purpose| purpose.word()))
+            .collect();
+        suppressed.sort_unstable();
+        suppressed.dedup();
+        let processors = Register::compiled_in().processors.iter();
+        let recipients: Vec<&str> = processors.map(|one| one.name.as_str()).collect();
+        let controller = &config.controller;
+        let copy = json!({
+            "schema": SCHEMA,
+            "request": request.id.as_str(),
+            "generated_at": now,
+            "available_until": now.plus_millis(EXPORT_MS),
+            "controller": { "name": controller.name, "contact": controller.privacy_contact },
+            "profiles": law.ids(),
+            "leaves_out_before": since,
+            "you": you(known),
+            "choices": choices(known, since),
+            "suppressed": suppressed,
+            "proofs": self.proofs(person, since).await?,
+            "messages": self.messages(person, since, now).await?,
+            "recipients": recipients,
+            "kept": {
+                "messages_days": headgate_domain::retention::CONTENT_DAYS,
+                "number_and_choices": "until you ask to be erased, or 90 days after the last contact without a choice",
+                "ledger": "as commitments that lead to nobody once you are erased",
+            },
+        });
+        Ok(Personal::new(copy.to_string().into_bytes()))
+    }
+
+    /// What proves each thing that was said, as it was recorded.
+    async fn proofs(
+        &self,
+        person: &Person,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<Value>, WorkerError> {
+        if since.is_some() {
+            // They do not say themselves when they were made.
+            return Ok(Vec::new());
+        }
+        let proofs = self.eraser.subjects.proofs(&person.group).await?;
+        let told = proofs.iter().map(|(event, proof)| {
+            let text = String::from_utf8_lossy(proof.reveal());
+            let value = serde_json::from_str(&text).unwrap_or_else(|_text| Value::from(text));
+            json!({ "event": event, "proof": value })
+        });
+        Ok(told.collect())
+    }
+
+    /// What was written to and by the person, the oldest first.
+    async fn messages(
+        &self,
+        person: &Person,
+        since: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Vec<Value>, WorkerError> {
+        let store = &self.eraser.messages;
+        let theirs = store.all_of(&person.group.subjects).await?;
+        let mut told = Vec::new();
+        for record in store.load(&theirs.records()).await? {
+            if since.is_none_or(|since| record.accepted_at >= since) {
+                told.push((record.accepted_at, self.sent(&record, now).await?));
+            }
+        }
+        for name in theirs.inbound() {
+            let Some(inbound) = store.inbound(&name).await? else {
+                continue;
+            };
+            if since.is_some_and(|since| inbound.at < since) {
+                continue;
+            }
+            let key = inbound_place_key(&name);
+            let sealed = (&inbound.subject, inbound.day, inbound.body.as_slice());
+            let message = self.opened(sealed, &key, now).await?;
+            let message = message.map(|body| own_words(&body));
+            let value = json!({ "direction": "from_you", "at": inbound.at, "message": message });
+            told.push((inbound.at, value));
+        }
+        told.sort_by_key(|(at, _message)| *at);
+        Ok(told.into_iter().map(|(_at, message)| message).collect())
+    }
+
+    async fn sent(&self, record: &Record, now: Timestamp) -> Result<Value, WorkerError> {
+        let key = body_place_key(&record.reference);
+        let sealed = (&record.subject, record.day, record.body.as_slice());
+        let body = self.opened(sealed, &key, now).await?;
+        let payload = body.and_then(|body| Payload::from_bytes(body.reveal()));
+        Ok(json!({
+            "direction": "to_you",
+            "at": record.accepted_at,
+            "purpose": record.purpose.word(),
+            "state": record.state.word(),
+            "template": record.template,
+            "consent_event": record.consent_event,
+            "message": payload.map(|payload| without_ids(payload.message)),
+        }))
+    }
+
+    /// What was sealed as content, if it is within its time.
+    async fn opened(
+        &self,
+        (subject, day, sealed): (&SubjectId, Day, &[u8]),
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Personal<Vec<u8>>>, WorkerError> {
+        let keyring = self.eraser.subjects.keyring();
+        let place = Place {
+            table: "messages",
+            key,
+            field: "body",
+        };
+        let opened = async {
+            let salt = keyring.salt(subject).await?;
+            keyring.open_content(day, now, &salt, &place, sealed).await
+        };
+        match opened.await {
+            Ok(body) => Ok(Some(body)),
+            Err(KeyringError::NoKey | KeyringError::NotOpened | KeyringError::PastRetention) => {
+                Ok(None)
+            }
+            Err(error @ KeyringError::Aws(_)) => Err(error.into()),
+        }
+    }
+}
+
+/// What the person wrote.
+fn own_words(body: &Personal<Vec<u8>>) -> Value {
+    let stored: Value = serde_json::from_slice(body.reveal()).unwrap_or_default();
+    let message = stored.get("message").cloned().unwrap_or_default();
+    message
+        .as_object()
+        .map_or(Value::Null, |message| without_ids(message.clone()))
+}
+
+/// A message in Meta's form without Meta's ids of it and of what it answers: they hold somebody's number.
+fn without_ids(mut message: Map<String, Value>) -> Value {
+    message.remove("id");
+    message.remove("context");
+    Value::Object(message)
+}
+
+fn you(subject: &Subject) -> Value {
+    json!({
+        "phone": subject.phone.as_ref().map(|phone| phone.reveal()),
+        "user_id": subject.bsuid.as_ref().map(|id| id.reveal()),
+        "known_to_the_business_as": subject.reference,
+        "country": subject.country().map(|country| country.as_str().to_owned()),
+        "known_since": subject.created_at,
+        "last_wrote_at": subject.last_inbound_at,
+        "stopped_marketing_in_whatsapp": subject.meta_stop,
+        "do_not_sell_since": subject.do_not_sell.as_ref().map(|choice| choice.at),
+    })
+}
+
+fn choices(subject: &Subject, since: Option<Timestamp>) -> Vec<Value> {
+    let of_purposes = PURPOSES.into_iter().zip(&subject.consents);
+    let of_purposes = of_purposes.filter_map(|(purpose, consent)| {
+        let consent = consent.as_ref()?;
+        Some((purpose, None, consent))
+    });
+    let topics = subject.topics.iter();
+    let of_topics = topics.map(|(purpose, topic, consent)| (*purpose, Some(topic), consent));
+    of_purposes
+        .chain(of_topics)
+        .filter(|(_purpose, _topic, consent)| since.is_none_or(|since| consent.at >= since))
+        .map(|(purpose, topic, consent)| {
+            let mut told = choice(consent);
+            told.insert("purpose".to_owned(), purpose.word().into());
+            if let Some(topic) = topic {
+                told.insert("topic".to_owned(), topic.as_str().into());
+            }
+            Value::Object(told)
+        })
+        .collect()
+}
+
+fn choice(consent: &Consent) -> Map<String, Value> {
+    let said = SaidKind::ALL.into_iter().filter_map(|kind| {
+        let said = consent.history.latest(kind)?;
+        Some(json!({ "said": kind.word(), "at": said.at, "method": said.method, "event": said.event }))
+    });
+    let told = json!({
+        "state": consent.state.word(), "since": consent.at, "method": consent.method,
+        "event": consent.event, "history": said.collect::<Vec<_>>(),
+    });
+    match told {
+        Value::Object(map) => map,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Map::new()
+        }
+    }
+}
