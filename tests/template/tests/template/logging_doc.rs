@@ -8,7 +8,7 @@ use std::{env, fmt::Write as _, fs};
 
 use crate::access::grants;
 use crate::log_calls::{Line, lines};
-use crate::template::{Template, functions, in_repository, target};
+use crate::template::{Template, functions, in_repository, many, target};
 
 const PATH: &str = "docs/logging.md";
 
@@ -40,6 +40,23 @@ Forty canaries of these kinds go through every function and every error path, an
 
 ";
 
+const NET: &str = "
+## The second net
+Every log group has a data protection policy, by which CloudWatch looks for what should never have been written and masks it wherever lines are read: the console, Insights, metric filters, subscriptions. Only who has `logs:Unmask` sees what is below; no role of the templates has it. What was found is counted, and nowhere copied.
+
+It is only a second net, because a mask is a guess:
+
+- a number without its plus sign looks like a phone number id or a time, and is not masked: those are in every second line;
+- the number inside a message id, a name, or a text is in no pattern; CloudWatch's own patterns for telephone numbers are for seven countries and want a word like *phone* close by;
+- the line is kept as it was, under the key of the logs, until the group forgets it;
+- lines from before a policy was set stay unmasked.
+
+So a finding is an incident: something got past the allow-list. Setting the policies takes `logs:PutDataProtectionPolicy` for whoever deploys.
+
+| Masked | By |
+|---|---|
+";
+
 /// The page as the sources and templates say it must be.
 fn page() -> String {
     let mut out = HEAD.to_owned();
@@ -50,6 +67,22 @@ fn page() -> String {
         writeln!(out, "| `{name}` | {days} | {of} |").unwrap();
     }
     out.push_str("\nNo role of a function can write to another group than its own, and none can make one. All are under the key of the logs.\n");
+    out.push_str(NET);
+    let root = Template::root();
+    let protection = &root.section("Mappings")["LogProtection"];
+    for identifier in many(&protection["Policy"]["Identifiers"]) {
+        let name = identifier.as_str().unwrap();
+        match protection["Regex"][name].as_str() {
+            // A bar would end the cell.
+            Some(regex) => writeln!(out, "| `{name}` | `{}` |", regex.replace('|', "\\|")),
+            None => writeln!(
+                out,
+                "| `{}` | CloudWatch |",
+                name.rsplit('/').next().unwrap()
+            ),
+        }
+        .unwrap();
+    }
     out.push_str("\n## Events\n");
     for (function, lines) in lines() {
         let name = if function.is_empty() {

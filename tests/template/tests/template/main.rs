@@ -20,6 +20,7 @@ mod functions;
 mod iam_doc;
 mod log_calls;
 mod logging_doc;
+mod masks;
 mod rights;
 mod settings;
 mod template;

@@ -169,7 +169,15 @@ fn only_intrinsics_that_run_locally_are_used() {
                 for (key, value) in map {
                     if let Some(name) = key.strip_prefix("Fn::") {
                         let known = [
-                            "GetAtt", "Sub", "Join", "Split", "If", "Equals", "Not", "And",
+                            "GetAtt",
+                            "Sub",
+                            "Join",
+                            "Split",
+                            "If",
+                            "Equals",
+                            "Not",
+                            "And",
+                            "FindInMap",
                         ];
                         assert!(known.contains(&name), "Fn::{name} does not run locally");
                     }
