@@ -21,6 +21,7 @@ mod iam_doc;
 mod log_calls;
 mod logging_doc;
 mod masks;
+mod peppers;
 mod rights;
 mod settings;
 mod template;
