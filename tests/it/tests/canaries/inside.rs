@@ -62,7 +62,7 @@ pub(crate) fn free_form(id: &str, to: &Value, text: &str) -> Value {
 }
 
 /// The body of a text of [`World::on_queue`], without what SQS knows about it.
-fn body_of(text: &str) -> String {
+pub(crate) fn body_of(text: &str) -> String {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     values.next().unwrap().unwrap().to_string()
 }

@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use consent_import::ConsentImport;
 use headgate_aws::objects::Bucket;
+use headgate_aws::peppers::pepper;
 use headgate_domain::import::{FileHash, Progress};
+use headgate_domain::optin_code;
+use headgate_domain::privacy::{ExportLink, RequestId};
 use headgate_lambda::runtime::survive;
 use ledger_checkpoint::LedgerCheckpoint;
 use meta_simulator::Person;
 use privacy_worker::PrivacyWorker;
 use retention_purge::RetentionPurge;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::inside::{ENOUGH, code, consent, failed, free_form, outbound, template};
+use crate::inside::{ENOUGH, body_of, code, consent, failed, free_form, outbound, template};
 use crate::list::{APP, BODIES, CODES, NAMES, PHONES, USER_IDS, wamids};
 use crate::strangers::people_write;
 use crate::world::{NUMBER, World};
@@ -181,6 +184,126 @@ pub(crate) async fn on_schedule(world: &World) {
     world.went("ledger-checkpoint", "panic");
 }
 
+/// Somebody asks on a page what is known of them, proves by a message that it is them, and fetches the copy.
+pub(crate) async fn to_a_copy(world: &World, person: &Person) {
+    let browser = [
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Sec-Fetch-Site", "same-origin"),
+        ("User-Agent", CODES[1]),
+    ];
+    let mut page = String::new();
+    let form = format!("ask=access&lang=en&name={}", CODES[0]);
+    let code = world
+        .ask_for(
+            "PrivacyApi",
+            "POST /requests",
+            &browser,
+            form.as_bytes(),
+            |text| {
+                text.clone_into(&mut page);
+                optin_code::find_privacy_in(
+                    text.split("<strong>")
+                        .nth(1)
+                        .unwrap()
+                        .split('<')
+                        .next()
+                        .unwrap(),
+                )
+                .unwrap()
+            },
+        )
+        .await;
+    world.list.lock().unwrap().add("request code", &code);
+    let words = page
+        .split("<strong>")
+        .nth(1)
+        .unwrap()
+        .split('<')
+        .next()
+        .unwrap();
+    // Whoever wants to see where it stands needs no more than its reference.
+    let reference = page.split("/r/").nth(1).unwrap().split('"').next().unwrap();
+    world
+        .cloud()
+        .set_mapping_enabled("IntakeFunction", "SystemQueue", false);
+    world.put_in(words);
+    world
+        .meta()
+        .inbound_text(NUMBER, person, words)
+        .await
+        .unwrap();
+    world
+        .until("a copy is made", async || {
+            world
+                .cloud()
+                .invoke("PrivacyWorkerFunction", json!({}))
+                .await
+                .unwrap();
+            let queued = world.on_queue("-system").await;
+            queued.iter().any(|text| text.contains("privacy_export"))
+        })
+        .await;
+    world.went("privacy-worker", "copy made");
+    let answer = world
+        .ask("PrivacyApi", &format!("GET /r/{reference}"), &browser, b"")
+        .await;
+    assert_eq!(answer.status, 200);
+    world.went("privacy-web", "asked with a code");
+
+    let queued = world.on_queue("-system").await;
+    let told = queued
+        .iter()
+        .find(|text| text.contains("privacy_export"))
+        .unwrap();
+    let told: Value = serde_json::from_str(&body_of(told)).unwrap();
+    let environment = world.environment("PrivacyWebFunction");
+    let deployment = &environment["HEADGATE_DEPLOYMENT"];
+    let links = pepper(
+        &world.stage.aws,
+        &environment["HEADGATE_KMS_MAC_LINKS"],
+        deployment,
+    )
+    .await
+    .unwrap();
+    let request = RequestId::parse(told["token"].as_str().unwrap()).unwrap();
+    let link = ExportLink::of(&links, deployment, &request);
+    let link = link.reveal();
+    world.list.lock().unwrap().add("copy link", link);
+    let answer = world
+        .ask("PrivacyApi", &format!("GET /e/{link}"), &browser, b"")
+        .await;
+    assert_eq!(answer.status, 200);
+    // The copy itself is the person's: all of it is what was asked for.
+    let copy = world
+        .ask_for(
+            "PrivacyApi",
+            &format!("POST /e/{link}"),
+            &browser,
+            b"as=file",
+            |text| text.split_once("\r\n\r\n").unwrap().1.to_owned(),
+        )
+        .await;
+    assert!(copy.contains(PHONES[5]), "{copy}");
+    for wrong in [
+        format!("GET /e/{link}{}", CODES[0]),
+        format!("POST /e/{}", wamids()[0]),
+        format!("GET /r/{}", CODES[1]),
+    ] {
+        let answer = world
+            .ask("PrivacyApi", &wrong, &browser, PHONES[0].as_bytes())
+            .await;
+        assert!(
+            (400..500).contains(&answer.status),
+            "{wrong}: {}",
+            answer.status
+        );
+    }
+    world.went("privacy-web", "copy fetched");
+    world
+        .cloud()
+        .set_mapping_enabled("IntakeFunction", "SystemQueue", true);
+}
+
 /// Somebody has their data deleted; what is no request, tables that are away, a panic.
 pub(crate) async fn to_the_worker(world: &World) {
     let went = |way: &str| world.went("privacy-worker", way);
@@ -189,6 +312,7 @@ pub(crate) async fn to_the_worker(world: &World) {
         name: NAMES[3].to_owned(),
         bsuid: String::new(),
     };
+    to_a_copy(world, &person).await;
     let asked = world.meta().inbound_text(NUMBER, &person, "Delete my data");
     asked.await.unwrap();
     let event = json!({ "detail": { NAMES[0]: PHONES[0] }, "resources": [BODIES[0], CODES[0]] });
