@@ -1,5 +1,9 @@
 //! Evidence: what was done to keep a promise, kept for an auditor.
 
+mod held;
+
+pub use held::{Held, held_place_key};
+
 use headgate_domain::ledger::Hash;
 use headgate_domain::privacy::{RECEIPT_DAYS, RequestId};
 use headgate_domain::retention::Destroyed;

@@ -5,6 +5,7 @@
 //! none per person. Only `retention-purge` mints and destroys; the IAM roles keep it that way.
 
 mod erasing;
+mod holding;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -6,6 +6,7 @@
 
 mod codes;
 mod exports;
+mod holds;
 mod journal;
 mod replay;
 

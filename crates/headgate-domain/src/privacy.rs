@@ -5,11 +5,13 @@
 
 mod ask;
 mod export;
+mod hold;
 mod receipt;
 mod request;
 
 pub use ask::{Ask, SCHEMA, Wish};
 pub use export::ExportLink;
+pub use hold::{HOLD_KEPT_MS, Hold, HoldId, InvalidHold, LONGEST_MS, Scope};
 pub use receipt::{NotReceipt, RECEIPT_DAYS, Receipt, Retained, Store, StoreRecord, origin};
 pub use request::{Denial, InvalidRequestId, RequestId, State, Task};
 

@@ -50,7 +50,7 @@ impl Intake {
             .as_deref()
             .filter(|_| said.kind == Kind::PrivacyExport);
         let reference = reference.and_then(|token| RequestId::parse(token).ok());
-        let export = reference.map(|id| ExportLink::of(&self.links, &self.deployment, &id));
+        let export = reference.map(|id| ExportLink::of(&self.links, &self.deployment, id.as_str()));
         let filling = Filling {
             export: export.as_ref().map_or("", ExportLink::reveal),
             business: &config.controller.name,

@@ -37,7 +37,7 @@ impl PrivacyWorker {
         let person = self.eraser.subjects.person(subject).await?;
         let closed = if let Some(known) = &person.subject {
             let copy = self.copy(request, &person, known, now).await?;
-            let link = ExportLink::of(&self.links, &self.deployment, &request.id);
+            let link = ExportLink::of(&self.links, &self.deployment, request.id.as_str());
             let stored = self
                 .requests
                 .put_export(&link, &self.deployment, &copy, now);
@@ -126,6 +126,7 @@ impl PrivacyWorker {
             "proofs": self.proofs(person, since).await?,
             "messages": self.messages(person, since, now).await?,
             "recipients": recipients,
+            "under_legal_hold": self.is_held(&person.group, now).await?,
             "kept": {
                 "messages_days": headgate_domain::retention::CONTENT_DAYS,
                 "number_and_choices": "until you ask to be erased, or 90 days after the last contact without a choice",
@@ -204,7 +205,7 @@ impl PrivacyWorker {
     }
 
     /// What was sealed as content, if it is within its time.
-    async fn opened(
+    pub(crate) async fn opened(
         &self,
         (subject, day, sealed): (&SubjectId, Day, &[u8]),
         key: &str,

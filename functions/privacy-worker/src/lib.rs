@@ -8,6 +8,7 @@
 mod access;
 pub mod config;
 mod erase;
+mod hold;
 mod receive;
 mod replay;
 
@@ -31,7 +32,7 @@ use headgate_aws::{Aws, AwsError, AwsSettings};
 use headgate_domain::identity::Pepper;
 use headgate_domain::privacy::{RequestId, State, Task};
 use headgate_domain::profiles::Right;
-use headgate_domain::time::{MINUTE, Timestamp};
+use headgate_domain::time::{HOUR, MINUTE, Timestamp};
 use headgate_lambda::batch::{self, SqsEvent};
 use headgate_lambda::clock::Clock;
 use headgate_lambda::log::{Field, Level, log};
@@ -197,7 +198,8 @@ impl PrivacyWorker {
                     Level::Error,
                     "request_failed",
                     &[
-                        ("request", Field::safe(task.request())),
+                        ("task", Field::code(task.word())),
+                        ("about", Field::safe(&task)),
                         ("error", Field::safe(&error)),
                     ],
                 );
@@ -211,49 +213,78 @@ impl PrivacyWorker {
         Ok(done)
     }
 
+    /// Does what a task says, and strikes it off, or puts it off to when it is to be looked at again.
     async fn carry_out(
         &self,
         task: &Task,
         at: Timestamp,
         now: Timestamp,
     ) -> Result<(), WorkerError> {
-        match task {
-            Task::Run(request) => self.run(request, now).await?,
-            Task::Again(request) => self.again(request).await?,
-            Task::Replay(run) => Box::pin(self.replay(run)).await?,
+        let later = match task {
+            Task::Run(request) => Box::pin(self.run(request, now)).await?,
+            Task::Again(request) => {
+                self.again(request).await?;
+                None
+            }
+            Task::Replay(run) => {
+                Box::pin(self.replay(run)).await?;
+                None
+            }
+            Task::Keep(hold) => Box::pin(self.keep(hold, now)).await?,
+            Task::Disclose(hold) => {
+                Box::pin(self.disclose(hold, now)).await?;
+                None
+            }
+        };
+        match later {
+            Some(later) => self.requests.put_off(task, at, later).await?,
+            None => self.requests.done(task, at).await?,
         }
-        Ok(self.requests.done(task, at).await?)
+        Ok(())
     }
 
     /// Carries a request out, if there is anything left to do of it.
-    async fn run(&self, id: &RequestId, now: Timestamp) -> Result<(), WorkerError> {
+    async fn run(&self, id: &RequestId, now: Timestamp) -> Result<Option<Timestamp>, WorkerError> {
         let Some(request) = self.requests.find(id).await? else {
-            return Ok(());
+            return Ok(None);
         };
         let Some(subject) = request
             .subject
             .clone()
             .filter(|_id| !request.state.is_closed())
         else {
-            return Ok(());
+            return Ok(None);
         };
         if now > request.due_at {
             let fields = [("request", Field::safe(id))];
             log(Level::Error, "request_overdue", &fields);
         }
+        // What was begun is carried through; what was not waits for a hold.
+        let may_wait = request.right == Right::Erasure && self.requests.entry(id).await?.is_none();
+        if may_wait {
+            let person = self.eraser.subjects.person(&subject).await?;
+            if self.is_held(&person.group, now).await? {
+                if request.state != State::Held {
+                    log(Level::Info, "request_held", &[("request", Field::safe(id))]);
+                }
+                self.requests.advance(&request, State::Held).await?;
+                return Ok(Some(now.plus_millis(HOUR)));
+            }
+        }
         if !self.requests.advance(&request, State::Running).await? {
             // It was taken back, or another call has it and has finished it.
-            return Ok(());
+            return Ok(None);
         }
         match request.right {
-            Right::Erasure => Box::pin(self.erase(&request, &subject, now)).await,
+            Right::Erasure => Box::pin(self.erase(&request, &subject, now)).await?,
             Right::Access | Right::Portability => {
-                Box::pin(self.export(&request, &subject, now)).await
+                Box::pin(self.export(&request, &subject, now)).await?;
             }
             Right::Rectification | Right::Restriction | Right::Objection | Right::DoNotSell => {
-                Err(WorkerError::Right)
+                return Err(WorkerError::Right);
             }
         }
+        Ok(None)
     }
 
     /// Where the limits may remember a person.

@@ -40,7 +40,7 @@ fn planned(dev: &Dev, task: &str) -> String {
         let tasks = agenda["tasks"].as_array().unwrap();
         if let Some(found) = tasks.iter().find(|one| one["task"] == task) {
             assert_eq!(found["overdue"], false, "{agenda}");
-            return found["request"].as_str().unwrap().to_owned();
+            return found["about"].as_str().unwrap().to_owned();
         }
         std::thread::sleep(Duration::from_millis(100));
     }

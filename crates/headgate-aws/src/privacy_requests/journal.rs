@@ -120,7 +120,7 @@ impl PrivacyRequests {
         ))
     }
 
-    async fn all(&self, pk: &str) -> Result<Vec<Item>, AwsError> {
+    pub(super) async fn all(&self, pk: &str) -> Result<Vec<Item>, AwsError> {
         let mut found = Vec::new();
         let mut from = None;
         loop {

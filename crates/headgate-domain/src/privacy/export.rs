@@ -8,7 +8,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-use super::RequestId;
 use crate::identity::{Pepper, base32};
 use crate::sealing::{FieldKey, export_key};
 
@@ -23,9 +22,9 @@ const LETTERS: usize = 24;
 pub struct ExportLink(String);
 
 impl ExportLink {
-    /// The link of a request.
-    pub fn of(pepper_links: &Pepper, deployment: &str, request: &RequestId) -> Self {
-        let mac = pepper_links.mac(&[LABEL, deployment, request.as_str()]);
+    /// The link of a request, or of what a hold keeps.
+    pub fn of(pepper_links: &Pepper, deployment: &str, id: &str) -> Self {
+        let mac = pepper_links.mac(&[LABEL, deployment, id]);
         Self(base32(mac.get(..BYTES).unwrap_or_default()))
     }
 
@@ -64,8 +63,8 @@ mod tests {
 
     #[test]
     fn a_link_follows_from_the_request_and_says_nothing_of_it() {
-        let request = RequestId::from_random([3; 12]);
-        let of = |byte, deployment| ExportLink::of(&Pepper::new([byte; 32]), deployment, &request);
+        let request = "dsr_aaaaaaaaaaaaaaaaaaaa";
+        let of = |byte, deployment| ExportLink::of(&Pepper::new([byte; 32]), deployment, request);
         let link = of(1, "main");
         assert_eq!(link.reveal(), of(1, "main").reveal());
         assert_ne!(link.reveal(), of(2, "main").reveal());

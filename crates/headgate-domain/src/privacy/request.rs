@@ -4,6 +4,7 @@ use core::fmt;
 
 use headgate_redact::LogSafe;
 
+use super::HoldId;
 use crate::identity::base32;
 use crate::time::Timestamp;
 
@@ -157,38 +158,70 @@ pub enum Task {
     Again(RequestId),
     /// Erase whatever a restored table has brought back of anybody; the id is that of the run.
     Replay(RequestId),
+    /// Copy what a hold keeps, or let go of it.
+    Keep(HoldId),
+    /// Hand out what a hold has kept.
+    Disclose(HoldId),
 }
 
 impl Task {
-    /// The request it is about.
-    pub const fn request(&self) -> &RequestId {
+    /// The word in the agenda.
+    pub const fn word(&self) -> &'static str {
         match self {
-            Self::Run(id) | Self::Again(id) | Self::Replay(id) => id,
+            Self::Run(_) => "run",
+            Self::Again(_) => "again",
+            Self::Replay(_) => "replay",
+            Self::Keep(_) => "keep",
+            Self::Disclose(_) => "disclose",
+        }
+    }
+
+    /// What it is about: a request, a run or a hold.
+    pub fn about(&self) -> &str {
+        match self {
+            Self::Run(id) | Self::Again(id) | Self::Replay(id) => id.as_str(),
+            Self::Keep(id) | Self::Disclose(id) => id.as_str(),
+        }
+    }
+
+    /// The request it is about, if it is one that is carried out.
+    pub const fn request(&self) -> Option<&RequestId> {
+        match self {
+            Self::Run(id) => Some(id),
+            Self::Again(_) | Self::Replay(_) | Self::Keep(_) | Self::Disclose(_) => None,
         }
     }
 
     /// The place in the agenda, in the order of time.
     pub fn place(&self, at: Timestamp) -> String {
-        let word = match self {
-            Self::Run(_) => "run",
-            Self::Again(_) => "again",
-            Self::Replay(_) => "replay",
-        };
-        format!("{:013}#{word}#{}", at.millis(), self.request())
+        format!("{:013}#{}#{}", at.millis(), self.word(), self.about())
     }
 
     /// The moment and the task of a place.
     pub fn at_place(place: &str) -> Option<(Timestamp, Self)> {
         let mut parts = place.splitn(3, '#');
         let at = Timestamp::from_millis(parts.next()?.parse().ok()?);
-        let word = parts.next()?;
-        let id = RequestId::parse(parts.next()?).ok()?;
-        match word {
-            "run" => Some((at, Self::Run(id))),
-            "again" => Some((at, Self::Again(id))),
-            "replay" => Some((at, Self::Replay(id))),
-            _ => None,
-        }
+        let (word, about) = (parts.next()?, parts.next()?);
+        let request = || RequestId::parse(about).ok();
+        let hold = || HoldId::parse(about).ok();
+        let task = match word {
+            "run" => Self::Run(request()?),
+            "again" => Self::Again(request()?),
+            "replay" => Self::Replay(request()?),
+            "keep" => Self::Keep(hold()?),
+            "disclose" => Self::Disclose(hold()?),
+            _ => return None,
+        };
+        Some((at, task))
+    }
+}
+
+/// Its id is random, and of nobody.
+impl LogSafe for Task {}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.about())
     }
 }
 

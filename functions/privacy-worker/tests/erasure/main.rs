@@ -10,6 +10,7 @@
     reason = "tests may fail loudly"
 )]
 
+mod holds;
 mod world;
 
 use headgate_domain::privacy::{RequestId, State, Task};
@@ -198,7 +199,7 @@ async fn one_request_that_fails_does_not_hold_up_the_rest() {
     assert!(runs[0].0 > world.now());
     let request = world
         .requests()
-        .find(runs[0].1.request())
+        .find(runs[0].1.request().unwrap())
         .await
         .unwrap()
         .unwrap();

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use headgate_aws::consents::{Consents, Statement};
+use headgate_aws::evidence::{Evidence, held_place_key};
 use headgate_aws::keyring::Keyring;
 use headgate_aws::ledger::Ledger;
-use headgate_aws::messages::{Inbound, Messages, Record};
+use headgate_aws::messages::{Inbound, Messages, Record, inbound_place_key};
 use headgate_aws::pacing::Pacing;
 use headgate_aws::peppers::pepper;
 use headgate_aws::privacy_requests::PrivacyRequests;
@@ -17,9 +18,10 @@ use headgate_domain::consent::{Action, IdentityChange};
 use headgate_domain::do_not_call::RegisterCheck;
 use headgate_domain::identity::{Bsuid, Identifier, Phone, Pseudonym, SubjectId};
 use headgate_domain::lane::Purpose;
-use headgate_domain::privacy::{Ask, Wish};
+use headgate_domain::privacy::{Ask, ExportLink, HoldId, Task, Wish};
 use headgate_domain::profiles::Right;
 use headgate_domain::record::{RecordRef, State, ulid};
+use headgate_domain::sealing::Place;
 use headgate_domain::system::Locale;
 use headgate_domain::time::{DAY, Timestamp};
 use headgate_lambda::clock::Clock;
@@ -118,7 +120,7 @@ impl World {
         Messages::new(&self.aws, &self.environment["HEADGATE_TABLE_MESSAGES"])
     }
 
-    fn keyring(&self) -> &Keyring {
+    pub(crate) fn keyring(&self) -> &Keyring {
         self.subjects().keyring()
     }
 
@@ -201,6 +203,84 @@ impl World {
             .await
             .unwrap();
         subject
+    }
+
+    /// Somebody who has written something.
+    pub(crate) async fn talked(&self, n: u32, words: &str) -> SubjectId {
+        let now = self.now();
+        let subject = self
+            .subjects()
+            .find_or_create(&Self::identifiers(n), now)
+            .await
+            .unwrap();
+        let reference = Self::pseudonym('m', 1_000 + n);
+        let key = inbound_place_key(&reference);
+        let place = Place {
+            table: "messages",
+            key: &key,
+            field: "body",
+        };
+        let body =
+            json!({ "wamid": "wamid.A", "message": { "type": "text", "text": { "body": words } } });
+        let salt = self.keyring().salt(&subject).await.unwrap();
+        let sealed = self
+            .keyring()
+            .seal_content(now.day(), &salt, &place, body.to_string().as_bytes())
+            .await
+            .unwrap();
+        let inbound = Inbound {
+            reference,
+            subject: subject.clone(),
+            at: now,
+            kind: "text".to_owned(),
+            day: now.day(),
+            body: sealed,
+            done: true,
+        };
+        self.messages().put_inbound(&inbound).await.unwrap();
+        subject
+    }
+
+    /// What a hold has kept, as it is handed out.
+    pub(crate) async fn disclosed(&self, hold: &HoldId) -> Value {
+        let requests = self.requests();
+        requests
+            .plan(&Task::Disclose(hold.clone()), self.now())
+            .await
+            .unwrap();
+        self.work_off().await;
+        let link = requests.disclosed(hold).await.unwrap().unwrap();
+        let link = ExportLink::parse(&link).unwrap();
+        let deployment = &self.environment["HEADGATE_DEPLOYMENT"];
+        let copy = requests
+            .fetch_export(&link, deployment, self.now())
+            .await
+            .unwrap();
+        serde_json::from_slice(copy.unwrap().reveal()).unwrap()
+    }
+
+    /// Whether nothing opens of what a hold had kept, whatever row of it is there.
+    pub(crate) async fn opens_nothing_of(&self, hold: &HoldId) -> bool {
+        let evidence = Evidence::new(&self.aws, &self.environment["HEADGATE_TABLE_EVIDENCE"]);
+        let rows = evidence.held(hold).await.unwrap();
+        assert!(!rows.is_empty(), "the backup has brought them back");
+        for row in rows {
+            let key = held_place_key(hold, &row.name);
+            let place = Place {
+                table: "evidence",
+                key: &key,
+                field: "body",
+            };
+            let salt = self.keyring().salt(&row.subject).await.unwrap();
+            let opened = self
+                .keyring()
+                .open_held(hold, &salt, &place, &row.sealed)
+                .await;
+            if opened.is_ok() {
+                return false;
+            }
+        }
+        true
     }
 
     /// Their row names one that there cannot be: no key is so long.
@@ -294,11 +374,16 @@ impl World {
     pub(crate) async fn backup(&self) -> BTreeMap<String, Vec<Value>> {
         let mut copies = BTreeMap::new();
         for name in ["SUBJECTS", "SUPPRESSION", "MESSAGES"] {
-            let table = self.environment[&format!("HEADGATE_TABLE_{name}")].clone();
-            let items = self.stage.cloud().items(&table).await.unwrap();
-            copies.insert(table, items);
+            copies.extend(self.backup_of(name).await);
         }
         copies
+    }
+
+    /// The same of one table.
+    pub(crate) async fn backup_of(&self, name: &str) -> BTreeMap<String, Vec<Value>> {
+        let table = self.environment[&format!("HEADGATE_TABLE_{name}")].clone();
+        let items = self.stage.cloud().items(&table).await.unwrap();
+        BTreeMap::from([(table, items)])
     }
 
     /// Puts the copy in the place of what is there.

@@ -17,7 +17,7 @@ async fn link_of(world: &World, request: &str) -> ExportLink {
     let deployment = name("HEADGATE_DEPLOYMENT");
     let links = pepper(aws, &name("HEADGATE_KMS_MAC_LINKS"), &deployment).await;
     let request = RequestId::parse(request).unwrap();
-    ExportLink::of(&links.unwrap(), &deployment, &request)
+    ExportLink::of(&links.unwrap(), &deployment, request.as_str())
 }
 
 /// The references of the copies people were told of.

@@ -170,7 +170,7 @@ fn no_star_stands_outside_the_closed_list() {
 
 #[test]
 fn conditions_match_by_pattern_only_where_a_pattern_is_meant() {
-    const PATTERNS: [&str; 23] = [
+    const PATTERNS: [&str; 24] = [
         "import-message#*",
         "import-messages#*",
         "A#*",
@@ -187,6 +187,7 @@ fn conditions_match_by_pattern_only_where_a_pattern_is_meant() {
         "code#*",
         "doi#*",
         "export#*",
+        "hold_*",
         "open#*",
         "replay#*",
         "request#*",

@@ -79,10 +79,9 @@ fn nobody_lifts_a_suppression_by_deleting_it() {
 fn day_keys_are_destroyed_by_the_purge_alone_and_salts_by_the_worker_alone() {
     let template = Template::root();
     let may = who_may("KeysTable");
-    assert_eq!(
-        may["dynamodb:DeleteItem"],
-        ["privacy-worker", "retention-purge"]
-    );
+    // Twice the worker: salts, and the keys of holds.
+    let destroyers = ["privacy-worker", "privacy-worker", "retention-purge"];
+    assert_eq!(may["dynamodb:DeleteItem"], destroyers);
     assert_eq!(may["dynamodb:UpdateItem"], ["privacy-worker"]);
     for (id, name) in functions() {
         for grant in grants(&template, &id) {
@@ -96,6 +95,7 @@ fn day_keys_are_destroyed_by_the_purge_alone_and_salts_by_the_worker_alone() {
                 let expected = match (name.as_str(), grant.sid.as_str()) {
                     ("retention-purge", "MintKeys") => json!(["day#*", "vault#*"]),
                     ("retention-purge", "DestroyDays") => json!(["day#*"]),
+                    ("privacy-worker", "MintHolds" | "DestroyHolds") => json!(["hold_*"]),
                     _ => json!(["salt#*", "evidence-salt#*"]),
                 };
                 assert_eq!(*leading, expected, "{name}: {}", grant.sid);

@@ -50,12 +50,89 @@ pub enum PrivacyAction {
     },
     /// Verify a receipt.
     Verify(PrivacyVerifyArgs),
+    /// Legal holds: place, list, disclose, lift.
+    Hold(HoldArgs),
     /// After a table was restored from a backup: suppress and erase again whoever was erased since.
     ReplayAfterRestore {
         #[command(flatten)]
         #[allow(missing_docs, reason = "the flattened fields have their own help")]
         client: ClientArgs,
     },
+}
+
+/// `headgate privacy hold`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = HOLD_HELP)]
+pub struct HoldArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: HoldAction,
+}
+
+const HOLD_HELP: &str = "Examples:\n  \
+headgate privacy hold place --subject sub_… --reason \"claim C-17\" --approved-by \"general counsel\" --days 90\n  \
+headgate privacy hold place --from 2026-11-01 --until 2026-11-08 --reason \"order 4711\" --approved-by \"DPO\" --days 30\n  \
+headgate privacy hold list\n  \
+headgate privacy hold disclose hold_…\n  \
+headgate privacy hold lift hold_…\n\n\
+A hold keeps copies of messages beyond their time, under a key of its own, and lets erasures wait. The subject id of a \
+number is in every event about it, and POST /consents/query tells it. Name nobody in the reason.";
+
+/// What to do about legal holds.
+#[derive(Clone, Debug, Subcommand)]
+pub enum HoldAction {
+    /// Place a hold on a person, or on what was written in a time.
+    Place(HoldPlaceArgs),
+    /// Show every hold there is or was.
+    List {
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the flattened fields have their own help")]
+        client: ClientArgs,
+    },
+    /// Lift a hold: what it kept is destroyed, and erasures go on.
+    Lift {
+        /// The hold.
+        #[arg(value_name = "HOLD")]
+        hold: String,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the flattened fields have their own help")]
+        client: ClientArgs,
+    },
+    /// Have a copy made of what a hold has kept, and print where it is, for three days.
+    Disclose {
+        /// The hold.
+        #[arg(value_name = "HOLD")]
+        hold: String,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the flattened fields have their own help")]
+        client: ClientArgs,
+    },
+}
+
+/// `headgate privacy hold place`.
+#[derive(Clone, Debug, Args)]
+pub struct HoldPlaceArgs {
+    /// The person.
+    #[arg(long, value_name = "SUBJECT", conflicts_with_all = ["from", "until"])]
+    pub subject: Option<String>,
+    /// Everything from the beginning of this day (UTC) on.
+    #[arg(long, value_name = "DAY", requires = "until")]
+    pub from: Option<String>,
+    /// Until the beginning of this day (UTC).
+    #[arg(long, value_name = "DAY", requires = "from")]
+    pub until: Option<String>,
+    /// Why; without naming anybody.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Who approved of it.
+    #[arg(long, value_name = "WHO")]
+    pub approved_by: String,
+    /// For how many days, 365 at most.
+    #[arg(long, value_name = "DAYS")]
+    pub days: u16,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the flattened fields have their own help")]
+    pub client: ClientArgs,
 }
 
 /// `headgate privacy verify`.

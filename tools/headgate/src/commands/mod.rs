@@ -7,6 +7,7 @@ pub mod consent;
 pub mod dlq;
 pub mod dnc;
 pub mod events;
+pub mod hold;
 pub mod import;
 pub mod ledger;
 pub mod media;

@@ -33,6 +33,7 @@ pub async fn run(args: &PrivacyArgs) -> Result<ExitCode> {
         PrivacyAction::Key { client } => key(client).await,
         PrivacyAction::Verify(args) => examine(args),
         PrivacyAction::ReplayAfterRestore { client } => replay(client).await,
+        PrivacyAction::Hold(args) => super::hold::run(args).await,
     }
 }
 
@@ -47,17 +48,21 @@ async fn agenda(client: &ClientArgs) -> Result<ExitCode> {
     let mut rows = Vec::with_capacity(planned.len());
     let mut overdue = 0_usize;
     for (at, task) in &planned {
-        let request = requests.find(task.request()).await;
-        let request = request.context("a request cannot be read")?;
-        let is_overdue = matches!(task, Task::Run(_))
-            && request.as_ref().is_some_and(|request| request.due_at < now);
+        let request = match task.request() {
+            Some(id) => requests
+                .find(id)
+                .await
+                .context("a request cannot be read")?,
+            None => None,
+        };
+        let is_overdue = request.as_ref().is_some_and(|request| request.due_at < now);
         overdue = overdue.saturating_add(usize::from(is_overdue));
         rows.push((*at, task, request, is_overdue));
     }
     if client.json {
         let rows = rows.iter().map(|(at, task, request, is_overdue)| {
             json!({
-                "at": at, "task": word(task), "request": task.request().as_str(),
+                "at": at, "task": task.word(), "about": task.about(),
                 "due_at": request.as_ref().map(|request| request.due_at),
                 "overdue": is_overdue,
             })
@@ -70,14 +75,11 @@ async fn agenda(client: &ClientArgs) -> Result<ExitCode> {
         println!("nothing is to be done");
     } else {
         for (at, task, request, is_overdue) in &rows {
-            let due = request
-                .as_ref()
-                .filter(|_request| matches!(task, Task::Run(_)));
-            let due = due.map_or_else(String::new, |request| {
+            let due = request.as_ref().map_or_else(String::new, |request| {
                 format!("  due by {}", request.due_at)
             });
             let late = if *is_overdue { "  OVERDUE" } else { "" };
-            println!("{at}  {:<6} {}{due}{late}", word(task), task.request());
+            println!("{at}  {:<6} {}{due}{late}", task.word(), task.about());
         }
     }
     Ok(if overdue > 0 {
@@ -85,14 +87,6 @@ async fn agenda(client: &ClientArgs) -> Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
-}
-
-const fn word(task: &Task) -> &'static str {
-    match task {
-        Task::Run(_) => "run",
-        Task::Again(_) => "again",
-        Task::Replay(_) => "replay",
-    }
 }
 
 async fn show(request: &str, client: &ClientArgs) -> Result<ExitCode> {

@@ -1,0 +1,91 @@
+//! What legal holds have kept: messages, sealed once more under the key of the hold.
+
+use headgate_domain::identity::SubjectId;
+use headgate_domain::privacy::HoldId;
+use headgate_domain::time::Timestamp;
+
+use super::Evidence;
+use crate::AwsError;
+use crate::item::{Attributes, Item, b, batch_write, deletions, key, ms, put_if_new, s};
+
+/// One message that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its key in the table it is kept of.
+    pub name: String,
+    /// Whose it is.
+    pub subject: SubjectId,
+    /// When it was accepted, or written.
+    pub at: Timestamp,
+    /// The copy, sealed.
+    pub sealed: Vec<u8>,
+}
+
+/// The key of a kept copy, for the [`Place`](headgate_domain::sealing::Place) it is sealed for.
+pub fn held_place_key(hold: &HoldId, name: &str) -> String {
+    format!("{hold}/{name}")
+}
+
+impl Evidence {
+    /// Keeps a copy; `false`, and the first one stays, when it is kept already.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn put_held(&self, hold: &HoldId, held: &Held) -> Result<bool, AwsError> {
+        let mut item = key(hold.as_str(), held.name.as_str());
+        item.insert("subject".to_owned(), s(held.subject.as_str()));
+        item.insert("at".to_owned(), ms(held.at));
+        item.insert("body".to_owned(), b(held.sealed.clone()));
+        Ok(put_if_new(&self.client, &self.table, item).await?.is_none())
+    }
+
+    /// Everything a hold has kept.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn held(&self, hold: &HoldId) -> Result<Vec<Held>, AwsError> {
+        let read = |item: &Item| {
+            Some(Held {
+                name: item.text("sk")?.to_owned(),
+                subject: SubjectId::parse(item.text("subject")?).ok()?,
+                at: item.time("at")?,
+                sealed: item.bytes("body")?.to_vec(),
+            })
+        };
+        let rows = self.rows_of(hold.as_str()).await?;
+        Ok(rows.iter().filter_map(read).collect())
+    }
+
+    /// Deletes everything a hold has kept; how many rows.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn delete_held(&self, hold: &HoldId) -> Result<usize, AwsError> {
+        let rows = self.rows_of(hold.as_str()).await?;
+        batch_write(&self.client, &self.table, deletions(&rows)?).await?;
+        Ok(rows.len())
+    }
+
+    async fn rows_of(&self, pk: &str) -> Result<Vec<Item>, AwsError> {
+        let mut found = Vec::new();
+        let mut from = None;
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", s(pk))
+                .set_exclusive_start_key(from)
+                .consistent_read(true)
+                .send()
+                .await
+                .map_err(|e| AwsError::of("Query", &e))?;
+            found.extend(answer.items.unwrap_or_default());
+            from = answer.last_evaluated_key;
+            if from.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Legal holds: what is to outlive its time is copied under a key of the hold's own, and goes with it.
+//!
+//! The purge and the sweep know nothing of holds. An erasure that was not begun waits for them; one that was is
+//! carried through, because what is half destroyed helps nobody.
+
+use std::collections::BTreeSet;
+
+use headgate_aws::evidence::{Held, held_place_key};
+use headgate_aws::keyring::KeyringError;
+use headgate_aws::messages::{body_place_key, inbound_place_key};
+use headgate_aws::subjects::Group;
+use headgate_domain::identity::SubjectId;
+use headgate_domain::lane::PURPOSES;
+use headgate_domain::privacy::{ExportLink, Hold, HoldId, Scope};
+use headgate_domain::record::{MAX_SHARDS, ulid_floor};
+use headgate_domain::sealing::Place;
+use headgate_domain::time::{Day, HOUR, Timestamp};
+use headgate_lambda::log::{Field, Level, log};
+use headgate_redact::Personal;
+use serde_json::{Value, json};
+
+use crate::{PrivacyWorker, WorkerError};
+
+/// The schema of what is handed out.
+const SCHEMA: &str = "headgate.held/1";
+/// What is new is copied this often: well before its day is over.
+const AGAIN_MS: i64 = 12 * HOUR;
+/// Rows of an outbox partition that are looked at in one go.
+const PAGE: i32 = 500;
+
+impl PrivacyWorker {
+    /// Copies what a hold keeps, or, when it is over, destroys its key and what it has kept; when to look again.
+    pub(crate) async fn keep(
+        &self,
+        id: &HoldId,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, WorkerError> {
+        let Some(hold) = self.requests.hold(id).await? else {
+            return Ok(None);
+        };
+        let keyring = self.eraser.subjects.keyring();
+        if !hold.is_in_force(now) {
+            // The key first: with it the copies are unreadable, in backups too.
+            keyring.destroy_hold(id).await?;
+            let rows = self.evidence.delete_held(id).await?;
+            let fields = [("hold", Field::safe(id)), ("rows", Field::count(rows))];
+            log(Level::Info, "hold_over", &fields);
+            return Ok(None);
+        }
+        keyring.mint_hold(id, now).await?;
+        let kept: BTreeSet<String> = self
+            .evidence
+            .held(id)
+            .await?
+            .into_iter()
+            .map(|h| h.name)
+            .collect();
+        let mut copies = 0_usize;
+        for group in self.people_of(&hold).await? {
+            copies = copies.saturating_add(self.copy_for(&hold, &group, &kept, now).await?);
+        }
+        if copies > 0 {
+            let fields = [("hold", Field::safe(id)), ("copies", Field::count(copies))];
+            log(Level::Info, "held", &fields);
+        }
+        Ok(Some(hold.expires_at.min(now.plus_millis(AGAIN_MS))))
+    }
+
+    /// Whether an erasure of a person waits for a hold.
+    pub(crate) async fn is_held(&self, group: &Group, now: Timestamp) -> Result<bool, WorkerError> {
+        let holds = self.requests.holds().await?;
+        let holds: Vec<&Hold> = holds.iter().filter(|hold| hold.is_in_force(now)).collect();
+        if holds.is_empty() {
+            return Ok(false);
+        }
+        let messages = self.moments(group).await?;
+        Ok(holds
+            .iter()
+            .any(|hold| hold.stops_an_erasure(&group.subjects, messages.iter().copied(), now)))
+    }
+
+    async fn moments(&self, group: &Group) -> Result<Vec<Timestamp>, WorkerError> {
+        let store = &self.eraser.messages;
+        let theirs = store.all_of(&group.subjects).await?;
+        let records = store.load(&theirs.records()).await?;
+        let mut moments: Vec<Timestamp> = records.iter().map(|one| one.accepted_at).collect();
+        for name in theirs.inbound() {
+            moments.extend(store.inbound(&name).await?.map(|inbound| inbound.at));
+        }
+        Ok(moments)
+    }
+
+    /// The people whom a hold is about.
+    async fn people_of(&self, hold: &Hold) -> Result<Vec<Group>, WorkerError> {
+        let subjects = match &hold.scope {
+            Scope::Subject(subject) => BTreeSet::from([subject.clone()]),
+            Scope::Range { from, until } => self.written_to(*from, *until).await?,
+        };
+        let mut groups = Vec::new();
+        let mut seen: BTreeSet<SubjectId> = BTreeSet::new();
+        for subject in subjects {
+            if seen.contains(&subject) {
+                continue;
+            }
+            let person = self.eraser.subjects.person(&subject).await?;
+            seen.extend(person.group.subjects.iter().cloned());
+            groups.push(person.group);
+        }
+        Ok(groups)
+    }
+
+    /// Whom something was accepted for in a time.
+    async fn written_to(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<BTreeSet<SubjectId>, WorkerError> {
+        let config = self.controls.config().await?;
+        let (store, end) = (&self.eraser.messages, ulid_floor(until));
+        let mut subjects = BTreeSet::new();
+        for number in &config.numbers {
+            for lane in PURPOSES {
+                for shard in 0..MAX_SHARDS {
+                    let mut cursor = ulid_floor(from);
+                    loop {
+                        let page = store.page(&number.id, lane, shard, &cursor, PAGE).await?;
+                        let within = page.seen.iter().map(|seen| &seen.ticket);
+                        let within = within.filter(|ticket| ticket.reference.ulid < end);
+                        let found =
+                            within.filter_map(|ticket| SubjectId::parse(&ticket.recipient).ok());
+                        subjects.extend(found);
+                        match page.next.filter(|next| *next < end) {
+                            Some(next) => cursor = next,
+                            None => break,
+                        }
+                    }
+                }
+            }
+        }
+        Ok(subjects)
+    }
+
+    async fn copy_for(
+        &self,
+        hold: &Hold,
+        group: &Group,
+        kept: &BTreeSet<String>,
+        now: Timestamp,
+    ) -> Result<usize, WorkerError> {
+        let store = &self.eraser.messages;
+        let theirs = store.all_of(&group.subjects).await?;
+        let mut copies = 0_usize;
+        for record in store.load(&theirs.records()).await? {
+            let name = body_place_key(&record.reference);
+            let is_new = !kept.contains(&name) && hold.covers(&group.subjects, record.accepted_at);
+            if is_new {
+                let about = json!({
+                    "direction": "to_person", "purpose": record.purpose.word(),
+                    "state": record.state.word(), "template": record.template,
+                    "consent_event": record.consent_event,
+                });
+                let at = (&record.subject, record.accepted_at, record.day);
+                let copied = self.copy_one(hold, &name, at, about, &record.body, now);
+                copies = copies.saturating_add(usize::from(copied.await?));
+            }
+        }
+        for reference in theirs.inbound() {
+            let name = inbound_place_key(&reference);
+            let Some(inbound) = store.inbound(&reference).await? else {
+                continue;
+            };
+            if !kept.contains(&name) && hold.covers(&group.subjects, inbound.at) {
+                let about = json!({ "direction": "from_person" });
+                let at = (&inbound.subject, inbound.at, inbound.day);
+                let copied = self.copy_one(hold, &name, at, about, &inbound.body, now);
+                copies = copies.saturating_add(usize::from(copied.await?));
+            }
+        }
+        Ok(copies)
+    }
+
+    /// Copies one message; `false` when it does not open any more.
+    async fn copy_one(
+        &self,
+        hold: &Hold,
+        name: &str,
+        (subject, at, day): (&SubjectId, Timestamp, Day),
+        about: Value,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<bool, WorkerError> {
+        let Some(body) = self.opened((subject, day, body), name, now).await? else {
+            return Ok(false);
+        };
+        let mut copy = about;
+        let body: Value = serde_json::from_slice(body.reveal()).unwrap_or_default();
+        if let Some(copy) = copy.as_object_mut() {
+            copy.insert("at".to_owned(), at.to_string().into());
+            copy.insert("subject".to_owned(), subject.as_str().into());
+            copy.insert("content".to_owned(), body);
+        }
+        let copy = Personal::new(copy.to_string().into_bytes());
+        let keyring = self.eraser.subjects.keyring();
+        let salt = match keyring.salt(subject).await {
+            Ok(salt) => salt,
+            Err(KeyringError::NoKey) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        let key = held_place_key(&hold.id, name);
+        let sealed = keyring
+            .seal_held(&hold.id, &salt, &place(&key), copy.reveal())
+            .await?;
+        let held = Held {
+            name: name.to_owned(),
+            subject: subject.clone(),
+            at,
+            sealed,
+        };
+        Ok(self.evidence.put_held(&hold.id, &held).await?)
+    }
+
+    /// Makes a copy of what a hold has kept, for whoever asked for it, behind a link.
+    pub(crate) async fn disclose(&self, id: &HoldId, now: Timestamp) -> Result<(), WorkerError> {
+        let Some(hold) = self
+            .requests
+            .hold(id)
+            .await?
+            .filter(|hold| hold.is_in_force(now))
+        else {
+            return Ok(());
+        };
+        let keyring = self.eraser.subjects.keyring();
+        let mut messages = Vec::new();
+        for held in self.evidence.held(id).await? {
+            let key = held_place_key(id, &held.name);
+            let opened = async {
+                let salt = keyring.salt(&held.subject).await?;
+                keyring
+                    .open_held(id, &salt, &place(&key), &held.sealed)
+                    .await
+            };
+            match opened.await {
+                Ok(copy) => {
+                    let copy: Value = serde_json::from_slice(copy.reveal()).unwrap_or_default();
+                    messages.push((held.at, copy));
+                }
+                Err(
+                    KeyringError::NoKey | KeyringError::NotOpened | KeyringError::PastRetention,
+                ) => {}
+                Err(error @ KeyringError::Aws(_)) => return Err(error.into()),
+            }
+        }
+        messages.sort_by_key(|(at, _copy)| *at);
+        let messages: Vec<Value> = messages.into_iter().map(|(_at, copy)| copy).collect();
+        let count = messages.len();
+        let copy = json!({
+            "schema": SCHEMA, "hold": id.as_str(), "reason": hold.reason, "approver": hold.approver,
+            "generated_at": now, "messages": messages,
+        });
+        let copy = Personal::new(copy.to_string().into_bytes());
+        let link = ExportLink::of(&self.links, &self.deployment, &format!("{id}/{now}"));
+        let stored = self
+            .requests
+            .put_export(&link, &self.deployment, &copy, now);
+        stored.await?;
+        self.requests.put_disclosed(id, link.reveal()).await?;
+        let fields = [("hold", Field::safe(id)), ("copies", Field::count(count))];
+        log(Level::Info, "hold_disclosed", &fields);
+        Ok(())
+    }
+}
+
+const fn place(key: &str) -> Place<'_> {
+    Place {
+        table: "evidence",
+        key,
+        field: "body",
+    }
+}
