@@ -22,12 +22,14 @@ use headgate_lambda::runtime::survive;
 use crate::calls::calls;
 use crate::config::Ports;
 use crate::outcome::{Effects, Failure, hopeless};
-use crate::overflow::bring;
+use crate::overflow::{aside, bring};
 use crate::updates::{Step, Unit, read};
 use crate::{controls, health, inbound, preferences, scores, statuses};
 
 /// Units of work at a time: enough to hide DynamoDB's latency, few enough for its connections.
 const CONCURRENCY: usize = 16;
+/// The queue gives up after 100 receives and moves the message as it is: we are a little faster.
+const EXHAUSTED: u32 = 90;
 /// Calls of `PutEvents` at a time.
 const PUBLISHES: usize = 4;
 
@@ -69,6 +71,7 @@ pub(crate) async fn handle(ports: &Ports, event: SqsEvent, now: Timestamp) -> Ba
             }
         }
     }
+    batch.forestall(&event).await;
     batch.answer(&event)
 }
 
@@ -302,6 +305,21 @@ impl Batch<'_> {
         }
     }
 
+    /// Sets aside, sealed, what the queue would soon move to the dead letters in clear. What cannot be sealed either
+    /// comes again.
+    async fn forestall(&mut self, event: &SqsEvent) {
+        for (index, record) in event.records.iter().enumerate() {
+            let is_due = record.receive_count() >= EXHAUSTED;
+            if !is_due || !self.failures.contains_key(&index) {
+                continue;
+            }
+            let poison = aside(record, None, "exhausted", TRIED);
+            if self.ports.quarantine.put(&poison, self.now).await.is_ok() {
+                self.failures.remove(&index);
+            }
+        }
+    }
+
     fn answer(&self, event: &SqsEvent) -> BatchResponse {
         let ignored = self
             .effects
@@ -337,6 +355,8 @@ impl Batch<'_> {
         }
     }
 }
+
+const TRIED: &str = "the notification was tried until its queue would have given up";
 
 /// Takes the steps of a unit in order; the first failure ends it, and what came before still counts.
 async fn take(

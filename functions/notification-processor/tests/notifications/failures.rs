@@ -1,5 +1,6 @@
 //! What is cut off is finished, and what cannot succeed costs nobody else.
 
+use headgate_aws::poison::Letter;
 use headgate_domain::consent::State as Stands;
 use headgate_domain::lane::Purpose;
 use headgate_domain::time::{HOUR, MINUTE};
@@ -56,4 +57,35 @@ async fn a_person_whose_keys_are_gone_costs_their_own_messages_and_not_the_notif
         );
         assert!(!world.everything().await.contains("wamid.A"));
     }
+}
+
+/// SQS moves a message as it is after a hundred receives, for fourteen days: nothing of a person may lie there.
+#[tokio::test]
+async fn what_the_queue_is_about_to_give_up_on_is_set_aside_sealed_and_can_be_redriven() {
+    let world = World::start().await;
+    let said = body(
+        "messages",
+        &[text(ADA, "wamid.A", world.now(), "canary-words")],
+    );
+    let broken = world.without_messages().await;
+    let receive = async |times| {
+        let batch = World::batch(&[(said.clone(), None)], times);
+        broken.handle(batch).await.batch_item_failures.len()
+    };
+    assert_eq!(receive(89).await, 1, "it comes again");
+    assert!(world.queue("notifications-dlq").await.is_empty());
+    assert_eq!(receive(90).await, 0, "it is done");
+    let aside = world.queue("notifications-dlq").await;
+    assert_eq!(aside.len(), 1);
+    assert_eq!(aside[0]["reason"], "exhausted");
+    let everything = world.everything().await;
+    for clear in ["canary-words", "wamid.A", "6135550100"] {
+        assert!(!everything.contains(clear), "{clear}");
+    }
+    let letter = Letter::parse(&aside[0].to_string()).unwrap();
+    let opened = letter.open(world.keyring(), world.now()).await.unwrap();
+    let redriven = String::from_utf8(opened.into_revealed()).unwrap();
+    world.consume(&redriven).await;
+    let told = world.events("inbound.message").await;
+    assert_eq!(told[0]["data"]["message"]["text"]["body"], "canary-words");
 }

@@ -216,12 +216,8 @@ impl World {
         let name = pseudonym(&pepper, NameKind::Idempotency, 1, deployment, &value);
         let reference = self.record(phone, Purpose::Service, id).await;
         let messages = self.messages();
-        let claimed = messages.claim_id(
-            &name,
-            (&reference, &SubjectId::from_random([9; 16])),
-            "mac",
-            self.now(),
-        );
+        let somebody = SubjectId::from_random([9; 16]);
+        let claimed = messages.claim_id(&name, (&reference, &somebody), "mac", self.now());
         claimed.await.unwrap();
     }
 
@@ -287,6 +283,18 @@ impl World {
             .function_environment("NotificationProcessorFunction");
         let mut settings = settings.unwrap();
         settings.insert("AWS_SECRET_ACCESS_KEY".to_owned(), secret.to_owned());
+        NotificationProcessor::new(&Settings::from_map(settings), system_clock())
+            .await
+            .unwrap()
+    }
+
+    /// Another function in this deployment, which looks for messages in a table that is not there.
+    pub(crate) async fn without_messages(&self) -> NotificationProcessor {
+        let settings = self
+            .cloud
+            .function_environment("NotificationProcessorFunction");
+        let mut settings = settings.unwrap();
+        settings.insert("HEADGATE_TABLE_MESSAGES".to_owned(), "nothing".to_owned());
         NotificationProcessor::new(&Settings::from_map(settings), system_clock())
             .await
             .unwrap()
