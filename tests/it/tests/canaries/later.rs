@@ -266,7 +266,7 @@ pub(crate) async fn to_a_copy(world: &World, person: &Person) {
     .await
     .unwrap();
     let request = RequestId::parse(told["token"].as_str().unwrap()).unwrap();
-    let link = ExportLink::of(&links, deployment, &request);
+    let link = ExportLink::of(&links, deployment, request.as_str());
     let link = link.reveal();
     world.list.lock().unwrap().add("copy link", link);
     let answer = world
