@@ -87,12 +87,11 @@ impl Eraser {
     ) -> Result<Begun, KeyringError> {
         let person = self.subjects.person(subject).await?;
         let keys = self.block(&person, now).await?;
-        let entry = match self.requests.entry(request).await? {
-            Some(known) => known,
-            None => {
-                let entry = self.found(request, &person, &keys, senders, now).await?;
-                self.requests.put_entry(&entry).await?
-            }
+        let entry = if let Some(known) = self.requests.entry(request).await? {
+            known
+        } else {
+            let entry = self.found(request, &person, &keys, senders, now).await?;
+            self.requests.put_entry(&entry).await?
         };
         for key in &keys {
             let tombstone = Tombstone {

@@ -69,11 +69,10 @@ impl Page {
             | Self::CopyRead(_)
             | Self::CopyFile(_)
             | Self::Request(_)
+            | Self::Pressed(Said::Confirmed | Said::Already)
             | Self::Unsubscribed(_) => StatusCode::OK,
-            Self::Pressed(Said::Confirmed | Said::Already) => StatusCode::OK,
-            Self::Pressed(Said::Over) => StatusCode::GONE,
+            Self::Pressed(Said::Over) | Self::Copy(None) => StatusCode::GONE,
             Self::Pressed(Said::Automatic) => StatusCode::FORBIDDEN,
-            Self::Copy(None) => StatusCode::GONE,
             Self::NoneTicked(_) | Self::NotTicked(_) | Self::Changed(_) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }

@@ -9,7 +9,7 @@ use headgate_aws::messages::{Record, body_place_key, inbound_place_key};
 use headgate_aws::privacy_requests::Request;
 use headgate_aws::subjects::Person;
 use headgate_domain::consent::{Consent, Kind as SaidKind, Subject};
-use headgate_domain::identity::SubjectId;
+use headgate_domain::identity::{Bsuid, Phone, SubjectId};
 use headgate_domain::lane::PURPOSES;
 use headgate_domain::outbound::{Payload, Recipient};
 use headgate_domain::privacy::{EXPORT_MS, ExportLink, State};
@@ -249,8 +249,8 @@ fn without_ids(mut message: Map<String, Value>) -> Value {
 
 fn you(subject: &Subject) -> Value {
     json!({
-        "phone": subject.phone.as_ref().map(|phone| phone.reveal()),
-        "user_id": subject.bsuid.as_ref().map(|id| id.reveal()),
+        "phone": subject.phone.as_ref().map(Phone::reveal),
+        "user_id": subject.bsuid.as_ref().map(Bsuid::reveal),
         "known_to_the_business_as": subject.reference,
         "country": subject.country().map(|country| country.as_str().to_owned()),
         "known_since": subject.created_at,

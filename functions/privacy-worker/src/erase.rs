@@ -34,7 +34,8 @@ impl PrivacyWorker {
     ) -> Result<(), WorkerError> {
         let id = &request.id;
         let senders = self.senders().await?;
-        let mut begun = self.eraser.begin(id, subject, &senders, now).await?;
+        let begun = self.eraser.begin(id, subject, &senders, now);
+        let mut begun = Box::pin(begun).await?;
         self.tell_apps(request, &begun, now).await?;
         self.eraser.prove(&mut begun, now).await?;
         let stores = self.eraser.destroy(&begun, &senders, now).await?;

@@ -160,8 +160,8 @@ impl PrivacyWorker {
                     "consent_event": record.consent_event,
                 });
                 let at = (&record.subject, record.accepted_at, record.day);
-                let copied = self.copy_one(hold, &name, at, about, &record.body, now);
-                copies = copies.saturating_add(usize::from(copied.await?));
+                let outcome = self.copy_one(hold, &name, at, about, &record.body, now);
+                copies = copies.saturating_add(usize::from(outcome.await?));
             }
         }
         for reference in theirs.inbound() {
@@ -172,8 +172,8 @@ impl PrivacyWorker {
             if !kept.contains(&name) && hold.covers(&group.subjects, inbound.at) {
                 let about = json!({ "direction": "from_person" });
                 let at = (&inbound.subject, inbound.at, inbound.day);
-                let copied = self.copy_one(hold, &name, at, about, &inbound.body, now);
-                copies = copies.saturating_add(usize::from(copied.await?));
+                let outcome = self.copy_one(hold, &name, at, about, &inbound.body, now);
+                copies = copies.saturating_add(usize::from(outcome.await?));
             }
         }
         Ok(copies)
@@ -210,13 +210,13 @@ impl PrivacyWorker {
         let sealed = keyring
             .seal_held(&hold.id, &salt, &place(&key), copy.reveal())
             .await?;
-        let held = Held {
+        let kept = Held {
             name: name.to_owned(),
             subject: subject.clone(),
             at,
             sealed,
         };
-        Ok(self.evidence.put_held(&hold.id, &held).await?)
+        Ok(self.evidence.put_held(&hold.id, &kept).await?)
     }
 
     /// Makes a copy of what a hold has kept, for whoever asked for it, behind a link.

@@ -169,8 +169,8 @@ impl PrivacyWorker {
                 .map(|done| json!({ "done": done }));
         }
         let event: SqsEvent = serde_json::from_value(event).map_err(|_json| WorkerError::Event)?;
-        let answer = batch::run(event, CONCURRENCY, |record| {
-            Box::pin(async move { self.receive(&record.body).await })
+        let answer = batch::run(event, CONCURRENCY, |record| async move {
+            Box::pin(self.receive(&record.body)).await
         });
         Ok(json!(answer.await))
     }
@@ -185,7 +185,7 @@ impl PrivacyWorker {
                 break;
             }
             for (at, task) in due {
-                let result = survive(Box::pin(self.carry_out(&task, at, now))).await;
+                let result = Box::pin(survive(self.carry_out(&task, at, now))).await;
                 let error = match result.map_err(WorkerError::from) {
                     Ok(Ok(())) => {
                         done = done.saturating_add(1);

@@ -26,8 +26,8 @@ impl PrivacyWorker {
             },
         };
         match right {
-            Right::Erasure => self.open_erasure(&ask, chosen).await,
-            Right::Access | Right::Portability => self.open_access(&ask, chosen).await,
+            Right::Erasure => Box::pin(self.open_erasure(&ask, chosen)).await,
+            Right::Access | Right::Portability => Box::pin(self.open_access(&ask, chosen)).await,
             Right::Rectification | Right::Restriction | Right::Objection | Right::DoNotSell => {
                 Err(WorkerError::Right)
             }

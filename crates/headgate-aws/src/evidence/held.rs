@@ -31,11 +31,11 @@ impl Evidence {
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
-    pub async fn put_held(&self, hold: &HoldId, held: &Held) -> Result<bool, AwsError> {
-        let mut item = key(hold.as_str(), held.name.as_str());
-        item.insert("subject".to_owned(), s(held.subject.as_str()));
-        item.insert("at".to_owned(), ms(held.at));
-        item.insert("body".to_owned(), b(held.sealed.clone()));
+    pub async fn put_held(&self, hold: &HoldId, copy: &Held) -> Result<bool, AwsError> {
+        let mut item = key(hold.as_str(), copy.name.as_str());
+        item.insert("subject".to_owned(), s(copy.subject.as_str()));
+        item.insert("at".to_owned(), ms(copy.at));
+        item.insert("body".to_owned(), b(copy.sealed.clone()));
         Ok(put_if_new(&self.client, &self.table, item).await?.is_none())
     }
 

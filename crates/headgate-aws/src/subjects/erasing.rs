@@ -117,46 +117,39 @@ impl Subjects {
     /// [`AwsError`] when the table did not take it.
     pub async fn unlink(&self, group: &Group) -> Result<(), AwsError> {
         for pointer in self.pointers_to(group).await? {
-            let Some(pk) = pointer.text("pk") else {
+            let Some(pk) = pointer.text("pk").map(|pk| key(pk, "I")) else {
                 continue;
             };
-            let is_theirs = |name| subject_in(&pointer, name).is_some_and(|id| group.has(&id));
-            let (now, before) = (is_theirs("subject"), is_theirs("was"));
-            let is_anothers = |name: &str, theirs: bool| pointer.text(name).is_some() && !theirs;
-            let call = self.client.update_item().table_name(&self.table);
-            let call = call.set_key(Some(key(pk, "I")));
+            let theirs = |who| subject_in(&pointer, who).is_some_and(|id| group.has(&id));
+            let anothers = |who| pointer.text(who).is_some() && !theirs(who);
             // Whoever else it names, now or before, keeps it.
-            let (call, name) = if is_anothers("subject", now) {
-                (call.update_expression("REMOVE was, changed_at"), "was")
-            } else if is_anothers("was", before) {
-                (call.update_expression("REMOVE subject"), "subject")
+            let (removed, who) = if theirs("subject") && anothers("was") {
+                (Some("REMOVE subject"), "subject")
+            } else if theirs("was") && anothers("subject") {
+                (Some("REMOVE was, changed_at"), "was")
+            } else if theirs("subject") {
+                (None, "subject")
             } else {
-                let name = if now { "subject" } else { "was" };
-                let seen = pointer.text(name).unwrap_or_default();
-                let deleted = self
-                    .client
-                    .delete_item()
-                    .table_name(&self.table)
-                    .set_key(Some(key(pk, "I")))
-                    .condition_expression(format!("{name} = :seen"))
-                    .expression_attribute_values(":seen", s(seen));
-                taken(
-                    deleted
-                        .send()
-                        .await
-                        .map_err(|e| AwsError::of("DeleteItem", &e)),
-                )?;
-                continue;
+                (None, "was")
             };
-            let seen = pointer.text(name).unwrap_or_default();
-            let call = call
-                .condition_expression(format!("{name} = :seen"))
-                .expression_attribute_values(":seen", s(seen));
-            taken(
-                call.send()
-                    .await
-                    .map_err(|e| AwsError::of("UpdateItem", &e)),
-            )?;
+            let as_seen = format!("{who} = :seen");
+            let seen = s(pointer.text(who).unwrap_or_default());
+            let done = if let Some(removed) = removed {
+                let call = self.client.update_item().table_name(&self.table);
+                let call = call.set_key(Some(pk)).update_expression(removed);
+                let call = call
+                    .condition_expression(as_seen)
+                    .expression_attribute_values(":seen", seen);
+                let sent = call.send().await.map(drop);
+                sent.map_err(|e| AwsError::of("UpdateItem", &e))
+            } else {
+                let call = self.client.delete_item().table_name(&self.table);
+                let call = call.set_key(Some(pk)).condition_expression(as_seen);
+                let call = call.expression_attribute_values(":seen", seen);
+                let sent = call.send().await.map(drop);
+                sent.map_err(|e| AwsError::of("DeleteItem", &e))
+            };
+            taken(done)?;
         }
         Ok(())
     }
@@ -241,11 +234,11 @@ impl Subjects {
 
     /// The pointers that name the person, now or before.
     async fn pointers_to(&self, group: &Group) -> Result<Vec<Item>, AwsError> {
-        let named = group.pseudonyms.iter();
-        let keys = named.map(|name| key(format!("I#{name}"), "I")).collect();
+        let pseudonyms = group.pseudonyms.iter();
+        let keys = pseudonyms.map(|one| key(format!("I#{one}"), "I")).collect();
         let found = batch_get(&self.client, &self.table, keys).await?;
-        let names = |item: &Item, name| subject_in(item, name).is_some_and(|id| group.has(&id));
-        let is_theirs = |item: &Item| names(item, "subject") || names(item, "was");
+        let leads_to = |item: &Item, who| subject_in(item, who).is_some_and(|id| group.has(&id));
+        let is_theirs = |item: &Item| leads_to(item, "subject") || leads_to(item, "was");
         Ok(found.into_iter().filter(is_theirs).collect())
     }
 }

@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(field("\"de\"", "\"tlh\""), Some("locale"));
         assert_eq!(field("106540352242922", "+15550100"), Some("number"));
         assert_eq!(field("privacy/1", "privacy/2"), Some("schema"));
-        let more = written.replace("{", "{\"text\":\"hello\",");
+        let more = written.replace('{', "{\"text\":\"hello\",");
         assert!(Ask::parse(&more).is_err(), "no word of anybody's");
         assert_eq!(
             Ask::parse(&"x".repeat(5_000)).unwrap_err().code,

@@ -73,9 +73,7 @@ pub(super) fn read(frame: &Frame<'_>, copy: &Value) -> String {
         &format!("<ol class=\"messages\">\n{messages}</ol>\n"),
     );
     let others = list(copy, "recipients").filter_map(Value::as_str);
-    let others: String = others
-        .map(|name| format!("<li>{}</li>\n", Escaped(name)))
-        .collect();
+    let others: String = others.map(item).collect();
     section(
         &mut main,
         frame,
@@ -86,7 +84,14 @@ pub(super) fn read(frame: &Frame<'_>, copy: &Value) -> String {
 }
 
 fn section(main: &mut String, frame: &Frame<'_>, title: &str, body: &str) {
-    main.push_str(&format!("<h2>{}</h2>\n{body}", frame.show(title)));
+    let title = frame.show(title);
+    for part in ["<h2>", &title, "</h2>\n", body] {
+        main.push_str(part);
+    }
+}
+
+fn item(text: &str) -> String {
+    format!("<li>{}</li>\n", Escaped(text))
 }
 
 fn list<'a>(copy: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
@@ -126,7 +131,7 @@ fn choice(one: &Value) -> String {
         text("method"),
     ];
     let what: Vec<&str> = what.into_iter().filter(|word| !word.is_empty()).collect();
-    format!("<li>{}</li>\n", Escaped(&what.join(" · ")))
+    item(&what.join(" · "))
 }
 
 fn message(frame: &Frame<'_>, one: &Value) -> String {

@@ -156,12 +156,11 @@ pub(super) fn status(frame: &Frame<'_>, stands: &Stands) -> String {
         )
     };
     let mut dates = row(&texts.received, known.received_at);
-    match known.closed_at {
-        Some(closed_at) => dates.push_str(&row(&texts.closed, closed_at)),
-        None => {
-            dates.push_str(&row(&texts.planned, known.run_at));
-            dates.push_str(&row(&texts.due, known.due_at));
-        }
+    if let Some(closed_at) = known.closed_at {
+        dates.push_str(&row(&texts.closed, closed_at));
+    } else {
+        dates.push_str(&row(&texts.planned, known.run_at));
+        dates.push_str(&row(&texts.due, known.due_at));
     }
     let receipt = known.receipt.as_ref().map_or_else(String::new, |note| {
         format!(

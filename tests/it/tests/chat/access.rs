@@ -72,8 +72,7 @@ async fn a_copy_has_everything_and_is_behind_a_link_that_only_the_person_has() {
     let (status, copy) = world.page("POST", &path, "as=file").await;
     assert_eq!(status, 200);
     let copy: Value = serde_json::from_str(&copy).unwrap();
-    let wrong: Vec<String> = world
-        .schema("export.v1.json")
+    let wrong: Vec<String> = World::schema("export.v1.json")
         .iter_errors(&copy)
         .map(|e| e.to_string())
         .collect();

@@ -8,6 +8,7 @@ use headgate_domain::ledger::{Hash, SHARDS, verify_shard};
 use headgate_domain::privacy::Receipt;
 use headgate_domain::time::{DAY, MINUTE};
 use serde_json::{Value, json};
+use sha2::Digest as _;
 
 use crate::world::World;
 use crate::{ADA, BOB, answer, marketing, said, text};
@@ -241,7 +242,6 @@ async fn whoever_was_erased_stays_unwritten_to_until_they_agree_anew() {
     let file = file
         .replace("+16135550100", &format!("+{ADA}"))
         .replace("+16135550101", &format!("+{BOB}"));
-    use sha2::Digest as _;
     let hash = headgate_domain::import::FileHash::of(sha2::Sha256::new_with_prefix(&file));
     let key = headgate_domain::import::Progress::file_key(hash.as_str());
     world.bring(&key, &file, None).await;

@@ -171,7 +171,7 @@ impl World {
     }
 
     /// One of the published schemas.
-    pub(crate) fn schema(&self, name: &str) -> jsonschema::Validator {
+    pub(crate) fn schema(name: &str) -> jsonschema::Validator {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas");
         let text = std::fs::read_to_string(path.join(name)).unwrap();
         jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap()
