@@ -66,7 +66,7 @@ impl Cancellations {
             .map_err(|e| AwsError::of("GetItem", &e))?;
         let known = answer
             .item
-            .filter(|item| item.number("ttl").is_none_or(|ttl| ttl >= now.seconds()));
+            .filter(|item| item.number("ttl").is_none_or(|ttl| now.seconds() < ttl));
         Ok(known.map_or(Found::Nothing, |item| {
             item.text("ref")
                 .and_then(RecordRef::parse)

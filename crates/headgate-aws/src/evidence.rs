@@ -4,6 +4,9 @@ mod held;
 
 pub use held::{Held, held_place_key};
 
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use headgate_domain::ledger::Hash;
 use headgate_domain::privacy::{RECEIPT_DAYS, RequestId};
 use headgate_domain::retention::Destroyed;
@@ -18,6 +21,8 @@ const PURGE: &str = "purge";
 const ERASURE: &str = "erasure";
 /// The one item that says which purge has no evidence yet.
 const OPEN: &str = "purge#open";
+/// The one item that says which numbers ever had an outbox.
+const NUMBERS: &str = "purge#numbers";
 
 /// The evidence table.
 #[derive(Clone)]
@@ -162,6 +167,43 @@ impl Evidence {
             })
         };
         Ok(days.split_whitespace().filter_map(read).collect())
+    }
+
+    /// The numbers whose outbox was ever swept: one that leaves the configuration still has rows there.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn swept_numbers(&self) -> Result<BTreeSet<String>, AwsError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key(NUMBERS, NUMBERS)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|e| AwsError::of("GetItem", &e))?;
+        let item = answer.item.as_ref();
+        let numbers = item.map_or(&[][..], |item| item.set("numbers"));
+        Ok(numbers.iter().cloned().collect())
+    }
+
+    /// Remembers numbers whose outbox has to be swept.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take them.
+    pub async fn put_swept_numbers(&self, numbers: &BTreeSet<String>) -> Result<(), AwsError> {
+        let mut item = key(NUMBERS, NUMBERS);
+        let numbers = numbers.iter().cloned().collect();
+        item.insert("numbers".to_owned(), AttributeValue::Ss(numbers));
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .send()
+            .await
+            .map(|_put| ())
+            .map_err(|e| AwsError::of("PutItem", &e))
     }
 }
 

@@ -4,7 +4,7 @@ mod erasing;
 mod sweep;
 
 pub use erasing::Theirs;
-pub use sweep::Swept;
+pub use sweep::{Mark, Part, Swept};
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
@@ -17,6 +17,7 @@ use headgate_domain::time::{Day, Timestamp};
 
 use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s, taken};
 use crate::{Aws, AwsError};
+use sweep::{in_time, to_be_swept};
 
 /// The messages table.
 #[derive(Clone)]
@@ -151,7 +152,7 @@ pub enum Settled {
     Moved(Record),
     /// It stands there or higher already.
     Stood(Record),
-    /// There is no such record, or none that can be read.
+    /// There is no such record, none in its time, or none that can be read.
     Absent,
 }
 
@@ -211,13 +212,13 @@ impl Messages {
         item.insert("subject".to_owned(), s(subject.as_str()));
         item.insert("ref".to_owned(), s(reference.as_str()));
         item.insert("mac".to_owned(), s(content_mac));
-        item.insert("ttl".to_owned(), n(content_ttl(now)));
+        to_be_swept(&mut item, now.day());
         let answer = self
             .client
             .put_item()
             .table_name(&self.table)
             .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk) OR #ttl < :now")
+            .condition_expression("attribute_not_exists(pk) OR #ttl <= :now")
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":now", n(now.seconds()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -286,7 +287,7 @@ impl Messages {
         Ok(answer
             .item
             .filter(|item| is_it(item.text("mac")))
-            .filter(|item| item.number("ttl").is_none_or(|ttl| ttl >= now.seconds()))
+            .filter(|item| in_time(item, now))
             .and_then(|item| item.text("ref").map(str::to_owned)))
     }
 
@@ -321,8 +322,8 @@ impl Messages {
         number: &str,
         lane: Purpose,
         shard: u8,
-        cursor: &str,
-        limit: i32,
+        (cursor, limit): (&str, i32),
+        now: Timestamp,
     ) -> Result<Page, AwsError> {
         let answer = self
             .client
@@ -334,7 +335,8 @@ impl Messages {
                 s(headgate_domain::record::outbox_pk(number, lane, shard)),
             )
             .expression_attribute_values(":cursor", s(cursor))
-            .projection_expression("pk, sk, #state, attempt, campaign, #subject, expires_at")
+            .projection_expression("pk, sk, #state, attempt, campaign, #subject, expires_at, #ttl")
+            .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#subject", "subject")
             .limit(limit)
@@ -342,7 +344,8 @@ impl Messages {
             .send()
             .await
             .map_err(|e| AwsError::of("Query", &e))?;
-        let seen = answer.items().iter().filter_map(seen_of).collect();
+        let seen = answer.items().iter().filter(|item| in_time(item, now));
+        let seen = seen.filter_map(seen_of).collect();
         let next = answer
             .last_evaluated_key
             .as_ref()
@@ -351,11 +354,15 @@ impl Messages {
         Ok(Page { seen, next })
     }
 
-    /// Several records by reference, read consistently; missing ones are absent.
+    /// Several records by reference, read consistently; missing ones are absent, and so are those past their time.
     ///
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
-    pub async fn load(&self, references: &[RecordRef]) -> Result<Vec<Record>, AwsError> {
+    pub async fn load(
+        &self,
+        references: &[RecordRef],
+        now: Timestamp,
+    ) -> Result<Vec<Record>, AwsError> {
         let mut wanted = references.to_vec();
         wanted.sort_unstable();
         wanted.dedup();
@@ -366,6 +373,7 @@ impl Messages {
         Ok(batch_get(&self.client, &self.table, keys)
             .await?
             .iter()
+            .filter(|item| in_time(item, now))
             .filter_map(record_of)
             .collect())
     }
@@ -400,11 +408,15 @@ impl Messages {
         Ok(answer.items().iter().filter_map(reference).collect())
     }
 
-    /// The id Meta gave a record; `None` when there is no such record, or Meta has not named it yet.
+    /// The id Meta gave a record; `None` when there is no such record, none in its time, or Meta has not named it yet.
     ///
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
-    pub async fn wamid(&self, reference: &RecordRef) -> Result<Option<StoredWamid>, AwsError> {
+    pub async fn wamid(
+        &self,
+        reference: &RecordRef,
+        now: Timestamp,
+    ) -> Result<Option<StoredWamid>, AwsError> {
         let answer = self
             .client
             .get_item()
@@ -414,7 +426,8 @@ impl Messages {
             .send()
             .await
             .map_err(|e| AwsError::of("GetItem", &e))?;
-        Ok(answer.item.as_ref().and_then(|item| {
+        let item = answer.item.filter(|item| in_time(item, now));
+        Ok(item.as_ref().and_then(|item| {
             Some(StoredWamid {
                 subject: SubjectId::parse(item.text("subject")?).ok()?,
                 day: Day::parse(item.text("day")?).ok()?,
@@ -462,10 +475,12 @@ impl Messages {
             .set_key(Some(key(reference.pk(), reference.ulid.as_str())))
             .condition_expression(if settlement.attempt.is_some() {
                 // The outcome of an earlier attempt says nothing about a later one.
-                "attribute_exists(pk) AND #rank < :rank AND #attempt <= :attempt"
+                "#ttl > :seconds AND #rank < :rank AND #attempt <= :attempt"
             } else {
-                "attribute_exists(pk) AND #rank < :rank"
+                "#ttl > :seconds AND #rank < :rank"
             })
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":seconds", n(now.seconds()))
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#rank", "rank")
             .expression_attribute_values(":state", s(state.word()))
@@ -501,6 +516,7 @@ impl Messages {
         let existing = error.as_service_error().and_then(|e| {
             if let aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(e) = e { e.item() } else { None }
         });
+        let existing = existing.filter(|item| in_time(item, now));
         let Some((item, record)) = existing.and_then(|item| Some((item, record_of(item)?))) else {
             return Ok(Settled::Absent);
         };
@@ -611,33 +627,39 @@ impl Messages {
         item.insert("subject".to_owned(), s(inbound.subject.as_str()));
         item.insert("at".to_owned(), ms(inbound.at));
         item.insert("kind".to_owned(), s(inbound.kind.as_str()));
-        item.insert("day".to_owned(), s(inbound.day.to_string()));
         item.insert("body".to_owned(), b(inbound.body.clone()));
         item.insert("done".to_owned(), AttributeValue::Bool(false));
-        item.insert("ttl".to_owned(), n(content_ttl(inbound.day.start())));
+        to_be_swept(&mut item, inbound.day);
+        let today = inbound.day.start();
         let answer = self
             .client
             .put_item()
             .table_name(&self.table)
             .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
+            .condition_expression("attribute_not_exists(pk) OR #ttl <= :today")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":today", n(today.seconds()))
             .send()
             .await;
         match answer.map_err(|e| AwsError::of("PutItem", &e)) {
             Ok(_) => Ok(inbound.clone()),
             Err(e) if e.is("ConditionalCheckFailedException") => self
-                .inbound(&inbound.reference)
+                .inbound(&inbound.reference, today)
                 .await?
                 .ok_or_else(|| AwsError::new("PutItem", "vanished")),
             Err(e) => Err(e),
         }
     }
 
-    /// What a person wrote, by the pseudonym of its wamid.
+    /// What a person wrote, by the pseudonym of its wamid, as long as it is in its time.
     ///
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
-    pub async fn inbound(&self, reference: &Pseudonym) -> Result<Option<Inbound>, AwsError> {
+    pub async fn inbound(
+        &self,
+        reference: &Pseudonym,
+        now: Timestamp,
+    ) -> Result<Option<Inbound>, AwsError> {
         let answer = self
             .client
             .get_item()
@@ -647,24 +669,26 @@ impl Messages {
             .send()
             .await
             .map_err(|e| AwsError::of("GetItem", &e))?;
-        Ok(answer.item.as_ref().and_then(inbound_of))
+        let item = answer.item.filter(|item| in_time(item, now));
+        Ok(item.as_ref().and_then(inbound_of))
     }
 
-    /// Notes that everything an inbound message caused has been done.
+    /// Notes that everything an inbound message caused has been done; what has gone meanwhile stays gone.
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
     pub async fn inbound_done(&self, reference: &Pseudonym) -> Result<(), AwsError> {
-        self.client
+        let answer = self
+            .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key(format!("N#{}", reference.as_str()), "N")))
             .update_expression("SET done = :yes")
+            .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":yes", AttributeValue::Bool(true))
             .send()
-            .await
-            .map(|_updated| ())
-            .map_err(|e| AwsError::of("UpdateItem", &e))
+            .await;
+        taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
     }
 }
 

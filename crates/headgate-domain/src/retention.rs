@@ -1,9 +1,11 @@
 //! Retention: which keys must exist, and which must not, on a given day, and the evidence that it is so.
 
 mod manifest;
+mod sweep;
 mod verify;
 
 pub use manifest::{Destroyed, Manifest, NotManifest, Store, StoreRecord, origin};
+pub use sweep::{SWEEP_SHARDS, store_of, sweep_digit, sweep_shard};
 pub use verify::{Gap, PurgeFault, PurgeReport, verify};
 
 use crate::time::{Day, Timestamp};

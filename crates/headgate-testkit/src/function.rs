@@ -132,4 +132,9 @@ impl Running {
     pub fn output(&self) -> String {
         self.function.output()
     }
+
+    /// Kills the process, as `kill -9` does, and waits until it is gone.
+    pub async fn kill(mut self) {
+        self.function.child.kill().await.expect("it can be killed");
+    }
 }

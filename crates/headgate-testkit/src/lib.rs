@@ -19,6 +19,7 @@
     reason = "only tests call it, and tests may fail loudly"
 )]
 
+mod aged;
 pub mod events;
 mod function;
 pub mod hostile;
@@ -29,6 +30,7 @@ mod runtime_api;
 mod settings;
 mod stage;
 
+pub use aged::{Kept, Rows};
 pub use function::{Function, Running};
 pub use process::{End, environment};
 pub use runtime_api::RuntimeApi;

@@ -4,6 +4,7 @@
 //! everybody may attest, because there are no producer roles on one machine.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use headgate_aws::api_tokens::ApiTokens;
@@ -78,6 +79,22 @@ pub fn graph_proof() -> String {
 impl Stage {
     /// A deployment as `sam deploy` leaves it: resources, and nothing in them.
     pub async fn empty() -> Self {
+        Self::kept_in(None).await
+    }
+
+    /// The same with its state on disk, and what [`stage`] gives it but secrets; in it nothing goes by itself.
+    pub async fn on_disk(folder: &Path) -> Self {
+        let stage = Self::kept_in(Some(folder.to_owned())).await;
+        stage.cloud.set_sweeping(false);
+        let config = Config::from_toml(include_str!("../../../config/headgate.toml")).unwrap();
+        let environment = stage.environment("IntakeFunction");
+        let table = environment.get("HEADGATE_TABLE_CONTROLS").unwrap();
+        let controls = Controls::new(&stage.aws(), table);
+        controls.put_config(&config, 1).await.unwrap();
+        stage
+    }
+
+    async fn kept_in(data_dir: Option<PathBuf>) -> Self {
         let nested = [
             ("infra/data.yaml", include_str!("../../../infra/data.yaml")),
             ("infra/edge.yaml", include_str!("../../../infra/edge.yaml")),
@@ -94,7 +111,7 @@ impl Stage {
                 ("EnableConsentApi".to_owned(), "true".to_owned()),
             ]
             .into(),
-            data_dir: None,
+            data_dir,
             first_port: None,
             calendar: Calendar::system(),
         };

@@ -95,7 +95,7 @@ impl Intake {
             Found::Nothing => return Ok(unknown),
             Found::Damaged => return Err(IntakeError::Damaged),
         };
-        let Some(stored) = self.stored(&reference).await? else {
+        let Some(stored) = self.stored(&reference, now).await? else {
             return if record.receive_count() < PATIENCE {
                 Err(IntakeError::RecordInMotion)
             } else {

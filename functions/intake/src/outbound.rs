@@ -162,7 +162,7 @@ impl Intake {
             return Ok(None);
         };
         let reference = RecordRef::parse(&reference).ok_or(IntakeError::Damaged)?;
-        let stored = self.stored(&reference).await?;
+        let stored = self.stored(&reference, now).await?;
         Ok(stored.filter(|first| first.producer == producer(record)))
     }
 

@@ -106,7 +106,7 @@ impl Intake {
         id: &Pseudonym,
         reference: &RecordRef,
     ) -> Result<Record, Stop> {
-        let Some(stored) = self.stored(reference).await? else {
+        let Some(stored) = self.stored(reference, permitted.now).await? else {
             let not_before = permitted.not_before.unwrap_or(permitted.now);
             self.count(permitted, id, reference).await?;
             return Ok(self.write(permitted, reference, Some(not_before)).await?);
@@ -149,8 +149,10 @@ impl Intake {
     pub(crate) async fn stored(
         &self,
         reference: &RecordRef,
+        now: Timestamp,
     ) -> Result<Option<Record>, IntakeError> {
-        let found = self.messages.load(std::slice::from_ref(reference)).await?;
+        let wanted = std::slice::from_ref(reference);
+        let found = self.messages.load(wanted, now).await?;
         Ok(found.into_iter().next())
     }
 
@@ -212,7 +214,9 @@ impl Intake {
         let stored = if self.messages.put(&fresh).await? {
             fresh
         } else {
-            self.stored(reference).await?.ok_or(IntakeError::Damaged)?
+            self.stored(reference, now)
+                .await?
+                .ok_or(IntakeError::Damaged)?
         };
         self.plan(number, &stored, now).await?;
         Ok(stored)

@@ -58,7 +58,7 @@ impl Intake {
     ) -> Result<Option<Personal<String>>, Stop> {
         let Some(inbound) = self
             .messages
-            .inbound(pseudonym)
+            .inbound(pseudonym, now)
             .await?
             .filter(|inbound| inbound.subject == person.subject.id)
         else {
@@ -92,7 +92,7 @@ impl Intake {
     ) -> Result<Option<Personal<String>>, Stop> {
         let Some(stored) = self
             .messages
-            .wamid(record)
+            .wamid(record, now)
             .await?
             .filter(|stored| stored.subject == person.subject.id)
         else {

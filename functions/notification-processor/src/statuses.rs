@@ -82,7 +82,7 @@ pub(crate) async fn settle(
         ..Settlement::default()
     };
     if state == State::Failed
-        && let Some(record) = sent_again(ports, status).await?
+        && let Some(record) = sent_again(ports, status, now).await?
     {
         // That attempt has an outcome of its own; what the person said with their switch stands.
         let stop = stop_behind(ports, &record, status, now).await?;
@@ -151,14 +151,18 @@ pub(crate) async fn settle(
 }
 
 /// The record of a status whose attempt was followed by another.
-async fn sent_again(ports: &Ports, status: &Status) -> Result<Option<Record>, Failure> {
+async fn sent_again(
+    ports: &Ports,
+    status: &Status,
+    now: Timestamp,
+) -> Result<Option<Record>, Failure> {
     let Some((reference, attempt)) = status.opaque.as_deref().and_then(RecordRef::from_opaque)
     else {
         return Ok(None);
     };
     let stored = ports
         .messages
-        .load(std::slice::from_ref(&reference))
+        .load(std::slice::from_ref(&reference), now)
         .await?;
     Ok(stored.into_iter().find(|record| attempt < record.attempt))
 }

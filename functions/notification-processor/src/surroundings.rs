@@ -120,7 +120,7 @@ async fn question(heard: &Heard<'_>, around: &Surroundings) -> Result<Option<Rec
     let Some(reference) = accepted.as_deref().and_then(RecordRef::parse) else {
         return Ok(None);
     };
-    let records = messages.load(std::slice::from_ref(&reference)).await?;
+    let records = messages.load(std::slice::from_ref(&reference), now).await?;
     // Meta gives whole seconds.
     let was_shown = records.first().is_some_and(|record| {
         has_left(record.state) && record.accepted_at.seconds() <= inbound.at.seconds()
@@ -135,7 +135,7 @@ async fn last_message(heard: &Heard<'_>) -> Result<Option<Record>, Failure> {
     let newest = messages
         .latest_of(&heard.person.id, (since, heard.now), LOOKED_AT)
         .await?;
-    let records = messages.load(&newest).await?;
+    let records = messages.load(&newest, heard.now).await?;
     let left = records.into_iter().filter(|record| has_left(record.state));
     Ok(left.max_by(|a, b| a.reference.ulid.cmp(&b.reference.ulid)))
 }

@@ -165,13 +165,13 @@ impl PrivacyWorker {
         let store = &self.eraser.messages;
         let theirs = store.all_of(&person.group.subjects).await?;
         let mut told = Vec::new();
-        for record in store.load(&theirs.records()).await? {
+        for record in store.load(&theirs.records(), now).await? {
             if since.is_none_or(|since| record.accepted_at >= since) {
                 told.push((record.accepted_at, self.sent(&record, now).await?));
             }
         }
         for name in theirs.inbound() {
-            let Some(inbound) = store.inbound(&name).await? else {
+            let Some(inbound) = store.inbound(&name, now).await? else {
                 continue;
             };
             if since.is_some_and(|since| inbound.at < since) {

@@ -108,7 +108,7 @@ impl PrivacyWorker {
     ) -> Result<(), WorkerError> {
         let group = &begun.entry.group;
         let theirs = self.eraser.messages.all_of(&group.subjects).await?;
-        let records = self.eraser.messages.load(&theirs.records()).await?;
+        let records = self.eraser.messages.load(&theirs.records(), now).await?;
         let mut events = Vec::new();
         for record in records {
             events.extend(self.cancel(record, begun, now).await?);

@@ -56,7 +56,7 @@ impl PrivacyWorker {
             .map(|h| h.name)
             .collect();
         let mut copies = 0_usize;
-        for group in self.people_of(&hold).await? {
+        for group in self.people_of(&hold, now).await? {
             copies = copies.saturating_add(self.copy_for(&hold, &group, &kept, now).await?);
         }
         if copies > 0 {
@@ -73,28 +73,28 @@ impl PrivacyWorker {
         if holds.is_empty() {
             return Ok(false);
         }
-        let messages = self.moments(group).await?;
+        let messages = self.moments(group, now).await?;
         Ok(holds
             .iter()
             .any(|hold| hold.stops_an_erasure(&group.subjects, messages.iter().copied(), now)))
     }
 
-    async fn moments(&self, group: &Group) -> Result<Vec<Timestamp>, WorkerError> {
+    async fn moments(&self, group: &Group, now: Timestamp) -> Result<Vec<Timestamp>, WorkerError> {
         let store = &self.eraser.messages;
         let theirs = store.all_of(&group.subjects).await?;
-        let records = store.load(&theirs.records()).await?;
+        let records = store.load(&theirs.records(), now).await?;
         let mut moments: Vec<Timestamp> = records.iter().map(|one| one.accepted_at).collect();
         for name in theirs.inbound() {
-            moments.extend(store.inbound(&name).await?.map(|inbound| inbound.at));
+            moments.extend(store.inbound(&name, now).await?.map(|inbound| inbound.at));
         }
         Ok(moments)
     }
 
     /// The people whom a hold is about.
-    async fn people_of(&self, hold: &Hold) -> Result<Vec<Group>, WorkerError> {
+    async fn people_of(&self, hold: &Hold, now: Timestamp) -> Result<Vec<Group>, WorkerError> {
         let subjects = match &hold.scope {
             Scope::Subject(subject) => BTreeSet::from([subject.clone()]),
-            Scope::Range { from, until } => self.written_to(*from, *until).await?,
+            Scope::Range { from, until } => self.written_to((*from, *until), now).await?,
         };
         let mut groups = Vec::new();
         let mut seen: BTreeSet<SubjectId> = BTreeSet::new();
@@ -112,8 +112,8 @@ impl PrivacyWorker {
     /// Whom something was accepted for in a time.
     async fn written_to(
         &self,
-        from: Timestamp,
-        until: Timestamp,
+        (from, until): (Timestamp, Timestamp),
+        now: Timestamp,
     ) -> Result<BTreeSet<SubjectId>, WorkerError> {
         let config = self.controls.config().await?;
         let (store, end) = (&self.eraser.messages, ulid_floor(until));
@@ -123,7 +123,9 @@ impl PrivacyWorker {
                 for shard in 0..MAX_SHARDS {
                     let mut cursor = ulid_floor(from);
                     loop {
-                        let page = store.page(&number.id, lane, shard, &cursor, PAGE).await?;
+                        let page = store
+                            .page(&number.id, lane, shard, (&cursor, PAGE), now)
+                            .await?;
                         let within = page.seen.iter().map(|seen| &seen.ticket);
                         let within = within.filter(|ticket| ticket.reference.ulid < end);
                         let found =
@@ -150,7 +152,7 @@ impl PrivacyWorker {
         let store = &self.eraser.messages;
         let theirs = store.all_of(&group.subjects).await?;
         let mut copies = 0_usize;
-        for record in store.load(&theirs.records()).await? {
+        for record in store.load(&theirs.records(), now).await? {
             let name = body_place_key(&record.reference);
             let is_new = !kept.contains(&name) && hold.covers(&group.subjects, record.accepted_at);
             if is_new {
@@ -166,7 +168,7 @@ impl PrivacyWorker {
         }
         for reference in theirs.inbound() {
             let name = inbound_place_key(&reference);
-            let Some(inbound) = store.inbound(&reference).await? else {
+            let Some(inbound) = store.inbound(&reference, now).await? else {
                 continue;
             };
             if !kept.contains(&name) && hold.covers(&group.subjects, inbound.at) {

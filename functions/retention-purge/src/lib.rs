@@ -5,14 +5,16 @@
 //! key, so nobody who is late can bring a day back. It reads no content and could not: it never
 //! unwraps a key.
 //!
-//! Swept are the outbox rows of the numbers in the configuration. What people wrote (`N#`), the
-//! idempotency items (`I#`) and the rows of a number that was removed from the configuration carry a
-//! `ttl` and go by `DynamoDB`'s own deletion; with the day key gone they are unreadable before that.
+//! Swept is everything in the messages table: the outbox of every number there ever was, what people
+//! wrote (`N#`) and the ids of apps (`I#`). Rows of the last two that an earlier version wrote go by
+//! `DynamoDB`'s own deletion; with the day key gone they are unreadable before that.
 
 pub mod config;
 mod progress;
+mod sweep;
 
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use headgate_aws::controls::Controls;
 use headgate_aws::evidence::Evidence;
@@ -20,10 +22,8 @@ use headgate_aws::keyring::{Keyring, KeyringError};
 use headgate_aws::messages::Messages;
 use headgate_aws::signing::SigningKey;
 use headgate_aws::{Aws, AwsError, AwsSettings};
-use headgate_domain::config::Config as Deployed;
-use headgate_domain::lane::PURPOSES;
-use headgate_domain::record::MAX_SHARDS;
-use headgate_domain::retention::{self, Destroyed, Store, StoreRecord};
+use headgate_domain::record::is_number_id;
+use headgate_domain::retention::{self, Destroyed, Store};
 use headgate_domain::time::{Day, Timestamp};
 use headgate_lambda::clock::Clock;
 use headgate_lambda::log::{Field, Level, log};
@@ -35,11 +35,13 @@ pub use config::Config;
 pub use headgate_domain::retention::Manifest;
 
 use progress::Progress;
+use sweep::Sweep;
 
 /// How often a number is taken anew that another run was faster to take.
 const TRIES: u32 = 4;
 /// Sweeping ends here, a minute before the function's own end; the next hour goes on.
 const SWEEP_TIME: Duration = Duration::from_mins(4);
+const HALF_OF_IT: Duration = Duration::from_mins(2);
 
 /// The function cannot start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -222,7 +224,7 @@ impl RetentionPurge {
         Ok(is_there)
     }
 
-    /// Deletes the rows of the days whose keys are gone, page by page, as long as there is time.
+    /// Deletes the rows of the days whose keys are gone, as long as there is time.
     async fn sweep(
         &self,
         now: Timestamp,
@@ -232,69 +234,42 @@ impl RetentionPurge {
         let Some(before) = progress.to_sweep(now) else {
             return Ok(());
         };
-        let started = Instant::now();
-        let config = match self.controls.config().await {
-            Ok(config) => config,
-            // Before the first set-up there is no number and so no message.
-            Err(error) if error.is("not set up") => return Ok(()),
-            Err(error) => return Err(error.into()),
+        let mut sweep = Sweep::new(&self.messages, &self.keyring, before);
+        // Neither of the two can take all the time of the other, and one that fails does not hold the other up.
+        let mut by_day = sweep.by_day(HALF_OF_IT).await;
+        let outbox = match self.numbers().await {
+            Ok(numbers) => sweep.outbox(&numbers, SWEEP_TIME).await,
+            Err(error) => Err(error),
         };
-        let mut outbox = StoreRecord {
-            store: Store::Outbox,
-            matched: 0,
-            deleted: 0,
-            residual_until: Manifest::residual_until(now),
-            is_complete: false,
-        };
-        let swept = self
-            .sweep_outbox(&config, before, started, &mut outbox, &mut manifest.tried)
-            .await;
-        if outbox.is_complete {
+        if by_day.is_ok() && !sweep.has_all_of(Store::Inbound) {
+            by_day = sweep.by_day(SWEEP_TIME).await;
+        }
+        if sweep.is_complete() {
             progress.swept_before = Some(before);
         }
-        if outbox.matched > 0 {
-            manifest.stores.push(outbox);
-        }
-        swept
+        manifest.stores = sweep.records(now);
+        manifest.tried = sweep.tried;
+        by_day.and(outbox)
     }
 
-    async fn sweep_outbox(
-        &self,
-        config: &Deployed,
-        before: Day,
-        started: Instant,
-        outbox: &mut StoreRecord,
-        tried: &mut u64,
-    ) -> Result<(), PurgeError> {
-        for number in &config.numbers {
-            for lane in PURPOSES {
-                for shard in 0..MAX_SHARDS {
-                    loop {
-                        let swept = self
-                            .messages
-                            .sweep(&number.id, lane, shard, before.start())
-                            .await?;
-                        let rows = u64::try_from(swept.rows).unwrap_or_default();
-                        outbox.matched = outbox.matched.saturating_add(rows);
-                        outbox.deleted = outbox.deleted.saturating_add(rows);
-                        if let Some(sample) = swept.sample {
-                            if self.keyring.could_open(&sample).await? {
-                                return Err(PurgeError::StillOpens);
-                            }
-                            *tried = tried.saturating_add(1);
-                        }
-                        if swept.rows == 0 {
-                            break;
-                        }
-                        if started.elapsed() > SWEEP_TIME {
-                            return Ok(());
-                        }
-                    }
-                }
-            }
+    /// The numbers that have an outbox: those of the configuration, those that anything is known of, and those of
+    /// any earlier sweep, because what a number leaves behind when it leaves the configuration is due all the same.
+    async fn numbers(&self) -> Result<BTreeSet<String>, PurgeError> {
+        let remembered = self.evidence.swept_numbers().await?;
+        let mut numbers = remembered.clone();
+        match self.controls.config().await {
+            Ok(config) => numbers.extend(config.numbers.iter().map(|number| number.id.clone())),
+            // Before the first set-up there is no number and so no message.
+            Err(error) if error.is("not set up") => {}
+            Err(error) => return Err(error.into()),
         }
-        outbox.is_complete = true;
-        Ok(())
+        let known = self.controls.known().await?;
+        let known = known.numbers.keys().filter(|number| is_number_id(number));
+        numbers.extend(known.cloned());
+        if numbers != remembered {
+            self.evidence.put_swept_numbers(&numbers).await?;
+        }
+        Ok(numbers)
     }
 
     /// Signs what was done and keeps it under the next number.

@@ -36,6 +36,9 @@ use local_cloud::{Calendar, Crash, LocalCloud, Options};
 use retention_purge::{Manifest, PurgeError, RetentionPurge};
 use serde_json::Value;
 
+#[path = "purge/sweep.rs"]
+mod sweep;
+
 const PLACE: Place<'static> = Place {
     table: "messages",
     key: "k",
@@ -383,7 +386,7 @@ async fn rows_are_swept_with_their_day_and_no_sooner() {
     assert_eq!(manifest.stores, [outbox]);
     assert_eq!(manifest.tried, 1);
     assert_eq!(world.manifests().await.last(), Some(&manifest));
-    let left = messages.load(&stored).await.unwrap();
+    let left = messages.load(&stored, world.now()).await.unwrap();
     assert_eq!(
         left.iter()
             .map(|record| &record.reference)
@@ -523,6 +526,7 @@ async fn wherever_a_run_dies_the_next_ends_it_and_the_evidence_is_whole() {
     for day in 0..91_u8 {
         let message = record(world.now(), day);
         world.messages().put(&message).await.unwrap();
+        sweep::write_and_claim(&world, day).await;
         run(&purge).await;
         world.pass(DAY);
     }
@@ -538,6 +542,7 @@ async fn wherever_a_run_dies_the_next_ends_it_and_the_evidence_is_whole() {
         for n in points.clone() {
             let message = record(world.now(), random);
             world.messages().put(&message).await.unwrap();
+            sweep::write_and_claim(&world, random).await;
             random = random.wrapping_add(1);
             let now = Arc::clone(&world.now);
             let clock: Clock = Arc::new(move || Timestamp::from_millis(now.load(Ordering::SeqCst)));
@@ -555,6 +560,8 @@ async fn wherever_a_run_dies_the_next_ends_it_and_the_evidence_is_whole() {
             assert!(open.is_empty(), "at {n}");
             let due = world.now().day().plus(-90);
             assert!(!world.keyring().has_day(due).await.unwrap(), "at {n}");
+            let (oldest, kept) = sweep::days_of_rows(&world).await;
+            assert_eq!((oldest, kept), (due.plus(1), 90 * 3), "at {n}");
             world.pass(DAY);
         }
     }

@@ -71,7 +71,7 @@ pub(crate) async fn judge(
         }
     };
     let (records, states, recipients, salts) = tokio::try_join!(
-        parts.messages.load(&references),
+        parts.messages.load(&references, parts.now()),
         parts.subjects.load(&subjects),
         recipients,
         salts(parts, &subjects),

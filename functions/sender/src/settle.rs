@@ -117,7 +117,7 @@ async fn lost(
     at: Timestamp,
 ) -> Result<(), AwsError> {
     let reference = std::slice::from_ref(&ticket.reference);
-    let Some(stands) = parts.messages.load(reference).await?.pop() else {
+    let Some(stands) = parts.messages.load(reference, parts.now()).await?.pop() else {
         return Ok(());
     };
     match stands.state {

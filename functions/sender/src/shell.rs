@@ -362,7 +362,9 @@ impl<'a> Shell<'a> {
         let messages = &self.parts.messages;
         let mut records = Vec::new();
         for _ in 0..LOOK_BACK_PAGES {
-            let page = messages.page(number, lane, shard, &from, PAGE).await?;
+            let page = messages
+                .page(number, lane, shard, (&from, PAGE), self.parts.now())
+                .await?;
             records.extend(page.seen);
             match page.next {
                 Some(next) if next.as_str() < front => from = next,
@@ -380,7 +382,8 @@ impl<'a> Shell<'a> {
         entries: Vec<DueEntry>,
     ) -> Result<Vec<(DueEntry, Option<Seen>)>, AwsError> {
         let references: Vec<RecordRef> = entries.iter().map(|e| e.reference.clone()).collect();
-        let records = self.parts.messages.load(&references).await?;
+        let now = self.parts.now();
+        let records = self.parts.messages.load(&references, now).await?;
         let mut records: HashMap<RecordRef, Seen> = records
             .iter()
             .map(|r| (r.reference.clone(), r.seen()))
@@ -551,7 +554,7 @@ impl<'a> Shell<'a> {
     async fn tell(&self, ticket: &Ticket, due: Option<DueEntry>) -> Result<(), AwsError> {
         let parts = self.parts;
         let reference = std::slice::from_ref(&ticket.reference);
-        if let Some(record) = parts.messages.load(reference).await?.pop() {
+        if let Some(record) = parts.messages.load(reference, parts.now()).await?.pop() {
             settle::tell(parts, &record, &Settlement::default()).await?;
         }
         match due {

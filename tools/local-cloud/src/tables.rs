@@ -54,7 +54,8 @@ impl Tables {
         })
     }
 
-    /// Creates a table from the properties of `AWS::DynamoDB::Table` unless it exists.
+    /// Creates a table from the properties of `AWS::DynamoDB::Table`, or adds the indexes that one of an earlier
+    /// template lacks, as CloudFormation does.
     pub(crate) fn create(&self, name: &str, properties: &Value) -> Result<()> {
         let mut request = Map::new();
         request.insert("TableName".to_owned(), json!(name));
@@ -74,7 +75,10 @@ impl Tables {
             .with_context(|| format!("table {name} is not described well"))?;
         let new = match self.database.create_table(request) {
             Ok(_) => true,
-            Err(DynoxideError::ResourceInUseException(_)) => false,
+            Err(DynoxideError::ResourceInUseException(_)) => {
+                self.add_indexes(name, properties)?;
+                false
+            }
             Err(error) => return Err(anyhow!("table {name} cannot be created: {error}")),
         };
         let schema = properties.get("KeySchema").and_then(Value::as_array);
@@ -107,6 +111,39 @@ impl Tables {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push((name.to_owned(), attribute.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Adds each index that the table does not have yet; what is stored is in it at once.
+    fn add_indexes(&self, name: &str, properties: &Value) -> Result<()> {
+        let request = serde_json::from_value(json!({ "TableName": name })).context("a table")?;
+        let described = self
+            .database
+            .describe_table(request)
+            .map_err(|e| anyhow!("table {name} cannot be described: {e}"))?;
+        let described = serde_json::to_value(&described).context("a table")?;
+        let index_name = |index: &Value| index.get("IndexName").cloned();
+        let listed = |indexes: Option<&Value>| {
+            let indexes = indexes.and_then(Value::as_array);
+            indexes.cloned().unwrap_or_default()
+        };
+        let there = listed(described.pointer("/Table/GlobalSecondaryIndexes"));
+        let there: Vec<Option<Value>> = there.iter().map(index_name).collect();
+        for index in listed(properties.get("GlobalSecondaryIndexes")) {
+            if there.contains(&index_name(&index)) {
+                continue;
+            }
+            let request = json!({
+                "TableName": name,
+                "AttributeDefinitions": properties.get("AttributeDefinitions"),
+                "GlobalSecondaryIndexUpdates": [{ "Create": index }],
+            });
+            let request =
+                serde_json::from_value(request).context("an index is not described well")?;
+            self.database
+                .update_table(request)
+                .map_err(|e| anyhow!("table {name} cannot be given an index: {e}"))?;
         }
         Ok(())
     }

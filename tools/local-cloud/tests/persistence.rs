@@ -52,6 +52,41 @@ async fn drain(cloud: &LocalCloud, output: &str) -> BTreeMap<String, String> {
 }
 
 #[tokio::test]
+async fn an_index_that_is_new_in_the_template_is_added_to_a_table_of_before_and_shows_what_is_in_it()
+ {
+    let directory = tempfile::tempdir().unwrap();
+    let now = options(Some(directory.path().to_owned()));
+    let mut before = now.clone();
+    let data = before.nested.get_mut("infra/data.yaml").unwrap();
+    let index = "        - IndexName: by_owner\n          KeySchema: [{AttributeName: owner, KeyType: HASH}]\n          Projection: {ProjectionType: KEYS_ONLY}\n";
+    assert!(data.contains(index));
+    *data = data.replace(&format!("      GlobalSecondaryIndexes:\n{index}"), "");
+    *data = data.replace("        - {AttributeName: owner, AttributeType: S}\n", "");
+
+    let cloud = LocalCloud::start(before).await.unwrap();
+    let table = cloud.output("Data.ItemsTable").unwrap();
+    let item =
+        serde_json::json!({ "pk": { "S": "a" }, "sk": { "S": "b" }, "owner": { "S": "me" } });
+    cloud.load(&table, vec![item]).await.unwrap();
+    cloud.stop().await.unwrap();
+    for _ in 0..2 {
+        let cloud = LocalCloud::start(now.clone()).await.unwrap();
+        let found = dynamodb(&cloud)
+            .query()
+            .table_name(&table)
+            .index_name("by_owner")
+            .key_condition_expression("#owner = :me")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":me", AttributeValue::S("me".to_owned()))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(found.count(), 1);
+        cloud.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn keys_secrets_items_and_messages_are_there_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let start = async || {

@@ -27,15 +27,22 @@ pub struct Destroyed {
 pub enum Store {
     /// The outbox: messages that apps wanted sent.
     Outbox,
+    /// What people wrote.
+    Inbound,
+    /// The ids that apps gave their messages, so that none is taken twice.
+    Idempotency,
 }
 
 impl Store {
-    const ALL: [Self; 1] = [Self::Outbox];
+    /// All of them, in the order of a manifest.
+    pub const ALL: [Self; 3] = [Self::Outbox, Self::Inbound, Self::Idempotency];
 
     /// The word in the manifest.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Outbox => "outbox",
+            Self::Inbound => "inbound",
+            Self::Idempotency => "idempotency",
         }
     }
 }

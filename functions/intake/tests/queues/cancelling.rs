@@ -34,7 +34,7 @@ async fn a_waiting_message_is_cancelled_and_the_app_is_told_the_same_at_every_de
     );
     let stored = world
         .messages()
-        .load(&[reference(&accepted)])
+        .load(&[reference(&accepted)], world.now())
         .await
         .unwrap();
     assert_eq!(stored[0].state, State::Cancelled);
@@ -95,7 +95,7 @@ async fn nobody_cancels_or_learns_of_what_is_not_theirs() {
     }
     let stored = world
         .messages()
-        .load(&[reference(&accepted)])
+        .load(&[reference(&accepted)], world.now())
         .await
         .unwrap();
     assert_eq!(stored[0].state, State::Queued);
@@ -132,7 +132,11 @@ async fn what_is_on_its_way_or_over_is_said_to_be() {
         .await
         .unwrap();
     assert_eq!(why("claimed").await, "on_its_way");
-    let stored = world.messages().load(&[reference(&claimed)]).await.unwrap();
+    let stored = world
+        .messages()
+        .load(&[reference(&claimed)], world.now())
+        .await
+        .unwrap();
     assert_eq!(
         stored[0].state,
         State::Queued,

@@ -30,7 +30,7 @@ async fn sixty_days_ahead_is_planned_and_a_moment_more_is_refused() {
     assert_eq!(planned["type"], "message.accepted");
     let stored = world
         .messages()
-        .load(&[reference(&planned)])
+        .load(&[reference(&planned)], world.now())
         .await
         .unwrap()
         .remove(0);
@@ -64,7 +64,7 @@ async fn sixty_days_ahead_is_planned_and_a_moment_more_is_refused() {
     let now = deliver(&world, &past).await;
     let stored = world
         .messages()
-        .load(&[reference(&now)])
+        .load(&[reference(&now)], world.now())
         .await
         .unwrap()
         .remove(0);
@@ -85,7 +85,7 @@ async fn a_planned_message_is_one_message_whatever_the_clock_does_between_delive
         assert_eq!(again["data"], first["data"], "{jump}");
         let stored = world
             .messages()
-            .load(&[reference(&first)])
+            .load(&[reference(&first)], world.now())
             .await
             .unwrap()
             .remove(0);

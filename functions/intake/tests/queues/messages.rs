@@ -70,7 +70,7 @@ async fn a_missing_opt_in_is_refused_with_the_command_and_the_recorded_opt_in_le
     );
     let record = world
         .messages()
-        .load(&[reference(&accepted)])
+        .load(&[reference(&accepted)], world.now())
         .await
         .unwrap()
         .pop()
@@ -207,7 +207,7 @@ async fn a_message_ref_becomes_the_wamid_for_the_person_it_belongs_to_and_for_no
     assert_eq!(accepted["type"], "message.accepted");
     let record = world
         .messages()
-        .load(&[reference(&accepted)])
+        .load(&[reference(&accepted)], world.now())
         .await
         .unwrap()
         .pop()
@@ -250,7 +250,7 @@ async fn a_scheduled_message_waits_in_the_due_list() {
     let accepted = world.answer("MARKETING", "sqs-2", &body).await;
     let record = world
         .messages()
-        .load(&[reference(&accepted)])
+        .load(&[reference(&accepted)], world.now())
         .await
         .unwrap()
         .pop()

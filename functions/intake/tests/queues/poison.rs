@@ -120,7 +120,11 @@ async fn a_record_that_panics_every_time_is_set_aside_and_its_redrive_is_judged_
     let events = world.events().await;
     let accepted = events.iter().find(|event| event["id"] == ID).unwrap();
     assert_eq!(accepted["type"], "message.accepted");
-    let stored = world.messages().load(&[reference(accepted)]).await.unwrap();
+    let stored = world
+        .messages()
+        .load(&[reference(accepted)], world.now())
+        .await
+        .unwrap();
     assert_eq!(stored[0].producer, "AROASHOP", "not whoever redrove it");
     nothing_is_in_clear(&world, &[]).await;
 }

@@ -40,7 +40,11 @@ async fn a_message_of_the_night_is_accepted_and_planned_for_the_morning() {
     let body = offer(&world, "offer-1", INDIA).await;
     let event = world.answer("MARKETING", "offer-1", &body).await;
     assert_eq!(event["type"], "message.accepted", "{event}");
-    let stored = world.messages().load(&[placed(&event)]).await.unwrap();
+    let stored = world
+        .messages()
+        .load(&[placed(&event)], world.now())
+        .await
+        .unwrap();
     let record = stored.first().unwrap();
     assert_eq!(record.state, State::Scheduled);
     let morning = world.now().day().plus(1).start().plus_millis(210 * 60_000);
@@ -98,7 +102,11 @@ async fn health_is_kept_with_the_person_and_counts_at_the_queue() {
     note(Fact::MarketingHeldBack, at(4_000)).await;
     let event = world.answer("MARKETING", "offer-1", &body).await;
     assert_eq!(event["type"], "message.accepted", "{event}");
-    let stored = world.messages().load(&[placed(&event)]).await.unwrap();
+    let stored = world
+        .messages()
+        .load(&[placed(&event)], world.now())
+        .await
+        .unwrap();
     assert_eq!(stored[0].not_before, Some(at(4_000 + DAY)));
 }
 

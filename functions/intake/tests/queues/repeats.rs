@@ -117,7 +117,7 @@ async fn a_claim_without_a_record_is_completed_through_the_due_list() {
     assert_eq!(reference(&completed), old);
     let record = world
         .messages()
-        .load(std::slice::from_ref(&old))
+        .load(std::slice::from_ref(&old), world.now())
         .await
         .unwrap()
         .pop()
@@ -289,7 +289,7 @@ async fn a_second_write_of_a_record_says_that_it_created_nothing() {
         .await;
     let messages = world.messages();
     let mut record = messages
-        .load(&[reference(&accepted)])
+        .load(&[reference(&accepted)], world.now())
         .await
         .unwrap()
         .pop()

@@ -73,7 +73,12 @@ async fn a_suppressed_person_gets_the_confirmation_within_the_window_and_nothing
     assert_eq!(told[0]["id"], "system.optout_confirmation.in_m1_A");
     let at = reference(&told[0]);
     assert_eq!(at.lane, Purpose::Service);
-    let record = world.messages().load(&[at]).await.unwrap().remove(0);
+    let record = world
+        .messages()
+        .load(&[at], world.now())
+        .await
+        .unwrap()
+        .remove(0);
     assert_eq!(
         (record.state, record.producer.as_str()),
         (State::Queued, "AROAPROCESSOR")

@@ -259,10 +259,10 @@ impl World {
     pub(crate) async fn outbox(&self, lane: Purpose) -> Vec<Record> {
         let (messages, mut all) = (self.messages(), Vec::new());
         for shard in 0..MAX_SHARDS {
-            let page = messages.page("106540352242922", lane, shard, "0", 100);
+            let page = messages.page("106540352242922", lane, shard, ("0", 100), self.now());
             let seen = page.await.unwrap().seen.into_iter();
             let references: Vec<_> = seen.map(|s| s.ticket.reference).collect();
-            all.extend(messages.load(&references).await.unwrap());
+            all.extend(messages.load(&references, self.now()).await.unwrap());
         }
         all
     }

@@ -84,7 +84,15 @@ async fn a_stop_closes_marketing_everywhere_and_is_passed_on() {
             .unwrap(),
     )
     .unwrap();
-    assert!(world.messages().inbound(&name).await.unwrap().unwrap().done);
+    assert!(
+        world
+            .messages()
+            .inbound(&name, world.now())
+            .await
+            .unwrap()
+            .unwrap()
+            .done
+    );
     let subject = world.subject(ADA).await;
     assert_eq!(
         world

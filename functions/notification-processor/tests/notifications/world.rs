@@ -575,7 +575,7 @@ impl World {
     /// The state of a record.
     pub(crate) async fn state(&self, reference: &RecordRef) -> State {
         self.messages()
-            .load(std::slice::from_ref(reference))
+            .load(std::slice::from_ref(reference), self.now())
             .await
             .unwrap()[0]
             .state

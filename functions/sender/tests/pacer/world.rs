@@ -128,7 +128,9 @@ impl World {
         let lane = headgate_domain::lane::Purpose::from_word(purpose).unwrap();
         let mut references = Vec::new();
         for shard in 0..MAX_SHARDS {
-            let page = self.messages.page(NUMBER_ID, lane, shard, "0", 1_000);
+            let page = self
+                .messages
+                .page(NUMBER_ID, lane, shard, ("0", 1_000), self.now());
             let seen = page.await.unwrap().seen;
             references.extend(seen.into_iter().map(|s| s.ticket.reference));
         }
@@ -151,7 +153,7 @@ impl World {
 
     pub(crate) async fn record(&self, reference: &RecordRef) -> Record {
         self.messages
-            .load(std::slice::from_ref(reference))
+            .load(std::slice::from_ref(reference), self.now())
             .await
             .unwrap()
             .pop()

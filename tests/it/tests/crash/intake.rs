@@ -106,7 +106,11 @@ impl Trial for Messages {
             world.reference(&id("now")).await,
             world.reference(&id("later")).await,
         ];
-        let stored = world.messages.load(&references).await.unwrap();
+        let stored = world
+            .messages
+            .load(&references, (world.clock)())
+            .await
+            .unwrap();
         assert_eq!(stored.len(), 2, "{at}");
         let far = (world.clock)().plus_millis(30 * 86_400_000);
         let due = world

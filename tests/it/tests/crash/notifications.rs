@@ -60,7 +60,7 @@ impl Notifications {
         let world = &self.0;
         let states: Vec<State> = world
             .messages
-            .load(references)
+            .load(references, (world.clock)())
             .await
             .unwrap()
             .into_iter()

@@ -178,7 +178,12 @@ impl Sending {
     /// Whether something may still become of one of these.
     async fn is_open(&self, references: impl Iterator<Item = &RecordRef>) -> bool {
         let references: Vec<RecordRef> = references.cloned().collect();
-        let records = self.world.messages.load(&references).await.unwrap();
+        let records = self
+            .world
+            .messages
+            .load(&references, (self.world.clock)())
+            .await
+            .unwrap();
         records.iter().any(|record| {
             matches!(
                 record.state,
@@ -195,7 +200,10 @@ impl Sending {
         for (id, reference) in references {
             let attempts = format!("{}.", reference.opaque(0).rsplit_once('.').unwrap().0);
             let times = taken.iter().filter(|o| o.starts_with(&attempts)).count();
-            let record = world.messages.load(std::slice::from_ref(reference)).await;
+            let record = world
+                .messages
+                .load(std::slice::from_ref(reference), (world.clock)())
+                .await;
             let state = record.unwrap().pop().unwrap().state;
             let event = |kind: &str| {
                 told.iter().any(|event| {

@@ -209,7 +209,11 @@ impl World {
         &self,
         references: &[RecordRef],
     ) -> BTreeMap<RecordRef, (State, Option<String>)> {
-        let records = self.messages.load(references).await.unwrap();
+        let records = self
+            .messages
+            .load(references, (self.clock)())
+            .await
+            .unwrap();
         records
             .into_iter()
             .map(|record| (record.reference, (record.state, record.reason)))

@@ -107,18 +107,24 @@ fn no_table_has_a_stream() {
 }
 
 #[test]
-fn the_index_of_messages_carries_keys_alone() {
+fn the_indexes_of_messages_carry_keys_alone() {
     let template = Template::data();
     let indexes = &template.properties("MessagesTable")["GlobalSecondaryIndexes"];
-    let expected = json!([{
-        "IndexName": "by_subject",
-        "KeySchema": [
-            { "AttributeName": "subject", "KeyType": "HASH" },
-            { "AttributeName": "sk", "KeyType": "RANGE" },
-        ],
-        "Projection": { "ProjectionType": "KEYS_ONLY" },
-    }]);
-    assert_eq!(*indexes, expected);
+    let index = |name: &str, hash: &str, range: &str| {
+        json!({
+            "IndexName": name,
+            "KeySchema": [
+                { "AttributeName": hash, "KeyType": "HASH" },
+                { "AttributeName": range, "KeyType": "RANGE" },
+            ],
+            "Projection": { "ProjectionType": "KEYS_ONLY" },
+        })
+    };
+    let expected = [
+        index("by_subject", "subject", "sk"),
+        index("by_day", "sweep", "day"),
+    ];
+    assert_eq!(*indexes, json!(expected));
 }
 
 #[test]

@@ -39,9 +39,10 @@ pub async fn run(args: &WhyArgs) -> Result<ExitCode> {
     let connection = Connection::open(args.client.env_file.as_deref())?;
     let reference = RecordRef::from_message_id(&args.message)
         .context("that is no message id: events name messages msg_…")?;
+    let now = connection.now().await?;
     let records = connection
         .messages()?
-        .load(std::slice::from_ref(&reference))
+        .load(std::slice::from_ref(&reference), now)
         .await
         .context("the messages table does not answer")?;
     let Some(record) = records.into_iter().next() else {

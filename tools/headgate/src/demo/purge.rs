@@ -91,7 +91,7 @@ pub(super) async fn read_all(
         .filter_map(|id| RecordRef::from_message_id(id))
         .collect();
     let records = messages
-        .load(&references)
+        .load(&references, stage.now())
         .await
         .context("the records cannot be read")?;
     let mut copies: Vec<Copy> = records
@@ -110,7 +110,7 @@ pub(super) async fn read_all(
         else {
             continue;
         };
-        if let Some(i) = messages.inbound(&reference).await? {
+        if let Some(i) = messages.inbound(&reference, stage.now()).await? {
             copies.push(Copy {
                 key: inbound_place_key(&i.reference),
                 day: i.day,

@@ -1,0 +1,124 @@
+//! The sweep: every row of the days whose keys are gone, store by store, as long as there is time.
+//!
+//! Owns which parts of the table are swept and in what time, and the counts for the manifest. Deletes nothing of a
+//! day that can still be read, and opens nothing: of each page one value is tried by the name of its key alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use headgate_aws::keyring::Keyring;
+use headgate_aws::messages::{Messages, Part};
+use headgate_domain::lane::PURPOSES;
+use headgate_domain::record::MAX_SHARDS;
+use headgate_domain::retention::{Manifest, SWEEP_SHARDS, Store, StoreRecord};
+use headgate_domain::time::{Day, Timestamp};
+
+use crate::PurgeError;
+
+/// A sweep that is under way.
+pub(crate) struct Sweep<'a> {
+    messages: &'a Messages,
+    keyring: &'a Keyring,
+    before: Day,
+    started: Instant,
+    rows: BTreeMap<Store, u64>,
+    /// The stores of which nothing is left.
+    complete: BTreeSet<Store>,
+    /// How many values were tried.
+    pub(crate) tried: u64,
+}
+
+impl<'a> Sweep<'a> {
+    /// Of the days before one.
+    pub(crate) fn new(messages: &'a Messages, keyring: &'a Keyring, before: Day) -> Self {
+        Self {
+            messages,
+            keyring,
+            before,
+            started: Instant::now(),
+            rows: BTreeMap::new(),
+            complete: BTreeSet::new(),
+            tried: 0,
+        }
+    }
+
+    /// What people wrote and the ids of apps, until so long after the start.
+    pub(crate) async fn by_day(&mut self, until: Duration) -> Result<(), PurgeError> {
+        let parts = (0..SWEEP_SHARDS).map(|shard| Part::ByDay { shard });
+        let stores = [Store::Inbound, Store::Idempotency];
+        self.parts(parts.collect(), &stores, until).await
+    }
+
+    /// The outbox of some numbers, until so long after the start.
+    pub(crate) async fn outbox(
+        &mut self,
+        numbers: &BTreeSet<String>,
+        until: Duration,
+    ) -> Result<(), PurgeError> {
+        let parts = numbers.iter().flat_map(|number| {
+            PURPOSES.into_iter().flat_map(move |lane| {
+                (0..MAX_SHARDS).map(move |shard| Part::Outbox {
+                    number,
+                    lane,
+                    shard,
+                })
+            })
+        });
+        self.parts(parts.collect(), &[Store::Outbox], until).await
+    }
+
+    async fn parts(
+        &mut self,
+        parts: Vec<Part<'_>>,
+        stores: &[Store],
+        until: Duration,
+    ) -> Result<(), PurgeError> {
+        for part in parts {
+            let mut from = None;
+            loop {
+                let swept = self.messages.sweep(part, self.before, from).await?;
+                for (store, rows) in swept.rows {
+                    let sum = self.rows.entry(store).or_default();
+                    *sum = sum.saturating_add(rows);
+                }
+                if let Some(sample) = swept.sample {
+                    if self.keyring.could_open(&sample).await? {
+                        return Err(PurgeError::StillOpens);
+                    }
+                    self.tried = self.tried.saturating_add(1);
+                }
+                if swept.next.is_none() {
+                    break;
+                }
+                from = swept.next;
+                if self.started.elapsed() > until {
+                    return Ok(());
+                }
+            }
+        }
+        self.complete.extend(stores);
+        Ok(())
+    }
+
+    /// Whether nothing is left of a store.
+    pub(crate) fn has_all_of(&self, store: Store) -> bool {
+        self.complete.contains(&store)
+    }
+
+    /// Whether nothing is left at all.
+    pub(crate) fn is_complete(&self) -> bool {
+        Store::ALL.iter().all(|store| self.has_all_of(*store))
+    }
+
+    /// What was done, one record for each store in which something was.
+    pub(crate) fn records(&self, now: Timestamp) -> Vec<StoreRecord> {
+        let record = |(store, rows): (&Store, &u64)| StoreRecord {
+            store: *store,
+            matched: *rows,
+            deleted: *rows,
+            residual_until: Manifest::residual_until(now),
+            is_complete: self.has_all_of(*store),
+        };
+        self.rows.iter().map(record).collect()
+    }
+}
