@@ -4,6 +4,8 @@
 //! read, and what was begun is written down before anything is destroyed: whoever is cut off at any point is
 //! continued from the journal and ends in the same state. Nothing here asks whether it should be done.
 
+use std::time::Duration;
+
 use headgate_domain::identity::{Pseudonym, SubjectId};
 use headgate_domain::lane::Purpose;
 use headgate_domain::ledger::{Commitment, EventType, Fact, subject_commitment};
@@ -93,19 +95,34 @@ impl Eraser {
             let entry = self.found(request, &person, &keys, senders, now).await?;
             self.requests.put_entry(&entry).await?
         };
-        for key in &keys {
+        // What became known of them since it was begun goes as well.
+        let mut entry = entry;
+        entry.group.take_in(&person.group);
+        let begun = Begun {
+            entry,
+            person,
+            keys,
+        };
+        self.mark(&begun, now).await?;
+        Ok(begun)
+    }
+
+    /// Notes that everything up to a moment is from before the erasure, and that the person is not to be written to.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the tables did not take it.
+    pub async fn mark(&self, begun: &Begun, now: Timestamp) -> Result<(), AwsError> {
+        let list = self.consents.suppression();
+        for key in &begun.keys {
             let tombstone = Tombstone {
                 key: key.clone(),
                 at: now,
             };
+            list.add(key, &[Purpose::Marketing], now, METHOD).await?;
             self.requests.put_tombstone(&tombstone).await?;
-            self.consents.suppression().mark_erased(key, now).await?;
+            list.mark_erased(key, now).await?;
         }
-        Ok(Begun {
-            entry,
-            person,
-            keys,
-        })
+        Ok(())
     }
 
     async fn found(
@@ -161,8 +178,9 @@ impl Eraser {
             let event = self.ledger.append(subject, &fact).await?;
             said.push((commitment, event));
         }
-        self.requests.put_ledger(&entry.request, &said).await?;
-        entry.ledger = said;
+        if !said.is_empty() {
+            entry.ledger = self.requests.put_ledger(&entry.request, &said).await?;
+        }
         Ok(())
     }
 
@@ -220,6 +238,24 @@ impl Eraser {
         Ok(rows)
     }
 
+    /// Forgets somebody of whom nothing was known: what leads to them, their salts, their rows.
+    ///
+    /// # Errors
+    /// [`KeyringError`] when something could not be deleted: trying again goes on.
+    pub async fn forget(
+        &self,
+        group: &Group,
+        senders: &Senders,
+        now: Timestamp,
+    ) -> Result<(), KeyringError> {
+        self.subjects.unlink(group).await?;
+        for subject in &group.subjects {
+            let until = now.plus_millis(SECOND_PASS_MS);
+            self.keyring().destroy_salts(subject, now, until).await?;
+        }
+        self.delete(group, senders).await
+    }
+
     /// Erases again whatever a restored backup has brought back of an erasure in the journal; how many rows.
     ///
     /// # Errors
@@ -229,8 +265,7 @@ impl Eraser {
         let mut group = entry.group.clone();
         for subject in &entry.group.subjects {
             let person = self.subjects.person(subject).await?;
-            group.pseudonyms.extend(person.group.pseudonyms);
-            group.rows.extend(person.group.rows);
+            group.take_in(&person.group);
         }
         let found = self.count(&group, senders).await?;
         let rows = found.iter().map(|(_store, rows)| *rows);
@@ -252,7 +287,11 @@ impl Eraser {
     }
 
     async fn delete(&self, group: &Group, senders: &Senders) -> Result<(), KeyringError> {
-        for _ in 0..PASSES {
+        for pass in 0..PASSES {
+            if pass > 0 {
+                // An index is behind its table for a moment.
+                tokio::time::sleep(Duration::from_millis(100_u64 << pass)).await;
+            }
             let theirs = self.messages.all_of(&group.subjects).await?;
             self.messages.delete(&theirs).await?;
             self.pacing.forget(senders, &group.subjects).await?;

@@ -4,6 +4,7 @@
 //! stands in one agenda by time, so nothing depends on a message that arrives on time. The table has no recovery:
 //! so the journal of erasures outlives every backup of the others, and a restored table is erased again from it.
 
+mod calendar;
 mod codes;
 mod exports;
 mod holds;
@@ -233,7 +234,15 @@ impl PrivacyRequests {
             .map_err(|e| AwsError::of("TransactWriteItems", &e))
         {
             Ok(_) => Ok(true),
-            Err(e) if e.is("TransactionCanceledException") => Ok(false),
+            // Closed before; or another call touched the rows at this moment, which is no answer.
+            Err(e) if e.is("TransactionCanceledException") => {
+                let found = self.find(&request.id).await?;
+                if found.is_none_or(|found| found.closed_at.is_some()) {
+                    Ok(false)
+                } else {
+                    Err(e)
+                }
+            }
             Err(e) => Err(e),
         }
     }

@@ -13,11 +13,13 @@ mod identity;
 mod links;
 mod pointers;
 mod question;
+mod strangers;
 
 pub use erasing::{Group, Person};
 pub use identifiers::Held;
 pub use links::{LinkRequest, LinkRequests};
 pub use pointers::Pointers;
+pub use strangers::Stranger;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use headgate_domain::consent::{

@@ -79,6 +79,10 @@ impl Intake {
                 return Ok(Answer::event(consent_refused(now, about, &refusal, source)));
             }
         };
+        if said.action == Action::Given && self.is_from_before(&said.to, said.occurred_at).await? {
+            let refusal = Code::UnknownSubject.into();
+            return Ok(Answer::event(consent_refused(now, about, &refusal, source)));
+        }
         let subject = match self.subject(&said.to, now).await {
             Ok(subject) => subject,
             Err(Stop::Refused(refusal)) => {

@@ -91,6 +91,20 @@ impl Intake {
         }
     }
 
+    /// Whether something was said before whoever it is of was erased: then it brings them back no more.
+    pub(crate) async fn is_from_before(
+        &self,
+        to: &Recipient,
+        said_at: Timestamp,
+    ) -> Result<bool, IntakeError> {
+        let Ok(addressed) = identifier(to) else {
+            return Ok(false);
+        };
+        let key = self.consents.suppression_key(&addressed);
+        let erased_at = self.consents.suppression().erased_at(&[key]).await?;
+        Ok(erased_at.is_some_and(|erased_at| said_at <= erased_at))
+    }
+
     /// A subject an app named; one that was erased is as unknown as one that never was.
     async fn known(&self, id: &SubjectId) -> Result<(Subject, Salt), Stop> {
         match self.subjects().load_with_salt(id).await {

@@ -120,7 +120,7 @@ impl PrivacyWorker {
             "controller": { "name": controller.name, "contact": controller.privacy_contact },
             "profiles": law.ids(),
             "leaves_out_before": since,
-            "you": you(known),
+            "you": you(known, since),
             "choices": choices(known, since),
             "suppressed": suppressed,
             "proofs": self.proofs(person, since).await?,
@@ -180,8 +180,13 @@ impl PrivacyWorker {
             let key = inbound_place_key(&name);
             let sealed = (&inbound.subject, inbound.day, inbound.body.as_slice());
             let message = self.opened(sealed, &key, now).await?;
-            let message = message.map(|body| own_words(&body));
-            let value = json!({ "direction": "from_you", "at": inbound.at, "message": message });
+            let stored = message.map_or(Value::Null, |body| {
+                serde_json::from_slice(body.reveal()).unwrap_or_default()
+            });
+            let value = json!({
+                "direction": "from_you", "at": inbound.at, "message": own_words(&stored),
+                "profile_name": stored.get("profile_name"),
+            });
             told.push((inbound.at, value));
         }
         told.sort_by_key(|(at, _message)| *at);
@@ -232,12 +237,9 @@ impl PrivacyWorker {
 }
 
 /// What the person wrote.
-fn own_words(body: &Personal<Vec<u8>>) -> Value {
-    let stored: Value = serde_json::from_slice(body.reveal()).unwrap_or_default();
-    let message = stored.get("message").cloned().unwrap_or_default();
-    message
-        .as_object()
-        .map_or(Value::Null, |message| without_ids(message.clone()))
+fn own_words(stored: &Value) -> Value {
+    let message = stored.get("message").and_then(Value::as_object);
+    message.map_or(Value::Null, |message| without_ids(message.clone()))
 }
 
 /// A message in Meta's form without Meta's ids of it and of what it answers: they hold somebody's number.
@@ -247,16 +249,19 @@ fn without_ids(mut message: Map<String, Value>) -> Value {
     Value::Object(message)
 }
 
-fn you(subject: &Subject) -> Value {
+/// What somebody is known by. Where somebody else may have been there before, what is from then is left out.
+fn you(subject: &Subject, since: Option<Timestamp>) -> Value {
+    let is_theirs = |at: &Timestamp| since.is_none_or(|since| *at >= since);
+    let of_themselves = |value: Value| if since.is_none() { value } else { Value::Null };
     json!({
         "phone": subject.phone.as_ref().map(Phone::reveal),
         "user_id": subject.bsuid.as_ref().map(Bsuid::reveal),
-        "known_to_the_business_as": subject.reference,
+        "known_to_the_business_as": of_themselves(json!(subject.reference)),
         "country": subject.country().map(|country| country.as_str().to_owned()),
-        "known_since": subject.created_at,
-        "last_wrote_at": subject.last_inbound_at,
+        "known_since": subject.created_at.filter(is_theirs),
+        "last_wrote_at": subject.last_inbound_at.filter(is_theirs),
         "stopped_marketing_in_whatsapp": subject.meta_stop,
-        "do_not_sell_since": subject.do_not_sell.as_ref().map(|choice| choice.at),
+        "do_not_sell_since": subject.do_not_sell.as_ref().map(|choice| choice.at).filter(is_theirs),
     })
 }
 
@@ -272,7 +277,7 @@ fn choices(subject: &Subject, since: Option<Timestamp>) -> Vec<Value> {
         .chain(of_topics)
         .filter(|(_purpose, _topic, consent)| since.is_none_or(|since| consent.at >= since))
         .map(|(purpose, topic, consent)| {
-            let mut told = choice(consent);
+            let mut told = choice(consent, since);
             told.insert("purpose".to_owned(), purpose.word().into());
             if let Some(topic) = topic {
                 told.insert("topic".to_owned(), topic.as_str().into());
@@ -282,9 +287,12 @@ fn choices(subject: &Subject, since: Option<Timestamp>) -> Vec<Value> {
         .collect()
 }
 
-fn choice(consent: &Consent) -> Map<String, Value> {
+fn choice(consent: &Consent, since: Option<Timestamp>) -> Map<String, Value> {
     let said = SaidKind::ALL.into_iter().filter_map(|kind| {
         let said = consent.history.latest(kind)?;
+        if since.is_some_and(|since| said.at < since) {
+            return None;
+        }
         Some(json!({ "said": kind.word(), "at": said.at, "method": said.method, "event": said.event }))
     });
     let told = json!({

@@ -39,6 +39,9 @@ impl PrivacyWorker {
         self.tell_apps(request, &begun, now).await?;
         self.eraser.prove(&mut begun, now).await?;
         let stores = self.eraser.destroy(&begun, &senders, now).await?;
+        // What was said while it was done is from before, too.
+        let now = (self.clock)();
+        self.eraser.mark(&begun, now).await?;
         let again_at = now.plus_millis(SECOND_PASS_MS);
         let receipt = Receipt {
             origin: origin(&self.deployment),

@@ -74,9 +74,14 @@ impl PrivacyWorker {
             return Ok(false);
         }
         let messages = self.moments(group, now).await?;
-        Ok(holds
-            .iter()
-            .any(|hold| hold.stops_an_erasure(&group.subjects, messages.iter().copied(), now)))
+        for hold in holds {
+            let is_about = hold.stops_an_erasure(&group.subjects, messages.iter().copied(), now);
+            // The messages themselves may be past their time; the copies are not.
+            if is_about || self.evidence.keeps_of(&hold.id, &group.subjects).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn moments(&self, group: &Group, now: Timestamp) -> Result<Vec<Timestamp>, WorkerError> {
@@ -218,6 +223,7 @@ impl PrivacyWorker {
             at,
             sealed,
         };
+        self.evidence.put_kept_of(&hold.id, subject).await?;
         Ok(self.evidence.put_held(&hold.id, &kept).await?)
     }
 

@@ -11,6 +11,7 @@ mod erase;
 mod hold;
 mod receive;
 mod replay;
+mod strangers;
 
 use headgate_aws::bus::Bus;
 use headgate_aws::cancel::Cancellations;
@@ -41,11 +42,14 @@ use headgate_lambda::settings::{MissingSetting, Settings};
 use headgate_redact::LogSafe;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 pub use config::Config;
 
 /// Requests of one batch that are opened at a time.
 const CONCURRENCY: usize = 4;
+/// No task begins after this long: a minute is left for the one that has.
+const TIME: Duration = Duration::from_mins(4);
 /// What failed is tried again after this long, so that it never stands before the rest.
 const AFTER_A_FAILURE_MS: i64 = 10 * MINUTE;
 
@@ -177,15 +181,21 @@ impl PrivacyWorker {
 
     /// Everything that is due, each on its own: what fails is put off and does not hold up the rest.
     async fn work_off(&self) -> Result<usize, WorkerError> {
-        let (mut done, mut failed) = (0_usize, 0_usize);
-        loop {
-            let now = (self.clock)();
-            let due = self.requests.due(now).await?;
+        let (started, mut done, mut failed) = (Instant::now(), 0_usize, 0_usize);
+        'agenda: loop {
+            let due = self.requests.due((self.clock)()).await?;
             if due.is_empty() {
                 break;
             }
             for (at, task) in due {
-                let result = Box::pin(survive(self.carry_out(&task, at, now))).await;
+                if started.elapsed() > TIME {
+                    break 'agenda;
+                }
+                let now = (self.clock)();
+                // First: what ends this invocation, by its time or its memory, must not be the first of the next.
+                let later = now.plus_millis(AFTER_A_FAILURE_MS);
+                self.requests.put_off(&task, at, later).await?;
+                let result = Box::pin(survive(self.carry_out(&task, later, now))).await;
                 let error = match result.map_err(WorkerError::from) {
                     Ok(Ok(())) => {
                         done = done.saturating_add(1);
@@ -203,9 +213,14 @@ impl PrivacyWorker {
                         ("error", Field::safe(&error)),
                     ],
                 );
-                let later = now.plus_millis(AFTER_A_FAILURE_MS);
-                self.requests.put_off(&task, at, later).await?;
             }
+        }
+        if started.elapsed() < TIME
+            && let Err(error) = Box::pin(self.forget_strangers()).await
+        {
+            failed = failed.saturating_add(1);
+            let fields = [("error", Field::safe(&error))];
+            log(Level::Error, "strangers_not_forgotten", &fields);
         }
         if failed > 0 {
             return Err(WorkerError::Tasks(failed));
@@ -228,6 +243,10 @@ impl PrivacyWorker {
             }
             Task::Replay(run) => {
                 Box::pin(self.replay(run)).await?;
+                None
+            }
+            Task::Withdraw(request) => {
+                self.withdraw(request, now).await?;
                 None
             }
             Task::Keep(hold) => Box::pin(self.keep(hold, now)).await?,
@@ -255,10 +274,6 @@ impl PrivacyWorker {
         else {
             return Ok(None);
         };
-        if now > request.due_at {
-            let fields = [("request", Field::safe(id))];
-            log(Level::Error, "request_overdue", &fields);
-        }
         // What was begun is carried through; what was not waits for a hold.
         let may_wait = request.right == Right::Erasure && self.requests.entry(id).await?.is_none();
         if may_wait {
@@ -270,6 +285,10 @@ impl PrivacyWorker {
                 self.requests.advance(&request, State::Held).await?;
                 return Ok(Some(now.plus_millis(HOUR)));
             }
+        }
+        if now > request.due_at {
+            let fields = [("request", Field::safe(id))];
+            log(Level::Error, "request_overdue", &fields);
         }
         if !self.requests.advance(&request, State::Running).await? {
             // It was taken back, or another call has it and has finished it.
@@ -285,6 +304,22 @@ impl PrivacyWorker {
             }
         }
         Ok(None)
+    }
+
+    /// Closes a request that was taken back, if nothing has been begun.
+    async fn withdraw(&self, id: &RequestId, now: Timestamp) -> Result<(), WorkerError> {
+        let Some(request) = self.requests.find(id).await? else {
+            return Ok(());
+        };
+        if request.state.may_become(State::Withdrawn) {
+            let closed = self
+                .requests
+                .close(&request, State::Withdrawn, None, (now, None));
+            closed.await?;
+            let fields = [("request", Field::safe(id))];
+            log(Level::Info, "request_withdrawn", &fields);
+        }
+        Ok(())
     }
 
     /// Where the limits may remember a person.

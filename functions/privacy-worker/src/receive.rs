@@ -4,6 +4,7 @@
 //! open, or is not known any more, causes nothing new.
 
 use headgate_aws::privacy_requests::{Chosen, Opened, Request};
+use headgate_domain::config::Config;
 use headgate_domain::outbound::Recipient;
 use headgate_domain::privacy::{Ask, RequestId, State, Wish, erase_at};
 use headgate_domain::profiles::Right;
@@ -19,9 +20,9 @@ impl PrivacyWorker {
         let ask = Ask::parse(body).map_err(|_refusal| WorkerError::Message)?;
         let (right, chosen) = match &ask.wish {
             Wish::Right(right) => (*right, None),
-            Wish::Code(hash) => match self.requests.chosen(hash, ask.at).await? {
+            Wish::Code(hash) => match self.requests.use_code(hash, ask.at, &ask.source).await? {
                 Some(chosen) => (chosen.right, Some(chosen)),
-                // Unknown, or too old: whoever sent it sees on the page that nothing came of it.
+                // Unknown, used, or too old: whoever sent it sees on the page that nothing came of it.
                 None => return Ok(()),
             },
         };
@@ -56,7 +57,7 @@ impl PrivacyWorker {
             received_at: ask.at,
             due_at: law.due(right, ask.at).by,
             run_at: erase_at(now, subject.identity_change.is_none()),
-            number: ask.number.clone(),
+            number: number_of(ask, &config),
             locale,
             closed_at: None,
             receipt: None,
@@ -65,6 +66,8 @@ impl PrivacyWorker {
             Opened::New => (request, true),
             Opened::Standing(standing) => (*standing, false),
         };
+        // Their row must not run out before: it says what is to be deleted.
+        self.eraser.subjects.keep(&subject.id).await?;
         self.eraser.block(&person, now).await?;
         self.tell(&request, now).await?;
         if is_new {
@@ -104,7 +107,7 @@ impl PrivacyWorker {
             received_at: ask.at,
             due_at: law.due(Right::Access, ask.at).by,
             run_at: now,
-            number: ask.number.clone(),
+            number: number_of(ask, &config),
             locale,
             closed_at: None,
             receipt: None,
@@ -130,4 +133,10 @@ impl PrivacyWorker {
         };
         Ok(self.system.send(&to_json(&message), &[]).await?)
     }
+}
+
+/// The number to answer from: the one that was written to, or the first of the configuration.
+fn number_of(ask: &Ask, config: &Config) -> Option<String> {
+    let first = || config.numbers.first().map(|number| number.id.clone());
+    ask.number.clone().or_else(first)
 }

@@ -372,10 +372,7 @@ impl Stage {
             "PrivacyWorkerFunction",
             Arc::new(move |event| {
                 let worker = Arc::clone(&worker);
-                Box::pin(async move {
-                    let done = Box::pin(worker.handle(event)).await;
-                    done.map_err(|e| failed("privacy-worker", &e))
-                })
+                Box::pin(async move { worked(&worker, event).await })
             }),
         )
     }
@@ -404,6 +401,12 @@ impl Stage {
         self.sender_threads.stop().await;
         Ok(())
     }
+}
+
+/// On its own, so that the compiler follows the lifetimes.
+async fn worked(worker: &privacy_worker::PrivacyWorker, event: Value) -> Result<Value, String> {
+    let done = Box::pin(worker.handle(event)).await;
+    done.map_err(|e| failed("privacy-worker", &e))
 }
 
 /// How much of the limit the stage uses.

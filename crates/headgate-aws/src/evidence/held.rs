@@ -6,7 +6,7 @@ use headgate_domain::time::Timestamp;
 
 use super::Evidence;
 use crate::AwsError;
-use crate::item::{Attributes, Item, b, batch_write, deletions, key, ms, put_if_new, s};
+use crate::item::{Attributes, Item, b, batch_get, batch_write, deletions, key, ms, put_if_new, s};
 
 /// One message that is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,11 @@ pub fn held_place_key(hold: &HoldId, name: &str) -> String {
     format!("{hold}/{name}")
 }
 
+/// The row that says that something of a person is kept.
+fn kept_of(subject: &SubjectId) -> String {
+    format!("subject#{subject}")
+}
+
 impl Evidence {
     /// Keeps a copy; `false`, and the first one stays, when it is kept already.
     ///
@@ -37,6 +42,26 @@ impl Evidence {
         item.insert("at".to_owned(), ms(copy.at));
         item.insert("body".to_owned(), b(copy.sealed.clone()));
         Ok(put_if_new(&self.client, &self.table, item).await?.is_none())
+    }
+
+    /// Notes that a hold keeps something of a person.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn put_kept_of(&self, hold: &HoldId, subject: &SubjectId) -> Result<(), AwsError> {
+        let item = key(hold.as_str(), kept_of(subject));
+        put_if_new(&self.client, &self.table, item).await?;
+        Ok(())
+    }
+
+    /// Whether a hold keeps something of any of some people.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn keeps_of(&self, hold: &HoldId, subjects: &[SubjectId]) -> Result<bool, AwsError> {
+        let keys = subjects.iter().map(|one| key(hold.as_str(), kept_of(one)));
+        let found = batch_get(&self.client, &self.table, keys.collect()).await?;
+        Ok(!found.is_empty())
     }
 
     /// Everything a hold has kept.

@@ -2,6 +2,7 @@
 //!
 //! A row names nobody. Whoever guesses a code has guessed which page to look at, and nothing of anybody.
 
+use aws_sdk_dynamodb::types::ReturnValue;
 use headgate_domain::privacy::{CODE_MS, RequestId};
 use headgate_domain::profiles::Right;
 use headgate_domain::system::Locale;
@@ -44,14 +45,37 @@ impl PrivacyRequests {
         Ok(())
     }
 
-    /// What was chosen with a code; nothing when it is unknown, or was too old when it was sent.
+    /// What was chosen with a code, which is used up by the message that has it; nothing when it is unknown, was used
+    /// by another message, or was too old when it was sent.
     ///
     /// # Errors
-    /// [`AwsError`] when the table cannot be read.
-    pub async fn chosen(&self, hash: &str, sent_at: Timestamp) -> Result<Option<Chosen>, AwsError> {
-        let item = self.get(code_key(hash)).await?;
-        let in_time = item.filter(|item| item.number("ttl") > Some(sent_at.seconds()));
-        Ok(in_time.as_ref().and_then(read))
+    /// [`AwsError`] when the table did not answer.
+    pub async fn use_code(
+        &self,
+        hash: &str,
+        sent_at: Timestamp,
+        by: &str,
+    ) -> Result<Option<Chosen>, AwsError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(code_key(hash)))
+            .update_expression("SET used_by = :by")
+            .condition_expression(
+                "attribute_exists(pk) AND #ttl > :sent AND (attribute_not_exists(used_by) OR used_by = :by)",
+            )
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":by", s(by))
+            .expression_attribute_values(":sent", n(sent_at.seconds()))
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await;
+        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
+            Ok(answer) => Ok(answer.attributes.as_ref().and_then(read)),
+            Err(e) if e.is("ConditionalCheckFailedException") => Ok(None),
+            Err(e) => Err(e),
+        }
     }
 }
 

@@ -1,25 +1,34 @@
 //! Legal holds: what is held, why, by whose word, and until when.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use headgate_domain::identity::SubjectId;
 use headgate_domain::privacy::{HOLD_KEPT_MS, Hold, HoldId, Scope, Task};
 use headgate_domain::time::Timestamp;
 
-use super::PrivacyRequests;
+use super::{PrivacyRequests, agenda_item, unbuilt};
 use crate::AwsError;
-use crate::item::{Attributes, Item, key, ms, n, put_if_new, s};
+use crate::item::{Attributes, Item, key, ms, n, s};
 
 const HOLDS: &str = "holds";
 
 impl PrivacyRequests {
-    /// Places a hold and has it carried out; placing it again changes nothing.
+    /// Places a hold and has it carried out, both or neither.
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
     pub async fn place_hold(&self, hold: &Hold) -> Result<(), AwsError> {
-        put_if_new(&self.client, &self.table, written(hold)).await?;
-        self.plan(&Task::Keep(hold.id.clone()), hold.placed_at)
-            .await
+        let task = agenda_item(hold.placed_at, &Task::Keep(hold.id.clone()));
+        let mut call = self.client.transact_write_items();
+        for item in [written(hold), task] {
+            let put = Put::builder()
+                .table_name(&self.table)
+                .set_item(Some(item))
+                .build()
+                .map_err(unbuilt)?;
+            call = call.transact_items(TransactWriteItem::builder().put(put).build());
+        }
+        let sent = call.send().await.map(drop);
+        sent.map_err(|e| AwsError::of("TransactWriteItems", &e))
     }
 
     /// Lifts a hold and has what it kept destroyed; `false` when there is none, or it was lifted before.
@@ -33,9 +42,10 @@ impl PrivacyRequests {
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key(HOLDS, id.as_str())))
-            .update_expression("SET lifted_at = :now, #ttl = :until")
+            .update_expression("SET lifted_at = :now, #ttl = :until REMOVE #link")
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(lifted_at)")
             .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_names("#link", "link")
             .expression_attribute_values(":now", ms(now))
             .expression_attribute_values(":until", n(until.seconds()))
             .send()

@@ -12,7 +12,7 @@ use headgate_domain::time::Timestamp;
 
 use super::PrivacyRequests;
 use crate::AwsError;
-use crate::item::{Attributes, Item, key, ms, n, put_if_new, s};
+use crate::item::{Attributes, Item, key, ms, n, put_if_new, s, taken};
 use crate::subjects::Group;
 
 const ERASED: &str = "erased";
@@ -55,7 +55,7 @@ impl PrivacyRequests {
         Ok(stands.unwrap_or_else(|| entry.clone()))
     }
 
-    /// Writes down that the ledger says so.
+    /// Writes down that the ledger says so; what was written first stays, and is what is answered.
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
@@ -63,17 +63,21 @@ impl PrivacyRequests {
         &self,
         request: &RequestId,
         ledger: &[(Commitment, String)],
-    ) -> Result<(), AwsError> {
-        self.client
+    ) -> Result<Vec<(Commitment, String)>, AwsError> {
+        let answer = self
+            .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key(ERASED, request.as_str())))
             .update_expression("SET ledger = :ledger")
+            .condition_expression("attribute_exists(pk) AND size(ledger) = :none")
             .expression_attribute_values(":ledger", pairs(ledger))
+            .expression_attribute_values(":none", n(0))
             .send()
-            .await
-            .map(|_updated| ())
-            .map_err(|e| AwsError::of("UpdateItem", &e))
+            .await;
+        taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))?;
+        let entry = self.entry(request).await?;
+        Ok(entry.map(|entry| entry.ledger).unwrap_or_default())
     }
 
     /// The entry of a request.

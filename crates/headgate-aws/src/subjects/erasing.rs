@@ -249,6 +249,17 @@ impl Group {
         self.subjects.contains(id)
     }
 
+    /// Takes in what else is known of the same person.
+    pub fn take_in(&mut self, other: &Self) {
+        for subject in &other.subjects {
+            if !self.has(subject) {
+                self.subjects.push(subject.clone());
+            }
+        }
+        self.pseudonyms.extend(other.pseudonyms.iter().cloned());
+        self.rows.extend(other.rows.iter().cloned());
+    }
+
     fn take(&mut self, row: &Item) {
         self.pseudonyms.extend(row.set("idents").iter().cloned());
         self.rows.extend(row.set(ABOUT).iter().cloned());
@@ -282,8 +293,18 @@ fn linked(row: &Item) -> impl Iterator<Item = SubjectId> {
     others.chain(state_of(row).and_then(|state| state.same_as))
 }
 
-/// The keys of the rows elsewhere: requests that wait, by the hash of their code, and links to confirm.
+/// The keys of the rows elsewhere: requests that wait, by the hash of their code, links to confirm, and the calendar of
+/// people of whom nothing is known.
 fn elsewhere(group: &Group) -> Vec<Item> {
-    let sort = |pk: &str| if pk.starts_with("R#") { "R" } else { "link" };
-    group.rows.iter().map(|pk| key(pk, sort(pk))).collect()
+    let mut keys = Vec::new();
+    for pk in &group.rows {
+        if pk.starts_with("F#") {
+            let subjects = group.subjects.iter();
+            keys.extend(subjects.map(|subject| key(pk, subject.as_str())));
+        } else {
+            let sort = if pk.starts_with("R#") { "R" } else { "link" };
+            keys.push(key(pk, sort));
+        }
+    }
+    keys
 }

@@ -11,7 +11,8 @@ use headgate_domain::identity::{Identifier, SubjectId};
 use headgate_domain::region::Country;
 use headgate_domain::time::{DAY, Timestamp};
 
-use super::{Subjects, country_field, field_of, place};
+use super::erasing::ABOUT;
+use super::{Subjects, country_field, field_of, place, strangers};
 use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s};
 use crate::keyring::KeyringError;
 use crate::{AwsError, random};
@@ -216,10 +217,12 @@ impl Subjects {
             AttributeValue::Ss(vec![self.pseudonym(identifier).as_str().to_owned()]),
         );
         item.insert("created_at".to_owned(), ms(now));
-        item.insert(
-            "ttl".to_owned(),
-            n(now.plus_millis(UNKNOWN_TTL_MS).seconds()),
-        );
+        let ends_at = now.plus_millis(UNKNOWN_TTL_MS);
+        item.insert("ttl".to_owned(), n(ends_at.seconds()));
+        let (calendar, noted) = strangers::noted(subject, &[self.pseudonym(identifier)], ends_at);
+        item.insert(ABOUT.to_owned(), AttributeValue::Ss(vec![calendar.clone()]));
+        // Before the row, so that nobody is there who is not in the calendar.
+        self.put_noted(noted).await?;
         let call = self
             .client
             .put_item()
@@ -228,7 +231,14 @@ impl Subjects {
             .condition_expression("attribute_not_exists(pk)");
         match call.send().await.map_err(|e| AwsError::of("PutItem", &e)) {
             Ok(_) => Ok(true),
-            Err(e) if e.is("ConditionalCheckFailedException") => Ok(false),
+            Err(e) if e.is("ConditionalCheckFailedException") => {
+                // Their row is in the calendar under its own day.
+                let row = self.get(key(&pk, "S")).await?.unwrap_or_default();
+                if !row.set(ABOUT).contains(&calendar) {
+                    self.strike_at(calendar, subject).await?;
+                }
+                Ok(false)
+            }
             Err(e) => Err(e.into()),
         }
     }

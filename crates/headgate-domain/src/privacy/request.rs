@@ -158,6 +158,8 @@ pub enum Task {
     Again(RequestId),
     /// Erase whatever a restored table has brought back of anybody; the id is that of the run.
     Replay(RequestId),
+    /// Close a request that its person has taken back.
+    Withdraw(RequestId),
     /// Copy what a hold keeps, or let go of it.
     Keep(HoldId),
     /// Hand out what a hold has kept.
@@ -171,6 +173,7 @@ impl Task {
             Self::Run(_) => "run",
             Self::Again(_) => "again",
             Self::Replay(_) => "replay",
+            Self::Withdraw(_) => "withdraw",
             Self::Keep(_) => "keep",
             Self::Disclose(_) => "disclose",
         }
@@ -179,7 +182,7 @@ impl Task {
     /// What it is about: a request, a run or a hold.
     pub fn about(&self) -> &str {
         match self {
-            Self::Run(id) | Self::Again(id) | Self::Replay(id) => id.as_str(),
+            Self::Run(id) | Self::Again(id) | Self::Replay(id) | Self::Withdraw(id) => id.as_str(),
             Self::Keep(id) | Self::Disclose(id) => id.as_str(),
         }
     }
@@ -188,7 +191,11 @@ impl Task {
     pub const fn request(&self) -> Option<&RequestId> {
         match self {
             Self::Run(id) => Some(id),
-            Self::Again(_) | Self::Replay(_) | Self::Keep(_) | Self::Disclose(_) => None,
+            Self::Again(_)
+            | Self::Replay(_)
+            | Self::Withdraw(_)
+            | Self::Keep(_)
+            | Self::Disclose(_) => None,
         }
     }
 
@@ -208,6 +215,7 @@ impl Task {
             "run" => Self::Run(request()?),
             "again" => Self::Again(request()?),
             "replay" => Self::Replay(request()?),
+            "withdraw" => Self::Withdraw(request()?),
             "keep" => Self::Keep(hold()?),
             "disclose" => Self::Disclose(hold()?),
             _ => return None,

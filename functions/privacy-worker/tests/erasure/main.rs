@@ -11,6 +11,7 @@
 )]
 
 mod holds;
+mod strangers;
 mod world;
 
 use headgate_domain::privacy::{RequestId, State, Task};

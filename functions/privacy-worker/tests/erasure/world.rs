@@ -147,20 +147,7 @@ impl World {
             .await
             .unwrap();
         for action in [Action::Given, Action::Withdrawn] {
-            let statement = Statement {
-                subject: subject.clone(),
-                purpose: Purpose::Utility,
-                topic: None,
-                action,
-                at: now,
-                asked_at: None,
-                method: "keyword".to_owned(),
-                notice: None,
-                locale: None,
-                evidence: Some(b"the proof".to_vec()),
-                actor: None,
-            };
-            self.consents.record(&statement, now).await.unwrap();
+            self.says(&subject, Purpose::Utility, action).await;
         }
         let key = self.consents.suppression_key(&identifiers[0]);
         let check = RegisterCheck {
@@ -203,6 +190,38 @@ impl World {
             .await
             .unwrap();
         subject
+    }
+
+    /// Somebody of whom nothing but their names is known.
+    pub(crate) async fn stranger(&self, n: u32) -> SubjectId {
+        let identifiers = Self::identifiers(n);
+        let found = self.subjects().find_or_create(&identifiers, self.now());
+        found.await.unwrap()
+    }
+
+    /// The key of today, as the purge would have made it.
+    pub(crate) async fn mint_today(&self) {
+        let now = self.now();
+        self.keyring().mint_day(now.day(), now).await.unwrap();
+    }
+
+    /// Records what somebody says.
+    pub(crate) async fn says(&self, subject: &SubjectId, purpose: Purpose, action: Action) {
+        let now = self.now();
+        let statement = Statement {
+            subject: subject.clone(),
+            purpose,
+            topic: None,
+            action,
+            at: now,
+            asked_at: None,
+            method: "keyword".to_owned(),
+            notice: None,
+            locale: None,
+            evidence: Some(b"the proof".to_vec()),
+            actor: None,
+        };
+        self.consents.record(&statement, now).await.unwrap();
     }
 
     /// Somebody who has written something.

@@ -170,10 +170,11 @@ fn no_star_stands_outside_the_closed_list() {
 
 #[test]
 fn conditions_match_by_pattern_only_where_a_pattern_is_meant() {
-    const PATTERNS: [&str; 24] = [
+    const PATTERNS: [&str; 25] = [
         "import-message#*",
         "import-messages#*",
         "A#*",
+        "F#*",
         "api-record#*",
         "api-usage#*",
         "salt#*",

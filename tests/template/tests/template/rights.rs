@@ -185,6 +185,34 @@ fn intake_touches_of_pacing_what_is_due_and_what_it_counts() {
     );
 }
 
+/// A hold on a time keeps what everybody wrote then: whoever places one sees nothing of it, and whoever has it handed
+/// out places none.
+#[test]
+fn nobody_places_a_hold_and_reads_what_it_keeps() {
+    let template = Template::root();
+    let [(_, approver), (_, operator)] = people(&template);
+    let on_holds = |grants: Vec<Grant>| -> BTreeSet<String> {
+        let holds = grants.into_iter().filter(|grant| {
+            let leading = &grant.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+            grant.resources == ["Data.Outputs.PrivacyRequestsTableArn"]
+                && leading.to_string().contains("\"holds\"")
+        });
+        holds.flat_map(|grant| grant.actions).collect()
+    };
+    let actions = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| format!("dynamodb:{name}"))
+            .collect()
+    };
+    let (writes, reads): (BTreeSet<String>, _) = (
+        actions(&["PutItem", "UpdateItem"]),
+        actions(&["GetItem", "Query"]),
+    );
+    assert_eq!(on_holds(approver), writes);
+    assert_eq!(on_holds(operator), reads);
+}
+
 /// Dead letters, pauses, tokens, and the one salt of nobody: not a table with people in it.
 #[test]
 fn the_operator_reaches_no_table_with_people_in_it_and_no_secret() {
@@ -195,11 +223,9 @@ fn the_operator_reaches_no_table_with_people_in_it_and_no_secret() {
         .flat_map(|grant| grant.resources)
         .filter(|resource| !resource.contains("Queue") && !resource.contains("ImportsBucket"))
         .collect();
-    assert_eq!(
-        of_the_approver,
-        BTreeSet::new(),
-        "one bucket, and nothing else"
-    );
+    // One bucket; and holds are placed there.
+    let requests = "Data.Outputs.PrivacyRequestsTableArn".to_owned();
+    assert_eq!(of_the_approver, BTreeSet::from([requests]));
     let reached: BTreeSet<String> = operator
         .into_iter()
         .flat_map(|grant| grant.resources)

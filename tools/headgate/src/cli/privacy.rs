@@ -42,6 +42,15 @@ pub enum PrivacyAction {
         #[allow(missing_docs, reason = "the flattened fields have their own help")]
         client: ClientArgs,
     },
+    /// Close a request that its person has taken back, as long as nothing was begun.
+    Withdraw {
+        /// The reference, as the person has it.
+        #[arg(value_name = "DSR")]
+        request: String,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the flattened fields have their own help")]
+        client: ClientArgs,
+    },
     /// Print the public key that receipts are signed by, as PEM.
     Key {
         #[command(flatten)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use headgate_aws::privacy_requests::{PrivacyRequests, Request};
 use headgate_domain::note::PublicKey;
-use headgate_domain::privacy::{Receipt, RequestId, Task};
+use headgate_domain::privacy::{Receipt, RequestId, State, Task};
 use headgate_domain::time::DAY;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -30,6 +30,7 @@ pub async fn run(args: &PrivacyArgs) -> Result<ExitCode> {
     match &args.action {
         PrivacyAction::Agenda { client } => agenda(client).await,
         PrivacyAction::Show { request, client } => show(request, client).await,
+        PrivacyAction::Withdraw { request, client } => withdraw(request, client).await,
         PrivacyAction::Key { client } => key(client).await,
         PrivacyAction::Verify(args) => examine(args),
         PrivacyAction::ReplayAfterRestore { client } => replay(client).await,
@@ -124,6 +125,30 @@ fn as_json(request: &Request) -> Value {
         "run_at": request.run_at, "due_at": request.due_at,
         "closed_at": request.closed_at, "receipt": request.receipt,
     })
+}
+
+/// Has the worker close a request.
+async fn withdraw(request: &str, client: &ClientArgs) -> Result<ExitCode> {
+    let id = RequestId::parse(request.trim())?;
+    let connection = Connection::open(client.env_file.as_deref())?;
+    let (now, requests) = (connection.now().await?, connection.privacy_requests()?);
+    let found = requests
+        .find(&id)
+        .await
+        .context("the request cannot be read")?;
+    if !found.is_some_and(|request| request.state.may_become(State::Withdrawn)) {
+        return Err(anyhow!(
+            "{id} cannot be taken back: it is unknown, or carried out"
+        ));
+    }
+    let planned = requests.plan(&Task::Withdraw(id.clone()), now).await;
+    planned.context("the agenda cannot be written")?;
+    if client.json {
+        println!("{}", json!({ "request": id.as_str() }));
+    } else {
+        println!("{id} is closed within five minutes");
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn key(client: &ClientArgs) -> Result<ExitCode> {
