@@ -9,9 +9,11 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::AttributeValue;
 use headgate_domain::ledger::Hash;
 use headgate_domain::privacy::{RECEIPT_DAYS, RequestId};
+use headgate_domain::record::is_number_id;
 use headgate_domain::retention::Destroyed;
 use headgate_domain::time::{Day, Timestamp};
 
+use crate::controls::Controls;
 use crate::item::{Attributes, key, n, put_if_new, s};
 use crate::{Aws, AwsError};
 
@@ -186,6 +188,31 @@ impl Evidence {
         let item = answer.item.as_ref();
         let numbers = item.map_or(&[][..], |item| item.set("numbers"));
         Ok(numbers.iter().cloned().collect())
+    }
+
+    /// The numbers that have an outbox: those of the configuration, those that anything is known of, and those of
+    /// any earlier sweep, because what a number leaves behind when it leaves the configuration is due all the
+    /// same. Beside them, whether some are not remembered yet.
+    ///
+    /// # Errors
+    /// [`AwsError`] when a table cannot be read.
+    pub async fn outbox_numbers(
+        &self,
+        controls: &Controls,
+    ) -> Result<(BTreeSet<String>, bool), AwsError> {
+        let remembered = self.swept_numbers().await?;
+        let mut numbers = remembered.clone();
+        match controls.config().await {
+            Ok(config) => numbers.extend(config.numbers.iter().map(|number| number.id.clone())),
+            // Before the first set-up there is no number and so no message.
+            Err(error) if error.is("not set up") => {}
+            Err(error) => return Err(error),
+        }
+        let known = controls.known().await?;
+        let known = known.numbers.keys().filter(|number| is_number_id(number));
+        numbers.extend(known.cloned());
+        let are_new = numbers != remembered;
+        Ok((numbers, are_new))
     }
 
     /// Remembers numbers whose outbox has to be swept.

@@ -16,14 +16,23 @@ use crate::consent::Topic;
 use crate::identity::{Bsuid, Phone, SubjectId};
 use crate::lane::Purpose;
 use crate::refusal::{Code, Refusal};
+use crate::retention::CONTENT_DAYS;
 use crate::time::{DAY, Timestamp};
 
 /// The schema every message names.
 pub const SCHEMA: &str = "headgate.outbound/1";
 /// A message may be 64 KiB (decisions.md).
 pub const MAX_BYTES: usize = 64 * 1024;
-/// Content is sealed under the day of acceptance, so nothing is planned further ahead than this.
-pub const MAX_AHEAD_MS: i64 = 60 * DAY;
+/// Content is sealed under the day of acceptance, so nothing is planned further ahead than this; under a period of
+/// content that is short, no further than a week before its end.
+pub const MAX_AHEAD_MS: i64 = {
+    let before_its_end = CONTENT_DAYS - 7;
+    if before_its_end < 60 {
+        before_its_end * DAY
+    } else {
+        60 * DAY
+    }
+};
 
 /// Meta's message types (whatsapp-cloud-api.md 3); `status` marks a message as read.
 const TYPES: [&str; 11] = [

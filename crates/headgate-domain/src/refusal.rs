@@ -103,7 +103,7 @@ codes! {
     /// Too late.
     Expired = "expired", "The message was not sent before it expired.", "Send it again with a later expires_at if it is still of use.";
     /// Too early.
-    NotBeforeTooFar = "not_before_too_far", "not_before or expires_at is more than 60 days ahead.", "Schedule at most 60 days ahead: content is kept under the key of the day of acceptance.";
+    NotBeforeTooFar = "not_before_too_far", "not_before or expires_at is more than 60 days ahead, or later than a week before the end of a shorter retention period.", "Schedule at most 60 days ahead: content is kept under the key of the day of acceptance.";
 }
 
 impl fmt::Display for Code {

@@ -1,17 +1,20 @@
 //! Retention: which keys must exist, and which must not, on a given day, and the evidence that it is so.
 
 mod manifest;
+mod plan;
 mod sweep;
 mod verify;
 
 pub use manifest::{Destroyed, Manifest, NotManifest, Store, StoreRecord, origin};
+pub use plan::{
+    CONTENT_DAYS, Class, Content, Key, LEAST_CONTENT_DAYS, Logs, MOST_CONTENT_DAYS, NotPlan,
+    Period, Place, Plan, Queues, Way, plan,
+};
 pub use sweep::{SWEEP_SHARDS, store_of, sweep_digit, sweep_shard};
 pub use verify::{Gap, PurgeFault, PurgeReport, verify};
 
 use crate::time::{Day, Timestamp};
 
-/// Content is readable for this many days after the start of the day it was accepted on.
-pub const CONTENT_DAYS: i64 = 90;
 /// Day keys are minted this far ahead, so that no late caller ever needs one for a past day.
 pub const MINT_AHEAD_DAYS: i64 = 7;
 /// How far back a purge looks for keys that an earlier run should have destroyed.
@@ -19,7 +22,12 @@ pub const LOOK_BACK_DAYS: i64 = 120;
 
 /// When the key of a day is due: its last readable moment is the one before.
 pub const fn due(day: Day) -> Timestamp {
-    day.plus(CONTENT_DAYS).start()
+    due_after(day, CONTENT_DAYS)
+}
+
+/// The same under another period: that of the build that wrote a manifest.
+const fn due_after(day: Day, days: i64) -> Timestamp {
+    day.plus(days).start()
 }
 
 /// The days whose keys must exist now: today and the next seven, never a past one.
@@ -34,6 +42,11 @@ pub fn days_to_destroy(now: Timestamp) -> impl Iterator<Item = Day> {
     (1 - LOOK_BACK_DAYS..=0).map(move |offset| last.plus(offset))
 }
 
+/// The first day whose rows are kept: the one after the last whose key is due.
+pub fn sweep_before(now: Timestamp) -> Day {
+    now.day().plus(1_i64.saturating_sub(CONTENT_DAYS))
+}
+
 /// When the bytes of something accepted at a moment may be deleted, in epoch seconds, for `ttl`.
 pub fn content_ttl(accepted_at: Timestamp) -> i64 {
     due(accepted_at.day()).seconds()
@@ -45,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_day_is_destroyed_exactly_ninety_days_after_its_start() {
+    fn a_day_is_destroyed_exactly_when_its_period_is_over() {
         let day = Day::parse("2026-11-22").unwrap();
         let end = day.plus(CONTENT_DAYS).start();
         assert!(!days_to_destroy(end.plus_millis(-1)).any(|d| d == day));

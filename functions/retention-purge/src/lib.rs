@@ -22,7 +22,6 @@ use headgate_aws::keyring::{Keyring, KeyringError};
 use headgate_aws::messages::Messages;
 use headgate_aws::signing::SigningKey;
 use headgate_aws::{Aws, AwsError, AwsSettings};
-use headgate_domain::record::is_number_id;
 use headgate_domain::retention::{self, Destroyed, Store};
 use headgate_domain::time::{Day, Timestamp};
 use headgate_lambda::clock::Clock;
@@ -252,21 +251,10 @@ impl RetentionPurge {
         by_day.and(outbox)
     }
 
-    /// The numbers that have an outbox: those of the configuration, those that anything is known of, and those of
-    /// any earlier sweep, because what a number leaves behind when it leaves the configuration is due all the same.
+    /// The numbers that have an outbox, which from now on are remembered.
     async fn numbers(&self) -> Result<BTreeSet<String>, PurgeError> {
-        let remembered = self.evidence.swept_numbers().await?;
-        let mut numbers = remembered.clone();
-        match self.controls.config().await {
-            Ok(config) => numbers.extend(config.numbers.iter().map(|number| number.id.clone())),
-            // Before the first set-up there is no number and so no message.
-            Err(error) if error.is("not set up") => {}
-            Err(error) => return Err(error.into()),
-        }
-        let known = self.controls.known().await?;
-        let known = known.numbers.keys().filter(|number| is_number_id(number));
-        numbers.extend(known.cloned());
-        if numbers != remembered {
+        let (numbers, are_new) = self.evidence.outbox_numbers(&self.controls).await?;
+        if are_new {
             self.evidence.put_swept_numbers(&numbers).await?;
         }
         Ok(numbers)

@@ -43,15 +43,9 @@ impl Progress {
 
     /// The day before which rows must be gone, unless they are known to be.
     pub(crate) fn to_sweep(&self, now: Timestamp) -> Option<Day> {
-        let before = sweep_before(now);
+        let before = retention::sweep_before(now);
         (self.swept_before.is_none_or(|done| done < before)).then_some(before)
     }
-}
-
-/// The first day whose rows are kept: the one after the last whose key is gone.
-fn sweep_before(now: Timestamp) -> Day {
-    now.day()
-        .plus(1_i64.saturating_sub(retention::CONTENT_DAYS))
 }
 
 #[cfg(test)]
@@ -88,8 +82,14 @@ mod tests {
         );
         let tomorrow = now().plus_millis(DAY);
         assert_eq!(after.to_mint(tomorrow), [now().day().plus(8)]);
-        assert_eq!(after.to_destroy(tomorrow), [now().day().plus(1 - 90)]);
-        assert_eq!(after.to_sweep(tomorrow), Some(now().day().plus(2 - 90)));
+        assert_eq!(
+            after.to_destroy(tomorrow),
+            [now().day().plus(1 - retention::CONTENT_DAYS)]
+        );
+        assert_eq!(
+            after.to_sweep(tomorrow),
+            Some(now().day().plus(2 - retention::CONTENT_DAYS))
+        );
     }
 
     #[test]

@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 
 use headgate_aws::keyring::Keyring;
 use headgate_aws::messages::{Messages, Part};
-use headgate_domain::lane::PURPOSES;
-use headgate_domain::record::MAX_SHARDS;
-use headgate_domain::retention::{Manifest, SWEEP_SHARDS, Store, StoreRecord};
+use headgate_domain::retention::{Manifest, Store, StoreRecord};
 use headgate_domain::time::{Day, Timestamp};
 
 use crate::PurgeError;
@@ -44,9 +42,8 @@ impl<'a> Sweep<'a> {
 
     /// What people wrote and the ids of apps, until so long after the start.
     pub(crate) async fn by_day(&mut self, until: Duration) -> Result<(), PurgeError> {
-        let parts = (0..SWEEP_SHARDS).map(|shard| Part::ByDay { shard });
         let stores = [Store::Inbound, Store::Idempotency];
-        self.parts(parts.collect(), &stores, until).await
+        self.parts(Part::of_index(), &stores, until).await
     }
 
     /// The outbox of some numbers, until so long after the start.
@@ -55,16 +52,8 @@ impl<'a> Sweep<'a> {
         numbers: &BTreeSet<String>,
         until: Duration,
     ) -> Result<(), PurgeError> {
-        let parts = numbers.iter().flat_map(|number| {
-            PURPOSES.into_iter().flat_map(move |lane| {
-                (0..MAX_SHARDS).map(move |shard| Part::Outbox {
-                    number,
-                    lane,
-                    shard,
-                })
-            })
-        });
-        self.parts(parts.collect(), &[Store::Outbox], until).await
+        let parts = Part::of_outbox(numbers);
+        self.parts(parts, &[Store::Outbox], until).await
     }
 
     async fn parts(

@@ -5,6 +5,7 @@
     clippy::indexing_slicing,
     clippy::large_futures,
     clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     clippy::string_slice,
     reason = "tests may fail loudly"
 )]
@@ -26,7 +27,9 @@ use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::Purpose;
 use headgate_domain::note::PublicKey;
 use headgate_domain::record::{RecordRef, State, ulid};
-use headgate_domain::retention::{Destroyed, PurgeReport, Store, StoreRecord, verify};
+use headgate_domain::retention::{
+    CONTENT_DAYS, Destroyed, PurgeReport, Store, StoreRecord, verify,
+};
 use headgate_domain::sealing::{Place, key_id};
 use headgate_domain::time::{DAY, Day, HOUR, Timestamp};
 use headgate_lambda::clock::Clock;
@@ -207,7 +210,7 @@ async fn after_ninety_days_the_key_is_gone_and_the_content_cannot_be_opened_by_a
 
     let (day, keyring) = (world.now().day(), world.keyring());
     let (salt, envelope) = sealed(&keyring, day).await;
-    world.pass(90 * DAY - 9 * HOUR - 1);
+    world.pass(CONTENT_DAYS * DAY - 9 * HOUR - 1);
     assert!(
         !days(&run(&purge).await).contains(&day),
         "one millisecond too early"
@@ -263,22 +266,23 @@ async fn a_hundred_days_of_runs_leave_exactly_the_days_that_may_be_read() {
     let world = World::new().await;
     let purge = world.purge().await;
     let first = world.now().day();
-    for _ in 0..100 {
+    for _ in 0..CONTENT_DAYS + 10 {
         run(&purge).await;
         world.pass(DAY);
     }
     world.pass(-DAY);
     let (keyring, today) = (world.keyring(), world.now().day());
-    for offset in 0..=106 {
+    for offset in 0..=CONTENT_DAYS + 16 {
         let day = first.plus(offset);
         assert_eq!(
             keyring.has_day(day).await.unwrap(),
-            day > today.plus(-90),
+            day > today.plus(-CONTENT_DAYS),
             "{day}"
         );
     }
     let report = world.verified().await;
-    assert_eq!((report.manifests, report.destroyed), (100, 10));
+    let runs = CONTENT_DAYS as u64 + 10;
+    assert_eq!((report.manifests, report.destroyed), (runs, 10));
     assert!(
         report.late.iter().all(|(_, ms)| *ms < 10 * HOUR),
         "at nine in the morning"
@@ -299,7 +303,7 @@ async fn a_purge_that_ended_before_its_evidence_is_caught_up() {
     let world = World::new().await;
     run(&world.purge().await).await;
     let (day, keyring) = (world.now().day(), world.keyring());
-    world.pass(90 * DAY);
+    world.pass(CONTENT_DAYS * DAY);
     // What a run leaves that ends between destroying and recording.
     world
         .evidence()
@@ -351,7 +355,7 @@ async fn a_purge_that_did_not_run_for_months_goes_back_until_there_are_no_keys()
             .unwrap();
     }
     // The look-back alone would start twenty days after the first key.
-    world.pass((90 + 119 + 20) * DAY);
+    world.pass((CONTENT_DAYS + 119 + 20) * DAY);
     let manifest = run(&world.purge().await).await;
     assert_eq!(manifest.destroyed.len(), 40);
     assert_eq!(manifest.destroyed[0].day, first);
@@ -372,7 +376,7 @@ async fn rows_are_swept_with_their_day_and_no_sooner() {
             stored.push(record.reference);
         }
     }
-    world.pass(90 * DAY - 9 * HOUR - 1);
+    world.pass(CONTENT_DAYS * DAY - 9 * HOUR - 1);
     assert!(run(&purge).await.stores.is_empty());
     world.pass(1);
     let manifest = run(&purge).await;
@@ -381,7 +385,7 @@ async fn rows_are_swept_with_their_day_and_no_sooner() {
         matched: 30,
         deleted: 30,
         is_complete: true,
-        residual_until: world.now().day().plus(35),
+        residual_until: world.now().day().plus(7),
     };
     assert_eq!(manifest.stores, [outbox]);
     assert_eq!(manifest.tried, 1);
@@ -409,7 +413,7 @@ async fn a_row_whose_key_still_exists_fails_the_run_and_leaves_no_evidence_of_it
         ..record(world.now(), 7)
     };
     world.messages().put(&stray).await.unwrap();
-    world.pass(90 * DAY - 9 * HOUR);
+    world.pass(CONTENT_DAYS * DAY - 9 * HOUR);
     let before = world.notes().await.len();
     let failed = purge.handle(Value::Null).await;
     assert_eq!(failed.err(), Some(PurgeError::StillOpens));
@@ -486,7 +490,8 @@ async fn a_copy_of_every_table_from_day_60_opens_nothing_of_day_0_once_that_is_p
         world.messages().put(&stored).await.unwrap();
     }
 
-    world.pass(60 * DAY);
+    let earlier = CONTENT_DAYS * 2 / 3;
+    world.pass(earlier * DAY);
     run(&purge).await;
     let copy = world.cloud.dump().await.unwrap();
     let restored = sealed_in(&copy);
@@ -503,7 +508,7 @@ async fn a_copy_of_every_table_from_day_60_opens_nothing_of_day_0_once_that_is_p
         assert!(open(value).await.is_ok(), "on day 60 the copy is of use");
     }
 
-    world.pass(30 * DAY - 9 * HOUR);
+    world.pass((CONTENT_DAYS - earlier) * DAY - 9 * HOUR);
     run(&purge).await;
     for value in &restored {
         let is_due = value.0 == first;
@@ -523,7 +528,7 @@ async fn wherever_a_run_dies_the_next_ends_it_and_the_evidence_is_whole() {
     world.configure().await;
     let first = world.now().day();
     let purge = world.purge().await;
-    for day in 0..91_u8 {
+    for day in 0..=CONTENT_DAYS as u8 {
         let message = record(world.now(), day);
         world.messages().put(&message).await.unwrap();
         sweep::write_and_claim(&world, day).await;
@@ -558,10 +563,14 @@ async fn wherever_a_run_dies_the_next_ends_it_and_the_evidence_is_whole() {
             run(&world.purge().await).await;
             let open = world.evidence().open_purge().await.unwrap();
             assert!(open.is_empty(), "at {n}");
-            let due = world.now().day().plus(-90);
+            let due = world.now().day().plus(-CONTENT_DAYS);
             assert!(!world.keyring().has_day(due).await.unwrap(), "at {n}");
             let (oldest, kept) = sweep::days_of_rows(&world).await;
-            assert_eq!((oldest, kept), (due.plus(1), 90 * 3), "at {n}");
+            assert_eq!(
+                (oldest, kept),
+                (due.plus(1), CONTENT_DAYS as usize * 3),
+                "at {n}"
+            );
             world.pass(DAY);
         }
     }

@@ -75,6 +75,7 @@ impl Control {
             .route("/status", get(status))
             .route("/clock", get(clock))
             .route("/clock/advance", post(advance))
+            .route("/purge", post(purge))
             .with_state(Shared {
                 stage,
                 turns,
@@ -131,6 +132,21 @@ async fn clock(State(shared): State<Shared>) -> Json<Value> {
         shared.progress.0.1.load(Ordering::Relaxed),
     );
     Json(json!({"now": now.to_string(), "now_ms": now.millis(), "runs_done": done, "runs": runs}))
+}
+
+/// Runs the purge as its schedule does, and answers with what it left: the text of its manifest.
+async fn purge(State(shared): State<Shared>) -> (StatusCode, Json<Value>) {
+    let run = shared
+        .stage
+        .cloud
+        .invoke("RetentionPurgeFunction", json!({}));
+    match run.await {
+        Ok(manifest) => (StatusCode::OK, Json(json!({ "manifest": manifest }))),
+        Err(error) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            Json(json!({ "error": error.to_string() })),
+        ),
+    }
 }
 
 #[derive(Deserialize)]

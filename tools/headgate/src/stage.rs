@@ -312,7 +312,7 @@ impl Stage {
                     purge
                         .handle(event)
                         .await
-                        .map(|_manifest| Value::Null)
+                        .map(|manifest| Value::from(manifest.text()))
                         .map_err(|e| failed("retention-purge", &e))
                 })
             }),

@@ -30,6 +30,28 @@ fn offline(args: &[&str]) -> (bool, Value) {
 }
 
 #[test]
+fn a_dry_run_tells_what_the_run_then_does_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::in_memory(folder.path());
+    let nothing = dev.json(&["purge", "run", "--dry-run"]);
+    assert_eq!(nothing["destroy"], serde_json::json!([]), "{nothing}");
+    assert_eq!(
+        nothing["rows"],
+        serde_json::json!({ "outbox": 0, "inbound": 0, "idempotency": 0 })
+    );
+    let keys = dev.json(&["purge", "plan"])["keys"].clone();
+    for _ in 0..2 {
+        let again = dev.json(&["purge", "run", "--dry-run"]);
+        assert_eq!(again["rows_before"], nothing["rows_before"]);
+    }
+    assert_eq!(dev.json(&["purge", "plan"])["keys"], keys);
+    let run = dev.json(&["purge", "run"]);
+    let text = run["manifest"].as_str().unwrap();
+    assert!(text.starts_with("headgate/purge/"), "{text}");
+    assert!(text.ends_with("tried 0 opened 0\n"), "{text}");
+}
+
+#[test]
 fn what_was_destroyed_is_exported_and_verified_from_files_and_one_altered_manifest_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let dev = Dev::in_memory(folder.path());

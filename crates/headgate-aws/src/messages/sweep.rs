@@ -4,14 +4,16 @@
 //! found by the index `by_day`, in which only they are (docs/adr/0034). A page begins where the last one ended,
 //! so a row that a replica still shows after its deletion is not counted twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 use aws_sdk_dynamodb::types::ReturnValue;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use headgate_domain::lane::Purpose;
-use headgate_domain::record::{outbox_pk, ulid_floor};
-use headgate_domain::retention::{Store, content_ttl, store_of, sweep_digit, sweep_shard};
+use headgate_domain::lane::{PURPOSES, Purpose};
+use headgate_domain::record::{MAX_SHARDS, outbox_pk, ulid_floor};
+use headgate_domain::retention::{
+    SWEEP_SHARDS, Store, content_ttl, store_of, sweep_digit, sweep_shard,
+};
 use headgate_domain::time::{Day, Timestamp};
 
 use super::Messages;
@@ -39,9 +41,32 @@ pub enum Part<'a> {
     },
     /// A partition of the index by day: what people wrote, and the ids of apps.
     ByDay {
-        /// Below [`SWEEP_SHARDS`](headgate_domain::retention::SWEEP_SHARDS).
+        /// Below [`SWEEP_SHARDS`].
         shard: u8,
     },
+}
+
+impl<'a> Part<'a> {
+    /// The partitions of the index by day.
+    pub fn of_index() -> Vec<Self> {
+        (0..SWEEP_SHARDS)
+            .map(|shard| Self::ByDay { shard })
+            .collect()
+    }
+
+    /// The outbox partitions of numbers.
+    pub fn of_outbox(numbers: &'a BTreeSet<String>) -> Vec<Self> {
+        let parts = numbers.iter().flat_map(|number| {
+            PURPOSES.into_iter().flat_map(move |lane| {
+                (0..MAX_SHARDS).map(move |shard| Self::Outbox {
+                    number,
+                    lane,
+                    shard,
+                })
+            })
+        });
+        parts.collect()
+    }
 }
 
 /// Where the next page of a part begins.

@@ -5,12 +5,13 @@
 
 use std::fmt::Write as _;
 
-use super::{CONTENT_DAYS, Day, Timestamp};
+use super::{CONTENT_DAYS, Day, LEAST_CONTENT_DAYS, MOST_CONTENT_DAYS, Timestamp};
 use crate::ledger::Hash;
 use crate::note::{NoteFault, PublicKey, signed, verified};
 
-/// Backups of a table reach back this far (infra/data.yaml, `RecoveryPeriodInDays`).
-pub(super) const BACKUP_DAYS: i64 = 35;
+/// Backups of the messages table reach back this far (infra/data.yaml, `RecoveryPeriodInDays`), and all that is
+/// swept is in it.
+pub(super) const BACKUP_DAYS: i64 = 7;
 
 /// A day whose key is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +74,8 @@ pub struct Manifest {
     pub at: Timestamp,
     /// The hash of the text of the one before; zero for the first.
     pub previous: Hash,
+    /// The period of content of the build that wrote it, in days.
+    pub retention_days: i64,
     /// The days that can no longer be read, oldest first.
     pub destroyed: Vec<Destroyed>,
     /// The days that can be written to from now on.
@@ -103,6 +106,7 @@ impl Manifest {
             number: before.map_or(0, |before| before.number.saturating_add(1)),
             at,
             previous: before.map_or(Hash::ZERO, Self::hash),
+            retention_days: CONTENT_DAYS,
             destroyed: Vec::new(),
             minted: Vec::new(),
             minted_vault: false,
@@ -131,8 +135,8 @@ impl Manifest {
     /// The text that is signed.
     pub fn text(&self) -> String {
         let mut text = format!(
-            "{}\nmanifest {}\ntime {}\nprevious {}\nretention {CONTENT_DAYS} days\n",
-            self.origin, self.number, self.at, self.previous
+            "{}\nmanifest {}\ntime {}\nprevious {}\nretention {} days\n",
+            self.origin, self.number, self.at, self.previous, self.retention_days
         );
         // Writing to a text does not fail.
         if self.minted_vault {
@@ -207,14 +211,13 @@ impl Manifest {
             number: lines.next()?.strip_prefix("manifest ")?.parse().ok()?,
             at: Timestamp::parse(lines.next()?.strip_prefix("time ")?).ok()?,
             previous: Hash::parse(lines.next()?.strip_prefix("previous ")?).ok()?,
+            retention_days: period_of(lines.next()?)?,
             destroyed: Vec::new(),
             minted: Vec::new(),
             minted_vault: false,
             stores: Vec::new(),
             tried: 0,
         };
-        // The period is compared with the whole text.
-        let _retention = lines.next()?;
         for line in lines {
             let words: Vec<&str> = line.split(' ').collect();
             match words.as_slice() {
@@ -252,4 +255,13 @@ impl Manifest {
         }
         Some(manifest)
     }
+}
+
+/// The period in its line: one that this or another build may have.
+fn period_of(line: &str) -> Option<i64> {
+    let days = line.strip_prefix("retention ")?.strip_suffix(" days")?;
+    let days = days.parse().ok()?;
+    (LEAST_CONTENT_DAYS..=MOST_CONTENT_DAYS)
+        .contains(&days)
+        .then_some(days)
 }

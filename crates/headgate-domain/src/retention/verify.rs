@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Day, Manifest, Timestamp, due, origin};
+use super::{Day, Manifest, Timestamp, due_after, origin};
 use crate::ledger::Hash;
 use crate::note::{NoteFault, PublicKey};
 use crate::time::HOUR;
@@ -103,6 +103,8 @@ pub fn verify<'a>(
     // The days that have a key, and those that had one.
     let mut alive: BTreeSet<Day> = BTreeSet::new();
     let mut gone: BTreeSet<Day> = BTreeSet::new();
+    // The period, and since when it holds: a shorter one is due at once, and no sooner.
+    let mut period: Option<(i64, Timestamp)> = None;
     for (number, note) in (0_u64..).zip(notes) {
         let manifest =
             Manifest::of_note(note, key).map_err(|fault| PurgeFault::Note { number, fault })?;
@@ -117,6 +119,12 @@ pub fn verify<'a>(
         }
         previous = manifest.hash();
         let at = manifest.at;
+        let (days, since) = match period {
+            Some(held) if held.0 == manifest.retention_days => held,
+            Some(_other) => (manifest.retention_days, at),
+            None => (manifest.retention_days, Timestamp::from_millis(i64::MIN)),
+        };
+        period = Some((days, since));
         let so_far = report.get_or_insert(PurgeReport {
             manifests: 0,
             first: at,
@@ -152,13 +160,13 @@ pub fn verify<'a>(
                 continue;
             }
             so_far.destroyed = so_far.destroyed.saturating_add(1);
-            let late = at.millis_since(due(day));
+            let late = at.millis_since(due_after(day, days).max(since));
             if late > LATE_MS {
                 so_far.late.push((day, late));
             }
         }
-        if let Some(day) = alive.first().filter(|day| due(**day) <= at) {
-            let (day, due) = (*day, due(*day));
+        let due = alive.first().map(|day| (*day, due_after(*day, days)));
+        if let Some((day, due)) = due.filter(|(_day, due)| *due <= at) {
             return Err(PurgeFault::Kept { day, due });
         }
     }

@@ -1,7 +1,8 @@
 //! The sweep: everything of a day goes with its key, whatever it is and whoever's it was, and nothing younger.
 
-use headgate_aws::messages::{Idempotency, Inbound, Settlement};
+use headgate_aws::messages::{Idempotency, Inbound, Part, Settlement};
 use headgate_domain::identity::Pseudonym;
+use headgate_domain::retention::sweep_before;
 use headgate_domain::time::SECOND;
 
 use super::*;
@@ -84,9 +85,19 @@ async fn what_people_wrote_and_the_ids_of_apps_go_with_their_day_and_no_sooner()
         write_and_claim(&world, n).await;
     }
 
-    world.pass(89 * DAY - 9 * HOUR - 1);
+    world.pass((CONTENT_DAYS - 1) * DAY - 9 * HOUR - 1);
     assert!(run(&purge).await.stores.is_empty(), "a millisecond early");
     world.pass(1);
+    let before = sweep_before(world.now());
+    let mut counted = BTreeMap::new();
+    for part in Part::of_index() {
+        let page = messages.count_sweep(part, before, None).await.unwrap();
+        for (store, rows) in page.rows {
+            *counted.entry(store).or_insert(0) += rows;
+        }
+    }
+    let expected = [(Store::Inbound, 41), (Store::Idempotency, 40)];
+    assert_eq!(counted, BTreeMap::from(expected), "as a dry run tells it");
     let manifest = run(&purge).await;
     assert_eq!(of(&manifest, Store::Inbound), Some((41, 41, true)));
     assert_eq!(of(&manifest, Store::Idempotency), Some((40, 40, true)));
@@ -114,7 +125,7 @@ async fn something_a_person_wrote_whose_key_still_exists_fails_the_run() {
     let (_salt, body) = sealed(&world.keyring(), world.now().day().plus(1)).await;
     let stray = written(world.now(), 1, body);
     world.messages().put_inbound(&stray).await.unwrap();
-    world.pass(90 * DAY - 9 * HOUR);
+    world.pass(CONTENT_DAYS * DAY - 9 * HOUR);
     let failed = purge.handle(Value::Null).await;
     assert_eq!(failed.err(), Some(PurgeError::StillOpens));
 }
@@ -137,7 +148,7 @@ async fn the_outbox_of_a_number_that_left_the_configuration_is_swept_too() {
     let config = Config::from_toml(&text).unwrap();
     controls.put_config(&config, 2).await.unwrap();
 
-    world.pass(90 * DAY);
+    world.pass(CONTENT_DAYS * DAY);
     let manifest = run(&world.purge().await).await;
     assert_eq!(of(&manifest, Store::Outbox), Some((2, 2, true)));
 }
@@ -191,7 +202,7 @@ async fn what_is_past_its_time_is_not_read_while_its_bytes_are_still_there() {
             usize::from(settled.await.unwrap().is_some()),
         ]
     };
-    let end = first.day().plus(90).start();
+    let end = first.day().plus(CONTENT_DAYS).start();
     assert_eq!(seen(end).await, [0; 6]);
     assert_eq!(seen(end.plus_millis(-SECOND)).await, [1; 6]);
     assert_eq!(days_of_rows(&world).await.1, 3, "nothing was deleted");

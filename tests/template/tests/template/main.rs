@@ -22,6 +22,7 @@ mod log_calls;
 mod logging_doc;
 mod masks;
 mod peppers;
+mod retention;
 mod rights;
 mod settings;
 mod template;

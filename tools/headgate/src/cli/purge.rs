@@ -17,16 +17,26 @@ pub struct PurgeArgs {
 
 const PURGE_HELP: &str = "Examples:\n  \
 headgate purge plan\n  \
+headgate purge run --dry-run\n  \
 headgate purge evidence purge-2026\n  \
 headgate purge verify purge-2026 --key trusted.pem\n\n\
-The purge itself runs each hour by its schedule. verify needs files alone: no network, no account. Exit 0 only if \
-everything holds, and nothing is overdue.";
+The purge itself runs each hour by its schedule; run does it now, in a local run. verify needs files alone: no \
+network, no account. Exit 0 only if everything holds, and nothing is overdue.";
 
 /// What to do about the purge.
 #[derive(Clone, Debug, Subcommand)]
 pub enum PurgeAction {
     /// Show which days can be read, which goes next, and whether any should be gone.
     Plan {
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the flattened fields have their own help")]
+        client: ClientArgs,
+    },
+    /// Run the purge of a local run now, or show what a run would do.
+    Run {
+        /// Destroy and delete nothing: show the keys that are due, and how many rows would go.
+        #[arg(long)]
+        dry_run: bool,
         #[command(flatten)]
         #[allow(missing_docs, reason = "the flattened fields have their own help")]
         client: ClientArgs,

@@ -16,6 +16,7 @@ pub mod number;
 pub mod privacy;
 pub mod producer;
 pub mod purge;
+mod purge_run;
 pub mod send;
 pub mod status;
 pub mod token;

@@ -1,6 +1,6 @@
 //! `headgate purge`: what is due, the evidence of what was done, and its verification from files alone.
 //!
-//! Runs no purge: the schedule does, each hour. Promises that `verify` needs no network and believes nothing but
+//! Running it now, or seeing what that would do, is `purge_run`'s. Promises that `verify` needs no network and believes nothing but
 //! a public key.
 
 use std::fs;
@@ -31,6 +31,7 @@ const DEPLOYMENT: &str = "deployment";
 pub async fn run(args: &PurgeArgs) -> Result<ExitCode> {
     match &args.action {
         PurgeAction::Plan { client } => plan(client).await,
+        PurgeAction::Run { dry_run, client } => super::purge_run::run(*dry_run, client).await,
         PurgeAction::Evidence { folder, client } => evidence(folder, client).await,
         PurgeAction::Verify(args) => examine(args),
     }
@@ -237,7 +238,7 @@ fn said(report: &PurgeReport, args: &PurgeVerifyArgs) {
     }
 }
 
-fn bar(what: &'static str, length: u64, json: bool) -> Result<ProgressBar> {
+pub(super) fn bar(what: &'static str, length: u64, json: bool) -> Result<ProgressBar> {
     if json {
         return Ok(ProgressBar::hidden());
     }

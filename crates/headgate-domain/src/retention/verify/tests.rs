@@ -24,6 +24,7 @@ fn days(count: i64) -> Vec<Manifest> {
     for offset in 0..count {
         let at = START.day().plus(offset).start().plus_millis(1_800_000);
         let mut manifest = Manifest::after("main", manifests.last(), at);
+        manifest.retention_days = 90;
         manifest.minted_vault = offset == 0;
         manifest.minted = days_to_mint(at).filter(|day| *day > minted_to).collect();
         minted_to = *manifest.minted.last().unwrap();
@@ -66,7 +67,9 @@ fn a_text_is_read_back_as_it_was_and_no_other_text_is_read() {
         ("outbox", "inbox"),
         ("destroyed 2", "destroyed x2"),
         ("opened 0", "opened 1"),
-        ("retention 90", "retention 30"),
+        ("retention 90", "retention 91"),
+        ("retention 90", "retention 090"),
+        ("retention 90", "retention 7"),
         ("manifest 99", "manifest 099"),
     ] {
         assert!(text.contains(from), "{from}");
@@ -84,6 +87,36 @@ fn a_manifest_of_the_outbox_alone_is_still_read() {
         store outbox matched 30 deleted 30 complete residual-until 2027-01-03\ntried 1 opened 0\n";
     let read = Manifest::parse(text).unwrap();
     assert_eq!((read.deleted(), read.text().as_str()), (30, text));
+}
+
+#[test]
+fn a_shorter_period_is_due_at_once_and_older_manifests_keep_their_own() {
+    let signer = Signer::new();
+    let long = days(60);
+    let at = long[59].at.plus_millis(DAY);
+    let mut shorter = Manifest::after("main", long.last(), at);
+    shorter.retention_days = 30;
+    let mut day = START.day();
+    while due_after(day, 30) <= at {
+        shorter.destroyed.push(Destroyed { day, key: None });
+        day = day.plus(1);
+    }
+    assert_eq!(shorter.destroyed.len(), 31);
+    let all = |last: &Manifest| {
+        let mut notes = notes(&signer, &long);
+        notes.push(note(&signer, last));
+        check(&notes, &signer.key())
+    };
+    let report = all(&shorter).unwrap();
+    assert_eq!(report.destroyed, 31);
+    assert!(report.late.is_empty(), "{:?}", report.late);
+    // One day that the shorter period covers is kept.
+    let kept = shorter.destroyed.pop().unwrap().day;
+    let due = due_after(kept, 30);
+    assert_eq!(all(&shorter), Err(PurgeFault::Kept { day: kept, due }));
+    // Under the old period it would not be due.
+    shorter.retention_days = 90;
+    assert!(all(&shorter).is_ok());
 }
 
 #[test]
@@ -151,7 +184,13 @@ fn a_key_that_stays_and_one_that_comes_back_are_found() {
     };
     let kept = chain(&|m| m.destroyed.retain(|d| d.day != START.day().plus(2)));
     let day = START.day().plus(2);
-    assert_eq!(kept, Err(PurgeFault::Kept { day, due: due(day) }));
+    assert_eq!(
+        kept,
+        Err(PurgeFault::Kept {
+            day,
+            due: due_after(day, 90)
+        })
+    );
     let revived = chain(&|m| {
         if m.number == 100 {
             m.minted.push(START.day());
