@@ -46,6 +46,14 @@ impl Tables {
             None => Database::memory(),
         };
         let database = database.map_err(|e| anyhow!("the tables cannot be opened: {e}"))?;
+        if file.is_some() {
+            // Leaves the file as dynoxide calls normal: what is answered survives the process, and the disk is not
+            // waited for at each write, which a power cut could then take.
+            database
+                .enable_bulk_loading()
+                .and_then(|()| database.disable_bulk_loading())
+                .map_err(|e| anyhow!("the tables cannot be set up: {e}"))?;
+        }
         Ok(Self {
             database,
             ttl: Arc::default(),
