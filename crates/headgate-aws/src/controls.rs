@@ -18,6 +18,7 @@ mod change;
 mod notices;
 mod rows;
 mod stats;
+mod vault;
 mod write;
 
 pub use change::{Cause, NumberChange, Owner, PortfolioChange, TemplateChange};

@@ -88,7 +88,7 @@ impl ImportMessages {
         let subjects = self.consents.subjects();
         let requested = subjects.requested(&hashes).await?;
         let ids: Vec<SubjectId> = requested.values().map(|r| r.subject.clone()).collect();
-        let people = subjects.load_all(&ids).await?;
+        let people = Box::pin(subjects.load_all(&ids)).await?;
         let mut written = Vec::with_capacity(rows.len());
         for (index, row) in rows.iter().enumerate() {
             let Some(request) = requested.get(row.code_hash) else {

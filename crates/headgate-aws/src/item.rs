@@ -117,6 +117,25 @@ pub(crate) async fn batch_get(
     table: &str,
     keys: Vec<Item>,
 ) -> Result<Vec<Item>, crate::AwsError> {
+    Box::pin(batch_read(client, table, keys, None)).await
+}
+
+/// The same with only some attributes of each, for who may read no others.
+pub(crate) async fn batch_get_some(
+    client: &aws_sdk_dynamodb::Client,
+    table: &str,
+    keys: Vec<Item>,
+    attributes: &str,
+) -> Result<Vec<Item>, crate::AwsError> {
+    Box::pin(batch_read(client, table, keys, Some(attributes))).await
+}
+
+async fn batch_read(
+    client: &aws_sdk_dynamodb::Client,
+    table: &str,
+    keys: Vec<Item>,
+    attributes: Option<&str>,
+) -> Result<Vec<Item>, crate::AwsError> {
     use aws_sdk_dynamodb::types::KeysAndAttributes;
     let mut found = Vec::with_capacity(keys.len());
     for chunk in keys.chunks(100) {
@@ -125,6 +144,7 @@ pub(crate) async fn batch_get(
         while !pending.is_empty() {
             let wanted = KeysAndAttributes::builder()
                 .set_keys(Some(pending))
+                .set_projection_expression(attributes.map(str::to_owned))
                 .consistent_read(true)
                 .build()
                 .map_err(|_build| crate::AwsError::new("BatchGetItem", "request not built"))?;

@@ -6,6 +6,7 @@
 
 mod erasing;
 mod holding;
+mod vault;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -15,7 +16,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use aws_sdk_kms::primitives::Blob;
 use headgate_domain::identity::SubjectId;
 use headgate_domain::ledger::Hash;
-use headgate_domain::sealing::{FieldKey, Place, content_key, key_id, open, seal, vault_field_key};
+use headgate_domain::sealing::{FieldKey, Place, content_key, key_id, open, seal};
 use headgate_domain::time::{Day, Timestamp};
 use headgate_redact::Personal;
 use zeroize::Zeroizing;
@@ -23,10 +24,10 @@ use zeroize::Zeroizing;
 use crate::item::{Attributes, Item, b, batch_get, ms, s};
 use crate::{Aws, AwsError, random};
 
+pub use vault::VaultVersion;
+
 /// Unwrapped keys are forgotten after this long.
 const CACHE: Duration = Duration::from_mins(5);
-/// The vault key in force.
-const VAULT: &str = "vault#1";
 const DATA_KEY_BYTES: i32 = 32;
 
 /// What the names of a subject's salts begin with: what is sealed, and what the ledger commits to.
@@ -102,6 +103,8 @@ pub struct Keyring {
     deployment: String,
     retention_days: i64,
     cache: Arc<Mutex<HashMap<String, (Instant, Key)>>>,
+    /// The version of the vault key that is sealed under, for as long as an unwrapped key is kept.
+    newest: Arc<Mutex<Option<(Instant, VaultVersion)>>>,
 }
 
 impl Keyring {
@@ -115,6 +118,7 @@ impl Keyring {
             deployment: deployment.to_owned(),
             retention_days: headgate_domain::retention::CONTENT_DAYS,
             cache: Arc::default(),
+            newest: Arc::default(),
         }
     }
 
@@ -164,44 +168,6 @@ impl Keyring {
         let key = self.key(&format!("day#{day}")).await?;
         open(
             &content_key(&key, &salt.0, &self.deployment, &day),
-            place,
-            envelope,
-        )
-        .map_err(|_opaque| KeyringError::NotOpened)
-    }
-
-    /// Seals what lives as long as the consent.
-    ///
-    /// # Errors
-    /// [`KeyringError`]; nothing is stored unsealed instead.
-    pub async fn seal_vault(
-        &self,
-        salt: &Salt,
-        place: &Place<'_>,
-        plain: &[u8],
-    ) -> Result<Vec<u8>, KeyringError> {
-        let key = self.key(VAULT).await?;
-        sealed(
-            &vault_field_key(&key, &salt.0, &self.deployment),
-            VAULT,
-            place,
-            plain,
-        )
-    }
-
-    /// Opens what was sealed in the vault.
-    ///
-    /// # Errors
-    /// [`KeyringError`] when the salt or key is gone, or the value is not from this place.
-    pub async fn open_vault(
-        &self,
-        salt: &Salt,
-        place: &Place<'_>,
-        envelope: &[u8],
-    ) -> Result<Personal<Vec<u8>>, KeyringError> {
-        let key = self.key(VAULT).await?;
-        open(
-            &vault_field_key(&key, &salt.0, &self.deployment),
             place,
             envelope,
         )
@@ -320,14 +286,6 @@ impl Keyring {
     /// [`AwsError`] when KMS or the table failed.
     pub async fn mint_day(&self, day: Day, now: Timestamp) -> Result<bool, KeyringError> {
         self.mint(&format!("day#{day}"), now).await
-    }
-
-    /// Mints the vault key if it is missing; returns whether it was.
-    ///
-    /// # Errors
-    /// [`AwsError`] when KMS or the table failed.
-    pub async fn mint_vault(&self, now: Timestamp) -> Result<bool, KeyringError> {
-        self.mint(VAULT, now).await
     }
 
     /// Destroys a day's key; returns whether there was one. Its content is unreadable from here on, everywhere.

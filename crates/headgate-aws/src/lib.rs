@@ -15,6 +15,8 @@ pub use error::AwsError;
 pub mod api_records;
 #[cfg(feature = "dynamodb")]
 pub mod api_tokens;
+#[cfg(feature = "store")]
+pub mod breach;
 #[cfg(feature = "events")]
 pub mod bus;
 #[cfg(feature = "store")]

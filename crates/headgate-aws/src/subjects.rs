@@ -13,12 +13,14 @@ mod identity;
 mod links;
 mod pointers;
 mod question;
+mod resealing;
 mod strangers;
 
 pub use erasing::{Group, Person};
 pub use identifiers::Held;
 pub use links::{LinkRequest, LinkRequests};
 pub use pointers::Pointers;
+pub use resealing::{Cursor, Walked};
 pub use strangers::Stranger;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -117,7 +119,7 @@ impl Subjects {
                 continue;
             };
             if let Some(other) = state.same_as {
-                if let Some(found) = self.load_with_salt(&other).await? {
+                if let Some(found) = Box::pin(self.load_with_salt(&other)).await? {
                     loaded.insert(state.id, found);
                 }
                 continue;
@@ -125,7 +127,8 @@ impl Subjects {
             let Some(salt) = salts.remove(&state.id) else {
                 continue;
             };
-            if let Ok(subject) = self.read(&item, &salt).await {
+            if let Ok(subject) = Box::pin(self.read(&item, &salt)).await {
+                Box::pin(self.reseal_if_possible(&item, &salt)).await;
                 loaded.insert(subject.id.clone(), (subject, salt));
             }
         }
@@ -161,7 +164,9 @@ impl Subjects {
             return Box::pin(self.load_with_salt(&other)).await;
         }
         let salt = salt?;
-        Ok(Some((self.read(&item, &salt).await?, salt)))
+        let subject = Box::pin(self.read(&item, &salt)).await?;
+        Box::pin(self.reseal_if_possible(&item, &salt)).await;
+        Ok(Some((subject, salt)))
     }
 
     /// What the rules need about several subjects, without their numbers.

@@ -5,6 +5,7 @@
 //! It promises the strictest reading: a person no country is known of has every country's night.
 //! It keeps only what is enforced now; the fields of a profile that no rule reads are not here.
 
+mod breach;
 mod effective;
 mod processing;
 mod profile;
@@ -16,6 +17,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+pub use self::breach::{BreachClock, BreachTerms, BreachTimes, ClockStart, Notice, Told};
 pub use self::effective::EffectiveProfile;
 pub use self::processing::{InvalidRegion, ProcessingRegion, RegionPattern};
 pub use self::profile::{

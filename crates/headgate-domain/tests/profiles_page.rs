@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use headgate_domain::profiles::{Needed, Profile, Profiles};
+use headgate_domain::profiles::{ClockStart, Needed, Notice, Profile, Profiles, Term, Told};
 use headgate_domain::region::Country;
 
 const START: &str =
@@ -107,7 +107,61 @@ fn kept(profile: &Profile) -> Vec<(&'static str, String)> {
         format!("; others by `{words}`")
     };
     rows.push(("[regions](#regions)", format!("`{allowed}`{elsewhere}")));
+    let terms = &profile.breach;
+    for (told, notice) in [
+        (Told::Authority, &terms.authority),
+        (Told::People, &terms.people),
+    ] {
+        let Some(notice) = notice else { continue };
+        let assess = terms.assess_within.filter(|_| told == Told::Authority);
+        let assess = assess.map(|term| format!("; to be assessed within {}", words(term)));
+        rows.push((
+            "[breach](../breach.md)",
+            format!(
+                "{}: {}{}",
+                told.word(),
+                told_within(notice),
+                assess.unwrap_or_default()
+            ),
+        ));
+    }
     rows
+}
+
+fn words(term: Term) -> String {
+    match term {
+        Term::AtOnce => "no time".to_owned(),
+        Term::Hours(n) => format!("{n} hours"),
+        Term::Days(n) => format!("{n} days"),
+        Term::BusinessDays(n) => format!("{n} business days"),
+        Term::Months(n) => format!("{n} months"),
+    }
+}
+
+fn told_within(notice: &Notice) -> String {
+    let mut text = if notice.within == Term::AtOnce {
+        "without delay".to_owned()
+    } else {
+        format!("within {}", words(notice.within))
+    };
+    text.push_str(match notice.from {
+        ClockStart::Known => "",
+        ClockStart::Assessed => " of the assessment",
+        ClockStart::PeopleTold => " of telling the people",
+    });
+    if let Some(complete) = notice.complete_within {
+        write!(text, ", in full within {}", words(complete)).unwrap();
+    }
+    if let Some(people) = notice.least_people {
+        write!(text, ", from {people} people on").unwrap();
+    }
+    if notice.voluntary {
+        text.push_str(", advised");
+    }
+    if let Some(when) = &notice.when {
+        write!(text, " ({when})").unwrap();
+    }
+    text
 }
 
 fn page() -> String {

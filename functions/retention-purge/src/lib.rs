@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use headgate_aws::controls::Controls;
 use headgate_aws::evidence::Evidence;
-use headgate_aws::keyring::{Keyring, KeyringError};
+use headgate_aws::keyring::{Keyring, KeyringError, VaultVersion};
 use headgate_aws::messages::Messages;
 use headgate_aws::signing::SigningKey;
 use headgate_aws::{Aws, AwsError, AwsSettings};
@@ -144,16 +144,19 @@ impl RetentionPurge {
         Ok(manifest)
     }
 
-    /// Mints what is missing of the vault key and of the days from today on.
+    /// Mints what is missing of the vault key and of the days from today on, and the next vault key when that is due
+    /// or asked for.
     async fn mint(
         &self,
         now: Timestamp,
         progress: &mut Progress,
         manifest: &mut Manifest,
     ) -> Result<(), PurgeError> {
-        if !progress.has_vault {
-            manifest.minted_vault = self.keyring.mint_vault(now).await?;
-            progress.has_vault = true;
+        let asked_at = self.controls.vault_asked_at().await?;
+        if !progress.has_vault(now, asked_at) {
+            let minted = self.keyring.rotate_vault(now, asked_at).await?;
+            manifest.minted_vault = minted.map(VaultVersion::number);
+            progress.vault = Some((now.day(), asked_at));
         }
         for day in progress.to_mint(now) {
             if self.keyring.mint_day(day, now).await? {

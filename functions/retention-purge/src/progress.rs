@@ -11,8 +11,8 @@ use headgate_domain::time::{Day, Timestamp};
 /// What is known to be done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
-    /// Whether the vault key is known to exist.
-    pub(crate) has_vault: bool,
+    /// On which day the vault key was last looked at, and when the next had been asked for by then.
+    pub(crate) vault: Option<(Day, Option<Timestamp>)>,
     /// Whether it is known that no purge is without its evidence.
     pub(crate) is_closed: bool,
     /// Keys exist up to this day.
@@ -26,6 +26,11 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    /// Whether the vault key is known to exist, young enough, and that nobody has asked for another since.
+    pub(crate) fn has_vault(&self, now: Timestamp, asked_at: Option<Timestamp>) -> bool {
+        self.vault == Some((now.day(), asked_at))
+    }
+
     /// The days whose keys may be missing, today first; never a past day.
     pub(crate) fn to_mint(&self, now: Timestamp) -> Vec<Day> {
         let first = self.minted_through.map(|day| day.plus(1));
@@ -62,7 +67,7 @@ mod tests {
     fn done(now: Timestamp) -> Progress {
         let fresh = Progress::default();
         Progress {
-            has_vault: true,
+            vault: Some((now.day(), None)),
             is_closed: true,
             minted_through: fresh.to_mint(now).last().copied(),
             destroyed_through: fresh.to_destroy(now).last().copied(),

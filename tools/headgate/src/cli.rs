@@ -12,14 +12,18 @@ use headgate_domain::lane::Purpose;
 
 use crate::{commands, demo, dev, text};
 
+mod breach;
 mod ledger;
 mod operate;
 mod privacy;
 mod purge;
+mod vault;
+pub use breach::*;
 pub use ledger::*;
 pub use operate::*;
 pub use privacy::*;
 pub use purge::*;
+pub use vault::*;
 
 /// A WhatsApp gateway: run it on this machine, prove it, and talk to it as an app does.
 ///
@@ -77,8 +81,12 @@ pub enum Command {
     Ledger(LedgerArgs),
     /// The purge after 90 days: what is due, and the signed evidence of what was done.
     Purge(PurgeArgs),
+    /// The key that numbers and evidence are sealed under: ask for the next.
+    Vault(VaultArgs),
     /// What people ask about their own data: the agenda, receipts, and erasing again after a restore.
     Privacy(PrivacyArgs),
+    /// After a breach: how many people and what data were within reach, and until when whom has to be told.
+    Breach(BreachArgs),
     /// Turn the calendar of a running `headgate dev`.
     Clock(ClockArgs),
 }
@@ -442,6 +450,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
             action: MediaAction::Get(args),
         })) => commands::media::get(&args).await,
         Some(Command::Ledger(args)) => commands::ledger::run(&args).await,
+        Some(Command::Breach(args)) => Box::pin(commands::breach::run(&args)).await,
+        Some(Command::Vault(args)) => Box::pin(commands::vault::run(&args)).await,
         Some(Command::Purge(args)) => Box::pin(commands::purge::run(&args)).await,
         Some(Command::Privacy(args)) => Box::pin(commands::privacy::run(&args)).await,
         Some(Command::Status(args)) => commands::status::run(&args).await,

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
 use headgate_aws::api_tokens::ApiTokens;
+use headgate_aws::breach::Census;
 use headgate_aws::checkpoints::Checkpoints;
 use headgate_aws::controls::Controls;
 use headgate_aws::evidence::Evidence;
@@ -172,6 +173,16 @@ impl Connection {
     pub fn people(&self) -> Result<SubjectStates> {
         let table = self.resource("HEADGATE_TABLE_SUBJECTS", "SubjectsTableName")?;
         Ok(SubjectStates::new(&self.aws, table))
+    }
+
+    /// Messages and people, to be counted.
+    ///
+    /// # Errors
+    /// A sentence that names the variable to set.
+    pub fn census(&self) -> Result<Census> {
+        let messages = self.resource("HEADGATE_TABLE_MESSAGES", "MessagesTableName")?;
+        let subjects = self.resource("HEADGATE_TABLE_SUBJECTS", "SubjectsTableName")?;
+        Ok(Census::new(&self.aws, messages, subjects))
     }
 
     /// The consent ledger.

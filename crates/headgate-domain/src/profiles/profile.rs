@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::breach::BreachTerms;
 use super::processing::RegionPattern;
 use super::quiet::{Hours, Minute};
 use super::rights::{Right, Terms};
@@ -41,6 +42,8 @@ pub struct Profile {
     pub max_content_days: u16,
     /// Within what the requests of people are to be granted.
     pub rights: BTreeMap<Right, Terms>,
+    /// Whom a breach has to be told to, and within what.
+    pub breach: BreachTerms,
     /// What it asks beyond that, for the page: no rule here keeps it.
     #[serde(default)]
     pub not_enforced: Vec<String>,

@@ -8,6 +8,7 @@
 
 use serde_json::Value;
 
+mod breach;
 mod merge;
 
 use super::*;

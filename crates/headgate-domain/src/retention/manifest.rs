@@ -80,8 +80,8 @@ pub struct Manifest {
     pub destroyed: Vec<Destroyed>,
     /// The days that can be written to from now on.
     pub minted: Vec<Day>,
-    /// Whether the vault key was made.
-    pub minted_vault: bool,
+    /// The version of the vault key that was put in force.
+    pub minted_vault: Option<u32>,
     /// What was done to each store.
     pub stores: Vec<StoreRecord>,
     /// How many values of destroyed days were tried to be opened, by a way that ignores the date; none did.
@@ -109,7 +109,7 @@ impl Manifest {
             retention_days: CONTENT_DAYS,
             destroyed: Vec::new(),
             minted: Vec::new(),
-            minted_vault: false,
+            minted_vault: None,
             stores: Vec::new(),
             tried: 0,
         }
@@ -118,7 +118,10 @@ impl Manifest {
     /// Whether the run changed anything, and so needs evidence.
     pub fn changed_something(&self) -> bool {
         let swept = self.stores.iter().any(|store| store.matched > 0);
-        !self.destroyed.is_empty() || !self.minted.is_empty() || self.minted_vault || swept
+        !self.destroyed.is_empty()
+            || !self.minted.is_empty()
+            || self.minted_vault.is_some()
+            || swept
     }
 
     /// How many rows were deleted, of all stores.
@@ -139,8 +142,10 @@ impl Manifest {
             self.origin, self.number, self.at, self.previous, self.retention_days
         );
         // Writing to a text does not fail.
-        if self.minted_vault {
-            text.push_str("minted vault\n");
+        match self.minted_vault {
+            None => {}
+            Some(1) => text.push_str("minted vault\n"),
+            Some(version) => writeln!(text, "minted vault#{version}").unwrap_or_default(),
         }
         for day in &self.minted {
             writeln!(text, "minted {day}").unwrap_or_default();
@@ -214,14 +219,18 @@ impl Manifest {
             retention_days: period_of(lines.next()?)?,
             destroyed: Vec::new(),
             minted: Vec::new(),
-            minted_vault: false,
+            minted_vault: None,
             stores: Vec::new(),
             tried: 0,
         };
         for line in lines {
             let words: Vec<&str> = line.split(' ').collect();
             match words.as_slice() {
-                ["minted", "vault"] => manifest.minted_vault = true,
+                ["minted", "vault"] => manifest.minted_vault = Some(1),
+                ["minted", key] if key.starts_with("vault#") => {
+                    let version = key.strip_prefix("vault#")?;
+                    manifest.minted_vault = Some(version.parse().ok()?);
+                }
                 ["minted", day] => manifest.minted.push(Day::parse(day).ok()?),
                 ["destroyed", day, key] => manifest.destroyed.push(Destroyed {
                     day: Day::parse(day).ok()?,

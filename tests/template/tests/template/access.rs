@@ -26,9 +26,10 @@ pub(crate) fn grants(template: &Template, id: &str) -> Vec<Grant> {
 
 /// What a person at the command line may do.
 /// What people may do, by the name of their role.
-pub(crate) fn people(template: &Template) -> [(&'static str, Vec<Grant>); 2] {
+pub(crate) fn people(template: &Template) -> [(&'static str, Vec<Grant>); 3] {
     [
         ("approver", "ApproverPolicy"),
+        ("investigator", "InvestigatorPolicy"),
         ("operator", "OperatorPolicy"),
     ]
     .map(|(name, id)| {
@@ -170,7 +171,7 @@ fn no_star_stands_outside_the_closed_list() {
 
 #[test]
 fn conditions_match_by_pattern_only_where_a_pattern_is_meant() {
-    const PATTERNS: [&str; 25] = [
+    const PATTERNS: [&str; 27] = [
         "import-message#*",
         "import-messages#*",
         "A#*",
@@ -182,6 +183,8 @@ fn conditions_match_by_pattern_only_where_a_pattern_is_meant() {
         "day#*",
         "vault#*",
         "D#*",
+        "N#*",
+        "O#*",
         "I#*",
         "R#*",
         "S#*",

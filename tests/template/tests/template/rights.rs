@@ -190,7 +190,7 @@ fn intake_touches_of_pacing_what_is_due_and_what_it_counts() {
 #[test]
 fn nobody_places_a_hold_and_reads_what_it_keeps() {
     let template = Template::root();
-    let [(_, approver), (_, operator)] = people(&template);
+    let [(_, approver), _, (_, operator)] = people(&template);
     let on_holds = |grants: Vec<Grant>| -> BTreeSet<String> {
         let holds = grants.into_iter().filter(|grant| {
             let leading = &grant.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
@@ -217,7 +217,7 @@ fn nobody_places_a_hold_and_reads_what_it_keeps() {
 #[test]
 fn the_operator_reaches_no_table_with_people_in_it_and_no_secret() {
     let template = Template::root();
-    let [(_, approver), (_, operator)] = people(&template);
+    let [(_, approver), _, (_, operator)] = people(&template);
     let of_the_approver: BTreeSet<String> = approver
         .into_iter()
         .flat_map(|grant| grant.resources)
@@ -253,6 +253,40 @@ fn the_operator_reaches_no_table_with_people_in_it_and_no_secret() {
         expected.insert(bucket);
     }
     assert_eq!(reached, expected);
+}
+
+/// Whoever counts after a breach learns ids, days and countries: no number, no text, no key.
+#[test]
+fn the_investigator_reads_four_attributes_of_a_message_and_the_country_of_a_person() {
+    let template = Template::root();
+    let [_, (_, investigator), _] = people(&template);
+    let told = |grant: &Grant| {
+        let resource = grant.resources.join(" ").replace("Data.Outputs.", "");
+        let attributes = &grant.condition["ForAllValues:StringEquals"]["dynamodb:Attributes"];
+        let attributes: Vec<String> = many(attributes).into_iter().map(target).collect();
+        if !attributes.is_empty() {
+            // Without it, whoever names no attributes gets all.
+            let batch = grant.actions == ["dynamodb:BatchGetItem"];
+            let operator = ["StringEquals", "StringEqualsIfExists"][usize::from(batch)];
+            let select = &grant.condition[operator]["dynamodb:Select"];
+            assert_eq!(*select, "SPECIFIC_ATTRIBUTES", "{}", grant.sid);
+        }
+        let actions = grant.actions.join(" ");
+        format!("{resource} {actions} {}", attributes.join(" "))
+    };
+    let told: Vec<String> = investigator.iter().map(told).collect();
+    assert_eq!(
+        told,
+        [
+            "ControlsTableArn dynamodb:GetItem dynamodb:Query ",
+            "MessagesTableArn dynamodb:Query pk sk subject day",
+            "${MessagesTableArn}/index/by_day dynamodb:Query pk sk sweep day",
+            "MessagesTableArn dynamodb:BatchGetItem pk sk subject",
+            "SubjectsTableArn dynamodb:Scan sk same_as phone_country bsuid_country",
+            "SubjectsTableArn dynamodb:BatchGetItem pk sk same_as phone_country bsuid_country",
+            "QueueKeyArn kms:Decrypt ",
+        ]
+    );
 }
 
 /// Who could write a token could give itself every scope: that is a person's act.

@@ -1,6 +1,7 @@
 //! The client commands: each does one thing an app or an operator could do, against a local run or an account.
 
 pub mod approve;
+pub mod breach;
 pub mod cancel;
 pub mod clock;
 pub mod consent;
@@ -20,4 +21,5 @@ mod purge_run;
 pub mod send;
 pub mod status;
 pub mod token;
+pub mod vault;
 pub mod why;

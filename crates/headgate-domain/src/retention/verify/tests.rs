@@ -25,7 +25,7 @@ fn days(count: i64) -> Vec<Manifest> {
         let at = START.day().plus(offset).start().plus_millis(1_800_000);
         let mut manifest = Manifest::after("main", manifests.last(), at);
         manifest.retention_days = 90;
-        manifest.minted_vault = offset == 0;
+        manifest.minted_vault = (offset == 0).then_some(1);
         manifest.minted = days_to_mint(at).filter(|day| *day > minted_to).collect();
         minted_to = *manifest.minted.last().unwrap();
         let day = at.day().plus(-90);

@@ -1,0 +1,87 @@
+//! How far a walk has come that seals anew, under the newest vault key, what is under older ones.
+
+use headgate_domain::time::Timestamp;
+
+use super::PrivacyRequests;
+use crate::AwsError;
+use crate::item::{Attributes, Item, key, ms, n, s};
+use crate::subjects::Cursor;
+
+const ROW: &str = "reseal";
+
+/// A walk through the table of people, in rounds: the last one finds nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reseal {
+    /// The version it seals under.
+    pub version: u32,
+    /// Which time it goes through the table, from 1.
+    pub round: u64,
+    /// Where it goes on; nothing at the beginning of a round.
+    pub after: Option<Cursor>,
+    /// Rows with something sealed that this round has seen.
+    pub rows: u64,
+    /// Of them, rows that were under an older version.
+    pub older: u64,
+    /// Of these, rows that did not open, though the person's salt is there.
+    pub unopened: u64,
+    /// When the round began.
+    pub begun_at: Timestamp,
+    /// When a round had found nothing under an older version, or nothing that opens.
+    pub ended_at: Option<Timestamp>,
+}
+
+impl PrivacyRequests {
+    /// How far the walk has come; nothing before the first.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn reseal(&self) -> Result<Option<Reseal>, AwsError> {
+        let item = self.get(key(ROW, ROW)).await?;
+        Ok(item.as_ref().and_then(read))
+    }
+
+    /// Notes how far it has come.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn put_reseal(&self, walk: &Reseal) -> Result<(), AwsError> {
+        let mut item = key(ROW, ROW);
+        if let Some(after) = &walk.after {
+            item.insert("after_pk".to_owned(), s(&after.pk));
+            item.insert("after_sk".to_owned(), s(&after.sk));
+        }
+        if let Some(ended_at) = walk.ended_at {
+            item.insert("ended_at".to_owned(), ms(ended_at));
+        }
+        item.insert("begun_at".to_owned(), ms(walk.begun_at));
+        item.insert("version".to_owned(), n(walk.version));
+        for (name, count) in [
+            ("round", walk.round),
+            ("rows", walk.rows),
+            ("older", walk.older),
+            ("unopened", walk.unopened),
+        ] {
+            item.insert(name.to_owned(), n(count));
+        }
+        let put = self.client.put_item().table_name(&self.table);
+        let put = put.set_item(Some(item)).send().await;
+        put.map(|_put| ()).map_err(|e| AwsError::of("PutItem", &e))
+    }
+}
+
+fn read(item: &Item) -> Option<Reseal> {
+    let count = |name| u64::try_from(item.number(name)?).ok();
+    let text = |name: &str| item.text(name).map(str::to_owned);
+    Some(Reseal {
+        version: u32::try_from(item.number("version")?).ok()?,
+        round: count("round")?,
+        after: text("after_pk")
+            .zip(text("after_sk"))
+            .map(|(pk, sk)| Cursor { pk, sk }),
+        rows: count("rows")?,
+        older: count("older")?,
+        unopened: count("unopened")?,
+        begun_at: item.time("begun_at")?,
+        ended_at: item.time("ended_at"),
+    })
+}
