@@ -72,17 +72,13 @@ impl PrivacyWorker {
             subjects.put_off(stranger, day, look, Some(until)).await?;
             return Ok(false);
         }
-        match stranger.ends_at.filter(|ends_at| *ends_at > now) {
-            Some(ends_at) => {
-                subjects.put_off(stranger, day, ends_at, None).await?;
-                Ok(false)
-            }
-            None => {
-                let senders = self.senders().await?;
-                self.eraser.forget(&stranger.group, &senders, now).await?;
-                subjects.strike(stranger, day).await?;
-                Ok(true)
-            }
+        if let Some(ends_at) = stranger.ends_at.filter(|ends_at| *ends_at > now) {
+            subjects.put_off(stranger, day, ends_at, None).await?;
+            return Ok(false);
         }
+        let senders = self.senders().await?;
+        self.eraser.forget(&stranger.group, &senders, now).await?;
+        subjects.strike(stranger, day).await?;
+        Ok(true)
     }
 }
