@@ -19,14 +19,13 @@ use super::erasing::ABOUT;
 use super::identifiers::UNKNOWN_TTL_MS;
 use super::{
     Subjects, ask_of, asks_value, attribute, consent_value, country_field, place, request_key,
-    strangers,
 };
 use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s};
 use crate::keyring::{KeyringError, Salt, Salts};
 use crate::{AwsError, random};
 
-/// A transaction takes a hundred items. A new person has five: pointer, row, two salts, a row in the calendar.
-const NEW_PER_TRANSACTION: usize = 20;
+/// A transaction takes a hundred items. A new person has four: pointer, row, two salts.
+const NEW_PER_TRANSACTION: usize = 25;
 /// Who is asked has the row, a request, and the proof of each thing they are asked for.
 const ASKED_PER_TRANSACTION: usize = 100;
 
@@ -134,7 +133,7 @@ impl Subjects {
         now: Timestamp,
     ) -> Result<Vec<(Phone, (SubjectId, Salts))>, KeyringError> {
         let mut made = Vec::with_capacity(phones.len());
-        let mut items = Vec::with_capacity(phones.len().saturating_mul(5));
+        let mut items = Vec::with_capacity(phones.len().saturating_mul(4));
         for phone in phones {
             let subject = SubjectId::from_random(random::<16>()?);
             let salts = Salts::random()?;
@@ -188,9 +187,6 @@ impl Subjects {
         // Who never answers is forgotten like anybody of whom nothing but a number is known.
         let forgotten_at = now.plus_millis(UNKNOWN_TTL_MS);
         row.insert("ttl".to_owned(), n(forgotten_at.seconds()));
-        let names = std::slice::from_ref(&pseudonym);
-        let (noted_at, noted) = strangers::noted(subject, names, forgotten_at);
-        row.insert(ABOUT.to_owned(), AttributeValue::Ss(vec![noted_at]));
         let pointer = Update::builder()
             .table_name(&self.table)
             .set_key(Some(key(format!("I#{}", pseudonym.as_str()), "I")))
@@ -202,7 +198,6 @@ impl Subjects {
         let mut items = vec![
             TransactWriteItem::builder().update(pointer).build(),
             put_new(&self.table, row)?,
-            put_new(&self.table, noted)?,
         ];
         for salt in salts.items(subject) {
             items.push(put_new(self.keyring.table(), salt)?);

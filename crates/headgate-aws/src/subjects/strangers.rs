@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::try_join_all;
 use headgate_domain::identity::{Pseudonym, SubjectId};
-use headgate_domain::ledger;
 use headgate_domain::time::{DAY, Day, Timestamp};
 
 use super::Subjects;
@@ -16,8 +16,8 @@ use super::erasing::{ABOUT, Group};
 use crate::AwsError;
 use crate::item::{Attributes, Item, key, n, s, taken};
 
-/// A day of the calendar has so many partitions, so that an import of a million people fits into one.
-const SHARDS: u8 = 4;
+/// A day of the calendar has a partition for each letter an id can begin with: an import of a million people fits.
+const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz234567";
 /// Before a row runs out it is looked at whether the person has been in touch since.
 const BEFORE_MS: i64 = 3 * DAY;
 
@@ -43,17 +43,19 @@ impl Stranger {
     }
 }
 
-fn shard(subject: &SubjectId) -> u8 {
-    ledger::shard(subject) % SHARDS
+/// The first letter behind `sub_`; ids are random.
+fn letter(subject: &SubjectId) -> char {
+    let body = subject.as_str().strip_prefix("sub_");
+    body.and_then(|body| body.chars().next()).unwrap_or('a')
 }
 
-fn partition(day: Day, shard: u8) -> String {
-    format!("F#{day}#{shard}")
+fn partition(day: Day, letter: char) -> String {
+    format!("F#{day}#{letter}")
 }
 
 /// The partition of somebody in the calendar.
 fn place(subject: &SubjectId, at: Timestamp) -> String {
-    partition(at.day(), shard(subject))
+    partition(at.day(), letter(subject))
 }
 
 /// When somebody whose row ends then is looked at first.
@@ -94,24 +96,27 @@ impl Subjects {
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
     pub async fn strangers(&self, day: Day) -> Result<Vec<Stranger>, AwsError> {
+        let pages = LETTERS.chars().map(|letter| self.noted_under(day, letter));
         let mut found = Vec::new();
-        for shard in 0..SHARDS {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", s(partition(day, shard)))
-                .limit(100)
-                .consistent_read(true)
-                .send()
-                .await
-                .map_err(|e| AwsError::of("Query", &e))?;
-            for item in answer.items() {
-                found.extend(self.stranger(item).await?);
-            }
+        for item in try_join_all(pages).await?.concat() {
+            found.extend(self.stranger(&item).await?);
         }
         Ok(found)
+    }
+
+    async fn noted_under(&self, day: Day, letter: char) -> Result<Vec<Item>, AwsError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", s(partition(day, letter)))
+            .limit(100)
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|e| AwsError::of("Query", &e))?;
+        Ok(answer.items.unwrap_or_default())
     }
 
     async fn stranger(&self, noted: &Item) -> Result<Option<Stranger>, AwsError> {
@@ -174,7 +179,7 @@ impl Subjects {
                 .await
                 .map_err(|e| AwsError::of("UpdateItem", &e)),
         )?;
-        if pk != partition(from, shard(subject)) {
+        if pk != partition(from, letter(subject)) {
             self.strike(stranger, from).await?;
         }
         Ok(())
@@ -204,7 +209,7 @@ impl Subjects {
     /// [`AwsError`] when the table did not take it.
     pub async fn strike(&self, stranger: &Stranger, day: Day) -> Result<(), AwsError> {
         let subject = &stranger.subject;
-        self.strike_at(partition(day, shard(subject)), subject)
+        self.strike_at(partition(day, letter(subject)), subject)
             .await
     }
 

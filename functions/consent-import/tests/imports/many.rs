@@ -35,7 +35,7 @@ fn rows() -> u64 {
     if std::env::var_os("HEADGATE_PROOF").is_some() {
         return MAX_ROWS;
     }
-    100_000
+    20_000
 }
 
 /// Imports a file with a function of its own in a thread of its own; the most it held at a time, in bytes.
