@@ -52,11 +52,18 @@ fn as_an_envelope(envelope: &[u8]) {
     assert!(opened <= 1, "open under two keys");
     if opened == 1 {
         assert!(named.is_ok_and(|id| !id.is_empty()));
-        assert!(keys().iter().all(|key| open(key, &ELSEWHERE, envelope).is_err()));
+        assert!(
+            keys()
+                .iter()
+                .all(|key| open(key, &ELSEWHERE, envelope).is_err())
+        );
     }
     if let Err(fault) = named {
         for key in &keys() {
-            assert!(open(key, &PLACE, envelope).err() == Some(fault), "two answers");
+            assert!(
+                open(key, &PLACE, envelope).err() == Some(fault),
+                "two answers"
+            );
         }
     }
 }
