@@ -55,7 +55,8 @@ pub struct Begun {
 }
 
 impl Eraser {
-    /// Blocks a person: from now on nothing is written to them but system messages. Repeating changes nothing.
+    /// Blocks a person: from now on no marketing is written to them. Other purposes stay open until their consents
+    /// are erased. Repeating changes nothing.
     ///
     /// # Errors
     /// [`KeyringError`] when keys or tables are not available.
