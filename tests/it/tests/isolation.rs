@@ -80,13 +80,14 @@ const ADAPTERS: [&str; 4] = [
     "headgate-lambda",
     "headgate-webhook",
 ];
-const FUNCTIONS: [&str; 9] = [
+const FUNCTIONS: [&str; 10] = [
     "consent-api",
     "consent-import",
     "intake",
     "ledger-checkpoint",
     "notification-processor",
     "privacy-web",
+    "privacy-worker",
     "retention-purge",
     "sender",
     "webhook",

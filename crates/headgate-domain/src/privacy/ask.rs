@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(field("sub_", "sub-"), Some("subject"));
         assert_eq!(field("m1_", "s1_"), Some("source"));
         assert_eq!(field("\"de\"", "\"tlh\""), Some("locale"));
-        assert_eq!(field("106540352242922", "+15550100"), Some("number"));
+        assert_eq!(field("106540352242922", "+16135550100"), Some("number"));
         assert_eq!(field("privacy/1", "privacy/2"), Some("schema"));
         let more = written.replace('{', "{\"text\":\"hello\",");
         assert!(Ask::parse(&more).is_err(), "no word of anybody's");

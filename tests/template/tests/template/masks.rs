@@ -125,7 +125,7 @@ fn our_own_expressions_find_what_they_are_for_and_no_line_of_ours() {
         ),
         ("MetaAccessToken", format!("Bearer EAA{token}")),
         ("MetaSignature", signature),
-        ("PhoneNumberE164", "to +15550100123".to_owned()),
+        ("PhoneNumberE164", "to +16135550147".to_owned()),
         ("BusinessScopedUserId", "\"CA.9173460285517391\"".to_owned()),
         (
             "BusinessScopedUserId",
