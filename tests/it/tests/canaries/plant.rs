@@ -29,7 +29,7 @@ pub(crate) fn forms() -> Vec<(&'static str, String, &'static str)> {
         ("clear", phone.to_owned(), "phone 3"),
         ("clear name", name.to_owned(), "name 1"),
         ("other letters", body.to_uppercase(), "body 1"),
-        ("punctuated", "(438) 555-0143".to_owned(), "phone 3"),
+        ("punctuated", "(416) 555-0143".to_owned(), "phone 3"),
         ("escaped", escaped(name), "name 1"),
         ("base64", STANDARD.encode(body), "body 1"),
         (
