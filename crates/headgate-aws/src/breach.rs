@@ -10,12 +10,12 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::Select;
 use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::Purpose;
-use headgate_domain::record::{outbox_pk, ulid_floor};
 use headgate_domain::region::Country;
 use headgate_domain::retention::sweep_digit;
 use headgate_domain::time::{Day, Timestamp};
 
 use crate::item::{Attributes, Item, batch_get_some, key, s};
+use crate::outbox::walk;
 use crate::{Aws, AwsError};
 
 /// A person's row, by its sort key.
@@ -71,41 +71,14 @@ impl Census {
         (from, until): (Timestamp, Timestamp),
         mut told: impl FnMut(Counted),
     ) -> Result<(), AwsError> {
-        // What begins at the end is above it, so that the end itself is not in.
-        let (first, end) = (ulid_floor(from), ulid_floor(until));
-        let mut start = None;
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.messages)
-                .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :end")
-                .expression_attribute_values(":pk", s(outbox_pk(number, lane, shard)))
-                .expression_attribute_values(":first", s(&first))
-                .expression_attribute_values(":end", s(&end))
-                .select(Select::SpecificAttributes)
-                .projection_expression("pk, sk, #subject, #day")
-                .expression_attribute_names("#subject", "subject")
-                .expression_attribute_names("#day", "day")
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|e| AwsError::of("Query", &e))?;
-            for item in answer.items.unwrap_or_default() {
-                if item.text("sk").is_some_and(|ulid| ulid < end.as_str()) {
-                    told(Counted {
-                        subject: item
-                            .text("subject")
-                            .and_then(|id| SubjectId::parse(id).ok()),
-                        day: item.text("day").and_then(|day| Day::parse(day).ok()),
-                    });
-                }
-            }
-            start = answer.last_evaluated_key.filter(|key| !key.is_empty());
-            if start.is_none() {
-                return Ok(());
-            }
-        }
+        let table = (&self.client, self.messages.as_str());
+        walk(table, (number, lane, shard), (from, until), &["subject", "day"], |item| {
+            told(Counted {
+                subject: item.text("subject").and_then(|id| SubjectId::parse(id).ok()),
+                day: item.text("day").and_then(|day| Day::parse(day).ok()),
+            });
+        })
+        .await
     }
 
     /// Everything that people wrote on the days from one to another, both included, of one part of the index by day.

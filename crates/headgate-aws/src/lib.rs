@@ -49,6 +49,8 @@ pub mod messages;
 #[cfg(feature = "s3")]
 pub mod objects;
 #[cfg(feature = "store")]
+mod outbox;
+#[cfg(feature = "store")]
 pub mod pacing;
 #[cfg(feature = "kms")]
 pub mod peppers;
@@ -58,6 +60,8 @@ pub mod poison;
 pub mod privacy_requests;
 #[cfg(feature = "sqs")]
 pub mod queue;
+#[cfg(feature = "store")]
+pub mod reports;
 #[cfg(feature = "secrets")]
 pub mod secrets;
 #[cfg(feature = "kms")]

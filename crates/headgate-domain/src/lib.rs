@@ -38,6 +38,7 @@ pub mod record;
 pub mod refusal;
 pub mod region;
 pub mod relayed;
+pub mod report;
 pub mod retention;
 pub mod risk;
 pub mod sealing;

@@ -707,7 +707,8 @@ fn is_identifier(text: &str, max: usize) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(&b))
 }
 
-fn has_digit_run(text: &str, length: usize) -> bool {
+/// Whether so many digits stand in a row: that may be somebody's number.
+pub(crate) fn has_digit_run(text: &str, length: usize) -> bool {
     let mut run = 0_usize;
     text.bytes().any(|b| {
         run = if b.is_ascii_digit() {

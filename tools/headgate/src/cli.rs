@@ -17,12 +17,14 @@ mod ledger;
 mod operate;
 mod privacy;
 mod purge;
+mod report;
 mod vault;
 pub use breach::*;
 pub use ledger::*;
 pub use operate::*;
 pub use privacy::*;
 pub use purge::*;
+pub use report::*;
 pub use vault::*;
 
 /// A WhatsApp gateway: run it on this machine, prove it, and talk to it as an app does.
@@ -87,6 +89,8 @@ pub enum Command {
     Privacy(PrivacyArgs),
     /// After a breach: how many people and what data were within reach, and until when whom has to be told.
     Breach(BreachArgs),
+    /// Count messages per day and template, and what became of them; no person, and nothing below ten.
+    Report(ReportArgs),
     /// Turn the calendar of a running `headgate dev`.
     Clock(ClockArgs),
 }
@@ -451,6 +455,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         })) => commands::media::get(&args).await,
         Some(Command::Ledger(args)) => commands::ledger::run(&args).await,
         Some(Command::Breach(args)) => Box::pin(commands::breach::run(&args)).await,
+        Some(Command::Report(args)) => Box::pin(commands::report::run(&args)).await,
         Some(Command::Vault(args)) => Box::pin(commands::vault::run(&args)).await,
         Some(Command::Purge(args)) => Box::pin(commands::purge::run(&args)).await,
         Some(Command::Privacy(args)) => Box::pin(commands::privacy::run(&args)).await,

@@ -18,6 +18,7 @@ use headgate_aws::objects::Bucket;
 use headgate_aws::peppers::pepper;
 use headgate_aws::privacy_requests::PrivacyRequests;
 use headgate_aws::queue::{Queue, Reader};
+use headgate_aws::reports::Reports;
 use headgate_aws::secrets::Secrets;
 use headgate_aws::signing::SigningKey;
 use headgate_aws::subjects::SubjectStates;
@@ -183,6 +184,16 @@ impl Connection {
         let messages = self.resource("HEADGATE_TABLE_MESSAGES", "MessagesTableName")?;
         let subjects = self.resource("HEADGATE_TABLE_SUBJECTS", "SubjectsTableName")?;
         Ok(Census::new(&self.aws, messages, subjects))
+    }
+
+    /// Messages to be counted, and what was told of their days.
+    ///
+    /// # Errors
+    /// A sentence that names the variable to set.
+    pub fn reports(&self) -> Result<Reports> {
+        let messages = self.resource("HEADGATE_TABLE_MESSAGES", "MessagesTableName")?;
+        let controls = self.resource("HEADGATE_TABLE_CONTROLS", "ControlsTableName")?;
+        Ok(Reports::new(&self.aws, messages, controls))
     }
 
     /// The consent ledger.

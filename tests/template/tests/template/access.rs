@@ -24,13 +24,13 @@ pub(crate) fn grants(template: &Template, id: &str) -> Vec<Grant> {
         .collect()
 }
 
-/// What a person at the command line may do.
 /// What people may do, by the name of their role.
-pub(crate) fn people(template: &Template) -> [(&'static str, Vec<Grant>); 3] {
+pub(crate) fn people(template: &Template) -> [(&'static str, Vec<Grant>); 4] {
     [
         ("approver", "ApproverPolicy"),
         ("investigator", "InvestigatorPolicy"),
         ("operator", "OperatorPolicy"),
+        ("reporter", "ReporterPolicy"),
     ]
     .map(|(name, id)| {
         let policy = template.properties(id);

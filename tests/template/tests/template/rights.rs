@@ -148,17 +148,18 @@ fn the_configuration_is_read_and_never_written() {
             let reads = ["dynamodb:GetItem", "dynamodb:Query"];
             if on_controls && !grant.actions.iter().all(|a| reads.contains(&a.as_str())) {
                 let leading = &grant.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
-                let expected = match name.as_str() {
-                    "operator" => json!(["live"]),
-                    _ => json!(["live", "stats", "unknown"]),
+                let (expected, action) = match name.as_str() {
+                    "operator" => (json!(["live"]), "UpdateItem"),
+                    "reporter" => (json!(["report"]), "PutItem"),
+                    _ => (json!(["live", "stats", "unknown"]), "UpdateItem"),
                 };
                 assert_eq!(*leading, expected, "{name}: {}", grant.sid);
-                assert_eq!(grant.actions, ["dynamodb:UpdateItem"], "{name}");
+                assert_eq!(grant.actions, [format!("dynamodb:{action}")], "{name}");
                 writers.push(name.clone());
             }
         }
     }
-    assert_eq!(writers, ["notification-processor", "operator"]);
+    assert_eq!(writers, ["notification-processor", "operator", "reporter"]);
 }
 
 /// A ceiling that could be lowered by deleting its count, or a lease taken by intake, would be none.
@@ -190,7 +191,7 @@ fn intake_touches_of_pacing_what_is_due_and_what_it_counts() {
 #[test]
 fn nobody_places_a_hold_and_reads_what_it_keeps() {
     let template = Template::root();
-    let [(_, approver), _, (_, operator)] = people(&template);
+    let [(_, approver), _, (_, operator), _] = people(&template);
     let on_holds = |grants: Vec<Grant>| -> BTreeSet<String> {
         let holds = grants.into_iter().filter(|grant| {
             let leading = &grant.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
@@ -217,7 +218,7 @@ fn nobody_places_a_hold_and_reads_what_it_keeps() {
 #[test]
 fn the_operator_reaches_no_table_with_people_in_it_and_no_secret() {
     let template = Template::root();
-    let [(_, approver), _, (_, operator)] = people(&template);
+    let [(_, approver), _, (_, operator), _] = people(&template);
     let of_the_approver: BTreeSet<String> = approver
         .into_iter()
         .flat_map(|grant| grant.resources)
@@ -259,22 +260,8 @@ fn the_operator_reaches_no_table_with_people_in_it_and_no_secret() {
 #[test]
 fn the_investigator_reads_four_attributes_of_a_message_and_the_country_of_a_person() {
     let template = Template::root();
-    let [_, (_, investigator), _] = people(&template);
-    let told = |grant: &Grant| {
-        let resource = grant.resources.join(" ").replace("Data.Outputs.", "");
-        let attributes = &grant.condition["ForAllValues:StringEquals"]["dynamodb:Attributes"];
-        let attributes: Vec<String> = many(attributes).into_iter().map(target).collect();
-        if !attributes.is_empty() {
-            // Without it, whoever names no attributes gets all.
-            let batch = grant.actions == ["dynamodb:BatchGetItem"];
-            let operator = ["StringEquals", "StringEqualsIfExists"][usize::from(batch)];
-            let select = &grant.condition[operator]["dynamodb:Select"];
-            assert_eq!(*select, "SPECIFIC_ATTRIBUTES", "{}", grant.sid);
-        }
-        let actions = grant.actions.join(" ");
-        format!("{resource} {actions} {}", attributes.join(" "))
-    };
-    let told: Vec<String> = investigator.iter().map(told).collect();
+    let [_, (_, investigator), ..] = people(&template);
+    let told: Vec<String> = investigator.iter().map(attributes_of).collect();
     assert_eq!(
         told,
         [
@@ -287,6 +274,50 @@ fn the_investigator_reads_four_attributes_of_a_message_and_the_country_of_a_pers
             "QueueKeyArn kms:Decrypt ",
         ]
     );
+}
+
+/// Whoever reports learns days, templates and states, and not whose; the counts of single hours are out of reach.
+#[test]
+fn the_reporter_reads_the_day_the_template_and_the_state_of_a_message() {
+    let template = Template::root();
+    let [.., (_, reporter)] = people(&template);
+    let told: Vec<String> = reporter.iter().map(attributes_of).collect();
+    assert_eq!(
+        told,
+        [
+            "ControlsTableArn dynamodb:GetItem dynamodb:Query ",
+            "ControlsTableArn dynamodb:PutItem ",
+            "MessagesTableArn dynamodb:Query pk sk day template state",
+            "QueueKeyArn kms:Decrypt kms:GenerateDataKey ",
+        ]
+    );
+    let leading = |grant: &Grant| grant.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"].clone();
+    let leading: Vec<Value> = reporter.iter().map(leading).collect();
+    assert_eq!(
+        leading,
+        [
+            json!(["config", "live", "report"]),
+            json!(["report"]),
+            json!(["O#*"]),
+            Value::Null
+        ]
+    );
+}
+
+/// What a statement reaches, by what, and of which attributes.
+fn attributes_of(grant: &Grant) -> String {
+    let resource = grant.resources.join(" ").replace("Data.Outputs.", "");
+    let attributes = &grant.condition["ForAllValues:StringEquals"]["dynamodb:Attributes"];
+    let attributes: Vec<String> = many(attributes).into_iter().map(target).collect();
+    if !attributes.is_empty() {
+        // Without it, whoever names no attributes gets all.
+        let batch = grant.actions == ["dynamodb:BatchGetItem"];
+        let operator = ["StringEquals", "StringEqualsIfExists"][usize::from(batch)];
+        let select = &grant.condition[operator]["dynamodb:Select"];
+        assert_eq!(*select, "SPECIFIC_ATTRIBUTES", "{}", grant.sid);
+    }
+    let actions = grant.actions.join(" ");
+    format!("{resource} {actions} {}", attributes.join(" "))
 }
 
 /// Who could write a token could give itself every scope: that is a person's act.

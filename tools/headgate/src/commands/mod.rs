@@ -18,6 +18,7 @@ pub mod privacy;
 pub mod producer;
 pub mod purge;
 mod purge_run;
+pub mod report;
 pub mod send;
 pub mod status;
 pub mod token;
