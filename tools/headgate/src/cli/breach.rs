@@ -1,5 +1,7 @@
 //! `headgate breach`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::{ClientArgs, PurposeArg};
@@ -15,7 +17,9 @@ pub struct BreachArgs {
 
 const BREACH_HELP: &str = "Examples:\n  \
 headgate breach scope --from 2026-11-20T08:00:00Z --until 2026-11-21T17:30:00Z --known-at 2026-11-22T09:00:00Z\n  \
-headgate breach scope --from … --until … --known-at … --accepted-within --lane marketing --json\n\n\
+headgate breach scope --from … --until … --known-at … --accepted-within --lane marketing --json > scope.json\n  \
+headgate breach notice scope.json --out notices\n  \
+headgate breach drill --out drill\n\n\
 It counts and names nobody, and opens nothing. docs/breach.md says what each figure is and what it cannot show.";
 
 /// What to do about a breach.
@@ -23,6 +27,35 @@ It counts and names nobody, and opens nothing. docs/breach.md says what each fig
 pub enum BreachAction {
     /// Count the people and the data within reach, and show until when whom has to be told.
     Scope(Box<ScopeArgs>),
+    /// Write drafts of what the authorities and the people are told, from what the scope counted.
+    Notice(BreachNoticeArgs),
+    /// Play an invented breach on this machine: scope, clocks and drafts, and how long each took.
+    Drill(BreachDrillArgs),
+}
+
+/// `headgate breach notice`.
+#[derive(Clone, Debug, Args)]
+pub struct BreachNoticeArgs {
+    /// What `headgate breach scope --json` printed; - for standard input.
+    #[arg(value_name = "SCOPE")]
+    pub scope: PathBuf,
+    /// The folder the drafts go into; a file that is there is not written over.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the flattened fields have their own help")]
+    pub client: ClientArgs,
+}
+
+/// `headgate breach drill`.
+#[derive(Clone, Debug, Args)]
+pub struct BreachDrillArgs {
+    /// Also write the drafts into this folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `headgate breach scope`.

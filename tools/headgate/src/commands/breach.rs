@@ -1,7 +1,11 @@
 //! `headgate breach`: how many people and what data were within reach, and until when whom has to be told.
 //!
 //! Counts, and never a name: ids are held in memory to count each person once, and go nowhere. Opens nothing. Whether
-//! there is a risk to anybody is for people to judge; docs/breach.md says what the figures leave out.
+//! there is a risk to anybody is for people to judge; docs/breach.md says what the figures leave out. Drafts of notices
+//! are `notice`'s, an invented breach to practise on is `drill`'s.
+
+mod drill;
+mod notice;
 
 use std::collections::{BTreeMap, HashSet};
 use std::process::ExitCode;
@@ -35,10 +39,12 @@ const NOT_COUNTED: [&str; 3] = [
 /// Runs what was asked for.
 ///
 /// # Errors
-/// When a time is none, or a table does not answer.
+/// When a time is none, a table does not answer, or a file is none.
 pub async fn run(args: &BreachArgs) -> Result<ExitCode> {
     match &args.action {
         BreachAction::Scope(args) => Box::pin(scope(args)).await,
+        BreachAction::Notice(args) => Box::pin(notice::run(args)).await,
+        BreachAction::Drill(args) => Box::pin(drill::run(args)).await,
     }
 }
 
