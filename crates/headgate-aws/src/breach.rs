@@ -72,12 +72,20 @@ impl Census {
         mut told: impl FnMut(Counted),
     ) -> Result<(), AwsError> {
         let table = (&self.client, self.messages.as_str());
-        walk(table, (number, lane, shard), (from, until), &["subject", "day"], |item| {
-            told(Counted {
-                subject: item.text("subject").and_then(|id| SubjectId::parse(id).ok()),
-                day: item.text("day").and_then(|day| Day::parse(day).ok()),
-            });
-        })
+        walk(
+            table,
+            (number, lane, shard),
+            (from, until),
+            &["subject", "day"],
+            |item| {
+                told(Counted {
+                    subject: item
+                        .text("subject")
+                        .and_then(|id| SubjectId::parse(id).ok()),
+                    day: item.text("day").and_then(|day| Day::parse(day).ok()),
+                });
+            },
+        )
         .await
     }
 

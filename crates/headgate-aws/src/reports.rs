@@ -47,13 +47,19 @@ impl Reports {
     ) -> Result<(), AwsError> {
         let table = (&self.client, self.messages.as_str());
         let times = (first.start(), last.plus(1).start());
-        walk(table, partition, times, &["day", "template", "state"], |item| {
-            let day = item.text("day").and_then(|day| Day::parse(day).ok());
-            let state = item.text("state").and_then(State::from_word);
-            if let Some((day, state)) = day.zip(state) {
-                told(day, item.text("template"), state);
-            }
-        })
+        walk(
+            table,
+            partition,
+            times,
+            &["day", "template", "state"],
+            |item| {
+                let day = item.text("day").and_then(|day| Day::parse(day).ok());
+                let state = item.text("state").and_then(State::from_word);
+                if let Some((day, state)) = day.zip(state) {
+                    told(day, item.text("template"), state);
+                }
+            },
+        )
         .await
     }
 

@@ -170,7 +170,7 @@ pub const fn settled_at(day: Day) -> Timestamp {
 
 /// The last day that has settled.
 pub fn last_settled(now: Timestamp) -> Day {
-    now.day().plus(-1 - SETTLING_DAYS)
+    now.day().plus((-1_i64).saturating_sub(SETTLING_DAYS))
 }
 
 /// Whether the messages of a day are still all there to be counted: their rows go when its key does.

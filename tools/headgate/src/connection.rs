@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 use headgate_aws::api_tokens::ApiTokens;
@@ -21,7 +22,7 @@ use headgate_aws::queue::{Queue, Reader};
 use headgate_aws::reports::Reports;
 use headgate_aws::secrets::Secrets;
 use headgate_aws::signing::SigningKey;
-use headgate_aws::subjects::SubjectStates;
+use headgate_aws::subjects::{Pointers, SubjectStates};
 use headgate_aws::suppression::Suppression;
 use headgate_aws::{Aws, AwsSettings};
 use headgate_domain::identity::Pepper;
@@ -174,6 +175,29 @@ impl Connection {
     pub fn people(&self) -> Result<SubjectStates> {
         let table = self.resource("HEADGATE_TABLE_SUBJECTS", "SubjectsTableName")?;
         Ok(SubjectStates::new(&self.aws, table))
+    }
+
+    /// Whom a number leads to.
+    ///
+    /// # Errors
+    /// A sentence that names the variable to set, or says that KMS refused.
+    ///
+    /// # Security
+    /// Whoever has the pepper can tell of every number whether it is known here: the template grants it to a person
+    /// by a policy of its own, for a while, and the alarm `pepper-stranger` tells of each use.
+    pub async fn pointers(&self) -> Result<Pointers> {
+        let table = self.resource("HEADGATE_TABLE_SUBJECTS", "Data.SubjectsTableName")?;
+        let key = self.resource("HEADGATE_KMS_MAC_IDENTITY", "Data.IdentityMacKeyArn")?;
+        let deployment = self.deployment()?;
+        let pepper = pepper(&self.aws, key, deployment).await.context(
+            "KMS did not compute the pepper of numbers: is HoldByNumberPolicyArn attached to your role?",
+        )?;
+        Ok(Pointers::new(
+            &self.aws,
+            table,
+            deployment,
+            Arc::new(pepper),
+        ))
     }
 
     /// Messages and people, to be counted.

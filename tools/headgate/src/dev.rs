@@ -152,6 +152,7 @@ fn environment(stage: &Stage, control_url: &str) -> Result<Vec<(String, String)>
         "HEADGATE_TABLE_CONSENT_LEDGER",
         "HEADGATE_TABLE_SUPPRESSION",
         "HEADGATE_KMS_KEY_DATA",
+        "HEADGATE_KMS_MAC_IDENTITY",
         "HEADGATE_KMS_MAC_SUPPRESSION",
     ] {
         let value = intake

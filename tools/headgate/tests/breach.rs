@@ -102,7 +102,13 @@ async fn furnish(dev: &Dev, connection: &Connection, now: Timestamp) {
 fn draft(dev: &Dev, folder: &Path, scope: &Value) {
     let (file, out) = (folder.join("scope.json"), folder.join("notices"));
     fs::write(&file, scope.to_string()).unwrap();
-    let args = ["breach", "notice", file.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    let args = [
+        "breach",
+        "notice",
+        file.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+    ];
     let told = dev.json(&args);
     let files: Vec<&str> = told["notices"]
         .as_array()
@@ -110,20 +116,40 @@ fn draft(dev: &Dev, folder: &Path, scope: &Value) {
         .iter()
         .map(|notice| notice["file"].as_str().unwrap())
         .collect();
-    let expected = ["CA_CASL-authority.md", "CA_CASL-people.md", "EU_GDPR-authority.md", "EU_GDPR-people.md"];
+    let expected = [
+        "CA_CASL-authority.md",
+        "CA_CASL-people.md",
+        "EU_GDPR-authority.md",
+        "EU_GDPR-people.md",
+    ];
     assert_eq!(files, expected);
     for file in files {
         let text = fs::read_to_string(out.join(file)).unwrap();
-        assert!(text.starts_with("# Draft: ") && text.contains("[…"), "{text}");
+        assert!(
+            text.starts_with("# Draft: ") && text.contains("[…"),
+            "{text}"
+        );
         assert!(!text.contains("sub_") && !text.contains("0141"), "{text}");
     }
     let german = fs::read_to_string(out.join("EU_GDPR-authority.md")).unwrap();
-    assert!(german.contains("People this law holds for: about 1; of all laws together: 3"), "{german}");
-    assert!(german.contains("dpo@maple.example") && german.contains("(71 h left)"), "{german}");
+    assert!(
+        german.contains("People this law holds for: about 1; of all laws together: 3"),
+        "{german}"
+    );
+    assert!(
+        german.contains("dpo@maple.example") && german.contains("(71 h left)"),
+        "{german}"
+    );
     assert!(dev.refuses(&args).contains("--out"));
     let none = folder.join("none.json");
     fs::write(&none, "[]").unwrap();
-    let args = ["breach", "notice", none.to_str().unwrap(), "--out", folder.to_str().unwrap()];
+    let args = [
+        "breach",
+        "notice",
+        none.to_str().unwrap(),
+        "--out",
+        folder.to_str().unwrap(),
+    ];
     assert!(dev.refuses(&args).contains("breach scope --json"));
 }
 
@@ -136,19 +162,29 @@ fn a_drill_counts_whom_it_invented_and_says_how_long_each_step_took() {
         .arg(&out)
         .output()
         .unwrap();
-    assert!(drill.status.success(), "{}", String::from_utf8_lossy(&drill.stderr));
+    assert!(
+        drill.status.success(),
+        "{}",
+        String::from_utf8_lossy(&drill.stderr)
+    );
     let told: Value = serde_json::from_slice(&drill.stdout).unwrap();
     assert_eq!(told["scope"]["people"]["total"], 13, "{told}");
     let steps = told["steps"].as_array().unwrap();
     assert_eq!(steps.len(), 4);
-    assert!(steps.iter().all(|step| step["seconds"].as_f64().is_some()), "{told}");
+    assert!(
+        steps.iter().all(|step| step["seconds"].as_f64().is_some()),
+        "{told}"
+    );
     for notice in told["notices"].as_array().unwrap() {
         let text = fs::read_to_string(out.join(notice["file"].as_str().unwrap())).unwrap();
         let blanks = text.matches("[…").count();
         assert!(blanks > 0 && notice["blanks"] == blanks, "{text}");
     }
     // The first clock of all is over already: it is practised to be late, too.
-    assert!(told["scope"]["clocks"].as_array().unwrap().len() > 2, "{told}");
+    assert!(
+        told["scope"]["clocks"].as_array().unwrap().len() > 2,
+        "{told}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

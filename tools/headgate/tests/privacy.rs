@@ -7,6 +7,8 @@
 )]
 
 use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use headgate::connection::Connection;
@@ -114,5 +116,95 @@ async fn a_request_is_carried_out_and_its_receipt_verified_from_files_and_an_alt
         (&replayed["entries"], &replayed["tombstones"]),
         (&json!(1), &json!(1)),
         "{replayed}"
+    );
+}
+
+/// Runs the command with something on its standard input; whether it succeeded, and everything it said.
+fn with_input(dev: &Dev, args: &[&str], input: &str) -> (bool, String) {
+    let mut run = Command::new(dev::BINARY)
+        .args(args)
+        .arg("--env-file")
+        .arg(&dev.env_file)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    run.stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    let output = run.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn a_hold_is_placed_by_a_number_that_nobody_reads_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::in_memory(folder.path());
+    let agree = [
+        "opt-in",
+        "--phone",
+        "+16135550141",
+        "--purpose",
+        "utility",
+        "--source",
+        "agent",
+    ];
+    dev.run(&agree);
+    let subject = dev.until("subject.opted_in")["subject"].clone();
+    let place = |phone: &str, input: &str| {
+        let args = [
+            "privacy",
+            "hold",
+            "place",
+            "--phone",
+            phone,
+            "--reason",
+            "claim C-17",
+            "--approved-by",
+            "counsel",
+            "--days",
+            "30",
+            "--json",
+        ];
+        let (done, said) = with_input(&dev, &args, input);
+        assert!(
+            !said.contains("5550141") && !said.contains("555-0141"),
+            "{said}"
+        );
+        (done, said)
+    };
+    let (done, said) = place("-", "+1 613 555-0141\n");
+    assert!(done, "{said}");
+    let placed: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(placed["scope"]["subject"], subject);
+    let listed = dev.json(&["privacy", "hold", "list"]);
+    assert_eq!(listed["holds"], json!([placed]));
+    dev.run(&["privacy", "hold", "lift", placed["hold"].as_str().unwrap()]);
+
+    // A number on the command line is refused and not repeated; so is what is none, and one of nobody.
+    let (done, said) = place("+16135550141", "");
+    assert!(!done && said.contains("--phone: give -"), "{said}");
+    for none in ["", "Ada Lovelace", "613 555 0141"] {
+        let (done, said) = place("-", none);
+        assert!(
+            !done && said.contains("--phone: ") && !said.contains("Ada"),
+            "{said}"
+        );
+    }
+    let (done, said) = place("-", "+16135550142");
+    assert!(
+        !done && said.contains("nobody is known") && !said.contains("0142"),
+        "{said}"
+    );
+    assert_eq!(
+        dev.json(&["privacy", "hold", "list"])["holds"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
     );
 }

@@ -100,13 +100,19 @@ async fn a_day_is_told_once_with_nothing_small_and_the_same_in_every_report() {
     let utility = (Purpose::Utility, 0);
     let shipped = Some("order_shipped");
     outbox.put(day, utility, shipped, (40, State::Read)).await;
-    outbox.put(day, utility, shipped, (12, State::Delivered)).await;
+    outbox
+        .put(day, utility, shipped, (12, State::Delivered))
+        .await;
     outbox.put(day, utility, shipped, (3, State::Failed)).await;
-    outbox.put(day, (Purpose::Service, 0), None, (11, State::Sent)).await;
+    outbox
+        .put(day, (Purpose::Service, 0), None, (11, State::Sent))
+        .await;
     let reminder = Some("appointment_reminder");
     outbox.put(day, utility, reminder, (9, State::Read)).await;
     let sale = (Purpose::Marketing, 5);
-    outbox.put(next, sale, Some("autumn_sale"), (10, State::Accepted)).await;
+    outbox
+        .put(next, sale, Some("autumn_sale"), (10, State::Accepted))
+        .await;
 
     let first = report(&dev, day, day);
     let mut rows = day_of(&first, day)["rows"].as_array().unwrap().clone();
@@ -144,11 +150,27 @@ async fn a_day_is_told_once_with_nothing_small_and_the_same_in_every_report() {
         assert!(again.is_none_or(|again| again == told), "{third}");
     }
     let sale = &day_of(&third, next)["rows"][0];
-    assert_eq!((&sale["messages"], &sale["accepted"]), (&json!(10), &json!(10)));
+    assert_eq!(
+        (&sale["messages"], &sale["accepted"]),
+        (&json!(10), &json!(10))
+    );
 
     // For people: the same, with nobody in it.
-    let text = dev.run(&["report", "--from", &day.to_string(), "--until", &next.to_string()]);
-    for part in ["order_shipped", "appointment_reminder", "(no template)", "<10", " * ", "at most 55"] {
+    let text = dev.run(&[
+        "report",
+        "--from",
+        &day.to_string(),
+        "--until",
+        &next.to_string(),
+    ]);
+    for part in [
+        "order_shipped",
+        "appointment_reminder",
+        "(no template)",
+        "<10",
+        " * ",
+        "at most 55",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
     for told in [text, first.to_string(), third.to_string()] {
@@ -165,7 +187,10 @@ async fn what_has_not_settled_is_refused_and_what_is_gone_is_said_to_be() {
     let until = |day: Day| dev.refuses(&["report", "--until", &day.to_string()]);
     for day in [today, today.plus(-1), today.plus(-2)] {
         let said = until(day);
-        assert!(said.contains("--until") && said.contains(&today.plus(-3).to_string()), "{said}");
+        assert!(
+            said.contains("--until") && said.contains(&today.plus(-3).to_string()),
+            "{said}"
+        );
     }
     let old = report(&dev, today.plus(-91), today.plus(-88));
     assert_eq!(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use headgate_domain::identity::{Identifier, Pepper, SubjectId};
 
 use super::PEPPER;
-use crate::item::{Attributes, batch_get, key};
+use crate::item::{Attributes, batch_get_some, key};
 use crate::{Aws, AwsError};
 
 /// The pointers of the subjects table.
@@ -35,7 +35,9 @@ impl Pointers {
     pub async fn find(&self, identifier: &Identifier) -> Result<Option<SubjectId>, AwsError> {
         let pseudonym = identifier.pseudonym(&self.identity, PEPPER, &self.deployment);
         let pointer = key(format!("I#{}", pseudonym.as_str()), "I");
-        let items = batch_get(&self.client, &self.table, vec![pointer]).await?;
+        // No more: a person who asks by hand may read nothing else of it.
+        let attributes = "pk, sk, subject";
+        let items = batch_get_some(&self.client, &self.table, vec![pointer], attributes).await?;
         let subject = items.first().and_then(|item| item.text("subject"));
         Ok(subject.and_then(|text| SubjectId::parse(text).ok()))
     }

@@ -22,6 +22,7 @@
 )]
 
 mod echo;
+mod holds;
 mod inside;
 mod later;
 mod list;
@@ -44,7 +45,7 @@ const OUT: &str = "HEADGATE_CANARY_OUT";
 const JOURNEY: &str = "no_canary_is_found_outside_the_named_exceptions";
 
 /// Every function of the template and the ways it is driven. A new one is added here, with its ways in `strangers`,
-/// `inside` or `later`; the template is asked whether one is missing.
+/// `inside`, `holds` or `later`; the template is asked whether one is missing.
 const WAYS: [(&str, &[&str]); 10] = [
     (
         "webhook",
@@ -127,7 +128,16 @@ const WAYS: [(&str, &[&str]); 10] = [
     ("consent-import", &["file", "damaged", "away", "panic"]),
     (
         "privacy-worker",
-        &["copy made", "erased", "malformed", "away", "panic"],
+        &[
+            "copy made",
+            "held",
+            "held copy made",
+            "hold over",
+            "erased",
+            "malformed",
+            "away",
+            "panic",
+        ],
     ),
     ("retention-purge", &["run", "away", "panic"]),
     ("ledger-checkpoint", &["run", "away", "panic"]),
@@ -220,6 +230,7 @@ fn journey(out: &PathBuf) {
         strangers::to_the_api(&world).await;
         Box::pin(later::to_the_import(&world)).await;
         Box::pin(later::on_schedule(&world)).await;
+        Box::pin(holds::by_number(&world)).await;
         Box::pin(later::to_the_worker(&world)).await;
         Box::pin(later::unread(&world)).await;
         strangers::with_nothing_behind(&world).await;

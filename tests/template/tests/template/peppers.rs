@@ -96,6 +96,34 @@ fn the_alarms_watch_every_key_of_a_pepper_and_know_every_role_that_may_use_one()
     }
 }
 
+/// One call is enough for good, so a person who makes one is heard of each time, with leave or without.
+#[test]
+fn a_person_who_makes_a_pepper_rings_the_alarm() {
+    let (root, data) = (Template::root(), Template::data());
+    let mut by_hand = Vec::new();
+    for id in data.ids_of("AWS::KMS::Key") {
+        let properties = data.properties(id);
+        if properties["KeySpec"] != "HMAC_256" {
+            continue;
+        }
+        for statement in many(&properties["KeyPolicy"]["Statement"]) {
+            let sid = statement["Sid"].as_str().unwrap();
+            if !["Administer", "MakePepper"].contains(&sid) {
+                let arn = &statement["Condition"]["ArnLike"]["aws:PrincipalArn"];
+                let arns: Vec<String> = many(arn).into_iter().map(target).collect();
+                by_hand.push(format!("{id} {sid} {}", arns.join(" ")));
+            }
+        }
+    }
+    let approver = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Deployment}-approver";
+    assert_eq!(
+        by_hand,
+        [format!("IdentityMacKey MakePepperByHand {approver}")]
+    );
+    let known = target(&root.properties("PepperStrangerMetric")["FilterPattern"]);
+    assert!(!known.contains("-approver"), "{known}");
+}
+
 /// EventBridge may write what the rule hears, and nobody else may write that an alarm listens to.
 #[test]
 fn only_the_rule_writes_what_the_alarms_listen_to() {

@@ -191,7 +191,7 @@ fn intake_touches_of_pacing_what_is_due_and_what_it_counts() {
 #[test]
 fn nobody_places_a_hold_and_reads_what_it_keeps() {
     let template = Template::root();
-    let [(_, approver), _, (_, operator), _] = people(&template);
+    let [(_, approver), _, _, (_, operator), _] = people(&template);
     let on_holds = |grants: Vec<Grant>| -> BTreeSet<String> {
         let holds = grants.into_iter().filter(|grant| {
             let leading = &grant.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
@@ -218,7 +218,7 @@ fn nobody_places_a_hold_and_reads_what_it_keeps() {
 #[test]
 fn the_operator_reaches_no_table_with_people_in_it_and_no_secret() {
     let template = Template::root();
-    let [(_, approver), _, (_, operator), _] = people(&template);
+    let [(_, approver), _, _, (_, operator), _] = people(&template);
     let of_the_approver: BTreeSet<String> = approver
         .into_iter()
         .flat_map(|grant| grant.resources)
@@ -260,7 +260,7 @@ fn the_operator_reaches_no_table_with_people_in_it_and_no_secret() {
 #[test]
 fn the_investigator_reads_four_attributes_of_a_message_and_the_country_of_a_person() {
     let template = Template::root();
-    let [_, (_, investigator), ..] = people(&template);
+    let [_, _, (_, investigator), ..] = people(&template);
     let told: Vec<String> = investigator.iter().map(attributes_of).collect();
     assert_eq!(
         told,
@@ -274,6 +274,31 @@ fn the_investigator_reads_four_attributes_of_a_message_and_the_country_of_a_pers
             "QueueKeyArn kms:Decrypt ",
         ]
     );
+}
+
+/// Whom a number leads to, and nothing of them; the pepper is more than that, so it is a policy of its own.
+#[test]
+fn a_hold_by_number_needs_the_pepper_of_numbers_and_one_attribute_of_a_pointer() {
+    let template = Template::root();
+    let [(_, approver), (_, by_number), ..] = people(&template);
+    let told: Vec<String> = by_number.iter().map(attributes_of).collect();
+    assert_eq!(
+        told,
+        [
+            "IdentityMacKeyArn kms:GenerateMac ",
+            "SubjectsTableArn dynamodb:BatchGetItem pk sk subject",
+        ]
+    );
+    let leading = &by_number[1].condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+    assert_eq!(*leading, json!(["I#*"]));
+    for grant in approver {
+        let reaches = grant.resources.join(" ");
+        assert!(
+            !reaches.contains("Mac") && !reaches.contains("Subjects"),
+            "{}",
+            grant.sid
+        );
+    }
 }
 
 /// Whoever reports learns days, templates and states, and not whose; the counts of single hours are out of reach.
@@ -291,7 +316,8 @@ fn the_reporter_reads_the_day_the_template_and_the_state_of_a_message() {
             "QueueKeyArn kms:Decrypt kms:GenerateDataKey ",
         ]
     );
-    let leading = |grant: &Grant| grant.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"].clone();
+    let leading =
+        |grant: &Grant| grant.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"].clone();
     let leading: Vec<Value> = reporter.iter().map(leading).collect();
     assert_eq!(
         leading,

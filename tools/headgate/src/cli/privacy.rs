@@ -81,11 +81,13 @@ pub struct HoldArgs {
 const HOLD_HELP: &str = "Examples:\n  \
 headgate privacy hold place --subject sub_… --reason \"claim C-17\" --approved-by \"general counsel\" --days 90\n  \
 headgate privacy hold place --from 2026-11-01 --until 2026-11-08 --reason \"order 4711\" --approved-by \"DPO\" --days 30\n  \
+headgate privacy hold place --phone - --reason \"claim C-18\" --approved-by \"general counsel\" --days 90 < number.txt\n  \
 headgate privacy hold list\n  \
 headgate privacy hold disclose hold_…\n  \
 headgate privacy hold lift hold_…\n\n\
 A hold keeps copies of messages beyond their time, under a key of its own, and lets erasures wait. The subject id of a \
-number is in every event about it, and POST /consents/query tells it. Name nobody in the reason.";
+number is in every event about it, and POST /consents/query tells it; --phone - looks it up, with a right of its own \
+(docs/privacy-requests.md), and keeps no number. Name nobody in the reason.";
 
 /// What to do about legal holds.
 #[derive(Clone, Debug, Subcommand)]
@@ -124,6 +126,10 @@ pub struct HoldPlaceArgs {
     /// The person.
     #[arg(long, value_name = "SUBJECT", conflicts_with_all = ["from", "until"])]
     pub subject: Option<String>,
+    /// The person by telephone number: give -, and the number on standard input, or when it is asked for. An argument
+    /// is kept by the shell.
+    #[arg(long, value_name = "-", conflicts_with_all = ["subject", "from", "until"])]
+    pub phone: Option<String>,
     /// Everything from the beginning of this day (UTC) on.
     #[arg(long, value_name = "DAY", requires = "until")]
     pub from: Option<String>,

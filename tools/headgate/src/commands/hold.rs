@@ -1,22 +1,28 @@
 //! `headgate privacy hold`: what a court or a claim wants kept.
 //!
-//! Writes what is held, why and by whose word; the worker copies, hands out and destroys. Sees no message.
+//! Writes what is held, why and by whose word; the worker copies, hands out and destroys. Sees no message. A number that
+//! a person is looked up by is read, looked up and forgotten: it is in no argument, no answer and no table.
 
+use std::io::{IsTerminal as _, Read as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use headgate_domain::identity::SubjectId;
+use console::Term;
+use headgate_domain::identity::{Identifier, Phone, SubjectId};
 use headgate_domain::privacy::{Hold, HoldId, Scope, Task};
 use headgate_domain::time::{DAY, Day, Timestamp};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
+use zeroize::Zeroize as _;
 
 use crate::cli::{ClientArgs, HoldAction, HoldArgs, HoldPlaceArgs};
 use crate::connection::Connection;
 
 /// Between two looks whether a copy is made.
 const LOOK: Duration = Duration::from_secs(2);
+/// A number, however it is written.
+const LONGEST_INPUT: u64 = 256;
 
 /// Runs what was asked for.
 ///
@@ -38,13 +44,14 @@ async fn place(args: &HoldPlaceArgs) -> Result<ExitCode> {
         let day = Day::parse(text).map_err(|_day| anyhow!("a day is yyyy-mm-dd"))?;
         Ok(day.start())
     };
-    let scope = match (&args.subject, &args.from, &args.until) {
-        (Some(subject), None, None) => Scope::Subject(SubjectId::parse(subject)?),
-        (None, Some(from), Some(until)) => Scope::Range {
+    let scope = match (&args.subject, &args.phone, &args.from, &args.until) {
+        (Some(subject), None, None, None) => Scope::Subject(SubjectId::parse(subject)?),
+        (None, Some(dash), None, None) => Scope::Subject(of_number(&connection, dash).await?),
+        (None, None, Some(from), Some(until)) => Scope::Range {
             from: day(from)?,
             until: day(until)?,
         },
-        _ => bail!("give --subject, or --from and --until"),
+        _ => bail!("give --subject, or --phone -, or --from and --until"),
     };
     let hold = Hold {
         id: HoldId::from_random(headgate_aws::random()?),
@@ -70,6 +77,42 @@ async fn place(args: &HoldPlaceArgs) -> Result<ExitCode> {
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whom a number leads to, which is read from standard input, or asked for without being shown.
+///
+/// # Privacy
+/// No error repeats what was given.
+async fn of_number(connection: &Connection, dash: &str) -> Result<SubjectId> {
+    if dash != "-" {
+        bail!(
+            "--phone: give -, and the number on standard input: what stands on a command line is kept by the shell \
+             and shown to everybody on this machine"
+        );
+    }
+    let mut given = if std::io::stdin().is_terminal() {
+        let terminal = Term::stderr();
+        terminal.write_str("telephone number, E.164 with +; it is not shown: ")?;
+        terminal.read_secure_line()?
+    } else {
+        let mut given = String::new();
+        let mut input = std::io::stdin().take(LONGEST_INPUT);
+        input
+            .read_to_string(&mut given)
+            .map_err(|_quotes_it| anyhow!("standard input is no text"))?;
+        given
+    };
+    let phone = Phone::parse(given.trim());
+    given.zeroize();
+    let phone = phone.map_err(|invalid| anyhow!("--phone: {invalid}"))?;
+    let found = connection
+        .pointers()
+        .await?
+        .find(&Identifier::Phone(phone))
+        .await;
+    found
+        .context("the subjects table cannot be read")?
+        .context("--phone: nobody is known by this number: nothing is kept of it, and there is nothing to hold")
 }
 
 async fn list(client: &ClientArgs) -> Result<ExitCode> {

@@ -188,10 +188,15 @@ fn print(told: &BTreeMap<Day, DayReport>, gone: &[Day]) {
         print_curves(told, longest);
     }
     if rows().any(|row| row.outcomes.contains(&None)) {
-        println!("*           fewer than {LEAST}, or held back so that such a one cannot be computed");
+        println!(
+            "*           fewer than {LEAST}, or held back so that such a one cannot be computed"
+        );
     }
     if let (Some(first), Some(last)) = (gone.first(), gone.last()) {
-        println!("not counted {first} to {last}: {} days of which nothing was told while their rows were there", gone.len());
+        println!(
+            "not counted {first} to {last}: {} days of which nothing was told while their rows were there",
+            gone.len()
+        );
     }
 }
 
@@ -200,7 +205,10 @@ fn print_curves(told: &BTreeMap<Day, DayReport>, longest: usize) {
     let mut curves: BTreeMap<&str, BTreeMap<Day, Option<u64>>> = BTreeMap::new();
     for (day, report) in told {
         for row in &report.rows {
-            curves.entry(name(row)).or_default().insert(*day, row.messages);
+            curves
+                .entry(name(row))
+                .or_default()
+                .insert(*day, row.messages);
         }
     }
     println!("messages a day; a dot is fewer than {LEAST}");
@@ -214,7 +222,11 @@ fn print_curves(told: &BTreeMap<Day, DayReport>, longest: usize) {
                 Some(Some(count)) => bar_of(*count, most),
             })
             .collect();
-        let most = if most == 0 { format!("<{LEAST}") } else { most.to_string() };
+        let most = if most == 0 {
+            format!("<{LEAST}")
+        } else {
+            most.to_string()
+        };
         println!("            {template:longest$}  {curve}  at most {most}");
     }
 }
@@ -243,7 +255,10 @@ mod tests {
 
     #[test]
     fn a_bar_is_as_high_as_its_share() {
-        assert_eq!([0, 1, 50, 100].map(|n| bar_of(n, 100)), ['▁', '▁', '▄', '█']);
+        assert_eq!(
+            [0, 1, 50, 100].map(|n| bar_of(n, 100)),
+            ['▁', '▁', '▄', '█']
+        );
     }
 
     #[test]
@@ -252,7 +267,10 @@ mod tests {
         let args = |from: Option<&str>, until: Option<&str>| ReportArgs {
             from: from.map(str::to_owned),
             until: until.map(str::to_owned),
-            client: crate::cli::ClientArgs { env_file: None, json: false },
+            client: crate::cli::ClientArgs {
+                env_file: None,
+                json: false,
+            },
         };
         let of = |from, until| days(&args(from, until), now);
         let usual = of(None, None).unwrap_or_default();

@@ -164,7 +164,10 @@ fn read(path: &Path) -> Result<Scope> {
 /// Writes each draft into a file that is not there yet: one that is may have been filled in.
 pub(super) fn write(folder: &Path, drafts: &[Draft]) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    if let Some(there) = drafts.iter().find(|draft| folder.join(&draft.file).exists()) {
+    if let Some(there) = drafts
+        .iter()
+        .find(|draft| folder.join(&draft.file).exists())
+    {
         bail!(
             "--out: {} is there already and may have been filled in: give another folder",
             folder.join(&there.file).display()
@@ -234,7 +237,7 @@ impl Notice<'_> {
         let (now, as_of) = (self.now, &self.scope.profiles_as_of);
         let mut out = format!(
             "# Draft: a breach of personal data, to {whom} ({id})\n\n\
-             > A draft of {now}, made from counts and the configuration. Every `{BLANK}]` is for somebody who knows; \
+             > A draft of {now}, made from counts and the configuration. What is left blank in brackets is for somebody who knows; \
              check the rest. Terms are engineering defaults as of {as_of}, confidence {}, not legal advice. \
              Take this block and the table out before it is sent.\n\n| Clock | |\n|---|---|\n",
             self.profile.confidence.word()
@@ -253,7 +256,10 @@ impl Notice<'_> {
             }
             if let Some(least) = clock.least_people {
                 let reached = if clock.is_reached { "are" } else { "are not" };
-                row("people", &format!("asked for from {least} on, which {reached} reached"));
+                row(
+                    "people",
+                    &format!("asked for from {least} on, which {reached} reached"),
+                );
             }
             if clock.voluntary {
                 row("duty", "advised, not asked for");
@@ -262,7 +268,10 @@ impl Notice<'_> {
                 row("to be assessed by", &self.left(by));
             }
         } else {
-            row("to be told by", "the profile has no term: whether, and until when, is for you to find out");
+            row(
+                "to be told by",
+                "the profile has no term: whether, and until when, is for you to find out",
+            );
         }
         row("law", law);
         row("known since", &self.scope.known_at.to_string());
@@ -306,10 +315,20 @@ impl Notice<'_> {
     fn contact(&self) -> String {
         if let Some(officer) = &self.config.data_protection_officer {
             let more = [officer.telephone.as_deref(), officer.address.as_deref()];
-            let more: String = more.into_iter().flatten().map(|m| format!(", {m}")).collect();
-            return format!("data protection officer: {}, {}{more}", officer.name, officer.email);
+            let more: String = more
+                .into_iter()
+                .flatten()
+                .map(|m| format!(", {m}"))
+                .collect();
+            return format!(
+                "data protection officer: {}, {}{more}",
+                officer.name, officer.email
+            );
         }
-        let country = self.countries().into_iter().find_map(|(country, _)| country);
+        let country = self
+            .countries()
+            .into_iter()
+            .find_map(|(country, _)| country);
         match self.config.contact_for(country) {
             Some(contact) => format!("{}, {}, {}", contact.name, contact.email, contact.telephone),
             None => self.config.controller.privacy_contact.clone(),
@@ -327,12 +346,20 @@ impl Notice<'_> {
     fn readable(&self) -> (u64, u64) {
         let days = self.scope.days.iter();
         let (yes, no): (Vec<_>, Vec<_>) = days.partition(|day| day.readable);
-        let sum = |days: Vec<&DayOfRows>| days.iter().fold(0, |all: u64, d| all.saturating_add(d.messages));
+        let sum = |days: Vec<&DayOfRows>| {
+            days.iter()
+                .fold(0, |all: u64, d| all.saturating_add(d.messages))
+        };
         (sum(yes), sum(no))
     }
 
     fn to_the_authority(&self, clock: &Clock) -> String {
-        let Scope { access, content, people, .. } = self.scope;
+        let Scope {
+            access,
+            content,
+            people,
+            ..
+        } = self.scope;
         let mut out = self.head("the authority", Some(clock));
         let known = self.authorities();
         let known = if known.is_empty() {
@@ -365,13 +392,20 @@ impl Notice<'_> {
         )
         .ok();
         for class in &self.scope.classes {
-            let count = class.count.map_or("–".to_owned(), |count| count.to_string());
+            let count = class
+                .count
+                .map_or("–".to_owned(), |count| count.to_string());
             let stored = match (&class.opens_with, &class.what) {
                 (Some(opens), _) => format!("sealed; opens with {opens}"),
                 (None, Some(what)) => format!("in clear: {what}"),
                 (None, None) => "[… how]".to_owned(),
             };
-            writeln!(out, "| {} | {count} | {} | {stored} |", class.class, class.people).ok();
+            writeln!(
+                out,
+                "| {} | {count} | {} | {stored} |",
+                class.class, class.people
+            )
+            .ok();
         }
         let (readable, due) = self.readable();
         write!(
@@ -395,9 +429,15 @@ impl Notice<'_> {
     }
 
     fn to_the_people(&self, clock: Option<&Clock>) -> String {
-        let Scope { access, content, .. } = self.scope;
+        let Scope {
+            access, content, ..
+        } = self.scope;
         let mut out = self.head("the people", clock);
-        let wrote = self.scope.classes.iter().any(|class| class.class == "what people wrote");
+        let wrote = self
+            .scope
+            .classes
+            .iter()
+            .any(|class| class.class == "what people wrote");
         let wrote = if wrote { ", what you wrote to us" } else { "" };
         let controller = &self.config.controller;
         write!(
@@ -423,7 +463,12 @@ impl Notice<'_> {
         .ok();
         let authorities = self.authorities();
         if !authorities.is_empty() {
-            write!(out, "\n**Where to complain.** {}.\n", authorities.join(", ")).ok();
+            write!(
+                out,
+                "\n**Where to complain.** {}.\n",
+                authorities.join(", ")
+            )
+            .ok();
         }
         write!(out, "\n{}\n", self.controller()).ok();
         out
