@@ -147,38 +147,27 @@ fn every_state_is_counted_once_under_its_template() {
     tally.add(Some("v2_2026_sale"), State::Queued);
     let now = Timestamp::parse("2026-11-25T06:00:00Z").unwrap();
     let report = tally.publish(now);
-    let told: BTreeMap<Option<&str>, (Option<u64>, Vec<Option<u64>>)> = report
-        .rows
-        .iter()
-        .map(|row| {
-            let row_told = (row.messages, row.outcomes.to_vec());
-            (row.template.as_deref(), row_told)
-        })
+    let rows = report.rows.iter();
+    let told: BTreeMap<Option<&str>, Told<8>> = rows
+        .map(|row| (row.template.as_deref(), (row.messages, row.outcomes)))
         .collect();
-    let cells = |known: &[(Outcome, u64)]| -> Vec<Option<u64>> {
+    let cells = |known: &[(Outcome, u64)]| {
         let of = |outcome| known.iter().find(|(known, _)| *known == outcome);
-        OUTCOMES
-            .map(|outcome| Some(of(outcome).map_or(0, |(_, count)| *count)))
-            .to_vec()
+        OUTCOMES.map(|outcome| Some(of(outcome).map_or(0, |(_, count)| *count)))
     };
+    let unnamed = cells(&[
+        (Outcome::Read, 10),
+        (Outcome::Failed, 10),
+        (Outcome::Waiting, 10),
+    ]);
     let expected = BTreeMap::from([
         (None, (Some(12), cells(&[(Outcome::Accepted, 12)]))),
         (
             Some("order_shipped"),
             (Some(12), cells(&[(Outcome::Read, 12)])),
         ),
-        (
-            Some(UNNAMED),
-            (
-                Some(30),
-                cells(&[
-                    (Outcome::Read, 10),
-                    (Outcome::Failed, 10),
-                    (Outcome::Waiting, 10),
-                ]),
-            ),
-        ),
-        (Some("v2_2026_sale"), (None, vec![None; 8])),
+        (Some(UNNAMED), (Some(30), unnamed)),
+        (Some("v2_2026_sale"), (None, [None; 8])),
     ]);
     assert_eq!(told, expected);
     let json = serde_json::to_string(&report).unwrap();

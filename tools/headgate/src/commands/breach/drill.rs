@@ -84,7 +84,7 @@ pub(super) async fn run(args: &BreachDrillArgs) -> Result<ExitCode> {
             folder.display()
         ),
         None => {
-            println!("\nWith --out FOLDER the drafts are written, to be filled in as on the day.")
+            println!("\nWith --out FOLDER the drafts are written, to be filled in as on the day.");
         }
     }
     Ok(ExitCode::SUCCESS)

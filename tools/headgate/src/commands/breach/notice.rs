@@ -69,7 +69,8 @@ struct OfProfile {
 
 #[derive(Deserialize)]
 struct Class {
-    class: String,
+    #[serde(rename = "class")]
+    name: String,
     count: Option<u64>,
     people: u64,
     opens_with: Option<String>,
@@ -403,7 +404,7 @@ impl Notice<'_> {
             writeln!(
                 out,
                 "| {} | {count} | {} | {stored} |",
-                class.class, class.people
+                class.name, class.people
             )
             .ok();
         }
@@ -437,7 +438,7 @@ impl Notice<'_> {
             .scope
             .classes
             .iter()
-            .any(|class| class.class == "what people wrote");
+            .any(|class| class.name == "what people wrote");
         let wrote = if wrote { ", what you wrote to us" } else { "" };
         let controller = &self.config.controller;
         write!(
