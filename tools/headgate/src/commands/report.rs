@@ -165,23 +165,27 @@ fn print(told: &BTreeMap<Day, DayReport>, gone: &[Day]) {
     let rows = || told.values().flat_map(|report| &report.rows);
     let longest = rows().map(|row| name(row).chars().count()).max();
     let longest = longest.unwrap_or_default();
-    for (day, report) in told {
-        print!("{day}  {:longest$}{:>WIDTH$}", "", "messages");
+    if !told.is_empty() {
+        print!("{:12}{:longest$}{:>WIDTH$}", "day", "", "messages");
         for outcome in OUTCOMES {
             print!("{:>WIDTH$}", outcome.word());
         }
         println!();
+    }
+    for (day, report) in told {
         if report.rows.is_empty() {
-            println!("            none");
+            println!("{day}  none");
         }
+        let mut day = day.to_string();
         for row in &report.rows {
             let total = row.messages.map_or("<10".to_owned(), |n| n.to_string());
-            print!("            {:longest$}{total:>WIDTH$}", name(row));
+            print!("{day:12}{:longest$}{total:>WIDTH$}", name(row));
             for count in row.outcomes {
                 let count = count.map_or("*".to_owned(), |n| n.to_string());
                 print!("{count:>WIDTH$}");
             }
             println!();
+            day.clear();
         }
     }
     if told.len() > 1 && rows().next().is_some() {
