@@ -5,12 +5,9 @@
 //! store alone. Every status is of a message of ours and moves its record: nothing is ignored, and apps are told of all.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use headgate_aws::messages::{Messages, Record, body_place_key};
-use headgate_aws::peppers::pepper;
-use headgate_aws::subjects::Subjects;
 use headgate_domain::identity::{Identifier, Phone};
 use headgate_domain::lane::Purpose;
 use headgate_domain::outbound::Payload;
@@ -167,10 +164,7 @@ async fn handled(
 async fn records(stage: &Stage, first: usize, count: usize) -> Vec<String> {
     let environment = stage.environment("NotificationProcessorFunction");
     let (aws, keyring, now) = (stage.aws(), stage.keyring(), system_clock()());
-    let deployment = &environment["HEADGATE_DEPLOYMENT"];
-    let identity = pepper(&aws, &environment["HEADGATE_KMS_MAC_IDENTITY"], deployment).await;
-    let table = &environment["HEADGATE_TABLE_SUBJECTS"];
-    let subjects = Subjects::new(&aws, table, keyring.clone(), Arc::new(identity.unwrap()));
+    let subjects = stage.subjects().await;
     let messages = Messages::new(&aws, &environment["HEADGATE_TABLE_MESSAGES"]);
     let mut people = Vec::new();
     for n in 0..PEOPLE {

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use headgate_domain::api_token::{ApiToken, HashedToken, Scope, TokenId};
 use headgate_domain::time::{DAY, Day, MINUTE, Timestamp};
 
-use crate::item::{Attributes, Item, key, ms, n, s, taken};
+use crate::item::{Attributes, Item, all, key, ms, n, partition, s, taken};
 use crate::{Aws, AwsError};
 
 /// The partition of the tokens.
@@ -82,31 +82,14 @@ impl ApiTokens {
     /// [`AwsError`] when the table cannot be read.
     pub async fn list(&self) -> Result<Vec<Listed>, AwsError> {
         let mut listed = Vec::new();
-        let mut from = None;
-        loop {
-            let page = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", s(TOKENS))
-                .consistent_read(true)
-                .set_exclusive_start_key(from)
-                .send()
-                .await
-                .map_err(|e| AwsError::of("Query", &e))?;
-            for token in page.items.unwrap_or_default().iter().filter_map(read) {
-                let used = self.get(&usage(&token.id()), BY_DAY).await?;
-                let last_used = used
-                    .as_ref()
-                    .and_then(|item| item.text("used"))
-                    .and_then(|day| Day::parse(day).ok());
-                listed.push(Listed { token, last_used });
-            }
-            from = page.last_evaluated_key;
-            if from.is_none() {
-                break;
-            }
+        let tokens = all(partition(&self.client, &self.table, TOKENS)).await?;
+        for token in tokens.iter().filter_map(read) {
+            let used = self.get(&usage(&token.id()), BY_DAY).await?;
+            let last_used = used
+                .as_ref()
+                .and_then(|item| item.text("used"))
+                .and_then(|day| Day::parse(day).ok());
+            listed.push(Listed { token, last_used });
         }
         listed.sort_by_key(|listed| std::cmp::Reverse(listed.token.created_at));
         Ok(listed)

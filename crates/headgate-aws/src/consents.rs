@@ -6,12 +6,12 @@
 
 mod do_not_sell;
 
-use std::sync::Arc;
+use std::collections::HashMap;
 
 use headgate_domain::consent::{
     Action, Consent, DOUBT_MS, Kind, NoticeId, Said, State, Topic, Validity, effective_at,
 };
-use headgate_domain::identity::{Identifier, Pepper, Pseudonym, SubjectId};
+use headgate_domain::identity::{Identifier, Pseudonym, SubjectId};
 use headgate_domain::lane::Purpose;
 use headgate_domain::ledger::{EventType, Fact, evidence_commitment, subject_commitment};
 use headgate_domain::profiles::EffectiveProfile;
@@ -19,12 +19,13 @@ use headgate_domain::time::Timestamp;
 
 use crate::AwsError;
 use crate::controls::Controls;
+use crate::item::Attributes;
 use crate::keyring::KeyringError;
 use crate::ledger::Ledger;
+use crate::peppers::Peppers;
 use crate::subjects::Subjects;
 use crate::suppression::Suppression;
 
-const PEPPER: u32 = 1;
 const TRIES: u32 = 5;
 /// How an objection came to stand under an identifier the person did not say it under.
 const CARRIED: &str = "carried_over";
@@ -35,7 +36,7 @@ pub struct Consents {
     subjects: Subjects,
     suppression: Suppression,
     ledger: Ledger,
-    suppression_pepper: Arc<Pepper>,
+    suppression_pepper: Peppers,
     controls: Controls,
     deployment: String,
 }
@@ -190,7 +191,7 @@ impl Consents {
         subjects: Subjects,
         suppression: Suppression,
         ledger: Ledger,
-        suppression_pepper: Arc<Pepper>,
+        suppression_pepper: Peppers,
         controls: Controls,
     ) -> Self {
         let deployment = subjects.keyring().deployment().to_owned();
@@ -219,9 +220,64 @@ impl Consents {
         &self.ledger
     }
 
-    /// The suppression key of an identifier.
-    pub fn suppression_key(&self, identifier: &Identifier) -> Pseudonym {
-        identifier.suppression_key(&self.suppression_pepper, PEPPER, &self.deployment)
+    /// The keys an identifier may stand under on the suppression list, the newest first.
+    pub fn suppression_keys(&self, identifier: &Identifier) -> Vec<Pseudonym> {
+        self.suppression_pepper.entries(identifier)
+    }
+
+    /// The keys of several identifiers of one person or many.
+    pub fn all_suppression_keys<'a>(
+        &self,
+        identifiers: impl IntoIterator<Item = &'a Identifier>,
+    ) -> Vec<String> {
+        let keys = identifiers
+            .into_iter()
+            .flat_map(|identifier| self.suppression_keys(identifier));
+        keys.map(|key| key.as_str().to_owned()).collect()
+    }
+
+    /// The keys an identifier is put on the suppression list under.
+    pub fn new_suppression_keys(&self, identifier: &Identifier) -> Vec<Pseudonym> {
+        self.suppression_pepper.new_entries(identifier)
+    }
+
+    /// Reads again which peppers are in force, before work begins.
+    ///
+    /// # Errors
+    /// [`AwsError`] when it cannot be read: under wrong names nobody is found.
+    pub async fn refresh(&self, now: Timestamp) -> Result<(), AwsError> {
+        self.subjects.peppers().refresh(now).await?;
+        self.suppression_pepper.refresh(now).await
+    }
+
+    /// Moves what stands on the suppression list under older keys of people to the newest; how many entries there
+    /// were.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the list cannot be read or written; repeating is safe.
+    pub async fn relist(
+        &self,
+        identifiers: &[Identifier],
+        now: Timestamp,
+    ) -> Result<u64, AwsError> {
+        let mut newest: HashMap<Pseudonym, Pseudonym> = HashMap::new();
+        for identifier in identifiers {
+            let mut keys = self.suppression_keys(identifier).into_iter();
+            if let Some(first) = keys.next() {
+                newest.extend(keys.map(|older| (older, first.clone())));
+            }
+        }
+        let older: Vec<Pseudonym> = newest.keys().cloned().collect();
+        let mut found = 0_u64;
+        for entry in self.suppression.entries(&older).await? {
+            let key = entry.text("pk").and_then(|pk| Pseudonym::parse(pk).ok());
+            if let Some(to) = key.and_then(|key| newest.get(&key)) {
+                found = found.saturating_add(1);
+                // Not taken: somebody said something meanwhile, and the next round finds it.
+                self.suppression.move_entry(&entry, to, now).await?;
+            }
+        }
+        Ok(found)
     }
 
     /// Records a statement; doing so twice leaves one trace.
@@ -346,10 +402,7 @@ impl Consents {
         to: &[Identifier],
         at: Timestamp,
     ) -> Result<(), AwsError> {
-        let keys: Vec<String> = from
-            .iter()
-            .map(|identifier| self.suppression_key(identifier).as_str().to_owned())
-            .collect();
+        let keys = self.all_suppression_keys(from);
         let covered = self.suppression.covering(&keys).await?;
         let mut purposes: Vec<Purpose> = covered.into_iter().flat_map(|(_, p)| p).collect();
         purposes.sort_unstable();
@@ -357,10 +410,8 @@ impl Consents {
         if purposes.is_empty() {
             return Ok(());
         }
-        for identifier in to {
-            self.suppression
-                .add(&self.suppression_key(identifier), &purposes, at, CARRIED)
-                .await?;
+        for key in to.iter().flat_map(|one| self.new_suppression_keys(one)) {
+            self.suppression.add(&key, &purposes, at, CARRIED).await?;
         }
         Ok(())
     }
@@ -434,7 +485,8 @@ impl Consents {
     }
 
     async fn suppress(&self, statement: &Statement, no: &Consent) -> Result<(), KeyringError> {
-        for key in self.keys(&statement.subject).await? {
+        let known = self.identifiers(&statement.subject).await?;
+        for key in known.iter().flat_map(|one| self.new_suppression_keys(one)) {
             self.suppression
                 .add(&key, &[statement.purpose], no.at, &no.method)
                 .await?;
@@ -443,10 +495,14 @@ impl Consents {
     }
 
     async fn lift(&self, statement: &Statement, yes_at: Timestamp) -> Result<(), KeyringError> {
-        let keys = self.keys(&statement.subject).await?;
-        let names: Vec<String> = keys.iter().map(|k| k.as_str().to_owned()).collect();
+        let known = self.identifiers(&statement.subject).await?;
+        let names = self.all_suppression_keys(&known);
         let covered = self.suppression.covering(&names).await?;
         let mut is_lifted = false;
+        // The oldest first: an entry is moved from there, and is met before or after.
+        let keys = known
+            .iter()
+            .flat_map(|one| self.suppression_keys(one).into_iter().rev());
         for key in keys {
             if covered.iter().any(|(name, purposes)| {
                 name == key.as_str() && purposes.contains(&statement.purpose)
@@ -487,13 +543,10 @@ impl Consents {
         }
     }
 
-    /// The suppression keys of every identifier of a person: an opt-out applies to all of them.
-    async fn keys(&self, subject: &SubjectId) -> Result<Vec<Pseudonym>, KeyringError> {
-        let Some(subject) = self.subjects.load(subject).await? else {
-            return Ok(Vec::new());
-        };
-        let known = subject.identifiers();
-        Ok(known.map(|known| self.suppression_key(&known)).collect())
+    /// Every identifier of a person: an opt-out applies to all of them.
+    async fn identifiers(&self, subject: &SubjectId) -> Result<Vec<Identifier>, KeyringError> {
+        let known = self.subjects.load(subject).await?;
+        Ok(known.map_or_else(Vec::new, |known| known.identifiers().collect()))
     }
 }
 

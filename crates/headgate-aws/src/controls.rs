@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use headgate_domain::config::Config;
 use headgate_domain::live::{Known, Live};
 
-use crate::item::{Attributes, key, n, s};
+use crate::item::{Attributes, all, key, n, partition, s};
 use crate::{Aws, AwsError};
 
 mod change;
 mod notices;
+mod peppers;
 mod rows;
 mod stats;
 mod vault;
@@ -144,27 +145,10 @@ impl Controls {
 
     async fn read_live(&self) -> Result<Known, AwsError> {
         let mut known = Known::default();
-        let mut start = None;
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :live")
-                .expression_attribute_values(":live", s(LIVE))
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|e| AwsError::of("Query", &e))?;
-            for item in answer.items.unwrap_or_default() {
-                rows::add(&mut known, &item);
-            }
-            start = answer.last_evaluated_key.filter(|key| !key.is_empty());
-            if start.is_none() {
-                return Ok(known);
-            }
+        for item in all(partition(&self.client, &self.table, LIVE)).await? {
+            rows::add(&mut known, &item);
         }
+        Ok(known)
     }
 
     /// What was just written is seen by this process at once.

@@ -50,8 +50,10 @@ pub struct Begun {
     pub entry: Entry,
     /// The person, as long as they can be read.
     pub person: Person,
-    /// Their keys on the suppression list, as long as they can be made.
+    /// The keys they are put on the suppression list under, as long as they can be made.
     keys: Vec<Pseudonym>,
+    /// Every key something may stand there under.
+    listed: Vec<String>,
 }
 
 impl Eraser {
@@ -67,7 +69,7 @@ impl Eraser {
     ) -> Result<Vec<Pseudonym>, KeyringError> {
         let identifiers = person.identifiers.iter();
         let keys: Vec<Pseudonym> = identifiers
-            .map(|identifier| self.consents.suppression_key(identifier))
+            .flat_map(|identifier| self.consents.new_suppression_keys(identifier))
             .collect();
         let list = self.consents.suppression();
         for key in &keys {
@@ -90,10 +92,11 @@ impl Eraser {
     ) -> Result<Begun, KeyringError> {
         let person = self.subjects.person(subject).await?;
         let keys = self.block(&person, now).await?;
+        let listed = self.consents.all_suppression_keys(&person.identifiers);
         let entry = if let Some(known) = self.requests.entry(request).await? {
             known
         } else {
-            let entry = self.found(request, &person, &keys, senders, now).await?;
+            let entry = self.found(request, &person, &listed, senders, now).await?;
             self.requests.put_entry(&entry).await?
         };
         // What became known of them since it was begun goes as well.
@@ -103,6 +106,7 @@ impl Eraser {
             entry,
             person,
             keys,
+            listed,
         };
         self.mark(&begun, now).await?;
         Ok(begun)
@@ -130,14 +134,13 @@ impl Eraser {
         &self,
         request: &RequestId,
         person: &Person,
-        keys: &[Pseudonym],
+        listed: &[String],
         senders: &Senders,
         now: Timestamp,
     ) -> Result<Entry, KeyringError> {
         let group = &person.group;
         let salts = self.keyring().salt_fingerprints(&group.subjects).await?;
-        let keys = texts(keys);
-        let registers = self.consents.suppression().count_registers(&keys).await?;
+        let registers = self.consents.suppression().count_registers(listed).await?;
         let mut found = self.count(group, senders).await?;
         found.push((Store::Keys, salts.len().try_into().unwrap_or(u64::MAX)));
         found.push((Store::Registers, registers));
@@ -197,11 +200,10 @@ impl Eraser {
         now: Timestamp,
     ) -> Result<Vec<StoreRecord>, KeyringError> {
         let group = &begun.entry.group;
-        let keys = texts(&begun.keys);
         let list = self.consents.suppression();
         // First what leads to the person: whoever writes now is somebody new.
         self.subjects.unlink(group).await?;
-        list.forget_registers(&keys, now).await?;
+        list.forget_registers(&begun.listed, now).await?;
         for subject in &group.subjects {
             let until = now.plus_millis(SECOND_PASS_MS);
             self.keyring().destroy_salts(subject, now, until).await?;
@@ -209,7 +211,7 @@ impl Eraser {
         }
         self.delete(group, senders).await?;
         let salts = self.keyring().salt_fingerprints(&group.subjects).await?;
-        let registers = list.count_registers(&keys).await?;
+        let registers = list.count_registers(&begun.listed).await?;
         if !salts.is_empty() || registers > 0 {
             return Err(AwsError::new("erasing", "still there").into());
         }
@@ -324,8 +326,4 @@ impl Eraser {
     const fn keyring(&self) -> &Keyring {
         self.subjects.keyring()
     }
-}
-
-fn texts(keys: &[Pseudonym]) -> Vec<String> {
-    keys.iter().map(|key| key.as_str().to_owned()).collect()
 }

@@ -11,7 +11,7 @@ use headgate_domain::config::{Config, ImportMessage, ImportText};
 use headgate_domain::consent::{
     Action, Asking, IMPORTED, Question, State, Subject, Topic, Validity,
 };
-use headgate_domain::identity::{Pepper, SubjectId};
+use headgate_domain::identity::{Identifier, Pepper, SubjectId};
 use headgate_domain::import::{FileHash, Left, METHOD};
 use headgate_domain::lane::Purpose;
 use headgate_domain::outbound::Recipient;
@@ -130,10 +130,11 @@ impl ImportMessages {
             return Ok(Written::Left(Left::NotAttested));
         };
         let question = self.question(approval, row, request, (person, text), now);
-        let keys: Vec<String> = person
-            .identifiers()
-            .map(|known| self.consents.suppression_key(&known).as_str().to_owned())
-            .collect();
+        let known: Vec<Identifier> = person.identifiers().collect();
+        let keys = self.consents.all_suppression_keys(&known);
+        let written = known.iter();
+        let written = written.flat_map(|one| self.consents.new_suppression_keys(one));
+        let written: Vec<String> = written.map(|key| key.as_str().to_owned()).collect();
         if let Some(left) = self
             .left_out(approval, person, &question, &keys, now)
             .await?
@@ -143,7 +144,7 @@ impl ImportMessages {
         let suppression = self.consents.suppression();
         let per_day = approval.message.per_day;
         match suppression
-            .write_once(&keys, row.code_hash, per_day, now)
+            .write_once(&keys, &written, row.code_hash, per_day, now)
             .await?
         {
             Once::Mine => {}

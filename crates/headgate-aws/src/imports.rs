@@ -190,10 +190,7 @@ impl Imports {
             .collect();
         identifiers.sort_unstable_by(|a, b| a.reveal().cmp(b.reveal()));
         identifiers.dedup();
-        let keys: Vec<String> = identifiers
-            .iter()
-            .map(|i| self.consents.suppression_key(i).as_str().to_owned())
-            .collect();
+        let keys = self.consents.all_suppression_keys(&identifiers);
         let suppression = self.consents.suppression();
         let (found, covered) =
             tokio::try_join!(subjects.find_all(&identifiers), suppression.covering(&keys))?;
@@ -206,12 +203,14 @@ impl Imports {
         }
         let covered: HashMap<String, Vec<Purpose>> = covered.into_iter().collect();
         let mut people = HashMap::with_capacity(identifiers.len());
-        for (identifier, key) in identifiers.into_iter().zip(keys) {
+        for identifier in identifiers {
             let subject = found.get(&identifier).map(|id| {
                 let state = states.get(id).copied().cloned();
                 state.unwrap_or_else(|| Subject::unknown(id.clone()))
             });
-            let suppressed = covered.get(&key).cloned().unwrap_or_default();
+            let keys = self.consents.suppression_keys(&identifier).into_iter();
+            let entries = keys.filter_map(|key| covered.get(key.as_str()));
+            let suppressed: Vec<Purpose> = entries.flatten().copied().collect();
             if let Identifier::Phone(phone) = identifier {
                 people.insert(
                     phone,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, WriteRequest};
 use headgate_domain::time::Timestamp;
 
@@ -109,6 +110,27 @@ pub(crate) async fn put_if_new(
             .ok_or_else(|| crate::AwsError::new("PutItem", "no item with the refusal")),
         _ => Err(crate::AwsError::of("PutItem", &error)),
     }
+}
+
+/// A query for all of a partition, consistently.
+pub(crate) fn partition(
+    client: &aws_sdk_dynamodb::Client,
+    table: &str,
+    pk: impl Into<String>,
+) -> QueryFluentBuilder {
+    client
+        .query()
+        .table_name(table)
+        .key_condition_expression("pk = :pk")
+        .expression_attribute_values(":pk", s(pk))
+        .consistent_read(true)
+}
+
+/// Everything a query finds, over as many pages as it takes.
+pub(crate) async fn all(query: QueryFluentBuilder) -> Result<Vec<Item>, crate::AwsError> {
+    let found = query.into_paginator().items().send();
+    let found: Result<Vec<Item>, _> = found.collect().await;
+    found.map_err(|e| crate::AwsError::of("Query", &e))
 }
 
 /// Reads up to any number of items by key, a hundred a call, consistently; missing ones are absent.

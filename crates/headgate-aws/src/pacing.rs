@@ -16,7 +16,7 @@ use headgate_domain::pacing::Tail;
 use headgate_domain::pair::Tail as PairTail;
 use headgate_domain::time::{HOUR, Timestamp};
 
-use crate::item::{Attributes, Item, b, key, ms, n, s, taken};
+use crate::item::{Attributes, Item, all, b, key, ms, n, partition, s, taken};
 use crate::{Aws, AwsError};
 
 pub use erasing::Senders;
@@ -250,29 +250,14 @@ impl Pacing {
 
     /// All of a partition, read consistently; without debts that are paid at `unpaid`.
     async fn query_all(&self, pk: &str, unpaid: Option<Timestamp>) -> Result<Vec<Item>, AwsError> {
-        let mut found = Vec::new();
-        let mut from = None;
-        loop {
-            let mut call = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", s(pk))
-                .set_exclusive_start_key(from)
-                .consistent_read(true);
-            if let Some(now) = unpaid {
-                call = call
-                    .filter_expression("paid_at > :now")
-                    .expression_attribute_values(":now", ms(now));
-            }
-            let answer = call.send().await.map_err(|e| AwsError::of("Query", &e))?;
-            found.extend(answer.items.unwrap_or_default());
-            from = answer.last_evaluated_key;
-            if from.is_none() {
-                return Ok(found);
-            }
-        }
+        let query = partition(&self.client, &self.table, pk);
+        all(match unpaid {
+            Some(now) => query
+                .filter_expression("paid_at > :now")
+                .expression_attribute_values(":now", ms(now)),
+            None => query,
+        })
+        .await
     }
 
     async fn get(&self, wanted: Item) -> Result<Option<Item>, AwsError> {

@@ -10,13 +10,13 @@ mod exports;
 mod holds;
 mod journal;
 mod replay;
-mod reseal;
+mod walk;
 
 pub use codes::Chosen;
 pub use exports::Export;
 pub use journal::{Entry, Tombstone};
 pub use replay::Replay;
-pub use reseal::Reseal;
+pub use walk::{Errand, Walk};
 
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 use headgate_domain::identity::SubjectId;

@@ -13,6 +13,7 @@ mod identity;
 mod links;
 mod pointers;
 mod question;
+mod renaming;
 mod resealing;
 mod strangers;
 
@@ -20,6 +21,7 @@ pub use erasing::{Group, Person};
 pub use identifiers::Held;
 pub use links::{LinkRequest, LinkRequests};
 pub use pointers::Pointers;
+pub use renaming::Renamed;
 pub use resealing::{Cursor, Walked};
 pub use strangers::Stranger;
 
@@ -36,13 +38,13 @@ use headgate_domain::sealing::Place;
 use headgate_domain::time::Timestamp;
 use headgate_redact::Personal;
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s, taken};
 use crate::keyring::{Keyring, KeyringError, Salt};
+use crate::peppers::Peppers;
 use crate::{Aws, AwsError};
 
-/// The version of the identity pepper in force.
+/// The version of the pepper of message ids, which is not rotated: a name made with it lives for 90 days.
 const PEPPER: u32 = 1;
 /// The country of the number, and of the user id.
 const PHONE_COUNTRY: &str = "phone_country";
@@ -54,7 +56,7 @@ pub struct Subjects {
     client: aws_sdk_dynamodb::Client,
     table: String,
     keyring: Keyring,
-    identity: Arc<Pepper>,
+    peppers: Peppers,
 }
 
 /// A consent request made on the opt-in page or by an import, waiting for the person's own message.
@@ -72,12 +74,12 @@ pub struct ConsentRequest {
 
 impl Subjects {
     /// The table of a name.
-    pub fn new(aws: &Aws, table: &str, keyring: Keyring, identity: Arc<Pepper>) -> Self {
+    pub fn new(aws: &Aws, table: &str, keyring: Keyring, peppers: Peppers) -> Self {
         Self {
             client: aws.dynamodb(),
             table: table.to_owned(),
             keyring,
-            identity,
+            peppers,
         }
     }
 
@@ -86,9 +88,15 @@ impl Subjects {
         &self.keyring
     }
 
-    /// The pseudonym an identifier is found by.
-    pub fn pseudonym(&self, identifier: &Identifier) -> Pseudonym {
-        identifier.pseudonym(&self.identity, PEPPER, self.keyring.deployment())
+    /// The pepper that identifiers are found by.
+    pub const fn peppers(&self) -> &Peppers {
+        &self.peppers
+    }
+
+    /// The names an identifier may be found by, the newest first.
+    fn names(&self, identifier: &Identifier) -> Vec<String> {
+        let names = self.peppers.pointers(identifier).into_iter();
+        names.map(|name| name.as_str().to_owned()).collect()
     }
 
     /// Everything known about several subjects, with the salts to seal with, in two reads per

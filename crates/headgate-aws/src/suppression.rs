@@ -1,6 +1,7 @@
 //! The suppression list: who said no, under names that cannot be joined with traffic.
 
 mod erased;
+mod moving;
 
 use std::collections::HashMap;
 
@@ -73,8 +74,10 @@ impl Suppression {
                 .update_item()
                 .table_name(&self.table)
                 .key("pk", s(key.as_str()))
-                .update_expression("ADD purposes :p SET #at = :at, #m = :m")
+                // An entry that was moved here may stand in a row that was to run out.
+                .update_expression("ADD purposes :p SET #at = :at, #m = :m REMOVE #ttl")
                 .condition_expression("attribute_not_exists(#at) OR #at <= :at")
+                .expression_attribute_names("#ttl", "ttl")
                 .expression_attribute_names("#at", since(*purpose))
                 .expression_attribute_names("#m", "method")
                 .expression_attribute_values(":p", words(&[*purpose]))
@@ -193,8 +196,8 @@ pub enum Once {
 }
 
 impl Suppression {
-    /// Marks a person, under all their keys, as written to by a request, and counts them for today: both or
-    /// neither, and a request once. The mark outlives the person's own row, so that to be forgotten and imported
+    /// Marks a person, of whom none of the keys is marked, as written to by a request, under those that are written
+    /// now, and counts them for today: both or neither, and a request once. The mark outlives the person's own row, so that to be forgotten and imported
     /// again is no way around it.
     ///
     /// # Errors
@@ -202,6 +205,7 @@ impl Suppression {
     pub async fn write_once(
         &self,
         keys: &[String],
+        written: &[String],
         cause: &str,
         per_day: u32,
         now: Timestamp,
@@ -211,7 +215,7 @@ impl Suppression {
         }
         let unbuilt = |_build| AwsError::new("TransactWriteItems", "request not built");
         let mut call = self.client.transact_write_items();
-        for key in keys {
+        for key in written {
             let mark = Update::builder()
                 .table_name(&self.table)
                 .key("pk", s(of_messages(key)))

@@ -24,6 +24,7 @@ pub mod events;
 mod function;
 pub mod hostile;
 pub mod overflow;
+pub mod people;
 mod process;
 pub mod refusals;
 mod runtime_api;

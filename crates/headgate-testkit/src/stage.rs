@@ -9,16 +9,17 @@ use std::sync::Arc;
 
 use headgate_aws::api_tokens::ApiTokens;
 use headgate_aws::confirm_links::ConfirmLinks;
+use headgate_aws::consents::Consents;
 use headgate_aws::controls::Controls;
 use headgate_aws::keyring::Keyring;
-use headgate_aws::peppers::pepper;
+use headgate_aws::peppers::{Peppers, pepper};
 use headgate_aws::subjects::{LinkRequest, LinkRequests, Subjects};
 use headgate_aws::{Aws, AwsSettings};
 use headgate_domain::api_token::{ApiToken, PlainToken, Scope};
 use headgate_domain::config::Config;
 use headgate_domain::confirm_link::{ConfirmKey, LinkRow};
 use headgate_domain::consent::NoticeId;
-use headgate_domain::identity::{Bsuid, Identifier, Pepper, SubjectId};
+use headgate_domain::identity::{Bsuid, Identifier, SubjectId};
 use headgate_domain::lane::Purpose;
 use headgate_domain::link;
 use headgate_domain::time::{HOUR, Timestamp};
@@ -27,6 +28,7 @@ use local_cloud::{Calendar, LocalCloud, Options};
 use serde_json::{Value, json};
 
 use crate::events::hmac_hex;
+use crate::people;
 
 /// The app secret that signs notifications.
 pub const APP_SECRET: &str = "testkit-app-secret-0123456789abcdef";
@@ -140,14 +142,25 @@ impl Stage {
 
     /// The field keys.
     pub fn keyring(&self) -> Keyring {
+        people::keyring(&self.aws(), &self.environment("IntakeFunction"))
+    }
+
+    /// Every version of the pepper of a key, which a setting of intake's names.
+    pub async fn peppers(&self, key: &str) -> Peppers {
         let environment = self.environment("IntakeFunction");
-        let setting = |name: &str| environment.get(name).expect("the template sets it");
-        Keyring::new(
-            &self.aws(),
-            setting("HEADGATE_TABLE_KEYS"),
-            setting("HEADGATE_KMS_KEY_DATA"),
-            setting("HEADGATE_DEPLOYMENT"),
-        )
+        people::peppers(&self.aws(), &environment, key, self.clock()()).await
+    }
+
+    /// The people, as a function finds them.
+    pub async fn subjects(&self) -> Subjects {
+        let environment = self.environment("IntakeFunction");
+        people::subjects(&self.aws(), &environment, self.clock()()).await
+    }
+
+    /// The recorder of what they say, as a function has it.
+    pub async fn consents(&self) -> Consents {
+        let environment = self.environment("IntakeFunction");
+        people::consents(&self.aws(), &environment, self.clock()()).await
     }
 
     /// The token of an unsubscribe link, as a message to somebody would carry it.
@@ -177,8 +190,7 @@ impl Stage {
         let by = by.hashed(deployment).id();
         links.issue(&row, &by, now, expires_at).await.unwrap();
         let table = setting("HEADGATE_TABLE_SUBJECTS");
-        let identity = Arc::new(Pepper::new(headgate_aws::random().unwrap()));
-        let subjects = Subjects::new(&aws, table, self.keyring(), identity);
+        let subjects = self.subjects().await;
         let bsuid = Identifier::Bsuid(Bsuid::parse("CA.20000001").unwrap());
         let request = LinkRequest {
             subject: subjects.find_or_create(&[bsuid], now).await.unwrap(),

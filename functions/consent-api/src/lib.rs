@@ -21,7 +21,7 @@ use headgate_aws::api_records::{ApiRecords, Noted};
 use headgate_aws::api_tokens::ApiTokens;
 use headgate_aws::confirm_links::ConfirmLinks;
 use headgate_aws::controls::Controls;
-use headgate_aws::peppers::pepper;
+use headgate_aws::peppers::{Peppers, pepper};
 use headgate_aws::queue::Queue;
 use headgate_aws::subjects::{Pointers, SubjectStates};
 use headgate_aws::{Aws, AwsError, AwsSettings};
@@ -89,20 +89,22 @@ impl ConsentApi {
     pub async fn new(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
         let config = Config::read(settings)?;
         let aws = Aws::new(&AwsSettings::new(settings.lookup())?)?;
+        let controls = Controls::new(&aws, &config.table_controls);
+        let (key, deployment) = (config.kms_mac_identity.as_str(), &config.deployment);
         let (links, identity) = tokio::try_join!(
-            pepper(&aws, &config.kms_mac_links, &config.deployment),
-            pepper(&aws, &config.kms_mac_identity, &config.deployment),
+            pepper(&aws, &config.kms_mac_links, deployment),
+            Peppers::open(&aws, &controls, key, deployment),
         )?;
-        let (links, identity) = (Arc::new(links), Arc::new(identity));
-        let (people, deployment) = (config.table_subjects.as_str(), &config.deployment);
+        let links = Arc::new(links);
+        let people = config.table_subjects.as_str();
         Ok(Self {
             tokens: ApiTokens::new(&aws, &config.table_privacy_requests),
             records: ApiRecords::new(&aws, &config.table_privacy_requests),
             consents: Queue::new(&aws, &config.queue_consents_url),
             confirm: ConfirmKey::of(&links),
             confirm_links: ConfirmLinks::new(&aws, &config.table_privacy_requests),
-            controls: Controls::new(&aws, &config.table_controls),
-            pointers: Pointers::new(&aws, people, deployment, identity),
+            controls,
+            pointers: Pointers::new(&aws, people, identity),
             subjects: SubjectStates::new(&aws, people),
             privacy_url: config.privacy_url,
             deployment: config.deployment,

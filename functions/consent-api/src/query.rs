@@ -48,7 +48,11 @@ impl ConsentApi {
         about: &Result<Identifier, SubjectId>,
     ) -> Result<Option<Subject>, Problem> {
         let subject = match about {
-            Ok(identifier) => self.pointers.find(identifier).await,
+            Ok(identifier) => {
+                let ready = self.pointers.refresh((self.clock)()).await;
+                ready.map_err(|e| unavailable(&e))?;
+                self.pointers.find(identifier).await
+            }
             Err(subject) => Ok(Some(subject.clone())),
         };
         let Some(subject) = subject.map_err(|e| unavailable(&e))? else {

@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use bytes::Bytes;
 use consent_api::{ConsentApi, PER_MINUTE};
 use headgate_aws::api_tokens::ApiTokens;
-use headgate_aws::peppers::pepper;
 use headgate_aws::subjects::Subjects;
 use headgate_domain::api_token::{PlainToken, Scope, TokenId};
 use headgate_domain::consent::{Consent, Kind, NoticeId, State, Topic};
@@ -102,14 +101,7 @@ impl World {
 
     /// The subjects as the API finds them, with what is sealed.
     async fn subjects(&self) -> Subjects {
-        let environment = self.stage.environment("ConsentApiFunction");
-        let setting = |name: &str| environment[name].as_str();
-        let aws = self.stage.aws();
-        let mac = setting("HEADGATE_KMS_MAC_IDENTITY");
-        let identity = pepper(&aws, mac, setting("HEADGATE_DEPLOYMENT")).await;
-        let table = setting("HEADGATE_TABLE_SUBJECTS");
-        let keyring = self.stage.keyring();
-        Subjects::new(&aws, table, keyring, Arc::new(identity.unwrap()))
+        self.stage.subjects().await
     }
 
     async fn post(&self, token: &PlainToken, body: &Value) -> (u16, Value) {

@@ -22,7 +22,7 @@ use headgate_aws::imports::{self, Answer, Asker, Imports};
 use headgate_aws::keyring::{Keyring, KeyringError};
 use headgate_aws::ledger::Ledger;
 use headgate_aws::objects::{Bucket, Tag};
-use headgate_aws::peppers::pepper;
+use headgate_aws::peppers::{Peppers, pepper};
 use headgate_aws::queue::Queue;
 use headgate_aws::subjects::Subjects;
 use headgate_aws::suppression::Suppression;
@@ -143,6 +143,7 @@ fn read(reader: &mut Reader, portion: &[u8], now: Timestamp) -> Result<Step, Imp
 pub struct ConsentImport {
     deployment: String,
     links: Arc<Pepper>,
+    consents: Consents,
     imports: Imports,
     messages: ImportMessages,
     system: Queue,
@@ -161,17 +162,21 @@ impl ConsentImport {
     pub async fn new(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
         let config = Config::read(settings)?;
         let aws = Aws::new(&AwsSettings::new(settings.lookup())?)?;
-        let of = |key| pepper(&aws, key, &config.deployment);
-        let identity = Arc::new(of(&config.kms_mac_identity).await?);
-        let suppressed = Arc::new(of(&config.kms_mac_suppression).await?);
-        let links = Arc::new(of(&config.kms_mac_links).await?);
+        let controls = Controls::new(&aws, &config.table_controls);
+        let deployment = config.deployment.as_str();
+        let of = |key| Peppers::open(&aws, &controls, key, deployment);
+        let (identity, suppressed, links) = tokio::try_join!(
+            of(&config.kms_mac_identity),
+            of(&config.kms_mac_suppression),
+            pepper(&aws, &config.kms_mac_links, deployment),
+        )?;
+        let links = Arc::new(links);
         let keyring = Keyring::new(
             &aws,
             &config.table_keys,
             &config.kms_key_data,
             &config.deployment,
         );
-        let controls = Controls::new(&aws, &config.table_controls);
         let consents = Consents::new(
             Subjects::new(&aws, &config.table_subjects, keyring, identity),
             Suppression::new(&aws, &config.table_suppression),
@@ -181,6 +186,7 @@ impl ConsentImport {
         );
         Ok(Self {
             imports: Imports::new(consents.clone()),
+            consents: consents.clone(),
             messages: ImportMessages::new(consents, Arc::clone(&links)),
             system: Queue::new(&aws, &config.queue_system_url),
             controls,
@@ -202,6 +208,7 @@ impl ConsentImport {
     }
 
     async fn message(&self, record: SqsRecord, until: Instant) -> Result<(), ImportError> {
+        self.consents.refresh((self.clock)()).await?;
         let notification: Notification =
             serde_json::from_str(&record.body).map_err(|_shape| ImportError::Message)?;
         for created in &notification.records {

@@ -12,6 +12,7 @@ use headgate_domain::consent::Subject;
 use headgate_domain::identity::{Identifier, SubjectId};
 use headgate_domain::lane::Purpose;
 use headgate_domain::outbound::{OutboundMessage, Recipient};
+use headgate_domain::time::Timestamp;
 use headgate_lambda::batch::SqsEvent;
 
 use crate::Intake;
@@ -47,10 +48,15 @@ impl Intake {
         if recipients.is_empty() {
             return Foreseen::default();
         }
-        self.look_ahead(&recipients).await.unwrap_or_default()
+        self.look_ahead(&recipients, now).await.unwrap_or_default()
     }
 
-    async fn look_ahead(&self, recipients: &[Recipient]) -> Result<Foreseen, KeyringError> {
+    async fn look_ahead(
+        &self,
+        recipients: &[Recipient],
+        now: Timestamp,
+    ) -> Result<Foreseen, KeyringError> {
+        self.consents.refresh(now).await?;
         let mut addressed = Vec::new();
         let mut ids = Vec::new();
         for to in recipients {
@@ -62,13 +68,11 @@ impl Intake {
         let found = self.subjects().find_all(&addressed).await?;
         ids.extend(found.values().cloned());
         let people = self.subjects().load_all(&ids).await?;
-        let identifiers = people
+        let known = people
             .values()
             .flat_map(|(subject, _)| subject.identifiers());
-        let keys: Vec<String> = identifiers
-            .chain(addressed)
-            .map(|identifier| self.suppression_key(&identifier))
-            .collect();
+        let identifiers: Vec<Identifier> = known.chain(addressed).collect();
+        let keys = self.consents.all_suppression_keys(&identifiers);
         let covered = self.consents.suppression().covering(&keys).await?;
         // A key without an entry was looked up too: nobody said no under it.
         let mut suppressed: HashMap<String, Vec<Purpose>> =

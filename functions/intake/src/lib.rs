@@ -28,7 +28,7 @@ mod speaker;
 mod system;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use headgate_aws::Aws;
 use headgate_aws::bus::Bus;
@@ -41,7 +41,7 @@ use headgate_aws::keyring::Keyring;
 use headgate_aws::ledger::Ledger;
 use headgate_aws::messages::Messages;
 use headgate_aws::pacing::{Pacing, needs_wake};
-use headgate_aws::peppers::pepper;
+use headgate_aws::peppers::{Peppers, pepper};
 use headgate_aws::queue::Queue;
 use headgate_aws::subjects::{LinkRequests, Subjects};
 use headgate_aws::suppression::Suppression;
@@ -115,28 +115,23 @@ impl Intake {
         let config = Config::new(settings)?;
         let aws = Aws::new(&config.aws)?;
         let deployment = config.deployment.as_str();
+        let controls = Controls::new(&aws, &config.controls);
+        let of = |key| Peppers::open(&aws, &controls, key, deployment);
         let (identity, suppression, message_ref, links) = tokio::try_join!(
-            pepper(&aws, &config.identity_mac, deployment),
-            pepper(&aws, &config.suppression_mac, deployment),
+            of(&config.identity_mac),
+            of(&config.suppression_mac),
             pepper(&aws, &config.message_ref_mac, deployment),
             pepper(&aws, &config.links_mac, deployment),
         )?;
         let keyring = Keyring::new(&aws, &config.keys, &config.data_key, deployment);
-        let subjects = Subjects::new(&aws, &config.subjects, keyring, Arc::new(identity));
+        let subjects = Subjects::new(&aws, &config.subjects, keyring, identity);
         let entries = Suppression::new(&aws, &config.suppression);
         let ledger = Ledger::new(&aws, &config.ledger);
-        let controls = Controls::new(&aws, &config.controls);
         Ok(Self {
             clock,
             confirm_links: ConfirmLinks::new(&aws, &config.privacy_requests),
             link_requests: LinkRequests::new(&aws, &config.subjects),
-            consents: Consents::new(
-                subjects,
-                entries,
-                ledger,
-                Arc::new(suppression),
-                controls.clone(),
-            ),
+            consents: Consents::new(subjects, entries, ledger, suppression, controls.clone()),
             controls,
             messages: Messages::new(&aws, &config.messages),
             pacing: Pacing::new(&aws, &config.pacing),
@@ -215,6 +210,7 @@ impl Intake {
 
     async fn answer(&self, record: &SqsRecord, foreseen: &Foreseen) -> Result<Answer, IntakeError> {
         let now = (self.clock)();
+        self.consents.refresh(now).await?;
         let source = self.source(record).ok_or(IntakeError::UnknownQueue)?;
         let unsealed = self.unsealed(record, source, now).await?;
         let Some(record) = unsealed.as_deref() else {

@@ -54,12 +54,9 @@ impl Intake {
                 (subject, salt, addressed)
             }
         };
-        let mut suppression = vec![self.suppression_key(&addressed)];
-        suppression.extend(
-            subject
-                .identifiers()
-                .map(|identifier| self.suppression_key(&identifier)),
-        );
+        let mut names: Vec<Identifier> = subject.identifiers().collect();
+        names.push(addressed.clone());
+        let mut suppression = self.consents.all_suppression_keys(&names);
         suppression.sort_unstable();
         suppression.dedup();
         let mut suppressed = Vec::new();
@@ -100,8 +97,8 @@ impl Intake {
         let Ok(addressed) = identifier(to) else {
             return Ok(false);
         };
-        let key = self.consents.suppression_key(&addressed);
-        let erased_at = self.consents.suppression().erased_at(&[key]).await?;
+        let keys = self.consents.suppression_keys(&addressed);
+        let erased_at = self.consents.suppression().erased_at(&keys).await?;
         Ok(erased_at.is_some_and(|erased_at| said_at <= erased_at))
     }
 
@@ -150,13 +147,6 @@ impl Intake {
             }
             Some(_) | None => Ok(()),
         }
-    }
-
-    pub(crate) fn suppression_key(&self, identifier: &Identifier) -> String {
-        self.consents
-            .suppression_key(identifier)
-            .as_str()
-            .to_owned()
     }
 }
 

@@ -159,10 +159,7 @@ impl Heard<'_> {
             self.inbound.from_bsuid.as_ref(),
         );
         let consents = &self.ports.consents;
-        let keys = known.iter().chain(&named);
-        let mut keys: Vec<String> = keys
-            .map(|identifier| consents.suppression_key(identifier).as_str().to_owned())
-            .collect();
+        let mut keys = consents.all_suppression_keys(known.iter().chain(&named));
         keys.sort_unstable();
         keys.dedup();
         let covered = consents.suppression().covering(&keys).await?;

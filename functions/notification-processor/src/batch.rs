@@ -63,7 +63,11 @@ pub(crate) async fn handle(ports: &Ports, event: SqsEvent, now: Timestamp) -> Ba
         units.extend(work);
         batch.effects.push(rest);
     }
-    match ports.controls.config().await {
+    let ready = async {
+        ports.consents.refresh(now).await?;
+        ports.controls.config().await
+    };
+    match ready.await {
         Ok(config) => batch.run(&config, units).await,
         Err(error) => {
             for index in 0..event.records.len() {

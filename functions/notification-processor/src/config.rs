@@ -3,8 +3,6 @@
 //! Owns the names of the resources (docs/data.md) and the clients made from them. A missing name
 //! or a KMS that does not answer stops the start (I5); nothing here has a default.
 
-use std::sync::Arc;
-
 use headgate_aws::bus::Bus;
 use headgate_aws::consents::Consents;
 use headgate_aws::controls::Controls;
@@ -12,7 +10,7 @@ use headgate_aws::keyring::Keyring;
 use headgate_aws::ledger::Ledger;
 use headgate_aws::messages::Messages;
 use headgate_aws::objects::Bucket;
-use headgate_aws::peppers::pepper;
+use headgate_aws::peppers::{Peppers, pepper};
 use headgate_aws::queue::Queue;
 use headgate_aws::subjects::{Subjects, message_pseudonym};
 use headgate_aws::suppression::Suppression;
@@ -111,15 +109,17 @@ impl Ports {
         let aws = Aws::new(&AwsSettings::new(|name| {
             settings.find(name).map(str::to_owned)
         })?)?;
-        let identity = Arc::new(pepper(&aws, names.identity_key, names.deployment).await?);
-        let suppression_pepper =
-            Arc::new(pepper(&aws, names.suppression_key, names.deployment).await?);
-        let message_ref = pepper(&aws, names.message_ref_key, names.deployment).await?;
+        let controls = Controls::new(&aws, names.controls);
+        let of = |key| Peppers::open(&aws, &controls, key, names.deployment);
+        let (identity, suppression_pepper, message_ref) = tokio::try_join!(
+            of(names.identity_key),
+            of(names.suppression_key),
+            pepper(&aws, names.message_ref_key, names.deployment),
+        )?;
         let keyring = Keyring::new(&aws, names.keys, names.data_key, names.deployment);
         let subjects = Subjects::new(&aws, names.subjects, keyring.clone(), identity);
         let suppression = Suppression::new(&aws, names.suppression);
         let ledger = Ledger::new(&aws, names.ledger);
-        let controls = Controls::new(&aws, names.controls);
         Ok(Self {
             consents: Consents::new(
                 subjects.clone(),

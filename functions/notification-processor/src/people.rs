@@ -97,7 +97,7 @@ async fn refuse_the_erased(
 ) -> Result<(), Failure> {
     let keys: Vec<Pseudonym> = known
         .iter()
-        .map(|identifier| ports.consents.suppression_key(identifier))
+        .flat_map(|identifier| ports.consents.suppression_keys(identifier))
         .collect();
     match ports.consents.suppression().erased_at(&keys).await? {
         Some(erased_at) if at <= erased_at => Err(Failure::Erased),

@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use headgate_aws::controls::Controls;
-use headgate_aws::keyring::Keyring;
 use headgate_aws::peppers::pepper;
 use headgate_aws::subjects::Subjects;
 use headgate_aws::{Aws, AwsSettings};
@@ -24,7 +23,9 @@ use headgate_domain::lane::Purpose;
 use headgate_domain::region::Country;
 use headgate_domain::time::{DAY, HOUR, Timestamp};
 use headgate_domain::{link, optin_code};
+use headgate_lambda::clock::system_clock;
 use headgate_lambda::settings::Settings;
+use headgate_testkit::people;
 use http::{Request, Response, StatusCode};
 use local_cloud::{Calendar, LocalCloud, Options};
 use privacy_web::PrivacyWeb;
@@ -151,23 +152,9 @@ impl World {
     }
 
     /// The pages themselves open no keys; whoever hears the person's message does.
-    fn subjects(&self) -> Subjects {
-        let processor = self
-            .cloud
-            .function_environment("NotificationProcessorFunction")
-            .unwrap();
-        let keyring = Keyring::new(
-            &self.aws,
-            &processor["HEADGATE_TABLE_KEYS"],
-            &processor["HEADGATE_KMS_KEY_DATA"],
-            "d",
-        );
-        Subjects::new(
-            &self.aws,
-            &self.environment["HEADGATE_TABLE_SUBJECTS"],
-            keyring,
-            Arc::new(Pepper::new([1; 32])),
-        )
+    async fn subjects(&self) -> Subjects {
+        let intake = self.cloud.function_environment("IntakeFunction").unwrap();
+        people::subjects(&self.aws, &intake, system_clock()()).await
     }
 
     /// Everything stored and queued, without the configuration.
@@ -217,7 +204,7 @@ async fn the_form_leaves_a_request_that_only_the_code_redeems_and_no_number() {
     let traces = world.traces().await;
     assert_eq!(traces.len(), 1, "one request, nothing queued, no keys");
     assert!(!traces[0].contains(code), "the code itself is not stored");
-    let subjects = world.subjects();
+    let subjects = world.subjects().await;
     let person = SubjectId::from_random([7; 16]);
     let hash = optin_code::hash(&optin_code::find_in(&format!("confirm {code}")).unwrap());
     assert!(
@@ -337,7 +324,7 @@ async fn each_choice_is_stopped_on_its_own_and_the_page_says_so_once_it_is_durab
 #[tokio::test]
 async fn a_topic_is_stopped_alone_and_agreed_to_by_its_own_form() {
     let world = World::with_configuration().await;
-    let subjects = world.subjects();
+    let subjects = world.subjects().await;
     subjects.keyring().mint_vault(now()).await.unwrap();
     let bsuid = Identifier::Bsuid(Bsuid::parse("CA.20000007").unwrap());
     let person = subjects.find_or_create(&[bsuid], now()).await.unwrap();
@@ -383,7 +370,7 @@ async fn a_topic_is_stopped_alone_and_agreed_to_by_its_own_form() {
 #[tokio::test]
 async fn a_yes_that_has_expired_is_shown_so_and_the_number_is_not_opened() {
     let world = World::with_configuration().await;
-    let subjects = world.subjects();
+    let subjects = world.subjects().await;
     subjects.keyring().mint_vault(now()).await.unwrap();
     let phone = Identifier::Phone(Phone::parse("+16135550100").unwrap());
     let person = subjects.find_or_create(&[phone], now()).await.unwrap();
@@ -436,7 +423,7 @@ async fn a_browser_that_sends_the_signal_is_told_that_it_is_honoured() {
 async fn a_request_not_to_sell_travels_by_the_queue_and_says_nothing_of_whose_it_is() {
     let world = World::with_configuration().await;
     let bsuid = Identifier::Bsuid(Bsuid::parse("CA.20000007").unwrap());
-    let subjects = world.subjects();
+    let subjects = world.subjects().await;
     subjects.keyring().mint_vault(now()).await.unwrap();
     let known = subjects.find_or_create(&[bsuid], now()).await;
     let mut answers = Vec::new();

@@ -91,18 +91,9 @@ impl PrivacyWorker {
         let since = known.identity_change.map(|(since, _change)| since);
         let config = self.controls.config().await?;
         let law = config.profile_of(known.country());
-        let keys: Vec<String> = person
-            .identifiers
-            .iter()
-            .map(|one| {
-                self.eraser
-                    .consents
-                    .suppression_key(one)
-                    .as_str()
-                    .to_owned()
-            })
-            .collect();
-        let suppressed = self.eraser.consents.suppression().covering(&keys).await?;
+        let consents = &self.eraser.consents;
+        let keys = consents.all_suppression_keys(&person.identifiers);
+        let suppressed = consents.suppression().covering(&keys).await?;
         let mut suppressed: Vec<&str> = suppressed
             .iter()
             .flat_map(|(_key, purposes)| purposes.iter().map(|purpose| purpose.word()))

@@ -11,8 +11,8 @@ mod erase;
 mod hold;
 mod receive;
 mod replay;
-mod reseal;
 mod strangers;
+mod walk;
 
 use headgate_aws::bus::Bus;
 use headgate_aws::cancel::Cancellations;
@@ -24,7 +24,7 @@ use headgate_aws::keyring::{Keyring, KeyringError};
 use headgate_aws::ledger::Ledger;
 use headgate_aws::messages::Messages;
 use headgate_aws::pacing::{Pacing, Senders};
-use headgate_aws::peppers::pepper;
+use headgate_aws::peppers::{Peppers, pepper};
 use headgate_aws::privacy_requests::PrivacyRequests;
 use headgate_aws::queue::Queue;
 use headgate_aws::signing::SigningKey;
@@ -42,7 +42,6 @@ use headgate_lambda::runtime::{Panicked, survive};
 use headgate_lambda::settings::{MissingSetting, Settings};
 use headgate_redact::LogSafe;
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use config::Config;
@@ -51,7 +50,7 @@ pub use config::Config;
 const CONCURRENCY: usize = 4;
 /// No task begins after this long: a minute is left for the one that has.
 const TIME: Duration = Duration::from_mins(4);
-/// After an agenda of less than this there is time for a minute of the walk that seals anew.
+/// After an agenda of less than this there is time for a minute of walks.
 const TIME_LEFT: Duration = Duration::from_mins(3);
 /// What failed is tried again after this long, so that it never stands before the rest.
 const AFTER_A_FAILURE_MS: i64 = 10 * MINUTE;
@@ -82,6 +81,9 @@ pub enum WorkerError {
     /// The right is exercised elsewhere.
     #[error("no request of this kind is carried out here")]
     Right,
+    /// The controls are of a time before the peppers were rotated: docs/operations.md says what to do.
+    #[error("the version of the peppers went back")]
+    PeppersWentBack,
     /// Keys or tables were not available.
     #[error(transparent)]
     Keys(#[from] KeyringError),
@@ -122,17 +124,20 @@ impl PrivacyWorker {
     pub async fn new(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
         let config = Config::read(settings)?;
         let aws = Aws::new(&AwsSettings::new(settings.lookup())?)?;
-        let of = |key| pepper(&aws, key, &config.deployment);
-        let identity = Arc::new(of(&config.kms_mac_identity).await?);
-        let suppressed = Arc::new(of(&config.kms_mac_suppression).await?);
+        let controls = Controls::new(&aws, &config.table_controls);
+        let deployment = config.deployment.as_str();
+        let of = |key| Peppers::open(&aws, &controls, key, deployment);
+        let (identity, suppressed, links) = tokio::try_join!(
+            of(&config.kms_mac_identity),
+            of(&config.kms_mac_suppression),
+            pepper(&aws, &config.kms_mac_links, deployment),
+        )?;
         let keyring = Keyring::new(
             &aws,
             &config.table_keys,
             &config.kms_key_data,
             &config.deployment,
         );
-        let links = of(&config.kms_mac_links).await?;
-        let controls = Controls::new(&aws, &config.table_controls);
         let subjects = Subjects::new(&aws, &config.table_subjects, keyring, identity);
         let ledger = Ledger::new(&aws, &config.table_ledger);
         let requests = PrivacyRequests::new(&aws, &config.table_privacy_requests);
@@ -170,17 +175,18 @@ impl PrivacyWorker {
     /// # Errors
     /// [`WorkerError`] when something due was not done; the next call goes on.
     pub async fn handle(&self, event: Value) -> Result<Value, WorkerError> {
+        self.eraser.consents.refresh((self.clock)()).await?;
         if event.get("Records").is_none() {
             let started = Instant::now();
             let worked = Box::pin(self.work_off()).await;
             // What people asked comes first, and what failed of it does not hold this up.
-            let resealed = if started.elapsed() < TIME_LEFT {
-                Box::pin(self.reseal((self.clock)())).await
+            let walked = if started.elapsed() < TIME_LEFT {
+                Box::pin(self.walk((self.clock)())).await
             } else {
                 Ok(())
             };
             let done = worked?;
-            resealed?;
+            walked?;
             return Ok(json!({ "done": done }));
         }
         let event: SqsEvent = serde_json::from_value(event).map_err(|_json| WorkerError::Event)?;

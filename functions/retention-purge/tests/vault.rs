@@ -80,10 +80,9 @@ impl World {
     }
 
     async fn people(&self, keyring: Keyring) -> Subjects {
-        let key = self.name("HEADGATE_KMS_MAC_IDENTITY");
-        let identity = pepper(&self.aws, key, self.name("HEADGATE_DEPLOYMENT")).await;
+        let peppers = self.stage.peppers("HEADGATE_KMS_MAC_IDENTITY").await;
         let table = self.name("HEADGATE_TABLE_SUBJECTS");
-        Subjects::new(&self.aws, table, keyring, Arc::new(identity.unwrap()))
+        Subjects::new(&self.aws, table, keyring, peppers)
     }
 }
 

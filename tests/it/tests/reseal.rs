@@ -15,8 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use headgate_aws::Aws;
 use headgate_aws::keyring::VaultVersion;
-use headgate_aws::peppers::pepper;
-use headgate_aws::privacy_requests::{PrivacyRequests, Reseal};
+use headgate_aws::privacy_requests::{Errand, PrivacyRequests, Walk};
 use headgate_aws::subjects::Subjects;
 use headgate_domain::identity::{Identifier, Phone, SubjectId};
 use headgate_domain::sealing::Place;
@@ -73,17 +72,13 @@ impl World {
     }
 
     async fn people(&self) -> Subjects {
-        let key = self.name("HEADGATE_KMS_MAC_IDENTITY");
-        let identity = pepper(&self.aws, key, self.name("HEADGATE_DEPLOYMENT")).await;
-        let table = self.name("HEADGATE_TABLE_SUBJECTS");
-        let keyring = self.stage.keyring();
-        Subjects::new(&self.aws, table, keyring, Arc::new(identity.unwrap()))
+        self.stage.subjects().await
     }
 
-    async fn progress(&self) -> Option<Reseal> {
+    async fn progress(&self) -> Option<Walk> {
         let table = self.name("HEADGATE_TABLE_PRIVACY_REQUESTS");
         let requests = PrivacyRequests::new(&self.aws, table);
-        requests.reseal().await.unwrap()
+        requests.walk(Errand::Reseal).await.unwrap()
     }
 
     /// People of whom each has a number and every third a proof; one request that waits, one row that is damaged, and

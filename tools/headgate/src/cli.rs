@@ -15,6 +15,7 @@ use crate::{commands, demo, dev, text};
 mod breach;
 mod ledger;
 mod operate;
+mod pepper;
 mod privacy;
 mod purge;
 mod report;
@@ -22,6 +23,7 @@ mod vault;
 pub use breach::*;
 pub use ledger::*;
 pub use operate::*;
+pub use pepper::*;
 pub use privacy::*;
 pub use purge::*;
 pub use report::*;
@@ -85,6 +87,8 @@ pub enum Command {
     Purge(PurgeArgs),
     /// The key that numbers and evidence are sealed under: ask for the next.
     Vault(VaultArgs),
+    /// The peppers that people and the suppression list are named by: put the next in force.
+    Pepper(PepperArgs),
     /// What people ask about their own data: the agenda, receipts, and erasing again after a restore.
     Privacy(PrivacyArgs),
     /// After a breach: how many people and what data were within reach, and until when whom has to be told.
@@ -457,6 +461,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Breach(args)) => Box::pin(commands::breach::run(&args)).await,
         Some(Command::Report(args)) => Box::pin(commands::report::run(&args)).await,
         Some(Command::Vault(args)) => Box::pin(commands::vault::run(&args)).await,
+        Some(Command::Pepper(args)) => Box::pin(commands::pepper::run(&args)).await,
         Some(Command::Purge(args)) => Box::pin(commands::purge::run(&args)).await,
         Some(Command::Privacy(args)) => Box::pin(commands::privacy::run(&args)).await,
         Some(Command::Status(args)) => commands::status::run(&args).await,

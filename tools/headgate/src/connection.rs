@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 use headgate_aws::api_tokens::ApiTokens;
@@ -16,7 +15,7 @@ use headgate_aws::keyring::Keyring;
 use headgate_aws::ledger::Ledger;
 use headgate_aws::messages::Messages;
 use headgate_aws::objects::Bucket;
-use headgate_aws::peppers::pepper;
+use headgate_aws::peppers::Peppers;
 use headgate_aws::privacy_requests::PrivacyRequests;
 use headgate_aws::queue::{Queue, Reader};
 use headgate_aws::reports::Reports;
@@ -25,7 +24,6 @@ use headgate_aws::signing::SigningKey;
 use headgate_aws::subjects::{Pointers, SubjectStates};
 use headgate_aws::suppression::Suppression;
 use headgate_aws::{Aws, AwsSettings};
-use headgate_domain::identity::Pepper;
 use headgate_domain::lane::Purpose;
 use headgate_domain::time::Timestamp;
 use headgate_graph::MediaClient;
@@ -185,19 +183,17 @@ impl Connection {
     /// # Security
     /// Whoever has the pepper can tell of every number whether it is known here: the template grants it to a person
     /// by a policy of its own, for a while, and the alarm `pepper-stranger` tells of each use.
-    pub async fn pointers(&self) -> Result<Pointers> {
+    pub async fn pointers(&self, now: Timestamp) -> Result<Pointers> {
         let table = self.resource("HEADGATE_TABLE_SUBJECTS", "Data.SubjectsTableName")?;
         let key = self.resource("HEADGATE_KMS_MAC_IDENTITY", "Data.IdentityMacKeyArn")?;
         let deployment = self.deployment()?;
-        let pepper = pepper(&self.aws, key, deployment).await.context(
+        let peppers = Peppers::open(&self.aws, &self.controls()?, key, deployment).await;
+        let peppers = peppers.context(
             "KMS did not compute the pepper of numbers: is HoldByNumberPolicyArn attached to your role?",
         )?;
-        Ok(Pointers::new(
-            &self.aws,
-            table,
-            deployment,
-            Arc::new(pepper),
-        ))
+        let read = peppers.refresh(now).await;
+        read.context("which peppers are in force cannot be read")?;
+        Ok(Pointers::new(&self.aws, table, peppers))
     }
 
     /// Messages and people, to be counted.
@@ -309,20 +305,22 @@ impl Connection {
         Ok(Keyring::new(&self.aws, table, key, deployment))
     }
 
-    /// The suppression list, and the pepper of its keys.
+    /// The suppression list, and the peppers of its keys.
     ///
     /// # Errors
     /// A sentence that names the variable to set, or says that KMS refused.
     ///
     /// # Security
     /// Whoever has the pepper can tell who is on the list: no policy of the template grants it to people.
-    pub async fn suppression(&self) -> Result<(Suppression, Pepper)> {
+    pub async fn suppression(&self, now: Timestamp) -> Result<(Suppression, Peppers)> {
         let table = self.resource("HEADGATE_TABLE_SUPPRESSION", "Data.SuppressionTableName")?;
         let key = self.resource("HEADGATE_KMS_MAC_SUPPRESSION", "Data.SuppressionMacKeyArn")?;
-        let pepper = pepper(&self.aws, key, self.deployment()?)
-            .await
-            .context("KMS did not compute the pepper of the suppression list")?;
-        Ok((Suppression::new(&self.aws, table), pepper))
+        let controls = self.controls()?;
+        let peppers = Peppers::open(&self.aws, &controls, key, self.deployment()?).await;
+        let peppers = peppers.context("KMS did not compute the pepper of the suppression list")?;
+        let read = peppers.refresh(now).await;
+        read.context("which peppers are in force cannot be read")?;
+        Ok((Suppression::new(&self.aws, table), peppers))
     }
 
     /// The deployment's name.

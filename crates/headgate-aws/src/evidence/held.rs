@@ -6,7 +6,9 @@ use headgate_domain::time::Timestamp;
 
 use super::Evidence;
 use crate::AwsError;
-use crate::item::{Attributes, Item, b, batch_get, batch_write, deletions, key, ms, put_if_new, s};
+use crate::item::{
+    Attributes, Item, all, b, batch_get, batch_write, deletions, key, ms, partition, put_if_new, s,
+};
 
 /// One message that is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,25 +94,6 @@ impl Evidence {
     }
 
     async fn rows_of(&self, pk: &str) -> Result<Vec<Item>, AwsError> {
-        let mut found = Vec::new();
-        let mut from = None;
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", s(pk))
-                .set_exclusive_start_key(from)
-                .consistent_read(true)
-                .send()
-                .await
-                .map_err(|e| AwsError::of("Query", &e))?;
-            found.extend(answer.items.unwrap_or_default());
-            from = answer.last_evaluated_key;
-            if from.is_none() {
-                return Ok(found);
-            }
-        }
+        all(partition(&self.client, &self.table, pk)).await
     }
 }

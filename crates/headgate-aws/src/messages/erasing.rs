@@ -8,7 +8,7 @@ use headgate_domain::record::RecordRef;
 
 use super::Messages;
 use crate::AwsError;
-use crate::item::{Attributes, Item, batch_write, deletions, s};
+use crate::item::{Attributes, Item, all, batch_write, deletions, s};
 
 /// The rows of one person.
 #[derive(Clone, Debug, Default)]
@@ -45,26 +45,15 @@ impl Messages {
     pub async fn all_of(&self, subjects: &[SubjectId]) -> Result<Theirs, AwsError> {
         let mut theirs = Theirs::default();
         for subject in subjects {
-            let mut from = None;
-            loop {
-                let answer = self
-                    .client
-                    .query()
-                    .table_name(&self.table)
-                    .index_name("by_subject")
-                    .key_condition_expression("#subject = :subject")
-                    .expression_attribute_names("#subject", "subject")
-                    .expression_attribute_values(":subject", s(subject.as_str()))
-                    .set_exclusive_start_key(from)
-                    .send()
-                    .await
-                    .map_err(|e| AwsError::of("Query", &e))?;
-                theirs.rows.extend(answer.items.unwrap_or_default());
-                from = answer.last_evaluated_key;
-                if from.is_none() {
-                    break;
-                }
-            }
+            let query = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .index_name("by_subject")
+                .key_condition_expression("#subject = :subject")
+                .expression_attribute_names("#subject", "subject")
+                .expression_attribute_values(":subject", s(subject.as_str()));
+            theirs.rows.extend(all(query).await?);
         }
         Ok(theirs)
     }

@@ -12,7 +12,7 @@ use headgate_domain::time::Timestamp;
 
 use super::PrivacyRequests;
 use crate::AwsError;
-use crate::item::{Attributes, Item, key, ms, n, put_if_new, s, taken};
+use crate::item::{Attributes, Item, all, key, ms, n, partition, put_if_new, s, taken};
 use crate::subjects::Group;
 
 const ERASED: &str = "erased";
@@ -125,26 +125,7 @@ impl PrivacyRequests {
     }
 
     pub(super) async fn all(&self, pk: &str) -> Result<Vec<Item>, AwsError> {
-        let mut found = Vec::new();
-        let mut from = None;
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", s(pk))
-                .set_exclusive_start_key(from)
-                .consistent_read(true)
-                .send()
-                .await
-                .map_err(|e| AwsError::of("Query", &e))?;
-            found.extend(answer.items.unwrap_or_default());
-            from = answer.last_evaluated_key;
-            if from.is_none() {
-                return Ok(found);
-            }
-        }
+        all(partition(&self.client, &self.table, pk)).await
     }
 }
 

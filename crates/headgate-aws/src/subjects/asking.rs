@@ -19,13 +19,15 @@ use super::erasing::ABOUT;
 use super::identifiers::UNKNOWN_TTL_MS;
 use super::{
     Subjects, ask_of, asks_value, attribute, consent_value, country_field, place, request_key,
+    strangers,
 };
 use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s};
 use crate::keyring::{KeyringError, Salt, Salts};
 use crate::{AwsError, random};
 
-/// A transaction takes a hundred items. A new person has four: pointer, row, two salts.
-const NEW_PER_TRANSACTION: usize = 25;
+/// A transaction takes a hundred items. A new person has six at most: pointer, that there is no other, row, calendar,
+/// two salts.
+const NEW_PER_TRANSACTION: usize = 16;
 /// Who is asked has the row, a request, and the proof of each thing they are asked for.
 const ASKED_PER_TRANSACTION: usize = 100;
 
@@ -133,7 +135,7 @@ impl Subjects {
         now: Timestamp,
     ) -> Result<Vec<(Phone, (SubjectId, Salts))>, KeyringError> {
         let mut made = Vec::with_capacity(phones.len());
-        let mut items = Vec::with_capacity(phones.len().saturating_mul(4));
+        let mut items = Vec::with_capacity(phones.len().saturating_mul(6));
         for phone in phones {
             let subject = SubjectId::from_random(random::<16>()?);
             let salts = Salts::random()?;
@@ -173,32 +175,31 @@ impl Subjects {
                 phone.reveal().as_bytes(),
             )
             .await?;
-        let pseudonym = self.pseudonym(&identifier);
+        // Whoever has a pointer since it was looked for is found by the conditions.
+        let pointer = self.new_pointer(&identifier);
+        let names = vec![pointer.name().to_owned()];
         let mut row = key(&pk, "S");
         row.insert("phone".to_owned(), b(sealed));
         if let Some(country) = Country::of(&identifier) {
             row.insert(country_field(&identifier).to_owned(), s(country.as_str()));
         }
-        row.insert(
-            "idents".to_owned(),
-            AttributeValue::Ss(vec![pseudonym.as_str().to_owned()]),
-        );
+        row.insert("idents".to_owned(), AttributeValue::Ss(names.clone()));
         row.insert("created_at".to_owned(), ms(now));
         // Who never answers is forgotten like anybody of whom nothing but a number is known.
         let forgotten_at = now.plus_millis(UNKNOWN_TTL_MS);
         row.insert("ttl".to_owned(), n(forgotten_at.seconds()));
-        let pointer = Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(key(format!("I#{}", pseudonym.as_str()), "I")))
+        let (calendar, noted) = strangers::noted(subject, names, forgotten_at);
+        row.insert(ABOUT.to_owned(), AttributeValue::Ss(vec![calendar]));
+        let update = Update::builder()
             .update_expression("SET subject = :s")
-            .condition_expression("attribute_not_exists(subject)")
-            .expression_attribute_values(":s", s(subject.as_str()))
-            .build()
-            .map_err(|_build| unbuilt())?;
+            .expression_attribute_values(":s", s(subject.as_str()));
+        let led = self.pointer_update(&pointer, update, "attribute_not_exists(subject)")?;
         let mut items = vec![
-            TransactWriteItem::builder().update(pointer).build(),
+            TransactWriteItem::builder().update(led).build(),
             put_new(&self.table, row)?,
+            put_new(&self.table, noted)?,
         ];
+        items.extend(self.pointer_absent(&pointer)?);
         for salt in salts.items(subject) {
             items.push(put_new(self.keyring.table(), salt)?);
         }
@@ -311,7 +312,7 @@ impl Subjects {
     }
 
     /// Writes all or nothing; `false` when a condition does not hold.
-    async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<bool, AwsError> {
+    pub(super) async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<bool, AwsError> {
         let call = self.client.transact_write_items();
         match call
             .set_transact_items(Some(items))

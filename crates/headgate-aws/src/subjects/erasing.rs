@@ -14,7 +14,9 @@ use super::{SubjectStates, Subjects, state_of};
 use headgate_redact::Personal;
 
 use crate::AwsError;
-use crate::item::{Attributes, Item, batch_get, batch_write, deletions, key, s, taken};
+use crate::item::{
+    Attributes, Item, all, batch_get, batch_write, deletions, key, partition, s, taken,
+};
 use crate::keyring::KeyringError;
 
 /// The rows elsewhere in the table that are about a person, by partition key: what an erasure has to find.
@@ -87,7 +89,7 @@ impl Subjects {
             person.group.subjects.swap(0, first.unwrap_or(0));
         }
         let named = person.identifiers.iter();
-        let pseudonyms = named.map(|identifier| self.pseudonym(identifier).as_str().to_owned());
+        let pseudonyms = named.flat_map(|identifier| self.names(identifier));
         person.group.pseudonyms.extend(pseudonyms);
         Ok(person)
     }
@@ -208,26 +210,8 @@ impl Subjects {
     async fn own_rows(&self, group: &Group) -> Result<Vec<Item>, AwsError> {
         let mut found = Vec::new();
         for id in &group.subjects {
-            let mut from = None;
-            loop {
-                let answer = self
-                    .client
-                    .query()
-                    .table_name(&self.table)
-                    .key_condition_expression("pk = :pk")
-                    .expression_attribute_values(":pk", s(format!("S#{id}")))
-                    .projection_expression("pk, sk")
-                    .set_exclusive_start_key(from)
-                    .consistent_read(true)
-                    .send()
-                    .await
-                    .map_err(|e| AwsError::of("Query", &e))?;
-                found.extend(answer.items.unwrap_or_default());
-                from = answer.last_evaluated_key;
-                if from.is_none() {
-                    break;
-                }
-            }
+            let query = partition(&self.client, &self.table, format!("S#{id}"));
+            found.extend(all(query.projection_expression("pk, sk")).await?);
         }
         Ok(found)
     }

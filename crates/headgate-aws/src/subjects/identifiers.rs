@@ -2,23 +2,26 @@
 //!
 //! A pointer is found by pseudonym. It names who has the identifier now, since when, and who had it
 //! before: what comes late is about whoever had it then. A number passes from one person to another;
-//! the pointer remembers one change.
+//! the pointer remembers one change. Where it stands is `pointers`'.
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use headgate_domain::identity::{Identifier, SubjectId};
 use headgate_domain::region::Country;
 use headgate_domain::time::{DAY, Timestamp};
 
 use super::erasing::ABOUT;
+use super::pointers::Pointer;
 use super::{Subjects, country_field, field_of, place, strangers};
-use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s};
+use crate::item::{Attributes, Item, b, key, ms, n, s};
 use crate::keyring::KeyringError;
 use crate::{AwsError, random};
 
 /// Somebody of whom nothing but an identifier is known is forgotten after this long.
 pub(super) const UNKNOWN_TTL_MS: i64 = 90 * DAY;
+/// Whoever is met by two at once is linked by one of them; the other looks again.
+const TRIES: usize = 5;
 
 /// Who an identifier led to at some moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,10 +33,6 @@ pub struct Held {
 }
 
 impl Subjects {
-    fn pointer(&self, identifier: &Identifier) -> String {
-        format!("I#{}", self.pseudonym(identifier).as_str())
-    }
-
     /// Who an identifier led to at a moment; nobody, when it is not known to have led anywhere.
     ///
     /// # Errors
@@ -43,8 +42,8 @@ impl Subjects {
         identifier: &Identifier,
         at: Timestamp,
     ) -> Result<Option<Held>, AwsError> {
-        let item = self.get(key(self.pointer(identifier), "I")).await?;
-        Ok(item.as_ref().and_then(|item| held(item, at)))
+        let standing = self.pointer(identifier).await?.standing;
+        Ok(standing.as_ref().and_then(|item| held(item, at)))
     }
 
     /// The subject of an identifier, if there is one.
@@ -52,8 +51,10 @@ impl Subjects {
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
     pub async fn find(&self, identifier: &Identifier) -> Result<Option<SubjectId>, AwsError> {
-        let item = self.get(key(self.pointer(identifier), "I")).await?;
-        Ok(item.as_ref().and_then(|item| subject_in(item, "subject")))
+        let standing = self.pointer(identifier).await?.standing;
+        Ok(standing
+            .as_ref()
+            .and_then(|item| subject_in(item, "subject")))
     }
 
     /// The subjects of several identifiers, in one read per hundred; unknown ones are absent.
@@ -64,22 +65,11 @@ impl Subjects {
         &self,
         identifiers: &[Identifier],
     ) -> Result<HashMap<Identifier, SubjectId>, AwsError> {
-        let pointers: HashMap<String, &Identifier> = identifiers
-            .iter()
-            .map(|identifier| (self.pointer(identifier), identifier))
-            .collect();
-        let keys = pointers.keys().map(|pk| key(pk.as_str(), "I")).collect();
-        let items = batch_get(&self.client, &self.table, keys).await?;
-        Ok(items
-            .iter()
-            .filter_map(|item| {
-                let identifier = *pointers.get(item.text("pk")?)?;
-                Some((
-                    identifier.clone(),
-                    SubjectId::parse(item.text("subject")?).ok()?,
-                ))
-            })
-            .collect())
+        let found = self.pointers(identifiers).await?;
+        let led = found.into_iter().filter_map(|(identifier, pointer)| {
+            Some((identifier.clone(), subject_in(&pointer, "subject")?))
+        });
+        Ok(led.collect())
     }
 
     /// The subject of the given identifiers, created if none of them is known.
@@ -124,25 +114,22 @@ impl Subjects {
         identifier: &Identifier,
         subject: &SubjectId,
     ) -> Result<Option<SubjectId>, AwsError> {
-        // Who had it before stays.
-        let answer = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key(self.pointer(identifier), "I")))
-            .update_expression("SET subject = :s")
-            .condition_expression("attribute_not_exists(subject)")
-            .expression_attribute_values(":s", s(subject.as_str()))
-            .send()
-            .await;
-        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
-            Ok(_) => Ok(None),
-            Err(e) if e.is("ConditionalCheckFailedException") => {
-                let winner = self.find(identifier).await?;
-                Ok(winner.filter(|w| w != subject))
+        for _ in 0..TRIES {
+            let pointer = self.pointer(identifier).await?;
+            let holder = pointer.subject("subject");
+            if holder.is_some() {
+                return Ok(holder.filter(|holder| holder != subject));
             }
-            Err(e) => Err(e),
+            // Who had it before stays.
+            let update = Update::builder()
+                .update_expression("SET subject = :s")
+                .expression_attribute_values(":s", s(subject.as_str()));
+            let nobody = "attribute_not_exists(subject)";
+            if self.write_pointer(&pointer, update, nobody).await? {
+                return Ok(None);
+            }
         }
+        Err(AwsError::new("linking an identifier", "contended"))
     }
 
     async fn store_identifier(
@@ -158,6 +145,7 @@ impl Subjects {
         let salt = self.keyring.create_salts(subject).await?;
         let field = field_of(identifier);
         let pk = format!("S#{subject}");
+        let name = self.pointer(identifier).await?.name().to_owned();
         let sealed = self
             .keyring
             .seal_vault(&salt, &place(&pk, field), identifier.reveal().as_bytes())
@@ -170,10 +158,7 @@ impl Subjects {
             .expression_attribute_names("#f", field)
             .expression_attribute_names("#c", country_field(identifier))
             .expression_attribute_values(":v", b(sealed))
-            .expression_attribute_values(
-                ":i",
-                AttributeValue::Ss(vec![self.pseudonym(identifier).as_str().to_owned()]),
-            )
+            .expression_attribute_values(":i", AttributeValue::Ss(vec![name]))
             .expression_attribute_values(":now", ms(now));
         let set = "SET #f = :v, created_at = if_not_exists(created_at, :now)";
         let call = match Country::of(identifier) {
@@ -203,6 +188,7 @@ impl Subjects {
         let salt = self.keyring.create_salts(subject).await?;
         let field = field_of(identifier);
         let pk = format!("S#{subject}");
+        let name = self.pointer(identifier).await?.name().to_owned();
         let sealed = self
             .keyring
             .seal_vault(&salt, &place(&pk, field), identifier.reveal().as_bytes())
@@ -212,14 +198,11 @@ impl Subjects {
         if let Some(country) = Country::of(identifier) {
             item.insert(country_field(identifier).to_owned(), s(country.as_str()));
         }
-        item.insert(
-            "idents".to_owned(),
-            AttributeValue::Ss(vec![self.pseudonym(identifier).as_str().to_owned()]),
-        );
+        item.insert("idents".to_owned(), AttributeValue::Ss(vec![name.clone()]));
         item.insert("created_at".to_owned(), ms(now));
         let ends_at = now.plus_millis(UNKNOWN_TTL_MS);
         item.insert("ttl".to_owned(), n(ends_at.seconds()));
-        let (calendar, noted) = strangers::noted(subject, &[self.pseudonym(identifier)], ends_at);
+        let (calendar, noted) = strangers::noted(subject, vec![name], ends_at);
         item.insert(ABOUT.to_owned(), AttributeValue::Ss(vec![calendar.clone()]));
         // Before the row, so that nobody is there who is not in the calendar.
         self.put_noted(noted).await?;
@@ -266,16 +249,15 @@ impl Subjects {
         subject: &SubjectId,
         at: Timestamp,
     ) -> Result<bool, AwsError> {
-        let pk = self.pointer(identifier);
-        let item = self.get(key(pk.as_str(), "I")).await?.unwrap_or_default();
-        let holder = subject_in(&item, "subject");
+        let pointer = self.pointer(identifier).await?;
+        let holder = pointer.subject("subject");
         if holder.as_ref() == Some(subject) {
             return Ok(true);
         }
-        if changed_since(&item, at) {
+        if pointer.changed_since(at) {
             return Ok(false);
         }
-        self.change_hands(pk, holder.as_ref(), Some(subject), at)
+        self.change_hands(&pointer, holder.as_ref(), Some(subject), at)
             .await?;
         Ok(true)
     }
@@ -290,49 +272,44 @@ impl Subjects {
         subject: &SubjectId,
         at: Timestamp,
     ) -> Result<(), AwsError> {
-        let pk = self.pointer(identifier);
-        let item = self.get(key(pk.as_str(), "I")).await?.unwrap_or_default();
-        if subject_in(&item, "subject").as_ref() != Some(subject) || changed_since(&item, at) {
+        let pointer = self.pointer(identifier).await?;
+        let is_theirs = pointer.subject("subject").as_ref() == Some(subject);
+        if !is_theirs || pointer.changed_since(at) {
             return Ok(());
         }
-        self.change_hands(pk, Some(subject), None, at).await
+        self.change_hands(&pointer, Some(subject), None, at).await
     }
 
     async fn change_hands(
         &self,
-        pk: String,
+        pointer: &Pointer,
         from: Option<&SubjectId>,
         to: Option<&SubjectId>,
         at: Timestamp,
     ) -> Result<(), AwsError> {
         let mut set = vec!["changed_at = :at"];
         let mut remove = "";
-        let mut call = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key(pk, "I")))
-            .expression_attribute_values(":at", ms(at));
+        let mut update = Update::builder().expression_attribute_values(":at", ms(at));
         match to {
             Some(to) => {
                 set.push("subject = :to");
-                call = call.expression_attribute_values(":to", s(to.as_str()));
+                update = update.expression_attribute_values(":to", s(to.as_str()));
             }
             None => remove = " REMOVE subject",
         }
-        call = match from {
+        let as_seen = match from {
             Some(from) => {
                 set.push("was = :from");
-                call.condition_expression("subject = :from")
-                    .expression_attribute_values(":from", s(from.as_str()))
+                update = update.expression_attribute_values(":from", s(from.as_str()));
+                "subject = :from"
             }
-            None => call.condition_expression("attribute_not_exists(subject)"),
+            None => "attribute_not_exists(subject)",
         };
-        call.update_expression(format!("SET {}{remove}", set.join(", ")))
-            .send()
-            .await
-            .map(|_updated| ())
-            .map_err(|e| AwsError::of("UpdateItem", &e))
+        let update = update.update_expression(format!("SET {}{remove}", set.join(", ")));
+        if self.write_pointer(pointer, update, as_seen).await? {
+            return Ok(());
+        }
+        Err(AwsError::new("moving an identifier", "contended"))
     }
 }
 
@@ -340,7 +317,7 @@ pub(super) fn subject_in(item: &Item, name: &str) -> Option<SubjectId> {
     SubjectId::parse(item.text(name)?).ok()
 }
 
-fn changed_since(item: &Item, at: Timestamp) -> bool {
+pub(super) fn changed_since(item: &Item, at: Timestamp) -> bool {
     item.time("changed_at").is_some_and(|changed| changed > at)
 }
 

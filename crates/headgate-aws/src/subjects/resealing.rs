@@ -34,6 +34,13 @@ pub struct Cursor {
     pub(crate) sk: String,
 }
 
+impl Cursor {
+    pub(super) fn of(key: &Item) -> Option<Self> {
+        let (pk, sk) = (key.text("pk")?.to_owned(), key.text("sk")?.to_owned());
+        Some(Self { pk, sk })
+    }
+}
+
 /// What one page of a walk came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Walked {
@@ -74,10 +81,7 @@ impl Subjects {
         }
         let answer = call.send().await.map_err(|e| AwsError::of("Scan", &e))?;
         let mut walked = Walked {
-            next: answer.last_evaluated_key.as_ref().and_then(|key| {
-                let (pk, sk) = (key.text("pk")?.to_owned(), key.text("sk")?.to_owned());
-                Some(Cursor { pk, sk })
-            }),
+            next: answer.last_evaluated_key.as_ref().and_then(Cursor::of),
             ..Walked::default()
         };
         let mut older: Vec<(SubjectId, Item)> = Vec::new();

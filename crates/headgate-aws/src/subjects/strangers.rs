@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;
-use headgate_domain::identity::{Pseudonym, SubjectId};
+use headgate_domain::identity::SubjectId;
 use headgate_domain::time::{DAY, Day, Timestamp};
 
 use super::Subjects;
@@ -66,12 +66,17 @@ const fn first_look(ends_at: Timestamp) -> Timestamp {
 /// The row in the calendar of somebody new, and where it stands, to be named in their own row.
 pub(super) fn noted(
     subject: &SubjectId,
-    pseudonyms: &[Pseudonym],
+    pseudonyms: Vec<String>,
     ends_at: Timestamp,
 ) -> (String, Item) {
     let pk = place(subject, first_look(ends_at));
-    let names = pseudonyms.iter().map(|one| one.as_str().to_owned());
-    (pk.clone(), written(&pk, subject, names.collect()))
+    (pk.clone(), written(&pk, subject, pseudonyms))
+}
+
+/// The row in the calendar that a person's row names, if that is what it names.
+pub(super) fn in_calendar(pk: &str, row: &Item) -> Option<Item> {
+    let subject = row.text("pk")?.strip_prefix("S#")?;
+    pk.starts_with("F#").then(|| key(pk, subject))
 }
 
 fn written(pk: &str, subject: &SubjectId, pseudonyms: Vec<String>) -> Item {

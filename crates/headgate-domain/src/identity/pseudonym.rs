@@ -170,6 +170,12 @@ impl Pseudonym {
             .find(|kind| self.0.starts_with(kind.letter()))
     }
 
+    /// The version of the pepper it was made with.
+    pub fn version(&self) -> Option<u32> {
+        let (head, _hash) = self.0.split_once('_')?;
+        head.get(1..)?.parse().ok()
+    }
+
     /// The form for logs: the first eight characters.
     pub fn short(&self) -> PseudonymTag {
         PseudonymTag(self.0.chars().take(TAG_LENGTH).collect())

@@ -27,7 +27,7 @@ use headgate_domain::time::{DAY, HOUR};
 use headgate_lambda::batch::BatchResponse;
 use headgate_testkit::{End, environment};
 use local_cloud::Crash;
-use world::{ENOUGH, HEADER, World, created, function, row};
+use world::{ENOUGH, HEADER, World, created, function, row, somebody};
 
 const ADA: &str = "+16135550123";
 const BEN: &str = "+16135550124";
@@ -96,6 +96,27 @@ async fn a_row_becomes_a_request_that_only_its_person_can_confirm() {
         .subjects()
         .use_request(&hash, &ada.id, now, "m1_other");
     assert!(again.await.unwrap().is_none(), "used up");
+}
+
+/// Who never answers is forgotten with everything that leads to them, found by its day.
+#[tokio::test]
+async fn whom_an_import_makes_known_is_in_the_calendar() {
+    let world = World::start().await;
+    let phone = somebody(7);
+    world
+        .import(format!("{HEADER}{}", row(&phone, "marketing")))
+        .await;
+    let subject = world.subject(&phone).await.unwrap();
+    let day = (world.clock)().plus_millis((90 - 3) * DAY).day();
+    let noted = world.consents.subjects().strangers(day).await.unwrap();
+    let [stranger] = &noted[..] else {
+        panic!("{noted:?}");
+    };
+    assert_eq!(stranger.subject, subject);
+    assert!(!stranger.is_known());
+    assert_eq!(stranger.group.pseudonyms.len(), 1);
+    let request = stranger.group.rows.iter().any(|pk| pk.starts_with("R#"));
+    assert!(request, "{:?}", stranger.group.rows);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,13 +6,8 @@ use std::time::Duration;
 
 use consent_import::ConsentImport;
 use headgate_aws::consents::{Consents, Statement};
-use headgate_aws::controls::Controls;
-use headgate_aws::keyring::Keyring;
-use headgate_aws::ledger::Ledger;
 use headgate_aws::objects::{Bucket, Found, PART};
-use headgate_aws::peppers::pepper;
 use headgate_aws::subjects::Subjects;
-use headgate_aws::suppression::Suppression;
 use headgate_domain::consent::{Action, Subject};
 use headgate_domain::identity::{Identifier, Phone, SubjectId};
 use headgate_domain::import::{FileHash, Progress};
@@ -95,25 +90,7 @@ impl World {
         let clock = stage.clock();
         let aws = stage.aws();
         let name = |variable: &str| environment[variable].as_str();
-        let deployment = name("HEADGATE_DEPLOYMENT");
-        let peppers = tokio::join!(
-            pepper(&aws, name("HEADGATE_KMS_MAC_IDENTITY"), deployment),
-            pepper(&aws, name("HEADGATE_KMS_MAC_SUPPRESSION"), deployment),
-        );
-        let keyring = Keyring::new(
-            &aws,
-            name("HEADGATE_TABLE_KEYS"),
-            name("HEADGATE_KMS_KEY_DATA"),
-            deployment,
-        );
-        let identity = Arc::new(peppers.0.unwrap());
-        let consents = Consents::new(
-            Subjects::new(&aws, name("HEADGATE_TABLE_SUBJECTS"), keyring, identity),
-            Suppression::new(&aws, name("HEADGATE_TABLE_SUPPRESSION")),
-            Ledger::new(&aws, name("HEADGATE_TABLE_CONSENT_LEDGER")),
-            Arc::new(peppers.1.unwrap()),
-            Controls::new(&aws, name("HEADGATE_TABLE_CONTROLS")),
-        );
+        let consents = stage.consents().await;
         Self {
             files: Bucket::new(&aws, name("HEADGATE_BUCKET_IMPORTS"), LARGEST),
             function: function(environment.clone(), clock.clone()).await,

@@ -56,7 +56,9 @@ async fn a_check_of_a_register_is_found_by_the_number_and_counts_for_its_days() 
     };
     assert_eq!(advertise("a").await, "dnc_unchecked");
     let consents = world.consents().await;
-    let key = consents.suppression_key(&Identifier::Phone(Phone::parse(SINGAPORE).unwrap()));
+    let key = consents
+        .suppression_keys(&Identifier::Phone(Phone::parse(SINGAPORE).unwrap()))
+        .remove(0);
     let today = world.now().day();
     let note = async |listed| {
         let check = RegisterCheck {

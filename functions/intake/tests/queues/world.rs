@@ -21,6 +21,7 @@ use headgate_domain::time::Timestamp;
 use headgate_lambda::batch::{BatchResponse, SqsEvent, SqsRecord, SystemAttributes};
 use headgate_lambda::clock::Clock;
 use headgate_lambda::settings::Settings;
+use headgate_testkit::people;
 use intake::Intake;
 use local_cloud::{Calendar, LocalCloud, Options};
 use serde_json::Value;
@@ -184,31 +185,8 @@ impl World {
     }
 
     pub(crate) async fn consents(&self) -> Consents {
-        let deployment = self.name("HEADGATE_DEPLOYMENT");
-        let identity = pepper(
-            &self.aws,
-            self.name("HEADGATE_KMS_MAC_IDENTITY"),
-            deployment,
-        )
-        .await
-        .unwrap();
-        let suppression = pepper(
-            &self.aws,
-            self.name("HEADGATE_KMS_MAC_SUPPRESSION"),
-            deployment,
-        )
-        .await
-        .unwrap();
-        let subjects = Subjects::new(
-            &self.aws,
-            self.name("HEADGATE_TABLE_SUBJECTS"),
-            self.keyring(),
-            Arc::new(identity),
-        );
-        let entries = Suppression::new(&self.aws, self.name("HEADGATE_TABLE_SUPPRESSION"));
-        let ledger = Ledger::new(&self.aws, self.name("HEADGATE_TABLE_CONSENT_LEDGER"));
-        let controls = Controls::new(&self.aws, self.name("HEADGATE_TABLE_CONTROLS"));
-        Consents::new(subjects, entries, ledger, Arc::new(suppression), controls)
+        let intake = self.cloud.function_environment("IntakeFunction").unwrap();
+        people::consents(&self.aws, &intake, (self.clock)()).await
     }
 
     pub(crate) async fn links(&self) -> headgate_domain::identity::Pepper {

@@ -7,11 +7,9 @@ use std::sync::Arc;
 use headgate_aws::consents::{Consents, Statement};
 use headgate_aws::controls::Controls;
 use headgate_aws::keyring::Keyring;
-use headgate_aws::ledger::Ledger;
 use headgate_aws::messages::{Messages, Record, body_place_key};
 use headgate_aws::peppers::pepper;
-use headgate_aws::subjects::{ConsentRequests, SubjectStates, Subjects};
-use headgate_aws::suppression::Suppression;
+use headgate_aws::subjects::{ConsentRequests, SubjectStates};
 use headgate_aws::{Aws, AwsSettings};
 use headgate_domain::config::Config;
 use headgate_domain::consent::{Action, State as Stands, Subject};
@@ -28,6 +26,7 @@ use headgate_lambda::batch::{
 };
 use headgate_lambda::clock::{Clock, system_clock};
 use headgate_lambda::settings::Settings;
+use headgate_testkit::people;
 use local_cloud::{Calendar, LocalCloud, Options};
 use notification_processor::NotificationProcessor;
 use serde_json::{Map, Value, json};
@@ -108,25 +107,8 @@ impl World {
         for ahead in -1..2 {
             keyring.mint_day(now.day().plus(ahead), now).await.unwrap();
         }
-        let identity = pepper(&aws, name("HEADGATE_KMS_MAC_IDENTITY"), deployment)
-            .await
-            .unwrap();
-        let suppression = pepper(&aws, name("HEADGATE_KMS_MAC_SUPPRESSION"), deployment)
-            .await
-            .unwrap();
-        let subjects = Subjects::new(
-            &aws,
-            name("HEADGATE_TABLE_SUBJECTS"),
-            keyring,
-            Arc::new(identity),
-        );
-        let consents = Consents::new(
-            subjects,
-            Suppression::new(&aws, name("HEADGATE_TABLE_SUPPRESSION")),
-            Ledger::new(&aws, name("HEADGATE_TABLE_CONSENT_LEDGER")),
-            Arc::new(suppression),
-            Controls::new(&aws, name("HEADGATE_TABLE_CONTROLS")),
-        );
+        let intake = cloud.function_environment("IntakeFunction").unwrap();
+        let consents = people::consents(&aws, &intake, now).await;
         let function = NotificationProcessor::new(&settings, clock.clone())
             .await
             .unwrap();
@@ -395,7 +377,7 @@ impl World {
 
     /// The same, for some purposes.
     pub(crate) async fn suppress_for(&self, phone: &str, purposes: &[Purpose], at: Timestamp) {
-        let key = self.consents.suppression_key(&named(phone));
+        let key = self.consents.suppression_keys(&named(phone)).remove(0);
         self.consents
             .suppression()
             .add(&key, purposes, at, "keyword")
@@ -405,7 +387,7 @@ impl World {
 
     /// Takes purposes off the list, as a yes of that moment does.
     pub(crate) async fn lift_for(&self, phone: &str, purposes: &[Purpose], yes_at: Timestamp) {
-        let key = self.consents.suppression_key(&named(phone));
+        let key = self.consents.suppression_keys(&named(phone)).remove(0);
         self.consents
             .suppression()
             .lift(&key, purposes, yes_at)
@@ -435,7 +417,7 @@ impl World {
 
     /// What a suppression entry of a number or a user id covers.
     pub(crate) async fn suppressed(&self, name: &str) -> Vec<Purpose> {
-        let key = self.consents.suppression_key(&named(name));
+        let key = self.consents.suppression_keys(&named(name)).remove(0);
         let found = self
             .consents
             .suppression()

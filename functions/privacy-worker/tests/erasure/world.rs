@@ -1,19 +1,15 @@
 //! The worker with the template's own tables, queues and keys, people it has met, and a look behind it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use headgate_aws::consents::{Consents, Statement};
 use headgate_aws::evidence::{Evidence, held_place_key};
 use headgate_aws::keyring::Keyring;
-use headgate_aws::ledger::Ledger;
 use headgate_aws::messages::{Inbound, Messages, Record, inbound_place_key};
 use headgate_aws::pacing::Pacing;
-use headgate_aws::peppers::pepper;
 use headgate_aws::privacy_requests::PrivacyRequests;
 use headgate_aws::subjects::Subjects;
-use headgate_aws::suppression::Suppression;
-use headgate_aws::{Aws, AwsSettings, controls::Controls};
+use headgate_aws::{Aws, AwsSettings};
 use headgate_domain::consent::{Action, IdentityChange};
 use headgate_domain::do_not_call::RegisterCheck;
 use headgate_domain::identity::{Bsuid, Identifier, Phone, Pseudonym, SubjectId};
@@ -46,24 +42,7 @@ impl World {
         let environment = stage.environment("PrivacyWorkerFunction");
         let settings = Settings::from_map(environment.clone());
         let aws = Aws::new(&AwsSettings::new(settings.lookup()).unwrap()).unwrap();
-        let name = |variable: &'static str| settings.name(variable).unwrap();
-        let deployment = name("HEADGATE_DEPLOYMENT");
-        let of = |key| pepper(&aws, key, deployment);
-        let identity = of(name("HEADGATE_KMS_MAC_IDENTITY")).await.unwrap();
-        let suppression = of(name("HEADGATE_KMS_MAC_SUPPRESSION")).await.unwrap();
-        let subjects = Subjects::new(
-            &aws,
-            name("HEADGATE_TABLE_SUBJECTS"),
-            stage.keyring(),
-            Arc::new(identity),
-        );
-        let consents = Consents::new(
-            subjects,
-            Suppression::new(&aws, name("HEADGATE_TABLE_SUPPRESSION")),
-            Ledger::new(&aws, name("HEADGATE_TABLE_CONSENT_LEDGER")),
-            Arc::new(suppression),
-            Controls::new(&aws, name("HEADGATE_TABLE_CONTROLS")),
-        );
+        let consents = stage.consents().await;
         Self {
             stage,
             environment,
@@ -149,7 +128,9 @@ impl World {
         for action in [Action::Given, Action::Withdrawn] {
             self.says(&subject, Purpose::Utility, action).await;
         }
-        let key = self.consents.suppression_key(&identifiers[0]);
+        let [key] = &self.consents.suppression_keys(&identifiers[0])[..] else {
+            panic!("there is one pepper");
+        };
         let check = RegisterCheck {
             registry: "us-dnc".to_owned(),
             checked_on: now.day(),
@@ -381,7 +362,7 @@ impl World {
 
     /// Whether marketing to somebody is on the suppression list, under both of their names.
     pub(crate) async fn is_blocked(&self, n: u32) -> bool {
-        let keys = Self::identifiers(n).map(|one| self.consents.suppression_key(&one));
+        let keys = Self::identifiers(n).map(|one| self.consents.suppression_keys(&one).remove(0));
         let keys = keys.map(|key| key.as_str().to_owned());
         let covered = self.consents.suppression().covering(&keys).await.unwrap();
         let blocks =

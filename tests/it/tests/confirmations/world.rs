@@ -55,10 +55,8 @@ impl World {
         let environment = stage.environment("IntakeFunction");
         let deployment = environment["HEADGATE_DEPLOYMENT"].clone();
         let aws = stage.aws();
-        let identity = pepper(&aws, &environment["HEADGATE_KMS_MAC_IDENTITY"], &deployment).await;
         let links = pepper(&aws, &environment["HEADGATE_KMS_MAC_LINKS"], &deployment).await;
-        let table = &environment["HEADGATE_TABLE_SUBJECTS"];
-        let subjects = Subjects::new(&aws, table, stage.keyring(), identity.unwrap().into());
+        let subjects = stage.subjects().await;
         Self {
             api: ConsentApi::new(&settings("ConsentApiFunction"), clock.clone())
                 .await

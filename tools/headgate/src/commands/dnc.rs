@@ -17,8 +17,6 @@ use serde_json::json;
 use crate::cli::DncLoadArgs;
 use crate::connection::Connection;
 
-/// The version of the pepper of the suppression list.
-const PEPPER: u32 = 1;
 /// Longer than any line that could be right.
 const LONGEST_LINE: u64 = 256;
 /// So many wrong lines are told; who has more has the same mistake in all of them.
@@ -33,21 +31,21 @@ pub async fn load(args: &DncLoadArgs) -> Result<ExitCode> {
     let now = connection.now().await?;
     let good = checked(&args.file, now)?;
     if !args.dry_run {
-        let (entries, pepper) = connection.suppression().await?;
-        let deployment = connection.deployment()?;
+        let (entries, peppers) = connection.suppression(now).await?;
         for (number, line) in lines(&args.file, now)? {
             let Line {
                 phone,
                 check,
                 register,
             } = line.map_err(|wrong| anyhow!("the file has changed: line {number}: {wrong}"))?;
-            let key = Identifier::Phone(phone).suppression_key(&pepper, PEPPER, deployment);
-            entries
-                .note_check(&key, &check, check.until(register))
-                .await
-                .with_context(|| {
-                    format!("line {number} could not be stored; load the file again: what is stored already stays")
-                })?;
+            for key in peppers.new_entries(&Identifier::Phone(phone)) {
+                entries
+                    .note_check(&key, &check, check.until(register))
+                    .await
+                    .with_context(|| {
+                        format!("line {number} could not be stored; load the file again: what is stored already stays")
+                    })?;
+            }
         }
     }
     let loaded = if args.dry_run { 0 } else { good };

@@ -106,7 +106,7 @@ async fn of_number(connection: &Connection, dash: &str) -> Result<SubjectId> {
     given.zeroize();
     let phone = phone.map_err(|invalid| anyhow!("--phone: {invalid}"))?;
     let found = connection
-        .pointers()
+        .pointers(connection.now().await?)
         .await?
         .find(&Identifier::Phone(phone))
         .await;

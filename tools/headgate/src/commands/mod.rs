@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod media;
 pub mod notice;
 pub mod number;
+pub mod pepper;
 pub mod privacy;
 pub mod producer;
 pub mod purge;

@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
+use headgate_aws::privacy_requests::Errand;
 use serde_json::json;
 
 use crate::cli::{ClientArgs, VaultAction, VaultArgs};
@@ -38,7 +39,7 @@ async fn rotate(client: &ClientArgs) -> Result<ExitCode> {
 async fn status(client: &ClientArgs) -> Result<ExitCode> {
     let connection = Connection::open(client.env_file.as_deref())?;
     let requests = connection.privacy_requests()?;
-    let walk = requests.reseal().await;
+    let walk = requests.walk(Errand::Reseal).await;
     let walk = walk.context("the table does not answer")?;
     if client.json {
         let told = walk.map(|walk| {

@@ -1,4 +1,5 @@
-//! How far a walk has come that seals anew, under the newest vault key, what is under older ones.
+//! How far the walks through the table of people have come: what is under an older key, or under an older name, is
+//! moved on in the background.
 
 use headgate_domain::time::Timestamp;
 
@@ -7,22 +8,42 @@ use crate::AwsError;
 use crate::item::{Attributes, Item, key, ms, n, s};
 use crate::subjects::Cursor;
 
-const ROW: &str = "reseal";
+/// What a walk moves on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// Seals anew under the newest vault key.
+    Reseal,
+    /// Moves what leads to people under the names of the newest pepper.
+    Rename,
+    /// Does so, and moves what stands on the suppression list.
+    Relist,
+}
+
+impl Errand {
+    /// Its name, in tables and logs.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Reseal => "reseal",
+            Self::Rename => "rename",
+            Self::Relist => "relist",
+        }
+    }
+}
 
 /// A walk through the table of people, in rounds: the last one finds nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reseal {
-    /// The version it seals under.
+pub struct Walk {
+    /// The version it moves to.
     pub version: u32,
     /// Which time it goes through the table, from 1.
     pub round: u64,
     /// Where it goes on; nothing at the beginning of a round.
     pub after: Option<Cursor>,
-    /// Rows with something sealed that this round has seen.
+    /// Rows this round has seen: with something sealed; or people.
     pub rows: u64,
-    /// Of them, rows that were under an older version.
+    /// What was under an older version.
     pub older: u64,
-    /// Of these, rows that did not open, though the person's salt is there.
+    /// What of it stays there: it does not open, though the person's salt is there.
     pub unopened: u64,
     /// When the round began.
     pub begun_at: Timestamp,
@@ -30,13 +51,29 @@ pub struct Reseal {
     pub ended_at: Option<Timestamp>,
 }
 
+impl Walk {
+    /// The beginning of a round.
+    pub const fn round(version: u32, round: u64, now: Timestamp) -> Self {
+        Self {
+            version,
+            round,
+            after: None,
+            rows: 0,
+            older: 0,
+            unopened: 0,
+            begun_at: now,
+            ended_at: None,
+        }
+    }
+}
+
 impl PrivacyRequests {
     /// How far the walk has come; nothing before the first.
     ///
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
-    pub async fn reseal(&self) -> Result<Option<Reseal>, AwsError> {
-        let item = self.get(key(ROW, ROW)).await?;
+    pub async fn walk(&self, errand: Errand) -> Result<Option<Walk>, AwsError> {
+        let item = self.get(key(errand.word(), errand.word())).await?;
         Ok(item.as_ref().and_then(read))
     }
 
@@ -44,8 +81,8 @@ impl PrivacyRequests {
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
-    pub async fn put_reseal(&self, walk: &Reseal) -> Result<(), AwsError> {
-        let mut item = key(ROW, ROW);
+    pub async fn put_walk(&self, errand: Errand, walk: &Walk) -> Result<(), AwsError> {
+        let mut item = key(errand.word(), errand.word());
         if let Some(after) = &walk.after {
             item.insert("after_pk".to_owned(), s(&after.pk));
             item.insert("after_sk".to_owned(), s(&after.sk));
@@ -69,10 +106,10 @@ impl PrivacyRequests {
     }
 }
 
-fn read(item: &Item) -> Option<Reseal> {
+fn read(item: &Item) -> Option<Walk> {
     let count = |name| u64::try_from(item.number(name)?).ok();
     let text = |name: &str| item.text(name).map(str::to_owned);
-    Some(Reseal {
+    Some(Walk {
         version: u32::try_from(item.number("version")?).ok()?,
         round: count("round")?,
         after: text("after_pk")

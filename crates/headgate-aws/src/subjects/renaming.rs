@@ -1,0 +1,307 @@
+//! Moving pointers under the names of the pepper in force, on a walk through the table.
+//!
+//! Whoever has a row has their identifiers sealed in it, so every name can be made anew. A pointer is moved whole, with
+//! the row that says by which names an erasure finds it, or not at all; what changed since it was read is met again in
+//! the next round. A pointer that leads to nobody is dropped.
+
+use std::collections::{HashMap, HashSet};
+
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, Select, TransactWriteItem, Update};
+use headgate_domain::identity::{Identifier, Pseudonym, SubjectId};
+use headgate_domain::time::{DAY, Timestamp};
+
+use super::erasing::ABOUT;
+use super::identifiers::subject_in;
+use super::pointers::{name_in, partition};
+use super::resealing::{Cursor, Walked};
+use super::{Subjects, strangers};
+use crate::AwsError;
+use crate::item::{Attributes, Item, batch_get, key, taken};
+use crate::keyring::{KeyringError, Salt};
+
+/// Rows that are read at a time: their salts are one request.
+const PAGE: i32 = 100;
+/// What of a row the walk reads.
+const READ: &str = "pk, sk, subject, was, changed_at, idents, #about, phone, bsuid";
+/// What a pointer says.
+const SAYS: [&str; 3] = ["subject", "was", "changed_at"];
+/// Who had an identifier before is of use as long as Meta repeats what was said then, seven days, and a day.
+const LATE_MS: i64 = 8 * DAY;
+
+/// What one page of the walk came to.
+#[derive(Debug, Default)]
+pub struct Renamed {
+    /// The people on it, those among them with something under an older name, and those of whom it stays there.
+    pub walked: Walked,
+    /// Whoever could be opened.
+    pub identifiers: Vec<Identifier>,
+}
+
+impl Subjects {
+    /// Moves what is found on one page of the table, in the order that the table has.
+    ///
+    /// # Errors
+    /// [`KeyringError`] when keys or tables are not available; the page can be walked again.
+    pub async fn rename_page(
+        &self,
+        after: Option<&Cursor>,
+        now: Timestamp,
+    ) -> Result<Renamed, KeyringError> {
+        let answer = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .projection_expression(READ)
+            .expression_attribute_names("#about", ABOUT)
+            .select(Select::SpecificAttributes)
+            .limit(PAGE)
+            .consistent_read(true)
+            .set_exclusive_start_key(after.map(|after| key(&after.pk, &after.sk)))
+            .send()
+            .await
+            .map_err(|e| AwsError::of("Scan", &e))?;
+        let mut page = Renamed::default();
+        page.walked.next = answer.last_evaluated_key.as_ref().and_then(Cursor::of);
+        let items = answer.items.unwrap_or_default();
+        let (people, others): (Vec<Item>, Vec<Item>) = items
+            .into_iter()
+            .partition(|item| item.text("sk") == Some("S"));
+        for pointer in others.iter().filter(|item| self.is_older(item)) {
+            if self.drop_pointer(pointer, now).await? {
+                page.walked.older = page.walked.older.saturating_add(1);
+            }
+        }
+        let ids: Vec<SubjectId> = people.iter().filter_map(whose).collect();
+        let salts = self.keyring.salts(&ids).await?;
+        for row in &people {
+            Box::pin(self.rename(row, &salts, &mut page)).await?;
+        }
+        Ok(page)
+    }
+
+    /// Moves what leads to one person.
+    async fn rename(
+        &self,
+        row: &Item,
+        salts: &HashMap<SubjectId, Salt>,
+        page: &mut Renamed,
+    ) -> Result<(), KeyringError> {
+        let Some(id) = whose(row) else {
+            return Ok(());
+        };
+        page.walked.rows = page.walked.rows.saturating_add(1);
+        let known = match salts.get(&id) {
+            Some(salt) => match Box::pin(self.read(row, salt)).await {
+                Ok(subject) => subject.identifiers().collect(),
+                Err(KeyringError::NotOpened | KeyringError::NoKey) => Vec::new(),
+                Err(error @ (KeyringError::PastRetention | KeyringError::Aws(_))) => {
+                    return Err(error);
+                }
+            },
+            None => Vec::new(),
+        };
+        let idents = row.set("idents").iter();
+        let older: Vec<String> = idents
+            .filter(|name| self.is_older_name(name))
+            .cloned()
+            .collect();
+        if !older.is_empty() {
+            page.walked.older = page.walked.older.saturating_add(1);
+            for identifier in &known {
+                self.move_pointer(identifier, row).await?;
+            }
+            if !self.forget_names(row, &id, &older, &known).await? {
+                page.walked.unopened = page.walked.unopened.saturating_add(1);
+            }
+        }
+        page.identifiers.extend(known);
+        Ok(())
+    }
+
+    /// Moves the pointer of an identifier, if it stands under an older name, with what names it.
+    async fn move_pointer(&self, identifier: &Identifier, row: &Item) -> Result<(), AwsError> {
+        let names = self.names(identifier);
+        let Some((newest, older)) = names.split_first() else {
+            return Ok(());
+        };
+        // Before it is moved: a day of the calendar finds it whatever becomes of this.
+        for noted in in_calendar(row) {
+            let names = vec![newest.clone()];
+            self.change_names(noted, "ADD", "pseudonyms", names).await?;
+        }
+        for name in older {
+            let pointer = self.get(key(partition(name), "I")).await?;
+            if let Some(pointer) = pointer {
+                self.move_to(&pointer, newest).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn move_to(&self, pointer: &Item, name: &str) -> Result<(), AwsError> {
+        let unbuilt = |_build| AwsError::new("TransactWriteItems", "request not built");
+        let mut moved = pointer.clone();
+        moved.extend(key(partition(name), "I"));
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(moved))
+            .condition_expression("attribute_not_exists(pk)")
+            .build()
+            .map_err(unbuilt)?;
+        let (as_read, values) = as_read(pointer);
+        let delete = Delete::builder()
+            .table_name(&self.table)
+            .set_key(Some(key(pointer.text("pk").unwrap_or_default(), "I")))
+            .condition_expression(as_read)
+            .set_expression_attribute_values(values)
+            .build()
+            .map_err(unbuilt)?;
+        let mut items = vec![
+            TransactWriteItem::builder().put(put).build(),
+            TransactWriteItem::builder().delete(delete).build(),
+        ];
+        let named: HashSet<SubjectId> = ["subject", "was"]
+            .into_iter()
+            .filter_map(|who| subject_in(pointer, who))
+            .collect();
+        for subject in named {
+            let its = key(format!("S#{subject}"), "S");
+            // A row that has run out names nothing; that of who has it now may be on its way.
+            if self.get(its.clone()).await?.is_none() {
+                if subject_in(pointer, "subject").as_ref() == Some(&subject) {
+                    return Ok(());
+                }
+                continue;
+            }
+            let update = Update::builder()
+                .table_name(&self.table)
+                .set_key(Some(its))
+                .update_expression("ADD idents :name")
+                .condition_expression("attribute_exists(pk)")
+                .expression_attribute_values(":name", AttributeValue::Ss(vec![name.to_owned()]))
+                .build()
+                .map_err(unbuilt)?;
+            items.push(TransactWriteItem::builder().update(update).build());
+        }
+        // Not taken: somebody wrote there meanwhile.
+        self.transact(items).await.map(|_taken| ())
+    }
+
+    /// Takes names off a person's row, and off the calendar, under which no pointer stands any more; whether that was
+    /// all of them.
+    async fn forget_names(
+        &self,
+        row: &Item,
+        id: &SubjectId,
+        older: &[String],
+        known: &[Identifier],
+    ) -> Result<bool, AwsError> {
+        let own = || key(format!("S#{id}"), "S");
+        for (identifier, pointer) in self.pointers(known).await? {
+            let name = pointer.text("pk").and_then(name_in).unwrap_or_default();
+            let leads_here = ["subject", "was"]
+                .into_iter()
+                .any(|who| subject_in(&pointer, who).as_ref() == Some(id));
+            if leads_here && self.names(identifier).first().map(String::as_str) == Some(name) {
+                let name = name.to_owned();
+                self.change_names(own(), "ADD", "idents", vec![name])
+                    .await?;
+            }
+        }
+        let keys = older.iter().map(|name| key(partition(name), "I"));
+        let standing = batch_get(&self.client, &self.table, keys.collect()).await?;
+        let stands = |name: &String| {
+            standing
+                .iter()
+                .any(|item| item.text("pk").and_then(name_in) == Some(name))
+        };
+        let gone: Vec<String> = older.iter().filter(|name| !stands(name)).cloned().collect();
+        if !gone.is_empty() {
+            for noted in in_calendar(row) {
+                let names = gone.clone();
+                self.change_names(noted, "DELETE", "pseudonyms", names)
+                    .await?;
+            }
+            // Last: it is what the next round would find the rest by.
+            self.change_names(own(), "DELETE", "idents", gone).await?;
+        }
+        Ok(standing.is_empty())
+    }
+
+    async fn change_names(
+        &self,
+        row: Item,
+        change: &str,
+        set: &str,
+        names: Vec<String>,
+    ) -> Result<(), AwsError> {
+        let call = self.client.update_item().table_name(&self.table);
+        let call = call
+            .set_key(Some(row))
+            .update_expression(format!("{change} #set :names"))
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_names("#set", set)
+            .expression_attribute_values(":names", AttributeValue::Ss(names));
+        let done = call.send().await;
+        taken(done.map_err(|e| AwsError::of("UpdateItem", &e)))
+    }
+
+    /// Drops a pointer that leads to nobody; whether it did.
+    async fn drop_pointer(&self, pointer: &Item, now: Timestamp) -> Result<bool, AwsError> {
+        let is_dead = match subject_in(pointer, "subject") {
+            Some(subject) => self.get(key(format!("S#{subject}"), "S")).await?.is_none(),
+            None => pointer
+                .time("changed_at")
+                .is_none_or(|changed| now >= changed.plus_millis(LATE_MS)),
+        };
+        if !is_dead {
+            return Ok(false);
+        }
+        let (as_read, values) = as_read(pointer);
+        let call = self.client.delete_item().table_name(&self.table);
+        let call = call
+            .set_key(Some(key(pointer.text("pk").unwrap_or_default(), "I")))
+            .condition_expression(as_read)
+            .set_expression_attribute_values(values);
+        let done = call.send().await;
+        taken(done.map_err(|e| AwsError::of("DeleteItem", &e)))?;
+        Ok(true)
+    }
+
+    fn is_older(&self, item: &Item) -> bool {
+        let name = item.text("pk").and_then(name_in);
+        name.is_some_and(|name| self.is_older_name(name))
+    }
+
+    fn is_older_name(&self, name: &str) -> bool {
+        let version = Pseudonym::parse(name).ok().and_then(|name| name.version());
+        version.is_some_and(|version| version < self.peppers.version().number())
+    }
+}
+
+/// The condition that a pointer is as it was read.
+fn as_read(pointer: &Item) -> (String, Option<HashMap<String, AttributeValue>>) {
+    let mut values = HashMap::new();
+    let conditions = SAYS.map(|name| match pointer.get(name) {
+        Some(value) => {
+            values.insert(format!(":{name}"), value.clone());
+            format!("{name} = :{name}")
+        }
+        None => format!("attribute_not_exists({name})"),
+    });
+    let stands = "attribute_exists(pk) AND ";
+    (
+        format!("{stands}{}", conditions.join(" AND ")),
+        Some(values).filter(|values| !values.is_empty()),
+    )
+}
+
+/// The rows of the calendar that a person's row names.
+fn in_calendar(row: &Item) -> impl Iterator<Item = Item> {
+    let days = row.set(ABOUT).iter();
+    days.filter_map(|day| strangers::in_calendar(day, row))
+}
+
+fn whose(item: &Item) -> Option<SubjectId> {
+    SubjectId::parse(item.text("pk")?.strip_prefix("S#")?).ok()
+}

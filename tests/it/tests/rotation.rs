@@ -1,0 +1,406 @@
+//! While one pepper follows another everybody is found, nobody is made twice, and every no holds; in the end nothing
+//! stands under the old names but who was erased.
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::large_futures,
+    reason = "tests may fail loudly"
+)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use headgate_aws::consents::{Consents, Statement};
+use headgate_aws::controls::Controls;
+use headgate_aws::privacy_requests::{Errand, PrivacyRequests, Walk};
+use headgate_domain::consent::Action;
+use headgate_domain::identity::{Bsuid, Identifier, PepperVersion, Phone, Pseudonym, SubjectId};
+use headgate_domain::lane::Purpose;
+use headgate_domain::time::{DAY, HOUR, MINUTE, Timestamp};
+use headgate_lambda::clock::Clock;
+use headgate_lambda::settings::Settings;
+use headgate_testkit::{End, Stage, environment, people, stage};
+use local_cloud::Crash;
+use privacy_worker::PrivacyWorker;
+use serde_json::{Value, json};
+
+/// Every third has a user id, too, and every second has objected.
+const PEOPLE: u64 = 12;
+
+struct World {
+    stage: Stage,
+    intake: BTreeMap<String, String>,
+    worker: BTreeMap<String, String>,
+    now: Arc<AtomicI64>,
+}
+
+/// Somebody, as they were met before.
+struct Known {
+    identifiers: Vec<Identifier>,
+    subject: SubjectId,
+    has_objected: bool,
+}
+
+fn phone(n: u64) -> Identifier {
+    Identifier::Phone(Phone::parse(&format!("+1613555{:04}", 100 + n)).unwrap())
+}
+
+fn identifiers(n: u64) -> Vec<Identifier> {
+    let mut identifiers = vec![phone(n)];
+    if n.is_multiple_of(3) {
+        let bsuid = format!("CA.{}", 20_000_000 + n);
+        identifiers.push(Identifier::Bsuid(Bsuid::parse(&bsuid).unwrap()));
+    }
+    identifiers
+}
+
+impl World {
+    async fn new() -> Self {
+        let stage = stage().await;
+        headgate_lambda::log::capture(Arc::new(|_line| {}));
+        Self {
+            intake: stage.environment("IntakeFunction"),
+            worker: stage.environment("PrivacyWorkerFunction"),
+            now: Arc::new(AtomicI64::new((stage.clock())().millis())),
+            stage,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.now.load(Ordering::SeqCst))
+    }
+
+    fn pass(&self, milliseconds: i64) {
+        self.now.fetch_add(milliseconds, Ordering::SeqCst);
+    }
+
+    fn clock(&self) -> Clock {
+        let now = Arc::clone(&self.now);
+        Arc::new(move || Timestamp::from_millis(now.load(Ordering::SeqCst)))
+    }
+
+    fn controls(&self) -> Controls {
+        Controls::new(&self.stage.aws(), &self.intake["HEADGATE_TABLE_CONTROLS"])
+    }
+
+    /// What a function begins with now.
+    async fn consents(&self) -> Consents {
+        people::consents(&self.stage.aws(), &self.intake, self.now()).await
+    }
+
+    async fn rotate(&self, before: PepperVersion) {
+        let put = self.controls().next_peppers(before, self.now()).await;
+        assert!(put.unwrap());
+    }
+
+    async fn say(&self, consents: &Consents, subject: &SubjectId, action: Action) {
+        let statement = Statement {
+            subject: subject.clone(),
+            purpose: Purpose::Marketing,
+            topic: None,
+            action,
+            at: self.now(),
+            asked_at: None,
+            method: "web_checkbox".to_owned(),
+            notice: None,
+            locale: None,
+            evidence: None,
+            actor: None,
+        };
+        consents.record(&statement, self.now()).await.unwrap();
+    }
+
+    async fn somebody(&self, consents: &Consents, n: u64, has_objected: bool) -> Known {
+        let identifiers = identifiers(n);
+        let people = consents.subjects();
+        let subject = people
+            .find_or_create(&identifiers, self.now())
+            .await
+            .unwrap();
+        let action = if has_objected {
+            Action::Withdrawn
+        } else {
+            Action::Given
+        };
+        self.say(consents, &subject, action).await;
+        Known {
+            identifiers,
+            subject,
+            has_objected,
+        }
+    }
+
+    /// Everybody is who they were, and is blocked as they were: for who looks now, and for a message that was accepted
+    /// when only these keys were known.
+    async fn stands(&self, consents: &Consents, known: &[Known], from_before: &Consents) {
+        for person in known {
+            for identifier in &person.identifiers {
+                let found = consents.subjects().find(identifier).await.unwrap();
+                assert_eq!(found.as_ref(), Some(&person.subject));
+                let all = std::slice::from_ref(identifier);
+                let found = consents.subjects().find_all(all).await.unwrap();
+                assert_eq!(found[identifier], person.subject);
+                for names in [consents, from_before] {
+                    let keys = names.all_suppression_keys([identifier]);
+                    let covered = consents.suppression().covering(&keys).await.unwrap();
+                    let is_blocked = covered.iter().any(|(_, purposes)| !purposes.is_empty());
+                    assert_eq!(is_blocked, person.has_objected);
+                }
+            }
+        }
+    }
+
+    async fn run(&self) {
+        let settings = Settings::from_map(self.worker.clone());
+        let worker = PrivacyWorker::new(&settings, self.clock()).await.unwrap();
+        worker.handle(Value::Null).await.unwrap();
+    }
+
+    async fn walk(&self, errand: Errand) -> Option<Walk> {
+        let table = &self.worker["HEADGATE_TABLE_PRIVACY_REQUESTS"];
+        let requests = PrivacyRequests::new(&self.stage.aws(), table);
+        requests.walk(errand).await.unwrap()
+    }
+
+    /// Under which versions names of a kind stand anywhere, but in rows that say nothing and are to run out.
+    async fn versions(&self, kinds: &[char]) -> BTreeMap<u32, usize> {
+        let mut versions = BTreeMap::new();
+        for table in ["HEADGATE_TABLE_SUBJECTS", "HEADGATE_TABLE_SUPPRESSION"] {
+            for item in self.stage.cloud().items(&self.worker[table]).await.unwrap() {
+                let says_nothing = item.as_object().unwrap().len() == 2 && item["ttl"].is_object();
+                let text = if says_nothing {
+                    String::new()
+                } else {
+                    item.to_string()
+                };
+                for word in text.split(['"', '#']) {
+                    let name = Pseudonym::parse(word).ok();
+                    if let Some(name) = name.filter(|_name| word.starts_with(kinds)) {
+                        *versions.entry(name.version().unwrap()).or_default() += 1;
+                    }
+                }
+            }
+        }
+        versions
+    }
+}
+
+#[tokio::test]
+async fn everybody_is_found_and_every_no_holds_while_one_pepper_follows_another() {
+    let world = World::new().await;
+    let before = world.consents().await;
+    let mut known = Vec::new();
+    for n in 0..PEOPLE {
+        known.push(world.somebody(&before, n, n.is_multiple_of(2)).await);
+    }
+    // Somebody who was erased: nothing but a key of theirs is there.
+    let erased = phone(90);
+    for key in before.new_suppression_keys(&erased) {
+        let list = before.suppression();
+        list.add(&key, &[Purpose::Marketing], world.now(), "erasure")
+            .await
+            .unwrap();
+    }
+    // A number that has passed from one person to another, of whom a user id was known alone.
+    let (people, now) = (before.subjects(), world.now());
+    let passed = known[1].identifiers[0].clone();
+    let bsuid = Identifier::Bsuid(Bsuid::parse("CA.30000001").unwrap());
+    let owner = people
+        .find_or_create(std::slice::from_ref(&bsuid), now)
+        .await
+        .unwrap();
+    assert!(people.take_over(&passed, &owner, now).await.unwrap());
+    people.complete(&owner, &passed, now).await.unwrap();
+    people
+        .forget_identifier(&known[1].subject, &passed)
+        .await
+        .unwrap();
+    known[1] = Known {
+        identifiers: vec![bsuid, passed],
+        subject: owner,
+        has_objected: false,
+    };
+
+    world.pass(1_000);
+    world.rotate(PepperVersion::FIRST).await;
+    let mut next = PEOPLE;
+    for (minutes, is_moved) in [(0, false), (30, false), (45, false), (65, true), (75, true)] {
+        let since = world
+            .controls()
+            .pepper_version()
+            .await
+            .unwrap()
+            .since()
+            .unwrap();
+        world.now.store(
+            since.plus_millis(minutes * MINUTE).millis(),
+            Ordering::SeqCst,
+        );
+        let consents = world.consents().await;
+        // Whoever is met meanwhile, and whoever says no or yes.
+        known.push(world.somebody(&consents, next, true).await);
+        known.push(world.somebody(&consents, next + 1, false).await);
+        next += 2;
+        let (one, other) = (known.len() - 4, known.len() - 3);
+        world.pass(1_000);
+        for (index, action) in [(one, Action::Given), (other, Action::Withdrawn)] {
+            world.say(&consents, &known[index].subject, action).await;
+            known[index].has_objected = action == Action::Withdrawn;
+        }
+        // A key of whoever was met since the rotation is under the newer pepper, too.
+        world
+            .stands(&consents, &known[..PEOPLE as usize], &before)
+            .await;
+        world.stands(&consents, &known, &consents).await;
+        world.run().await;
+        world.stands(&consents, &known, &consents).await;
+        let pointers = world.versions(&['s', 'b']).await;
+        assert_eq!(
+            !pointers.contains_key(&1),
+            is_moved,
+            "{minutes}: {pointers:?}"
+        );
+    }
+    let walk = world.walk(Errand::Rename).await.unwrap();
+    assert_eq!(
+        (walk.version, walk.older, walk.unopened),
+        (2, 0, 0),
+        "{walk:?}"
+    );
+    assert!(walk.ended_at.is_some() && world.walk(Errand::Relist).await.is_none());
+
+    // The list: both, for as long as a message waits that knows only the older keys.
+    world.pass(69 * DAY);
+    let consents = world.consents().await;
+    world
+        .say(&consents, &known[5].subject, Action::Withdrawn)
+        .await;
+    known[5].has_objected = true;
+    world
+        .stands(&consents, &known[..PEOPLE as usize], &before)
+        .await;
+    world.run().await;
+    assert!(world.versions(&['x']).await.contains_key(&1));
+    world.pass(DAY);
+    world.run().await;
+    let consents = world.consents().await;
+    world.stands(&consents, &known, &consents).await;
+    let erased_alone = before.all_suppression_keys([&erased]);
+    let left = world.versions(&['x']).await;
+    assert_eq!(
+        left[&1],
+        erased_alone.len(),
+        "who was erased is on the list alone: {left:?}"
+    );
+    let keys = consents.all_suppression_keys([&erased]);
+    let covered = consents.suppression().covering(&keys).await.unwrap();
+    assert_eq!(covered.len(), 1, "and is found there");
+
+    // Known again, and the next look through the list finds them.
+    let again = consents
+        .subjects()
+        .find_or_create(&[erased], world.now())
+        .await
+        .unwrap();
+    world.pass(31 * DAY);
+    world.run().await;
+    let left = world.versions(&['s', 'b', 'x']).await;
+    assert_eq!(left.keys().collect::<Vec<_>>(), [&2], "{left:?}");
+    let covered = consents.suppression().covering(&keys).await.unwrap();
+    let blocked = covered.iter().filter(|(_, purposes)| !purposes.is_empty());
+    assert_eq!(blocked.count(), 1, "{again}");
+}
+
+/// The one still writes the old name, the other the new one already.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_meet_somebody_at_once_under_two_names_make_one_person_of_them() {
+    let world = World::new().await;
+    world.rotate(PepperVersion::FIRST).await;
+    world.pass(39 * MINUTE);
+    let late = world.consents().await;
+    world.pass(2 * MINUTE);
+    let early = world.consents().await;
+    for n in 0..40 {
+        let now = world.now();
+        let who = identifiers(n);
+        let (one, other) = tokio::join!(
+            late.subjects().find_or_create(&who, now),
+            early.subjects().find_or_create(&who, now)
+        );
+        // A transaction that met the other's is tried again, like any that failed.
+        let found = early.subjects().find_or_create(&who, now).await.unwrap();
+        for subject in [one, other].into_iter().flatten() {
+            assert_eq!(subject, found, "{n}");
+        }
+    }
+    let names = world.versions(&['s', 'b']).await;
+    assert!(
+        names.contains_key(&1) && names.contains_key(&2),
+        "{names:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wherever_a_walk_dies_the_next_run_ends_it() {
+    let world = World::new().await;
+    let before = world.consents().await;
+    let mut known = Vec::new();
+    for n in 0..PEOPLE {
+        known.push(world.somebody(&before, n, n.is_multiple_of(2)).await);
+    }
+    world.rotate(PepperVersion::FIRST).await;
+    world.pass(71 * DAY);
+    let (mut deaths, gate) = (0, world.stage.cloud().gate());
+    // Each process gets a little further than the one before, and the last one to the end.
+    for n in (1..4_000).step_by(5) {
+        let crash = [Crash::Before, Crash::Unanswered][n % 2];
+        let (settings, clock) = (Settings::from_map(world.worker.clone()), world.clock());
+        let end = environment(
+            &gate,
+            Some((n as u64, crash)),
+            || async move { PrivacyWorker::new(&settings, clock).await.unwrap() },
+            |worker| async move { worker.handle(Value::Null).await.map(|_done| ()) },
+        );
+        let died = matches!(end.await, End::Died(_));
+        let consents = world.consents().await;
+        world.stands(&consents, &known, &consents).await;
+        if !died {
+            break;
+        }
+        deaths += 1;
+    }
+    assert!(deaths > 10, "{deaths}");
+    let left = world.versions(&['s', 'b', 'x']).await;
+    assert_eq!(left.keys().collect::<Vec<_>>(), [&2], "{left:?}");
+}
+
+#[tokio::test]
+async fn a_version_that_went_back_is_told_and_nobody_works_with_it() {
+    let world = World::new().await;
+    let consents = world.consents().await;
+    world.rotate(PepperVersion::FIRST).await;
+    let second = world.controls().pepper_version().await.unwrap();
+    world.rotate(second).await;
+    world.pass(6 * MINUTE);
+    consents.refresh(world.now()).await.unwrap();
+    world.pass(HOUR);
+    world.run().await;
+    // The controls come back from a backup of before.
+    let table = &world.intake["HEADGATE_TABLE_CONTROLS"];
+    let of_then = json!({ "pk": { "S": "peppers" }, "sk": { "S": "peppers" }, "version": { "N": "2" },
+                          "since": { "N": second.since().unwrap().millis().to_string() } });
+    world
+        .stage
+        .cloud()
+        .load(table, vec![of_then])
+        .await
+        .unwrap();
+    world.pass(6 * MINUTE);
+    assert!(consents.refresh(world.now()).await.is_err());
+    let settings = Settings::from_map(world.worker.clone());
+    let worker = PrivacyWorker::new(&settings, world.clock()).await.unwrap();
+    let told = worker.handle(Value::Null).await.unwrap_err();
+    assert_eq!(told, privacy_worker::WorkerError::PeppersWentBack);
+}
