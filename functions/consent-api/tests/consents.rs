@@ -13,10 +13,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use bytes::Bytes;
 use consent_api::{ConsentApi, PER_MINUTE};
 use headgate_aws::api_tokens::ApiTokens;
+use headgate_aws::controls::Controls;
 use headgate_aws::subjects::Subjects;
 use headgate_domain::api_token::{PlainToken, Scope, TokenId};
 use headgate_domain::consent::{Consent, Kind, NoticeId, State, Topic};
-use headgate_domain::identity::{Identifier, Phone};
+use headgate_domain::identity::{Identifier, PepperVersion, Phone};
 use headgate_domain::lane::Purpose;
 use headgate_domain::relayed::Relayed;
 use headgate_domain::time::{HOUR, MINUTE, Timestamp};
@@ -357,6 +358,39 @@ async fn what_is_not_durable_is_not_taken_and_may_come_again() {
 }
 
 /// By number and by id the same; with dates, wording and proof, and without the number.
+/// Known by the name of one pepper, and by that of the next: both are found by who has the number.
+#[tokio::test]
+async fn somebody_is_found_under_the_names_of_two_peppers() {
+    let world = World::new().await;
+    let reads = world.stage.api_token(&[Scope::ConsentsRead]).await;
+    let environment = world.stage.environment("ConsentApiFunction");
+    let controls = Controls::new(&world.stage.aws(), &environment["HEADGATE_TABLE_CONTROLS"]);
+    let now = world.now();
+    for (number, rotated) in [("+16135550124", false), ("+16135550125", true)] {
+        if rotated {
+            let since = now.plus_millis(-2 * HOUR);
+            let put = controls.next_peppers(PepperVersion::FIRST, since).await;
+            assert!(put.unwrap());
+        }
+        let phone = [Identifier::Phone(Phone::parse(number).unwrap())];
+        let subjects = world.subjects().await;
+        subjects.find_or_create(&phone, now).await.unwrap();
+    }
+    let stage = &world.stage;
+    let settings = Settings::from_map(stage.environment("ConsentApiFunction"));
+    let api = ConsentApi::new(&settings, stage.clock()).await.unwrap();
+    let world = World { api, ..world };
+    for (number, is_known) in [
+        ("+16135550124", true),
+        ("+16135550125", true),
+        ("+16135550126", false),
+    ] {
+        let (status, answer) = world.ask(&reads, json!({ "phone": number })).await;
+        let found = answer["subject"].is_string();
+        assert_eq!((status, found), (200, is_known), "{answer}");
+    }
+}
+
 #[tokio::test]
 async fn a_question_is_answered_with_where_the_person_stands_and_what_proves_it() {
     let world = World::new().await;

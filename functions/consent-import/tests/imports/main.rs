@@ -19,7 +19,9 @@ mod many;
 mod one_person;
 mod world;
 
+use headgate_aws::controls::Controls;
 use headgate_domain::consent::{Action, State, Topic};
+use headgate_domain::identity::PepperVersion;
 use headgate_domain::import::{Stage, has_run_out};
 use headgate_domain::lane::Purpose;
 use headgate_domain::optin_code;
@@ -96,6 +98,39 @@ async fn a_row_becomes_a_request_that_only_its_person_can_confirm() {
         .subjects()
         .use_request(&hash, &ada.id, now, "m1_other");
     assert!(again.await.unwrap().is_none(), "used up");
+}
+
+/// What was said under the names of one pepper holds under those of the next.
+#[tokio::test]
+async fn who_objected_before_the_peppers_were_rotated_is_asked_by_no_file_after() {
+    let world = World::start().await;
+    let (known, objected) = (somebody(8), somebody(9));
+    world.says(&known, Action::Given, Purpose::Marketing).await;
+    world
+        .says(&objected, Action::Withdrawn, Purpose::Marketing)
+        .await;
+    let subject = world.subject(&known).await;
+    let controls = Controls::new(
+        &world.stage.aws(),
+        &world.environment["HEADGATE_TABLE_CONTROLS"],
+    );
+    let since = (world.clock)().plus_millis(-2 * HOUR);
+    assert!(
+        controls
+            .next_peppers(PepperVersion::FIRST, since)
+            .await
+            .unwrap()
+    );
+    let again = function(world.environment.clone(), world.clock.clone()).await;
+    let world = World {
+        function: again,
+        ..world
+    };
+    let rows = [&known, &objected, &somebody(10)].map(|phone| row(phone, "marketing"));
+    let (progress, _report) = world.import(format!("{HEADER}{}", rows.concat())).await;
+    let counts = |reason: &str| progress.counts.of(reason);
+    assert_eq!(counts("requested"), 1, "{:?}", progress.counts);
+    assert_eq!(world.subject(&known).await, subject);
 }
 
 /// Who never answers is forgotten with everything that leads to them, found by its day.

@@ -1,14 +1,12 @@
 //! A legal hold on somebody of whom only the number is known: placed, listed, handed out, lifted, as the command does.
 
-use std::sync::Arc;
-
 use headgate_aws::evidence::Evidence;
-use headgate_aws::peppers::pepper;
 use headgate_aws::privacy_requests::PrivacyRequests;
 use headgate_aws::subjects::Pointers;
 use headgate_domain::identity::{Identifier, Phone};
 use headgate_domain::privacy::{Hold, HoldId, Scope, Task};
 use headgate_domain::time::DAY;
+use headgate_testkit::people;
 use serde_json::json;
 
 use crate::list::{APP, CODES, NAMES, PHONES};
@@ -18,18 +16,12 @@ pub(crate) async fn by_number(world: &World) {
     let went = |way: &str| world.went("privacy-worker", way);
     let environment = world.environment("PrivacyWorkerFunction");
     let setting = |name: &str| environment[name].as_str();
-    let (aws, deployment) = (&world.stage.aws, setting("HEADGATE_DEPLOYMENT"));
+    let aws = &world.stage.aws;
     let requests = PrivacyRequests::new(aws, setting("HEADGATE_TABLE_PRIVACY_REQUESTS"));
     let evidence = Evidence::new(aws, setting("HEADGATE_TABLE_EVIDENCE"));
-    let identity = pepper(aws, setting("HEADGATE_KMS_MAC_IDENTITY"), deployment)
-        .await
-        .unwrap();
-    let pointers = Pointers::new(
-        aws,
-        setting("HEADGATE_TABLE_SUBJECTS"),
-        deployment,
-        Arc::new(identity),
-    );
+    let intake = world.environment("IntakeFunction");
+    let peppers = people::peppers(aws, &intake, "HEADGATE_KMS_MAC_IDENTITY", world.now()).await;
+    let pointers = Pointers::new(aws, setting("HEADGATE_TABLE_SUBJECTS"), peppers);
     world.put_in(PHONES[0]);
     let number = Identifier::Phone(Phone::parse(PHONES[0]).unwrap());
     let subject = pointers.find(&number).await.unwrap().unwrap();

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use headgate_aws::controls::Controls;
 use headgate_aws::ledger::Ledger;
+use headgate_domain::identity::PepperVersion;
 use headgate_domain::ledger::{Hash, SHARDS, verify_shard};
 use headgate_domain::privacy::Receipt;
-use headgate_domain::time::{DAY, MINUTE};
+use headgate_domain::time::{DAY, HOUR, MINUTE, Timestamp};
 use serde_json::{Value, json};
 use sha2::Digest as _;
 
@@ -92,7 +94,7 @@ fn names_of(rows: &[(String, String)], subject: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::from([subject.to_owned()]);
     for (place, text) in rows {
         let is_hers = place.contains(subject) || text.contains(subject);
-        for kind in ["s1_", "b1_", "m1_", "i1_"] {
+        for kind in ["s1_", "b1_", "s2_", "b2_", "m1_", "i1_"] {
             let texts = [place, text].into_iter().filter(|_| is_hers);
             for (at, _) in texts.clone().flat_map(|text| text.match_indices(kind)) {
                 for text in [place, text] {
@@ -125,9 +127,46 @@ async fn verify(world: &World) {
 
 #[tokio::test]
 async fn after_an_erasure_every_store_is_read_and_nothing_of_the_person_is_left() {
+    Box::pin(erased_and_gone(None)).await;
+}
+
+/// Her names are of the pepper before, and are found.
+#[tokio::test]
+async fn nothing_is_left_of_whom_the_next_pepper_has_not_named_yet() {
+    Box::pin(erased_and_gone(Some(50 * MINUTE))).await;
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_whom_the_next_pepper_has_named() {
+    Box::pin(erased_and_gone(Some(65 * MINUTE))).await;
+}
+
+/// Another pepper, since some time.
+async fn rotate(world: &World, since: i64) {
+    let (settings, aws) = world.of("IntakeFunction");
+    let controls = Controls::new(aws, settings.name("HEADGATE_TABLE_CONTROLS").unwrap());
+    let now = Timestamp::from_seconds(world.seconds());
+    assert!(
+        controls
+            .next_peppers(PepperVersion::FIRST, now)
+            .await
+            .unwrap()
+    );
+    world.wait(since);
+    world.work_off().await;
+    let rows = world.rows().await;
+    let is_older = |(place, _): &&(String, String)| place.contains("/I#s1_");
+    let is_moved = since > HOUR;
+    assert_eq!(rows.iter().find(is_older).is_none(), is_moved);
+}
+
+async fn erased_and_gone(rotated: Option<i64>) {
     let world = World::start().await;
     let notified = acquainted(&world).await;
     let subject = who_wrote(&world, "my parcel is late").await;
+    if let Some(since) = rotated {
+        rotate(&world, since).await;
+    }
     let before = world.rows().await;
     let mut names = names_of(&before, &subject);
     assert!(names.len() >= 8, "she is known by all of these: {names:?}");

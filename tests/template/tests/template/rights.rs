@@ -289,8 +289,11 @@ fn a_hold_by_number_needs_the_pepper_of_numbers_and_one_attribute_of_a_pointer()
         [
             "IdentityMacKeyArn kms:GenerateMac ",
             "SubjectsTableArn dynamodb:BatchGetItem pk sk subject",
+            "ControlsTableArn dynamodb:GetItem ",
         ]
     );
+    let leading = &by_number[2].condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+    assert_eq!(*leading, json!(["peppers"]));
     let leading = &by_number[1].condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
     assert_eq!(*leading, json!(["I#*"]));
     for grant in approver {
