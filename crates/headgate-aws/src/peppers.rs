@@ -21,7 +21,8 @@ use crate::{Aws, AwsError};
 /// # Errors
 /// [`AwsError`] when KMS refuses or answers with anything but 32 bytes.
 pub async fn pepper(aws: &Aws, key_id: &str, deployment: &str) -> Result<Pepper, AwsError> {
-    version(&aws.kms(), key_id, deployment, 1).await
+    // Boxed: functions ask for several beside each other.
+    Box::pin(version(&aws.kms(), key_id, deployment, 1)).await
 }
 
 async fn version(

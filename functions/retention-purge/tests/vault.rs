@@ -17,7 +17,6 @@ use base64::engine::general_purpose::STANDARD;
 use headgate_aws::Aws;
 use headgate_aws::controls::Controls;
 use headgate_aws::keyring::{Keyring, KeyringError, VaultVersion};
-use headgate_aws::peppers::pepper;
 use headgate_aws::subjects::Subjects;
 use headgate_domain::identity::{Identifier, Phone, SubjectId};
 use headgate_domain::sealing::{Place, key_id};

@@ -187,57 +187,63 @@ impl World {
     }
 }
 
+impl World {
+    /// Everybody who was known before: of one a number has passed to somebody of whom a user id was known alone.
+    async fn populate(&self, consents: &Consents) -> Vec<Known> {
+        let mut known = Vec::new();
+        for n in 0..PEOPLE {
+            known.push(self.somebody(consents, n, n.is_multiple_of(2)).await);
+        }
+        let (people, now) = (consents.subjects(), self.now());
+        let passed = known[1].identifiers[0].clone();
+        let bsuid = Identifier::Bsuid(Bsuid::parse("CA.30000001").unwrap());
+        let one = std::slice::from_ref(&bsuid);
+        let owner = people.find_or_create(one, now).await.unwrap();
+        assert!(people.take_over(&passed, &owner, now).await.unwrap());
+        people.complete(&owner, &passed, now).await.unwrap();
+        let before = &known[1].subject;
+        people.forget_identifier(before, &passed).await.unwrap();
+        known[1] = Known {
+            identifiers: vec![bsuid, passed],
+            subject: owner,
+            has_objected: false,
+        };
+        known
+    }
+
+    /// Somebody who was erased: nothing but a key of theirs is there.
+    async fn erased(&self, consents: &Consents) -> Identifier {
+        let erased = phone(90);
+        for key in consents.new_suppression_keys(&erased) {
+            let list = consents.suppression();
+            let added = list.add(&key, &[Purpose::Marketing], self.now(), "erasure");
+            added.await.unwrap();
+        }
+        erased
+    }
+
+    /// What the list has of somebody, that still says something.
+    async fn entries(&self, consents: &Consents, who: &Identifier) -> usize {
+        let keys = consents.all_suppression_keys([who]);
+        let covered = consents.suppression().covering(&keys).await.unwrap();
+        let blocked = covered.iter().filter(|(_, purposes)| !purposes.is_empty());
+        blocked.count()
+    }
+}
+
 #[tokio::test]
 async fn everybody_is_found_and_every_no_holds_while_one_pepper_follows_another() {
     let world = World::new().await;
     let before = world.consents().await;
-    let mut known = Vec::new();
-    for n in 0..PEOPLE {
-        known.push(world.somebody(&before, n, n.is_multiple_of(2)).await);
-    }
-    // Somebody who was erased: nothing but a key of theirs is there.
-    let erased = phone(90);
-    for key in before.new_suppression_keys(&erased) {
-        let list = before.suppression();
-        list.add(&key, &[Purpose::Marketing], world.now(), "erasure")
-            .await
-            .unwrap();
-    }
-    // A number that has passed from one person to another, of whom a user id was known alone.
-    let (people, now) = (before.subjects(), world.now());
-    let passed = known[1].identifiers[0].clone();
-    let bsuid = Identifier::Bsuid(Bsuid::parse("CA.30000001").unwrap());
-    let owner = people
-        .find_or_create(std::slice::from_ref(&bsuid), now)
-        .await
-        .unwrap();
-    assert!(people.take_over(&passed, &owner, now).await.unwrap());
-    people.complete(&owner, &passed, now).await.unwrap();
-    people
-        .forget_identifier(&known[1].subject, &passed)
-        .await
-        .unwrap();
-    known[1] = Known {
-        identifiers: vec![bsuid, passed],
-        subject: owner,
-        has_objected: false,
-    };
-
+    let mut known = world.populate(&before).await;
+    let from_before = known.len();
     world.pass(1_000);
     world.rotate(PepperVersion::FIRST).await;
+    let rotated_at = world.now();
     let mut next = PEOPLE;
     for (minutes, is_moved) in [(0, false), (30, false), (45, false), (65, true), (75, true)] {
-        let since = world
-            .controls()
-            .pepper_version()
-            .await
-            .unwrap()
-            .since()
-            .unwrap();
-        world.now.store(
-            since.plus_millis(minutes * MINUTE).millis(),
-            Ordering::SeqCst,
-        );
+        let now = rotated_at.plus_millis(minutes * MINUTE);
+        world.now.store(now.millis(), Ordering::SeqCst);
         let consents = world.consents().await;
         // Whoever is met meanwhile, and whoever says no or yes.
         known.push(world.somebody(&consents, next, true).await);
@@ -250,67 +256,61 @@ async fn everybody_is_found_and_every_no_holds_while_one_pepper_follows_another(
             known[index].has_objected = action == Action::Withdrawn;
         }
         // A key of whoever was met since the rotation is under the newer pepper, too.
-        world
-            .stands(&consents, &known[..PEOPLE as usize], &before)
-            .await;
+        let those_of_before = &known[..from_before];
+        world.stands(&consents, those_of_before, &before).await;
         world.stands(&consents, &known, &consents).await;
         world.run().await;
         world.stands(&consents, &known, &consents).await;
         let pointers = world.versions(&['s', 'b']).await;
-        assert_eq!(
-            !pointers.contains_key(&1),
-            is_moved,
-            "{minutes}: {pointers:?}"
-        );
+        let has_older = pointers.contains_key(&1);
+        assert_eq!(has_older, !is_moved, "{minutes}: {pointers:?}");
     }
     let walk = world.walk(Errand::Rename).await.unwrap();
-    assert_eq!(
-        (walk.version, walk.older, walk.unopened),
-        (2, 0, 0),
-        "{walk:?}"
-    );
+    let counted = (walk.version, walk.older, walk.unopened);
+    assert_eq!(counted, (2, 0, 0), "{walk:?}");
     assert!(walk.ended_at.is_some() && world.walk(Errand::Relist).await.is_none());
 
     // The list: both, for as long as a message waits that knows only the older keys.
     world.pass(69 * DAY);
     let consents = world.consents().await;
-    world
-        .say(&consents, &known[5].subject, Action::Withdrawn)
-        .await;
-    known[5].has_objected = true;
-    world
-        .stands(&consents, &known[..PEOPLE as usize], &before)
-        .await;
+    let late = &mut known[5];
+    world.say(&consents, &late.subject, Action::Withdrawn).await;
+    late.has_objected = true;
+    let those_of_before = &known[..from_before];
+    world.stands(&consents, those_of_before, &before).await;
     world.run().await;
     assert!(world.versions(&['x']).await.contains_key(&1));
     world.pass(DAY);
     world.run().await;
     let consents = world.consents().await;
     world.stands(&consents, &known, &consents).await;
-    let erased_alone = before.all_suppression_keys([&erased]);
+    let left = world.versions(&['s', 'b', 'x']).await;
+    assert_eq!(left.keys().collect::<Vec<_>>(), [&2], "{left:?}");
+}
+
+#[tokio::test]
+async fn whoever_was_erased_stays_on_the_list_under_the_older_name_until_they_are_known_again() {
+    let world = World::new().await;
+    let before = world.consents().await;
+    world.somebody(&before, 0, true).await;
+    let erased = world.erased(&before).await;
+    world.rotate(PepperVersion::FIRST).await;
+    world.pass(71 * DAY);
+    world.run().await;
+    let consents = world.consents().await;
     let left = world.versions(&['x']).await;
-    assert_eq!(
-        left[&1],
-        erased_alone.len(),
-        "who was erased is on the list alone: {left:?}"
-    );
-    let keys = consents.all_suppression_keys([&erased]);
-    let covered = consents.suppression().covering(&keys).await.unwrap();
-    assert_eq!(covered.len(), 1, "and is found there");
+    assert_eq!(left[&1], 1, "{left:?}");
+    assert_eq!(world.entries(&consents, &erased).await, 1);
 
     // Known again, and the next look through the list finds them.
-    let again = consents
-        .subjects()
-        .find_or_create(&[erased], world.now())
-        .await
-        .unwrap();
+    let again = std::slice::from_ref(&erased);
+    let people = consents.subjects();
+    people.find_or_create(again, world.now()).await.unwrap();
     world.pass(31 * DAY);
     world.run().await;
     let left = world.versions(&['s', 'b', 'x']).await;
     assert_eq!(left.keys().collect::<Vec<_>>(), [&2], "{left:?}");
-    let covered = consents.suppression().covering(&keys).await.unwrap();
-    let blocked = covered.iter().filter(|(_, purposes)| !purposes.is_empty());
-    assert_eq!(blocked.count(), 1, "{again}");
+    assert_eq!(world.entries(&consents, &erased).await, 1);
 }
 
 /// The one still writes the old name, the other the new one already.

@@ -50,7 +50,7 @@ impl Peppers {
         let kms = aws.kms();
         let ring = Ring {
             version: PepperVersion::FIRST,
-            newest: Arc::new(version(&kms, key_id, deployment, 1).await?),
+            newest: Arc::new(Box::pin(version(&kms, key_id, deployment, 1)).await?),
             before: Vec::new(),
             read_at: None,
         };
@@ -78,7 +78,8 @@ impl Peppers {
         let (mut newest, mut before) = (known.newest.clone(), known.before.clone());
         for number in known.version.number()..in_force.number() {
             let next = number.saturating_add(1);
-            let pepper = version(&self.kms, &self.key_id, &self.deployment, next).await?;
+            let pepper = version(&self.kms, &self.key_id, &self.deployment, next);
+            let pepper = Box::pin(pepper).await?;
             before.push(std::mem::replace(&mut newest, Arc::new(pepper)));
         }
         if in_force.number() < known.version.number() {

@@ -128,9 +128,7 @@ impl World {
         for action in [Action::Given, Action::Withdrawn] {
             self.says(&subject, Purpose::Utility, action).await;
         }
-        let [key] = &self.consents.suppression_keys(&identifiers[0])[..] else {
-            panic!("there is one pepper");
-        };
+        let key = self.consents.suppression_keys(&identifiers[0]).remove(0);
         let check = RegisterCheck {
             registry: "us-dnc".to_owned(),
             checked_on: now.day(),
