@@ -15,6 +15,7 @@ pub use hold::{HOLD_KEPT_MS, Hold, HoldId, InvalidHold, LONGEST_MS, Scope};
 pub use receipt::{NotReceipt, RECEIPT_DAYS, Receipt, Retained, Store, StoreRecord, origin};
 pub use request::{Denial, InvalidRequestId, RequestId, State, Task};
 
+use crate::lane::Purpose;
 use crate::time::{DAY, HOUR, MINUTE, Timestamp};
 
 /// How long a request waits before it is carried out, so that the person is told of it first: afterwards nobody
@@ -41,6 +42,10 @@ pub const ERASED_MARK_MS: i64 = 30 * DAY;
 pub const JOURNAL_MS: i64 = 42 * DAY;
 /// So long a closed request is kept (11 CCR 7101: at least 24 months), without anybody's id.
 pub const KEPT_MS: i64 = 730 * DAY;
+
+/// What somebody objects to who objects to the use of their data: whatever they do not ask for themselves (GDPR 21), as
+/// with a no to everything in the chat.
+pub const OBJECTED: [Purpose; 2] = [Purpose::Marketing, Purpose::Utility];
 
 /// When an erasure is carried out.
 pub const fn erase_at(received_at: Timestamp, owner_is_certain: bool) -> Timestamp {

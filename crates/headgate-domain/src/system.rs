@@ -63,6 +63,8 @@ kinds! {
     PrivacyExport = "privacy_export", 1_440;
     /// A privacy request was received, or done.
     PrivacyReceipt = "privacy_receipt", 1_440;
+    /// An objection is in force: from now on nothing is written but answers and what the person asks for.
+    PrivacyObjection = "privacy_objection", 1_440;
     /// Somebody out of an approved file is asked once, by a template of marketing: the only kind that
     /// begins a conversation, so it is judged like an app's marketing.
     ImportConfirmation = "import_confirmation", 1_440;
@@ -80,6 +82,22 @@ impl Kind {
     /// Whether it asks for a yes, and so never reaches somebody who said no.
     pub const fn is_question(self) -> bool {
         matches!(self, Self::OptinQuestion | Self::ImportConfirmation)
+    }
+
+    /// Whether it tells of a request about the person's own data: it carries the reference of one.
+    pub const fn is_about_a_request(self) -> bool {
+        match self {
+            Self::PrivacyExport | Self::PrivacyReceipt | Self::PrivacyObjection => true,
+            Self::OptinConfirmation
+            | Self::OptoutConfirmation
+            | Self::OptoutAllConfirmation
+            | Self::AskBack
+            | Self::ImportConfirmation
+            | Self::Help
+            | Self::Contact
+            | Self::DoNotSellConfirmation
+            | Self::OptinQuestion => false,
+        }
     }
 
     /// The kind of message that puts a question.
@@ -101,6 +119,7 @@ impl Kind {
             | Self::AskBack
             | Self::PrivacyExport
             | Self::PrivacyReceipt
+            | Self::PrivacyObjection
             | Self::Help
             | Self::Contact
             | Self::DoNotSellConfirmation
@@ -127,7 +146,7 @@ pub struct SystemMessage {
     pub from: String,
     /// The language of its text.
     pub locale: Locale,
-    /// The reference of a privacy export or receipt.
+    /// The reference of the request it tells of.
     pub token: Option<String>,
     /// When the person did what it answers, where that is known: it is of use for so long after that.
     pub said_at: Option<Timestamp>,
@@ -192,12 +211,12 @@ impl SystemMessage {
             ))?,
         };
         let token = fields.optional_text("token", "token", 24)?;
-        let wants_token = matches!(kind, Kind::PrivacyExport | Kind::PrivacyReceipt);
-        if token.is_some() != wants_token || token.as_deref().is_some_and(|t| !is_name(t, 24)) {
+        let is_bad = token.as_deref().is_some_and(|text| !is_name(text, 24));
+        if token.is_some() != kind.is_about_a_request() || is_bad {
             return Err(Refusal::at(
                 Code::Malformed,
                 "token",
-                "belongs to privacy_export and privacy_receipt alone: 1 to 24 of A-Z a-z 0-9 . _ : -",
+                "belongs to the kinds privacy_… alone: 1 to 24 of A-Z a-z 0-9 . _ : -",
             ));
         }
         let question = wanted(fields.get("question"))?;
@@ -255,6 +274,7 @@ impl SystemMessage {
             | Kind::OptoutAllConfirmation
             | Kind::PrivacyExport
             | Kind::PrivacyReceipt
+            | Kind::PrivacyObjection
             | Kind::ImportConfirmation
             | Kind::Help
             | Kind::Contact
@@ -491,6 +511,7 @@ struct Words {
     ask_back: String,
     privacy_export: String,
     privacy_receipt: String,
+    privacy_objection: String,
     help: String,
     contact: String,
     do_not_sell_confirmation: String,
@@ -525,6 +546,7 @@ impl Words {
             Kind::AskBack => &self.ask_back,
             Kind::PrivacyExport => &self.privacy_export,
             Kind::PrivacyReceipt => &self.privacy_receipt,
+            Kind::PrivacyObjection => &self.privacy_objection,
             Kind::ImportConfirmation => return None,
             Kind::OptoutAllConfirmation => &self.optout_all_confirmation,
             Kind::Help => &self.help,

@@ -21,7 +21,7 @@ use headgate_domain::lane::Purpose;
 use headgate_domain::optin_code;
 use headgate_domain::optout::{Context, Intent, Scope, classify};
 use headgate_domain::outbound::Recipient;
-use headgate_domain::privacy::{Ask, Wish};
+use headgate_domain::privacy::{Ask, OBJECTED, Wish};
 use headgate_domain::profiles::Right;
 use headgate_domain::region::Country;
 use headgate_domain::system::{Kind as Answer, Locale, SystemMessage};
@@ -206,7 +206,7 @@ impl Heard<'_> {
     ) -> Result<Vec<Event>, Failure> {
         let purposes: &[Purpose] = match scope {
             Scope::Marketing => &[Purpose::Marketing],
-            Scope::All => &[Purpose::Marketing, Purpose::Utility],
+            Scope::All => &OBJECTED,
         };
         let mut events = Vec::new();
         for purpose in purposes {

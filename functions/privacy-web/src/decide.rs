@@ -53,7 +53,7 @@ pub(crate) enum View {
     },
     /// That Global Privacy Control is honoured, for programs: `/.well-known/gpc.json`.
     GpcStatement,
-    /// What is deleted on request, and the button that gives a code.
+    /// What can be asked for, and the button that gives a code.
     Requests,
 }
 
@@ -126,7 +126,7 @@ impl Scope {
 }
 
 /// What can be asked for on the page for requests.
-pub(crate) const OFFERED_RIGHTS: [Right; 2] = [Right::Access, Right::Erasure];
+pub(crate) const OFFERED_RIGHTS: [Right; 3] = [Right::Access, Right::Objection, Right::Erasure];
 
 /// How a copy is handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

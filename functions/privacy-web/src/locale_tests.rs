@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
 
+use headgate_domain::optin_code::find_privacy_in;
 use headgate_domain::optout::{Context, Intent, classify};
 
 use super::*;
@@ -82,6 +83,32 @@ fn the_words_to_write_in_the_chat_are_heard_there() {
         let is_heard =
             quoted.any(|words| classify(words, &Context::default()) == Intent::DoNotSell);
         assert!(is_heard, "{}: {advice}", language.tag());
+    }
+}
+
+/// The message that a code is sent in says what it is for, and means nothing else in the chat.
+#[test]
+fn the_messages_of_requests_are_heard_as_the_code_alone() {
+    let library = library();
+    for language in library.all() {
+        let texts = &language.texts.requests;
+        for words in [
+            &texts.message_access,
+            &texts.message_objection,
+            &texts.message_erasure,
+        ] {
+            let message = format!("{words} PRIVACY 7K3QZ0M1XA");
+            assert!(find_privacy_in(&message).is_some(), "{message}");
+            for recent_marketing in [false, true] {
+                let context = Context {
+                    recent_marketing,
+                    words_bind: recent_marketing,
+                    ..Context::default()
+                };
+                let intent = classify(&message, &context);
+                assert_eq!(intent, Intent::None, "{} {message}", language.tag());
+            }
+        }
     }
 }
 

@@ -6,10 +6,14 @@
     reason = "tests may fail loudly"
 )]
 
+use headgate_aws::privacy_requests::Request;
 use headgate_domain::config::Config;
 use headgate_domain::consent::{Consent, Standing, State, Subject, Validity};
 use headgate_domain::identity::SubjectId;
+use headgate_domain::privacy::{RequestId, State as RequestState};
+use headgate_domain::profiles::Right;
 use headgate_domain::region::Country;
+use headgate_domain::system::Locale;
 use headgate_domain::time::Timestamp;
 use http::StatusCode;
 
@@ -623,4 +627,46 @@ fn text_and_controls_stand_out_in_light_and_in_dark() {
         2
     );
     assert!(STYLE.contains(":focus-visible"));
+}
+
+/// What the page of a request says.
+fn request_page(right: Right, state: RequestState) -> String {
+    let library = library();
+    let config = maple();
+    let at = Timestamp::from_seconds(1_795_000_000);
+    let request = Request {
+        id: RequestId::from_random([5; 12]),
+        right,
+        state,
+        subject: None,
+        received_at: at,
+        due_at: at,
+        run_at: at,
+        number: None,
+        locale: Locale::En,
+        closed_at: None,
+        receipt: None,
+    };
+    let page = Page::Request(Stands::of(Some(request)));
+    page.render(&frame(&library, "en", Some(&config)))
+}
+
+#[test]
+fn the_page_of_a_request_speaks_of_what_was_asked_for() {
+    for (right, state, words) in [
+        (Right::Access, RequestState::Verified, "copy is made within"),
+        (Right::Access, RequestState::Fulfilled, "link to it is in the chat"),
+        (Right::Access, RequestState::Denied, "was not carried out"),
+        (Right::Objection, RequestState::Verified, "objection is in force"),
+        (Right::Objection, RequestState::Fulfilled, "objection is in force"),
+        (Right::Erasure, RequestState::Verified, "carried out at the time below"),
+        (Right::Erasure, RequestState::Held, "A law obliges"),
+        (Right::Erasure, RequestState::Fulfilled, "Your data is deleted"),
+        (Right::Erasure, RequestState::Withdrawn, "Nothing was deleted"),
+    ] {
+        let page = request_page(right, state);
+        assert!(page.contains(words), "{right:?} {state:?}");
+        let is_erasure = right == Right::Erasure;
+        assert!(is_erasure || !page.contains("deleted"), "{right:?} {state:?}");
+    }
 }

@@ -9,6 +9,7 @@ mod access;
 pub mod config;
 mod erase;
 mod hold;
+mod object;
 mod receive;
 mod replay;
 mod strangers;
@@ -25,7 +26,7 @@ use headgate_aws::ledger::Ledger;
 use headgate_aws::messages::Messages;
 use headgate_aws::pacing::{Pacing, Senders};
 use headgate_aws::peppers::{Peppers, pepper};
-use headgate_aws::privacy_requests::PrivacyRequests;
+use headgate_aws::privacy_requests::{PrivacyRequests, Request};
 use headgate_aws::queue::Queue;
 use headgate_aws::signing::SigningKey;
 use headgate_aws::subjects::Subjects;
@@ -316,11 +317,35 @@ impl PrivacyWorker {
             Right::Access | Right::Portability => {
                 Box::pin(self.export(&request, &subject, now)).await?;
             }
-            Right::Rectification | Right::Restriction | Right::Objection | Right::DoNotSell => {
+            Right::Objection => Box::pin(self.object(&request, &subject, now)).await?,
+            Right::Rectification | Right::Restriction | Right::DoNotSell => {
                 return Err(WorkerError::Right);
             }
         }
         Ok(None)
+    }
+
+    /// Closes a request of which there is no receipt, and strikes it off the agenda.
+    async fn close(
+        &self,
+        request: &Request,
+        state: State,
+        now: Timestamp,
+    ) -> Result<(), WorkerError> {
+        let times = (now, None);
+        if self.requests.close(request, state, None, times).await? {
+            log(
+                Level::Info,
+                "request_closed",
+                &[
+                    ("request", Field::safe(&request.id)),
+                    ("right", Field::code(request.right.word())),
+                    ("state", Field::code(state.word())),
+                ],
+            );
+        }
+        let run = Task::Run(request.id.clone());
+        Ok(self.requests.done(&run, request.run_at).await?)
     }
 
     /// Closes a request that was taken back, if nothing has been begun.

@@ -1,10 +1,12 @@
-//! A request comes: it is opened, the person is blocked for what they may not want any more, and told.
+//! A request comes: it is opened, what it asks for at once is in force, and the person is told.
 //!
 //! Each step repeats safely, and the message stays on its queue until all are done. Who asks again while a request is
 //! open, or is not known any more, causes nothing new.
 
 use headgate_aws::privacy_requests::{Chosen, Opened, Request};
 use headgate_domain::config::Config;
+use headgate_domain::consent::Subject;
+use headgate_domain::identity::SubjectId;
 use headgate_domain::outbound::Recipient;
 use headgate_domain::privacy::{Ask, RequestId, State, Wish, erase_at};
 use headgate_domain::profiles::Right;
@@ -29,9 +31,8 @@ impl PrivacyWorker {
         match right {
             Right::Erasure => Box::pin(self.open_erasure(&ask, chosen)).await,
             Right::Access | Right::Portability => Box::pin(self.open_access(&ask, chosen)).await,
-            Right::Rectification | Right::Restriction | Right::Objection | Right::DoNotSell => {
-                Err(WorkerError::Right)
-            }
+            Right::Objection => Box::pin(self.open_objection(&ask, chosen)).await,
+            Right::Rectification | Right::Restriction | Right::DoNotSell => Err(WorkerError::Right),
         }
     }
 
@@ -42,13 +43,69 @@ impl PrivacyWorker {
         let Some(subject) = &person.subject else {
             return Ok(());
         };
-        let config = self.controls.config().await?;
-        let law = config.profile_of(subject.country());
-        let right = Right::Erasure;
+        let run_at = erase_at(now, subject.identity_change.is_none());
+        let opened = self.open(ask, chosen, (Right::Erasure, run_at), subject);
+        let Some(request) = opened.await? else {
+            return Ok(());
+        };
+        // Their row must not run out before: it says what is to be deleted.
+        self.eraser.subjects.keep(&subject.id).await?;
+        self.eraser.block(&person, now).await?;
+        self.tell(Kind::PrivacyReceipt, &request, now).await
+    }
+
+    async fn open_access(&self, ask: &Ask, chosen: Option<Chosen>) -> Result<(), WorkerError> {
+        let now = (self.clock)();
+        let Some(subject) = self.known(&ask.subject).await? else {
+            return Ok(());
+        };
+        // A flood of requests makes one copy a day; the link to it is in the chat already.
+        if !self.requests.may_export(&subject.id, now).await? {
+            return Ok(());
+        }
+        self.open(ask, chosen, (Right::Access, now), &subject)
+            .await?;
+        Ok(())
+    }
+
+    /// An objection waits for no agenda; the agenda has it in case this ends here.
+    async fn open_objection(&self, ask: &Ask, chosen: Option<Chosen>) -> Result<(), WorkerError> {
+        let now = (self.clock)();
+        let Some(subject) = self.known(&ask.subject).await? else {
+            return Ok(());
+        };
+        let opened = self.open(ask, chosen, (Right::Objection, now), &subject);
+        match opened.await? {
+            Some(request) => self.object(&request, &subject.id, now).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The person behind a subject id, as long as there is one.
+    pub(crate) async fn known(&self, subject: &SubjectId) -> Result<Option<Subject>, WorkerError> {
+        Ok(self.eraser.subjects.person(subject).await?.subject)
+    }
+
+    /// Opens a request, or finds the one that is open already; `None` when the message comes again after all was done.
+    async fn open(
+        &self,
+        ask: &Ask,
+        chosen: Option<Chosen>,
+        (right, run_at): (Right, Timestamp),
+        subject: &Subject,
+    ) -> Result<Option<Request>, WorkerError> {
         let (id, locale) = match chosen {
-            Some(chosen) => (chosen.request, chosen.locale),
+            Some(chosen) => {
+                let known = self.requests.find(&chosen.request).await?;
+                if known.is_some_and(|request| request.state.is_closed()) {
+                    return Ok(None);
+                }
+                (chosen.request, chosen.locale)
+            }
             None => (RequestId::from_random(headgate_aws::random()?), ask.locale),
         };
+        let config = self.controls.config().await?;
+        let law = config.profile_of(subject.country());
         let request = Request {
             id,
             right,
@@ -56,73 +113,39 @@ impl PrivacyWorker {
             subject: Some(subject.id.clone()),
             received_at: ask.at,
             due_at: law.due(right, ask.at).by,
-            run_at: erase_at(now, subject.identity_change.is_none()),
+            run_at,
             number: number_of(ask, &config),
             locale,
             closed_at: None,
             receipt: None,
         };
-        let (request, is_new) = match self.requests.open(&subject.id, &request).await? {
-            Opened::New => (request, true),
-            Opened::Standing(standing) => (*standing, false),
-        };
-        // Their row must not run out before: it says what is to be deleted.
-        self.eraser.subjects.keep(&subject.id).await?;
-        self.eraser.block(&person, now).await?;
-        self.tell(&request, now).await?;
-        if is_new {
-            log(
-                Level::Info,
-                "request_opened",
-                &[
-                    ("request", Field::safe(&request.id)),
-                    ("right", Field::code(request.right.word())),
-                ],
-            );
+        match self.requests.open(&subject.id, &request).await? {
+            Opened::New => {}
+            Opened::Standing(standing) => return Ok(Some(*standing)),
         }
-        Ok(())
+        log(
+            Level::Info,
+            "request_opened",
+            &[
+                ("request", Field::safe(&request.id)),
+                ("right", Field::code(request.right.word())),
+            ],
+        );
+        Ok(Some(request))
     }
 
-    async fn open_access(&self, ask: &Ask, chosen: Option<Chosen>) -> Result<(), WorkerError> {
-        let now = (self.clock)();
-        let person = self.eraser.subjects.person(&ask.subject).await?;
-        let Some(subject) = &person.subject else {
-            return Ok(());
-        };
-        // A flood of requests makes one copy a day; the link to it is in the chat already.
-        if !self.requests.may_export(&subject.id, now).await? {
-            return Ok(());
-        }
-        let config = self.controls.config().await?;
-        let (id, locale) = match chosen {
-            Some(chosen) => (chosen.request, chosen.locale),
-            None => (RequestId::from_random(headgate_aws::random()?), ask.locale),
-        };
-        let law = config.profile_of(subject.country());
-        let request = Request {
-            id,
-            right: Right::Access,
-            state: State::Verified,
-            subject: Some(subject.id.clone()),
-            received_at: ask.at,
-            due_at: law.due(Right::Access, ask.at).by,
-            run_at: now,
-            number: number_of(ask, &config),
-            locale,
-            closed_at: None,
-            receipt: None,
-        };
-        self.requests.open(&subject.id, &request).await?;
-        Ok(())
-    }
-
-    /// Tells the person of the request, while there is somebody to tell. The same request is told once.
-    async fn tell(&self, request: &Request, now: Timestamp) -> Result<(), WorkerError> {
+    /// Tells the person of a request, while there is somebody to tell. The same is told of it once.
+    pub(crate) async fn tell(
+        &self,
+        kind: Kind,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<(), WorkerError> {
         let (Some(subject), Some(number)) = (&request.subject, &request.number) else {
             return Ok(());
         };
         let message = SystemMessage {
-            kind: Kind::PrivacyReceipt,
+            kind,
             cause: request.id.as_str().to_owned(),
             to: Recipient::Subject(subject.clone()),
             from: number.clone(),

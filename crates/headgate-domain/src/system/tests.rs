@@ -11,7 +11,7 @@ use crate::identity::SubjectId;
 const NOTICE: &str = "I would like to have offers.";
 
 fn message(kind: Kind) -> SystemMessage {
-    let token = matches!(kind, Kind::PrivacyExport | Kind::PrivacyReceipt);
+    let token = kind.is_about_a_request();
     SystemMessage {
         kind,
         cause: format!("in_m1_{}", "A".repeat(43)),
@@ -70,7 +70,8 @@ fn every_kind_survives_the_queue_and_has_a_text_in_every_language() {
             assert!(body.contains("Maple Outfitters"), "{body}");
             assert!(!body.contains('{') && body.chars().count() < 400, "{body}");
             assert_eq!(body.contains(NOTICE), kind == Kind::OptinQuestion, "{body}");
-            let shows_token = kind == Kind::PrivacyReceipt;
+            // The link to a copy says more than its reference.
+            let shows_token = kind.is_about_a_request() && kind != Kind::PrivacyExport;
             assert_eq!(body.contains("402913"), shows_token, "{body}");
         }
     }

@@ -80,7 +80,7 @@ pub(crate) struct Confirm {
     pub(crate) expires: String,
 }
 
-/// The page on which somebody asks for a copy, or to be erased.
+/// The page on which somebody asks for what a law gives them.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Requests {
@@ -89,6 +89,8 @@ pub(crate) struct Requests {
     pub(crate) legend: String,
     pub(crate) access: String,
     pub(crate) access_hint: String,
+    pub(crate) objection: String,
+    pub(crate) objection_hint: String,
     pub(crate) erasure: String,
     pub(crate) erasure_hint: String,
     pub(crate) what_title: String,
@@ -99,6 +101,7 @@ pub(crate) struct Requests {
     pub(crate) code_lead: String,
     pub(crate) message_erasure: String,
     pub(crate) message_access: String,
+    pub(crate) message_objection: String,
     pub(crate) expires: String,
     pub(crate) see: String,
 }
@@ -133,6 +136,10 @@ pub(crate) struct Request {
     pub(crate) running: String,
     pub(crate) fulfilled: String,
     pub(crate) not_done: String,
+    pub(crate) access_waiting: String,
+    pub(crate) access_done: String,
+    pub(crate) objection_done: String,
+    pub(crate) refused: String,
     pub(crate) received: String,
     pub(crate) planned: String,
     pub(crate) due: String,

@@ -1,4 +1,4 @@
-//! Asking for a copy of one's data or to be erased, and where a request stands.
+//! Asking for what a law gives a person, and where a request stands.
 //!
 //! The form takes no number: whose data it is, the person's own message says. The page of a request shows its dates
 //! and its receipt to whoever has its reference, and nothing of whose it is; a reference that was never given looks
@@ -13,6 +13,7 @@ use super::{Frame, choice};
 use crate::decide::OFFERED_RIGHTS;
 use crate::html::Escaped;
 use crate::layout::{Width, document};
+use crate::locale::{Request as Texts, Requests};
 
 /// What of a request may be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,7 @@ pub(crate) struct Stands {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Known {
+    right: Right,
     state: State,
     received_at: Timestamp,
     run_at: Timestamp,
@@ -34,6 +36,7 @@ impl Stands {
     /// Where a request stands, if there is one.
     pub(crate) fn of(request: Option<Request>) -> Self {
         let known = request.map(|request| Known {
+            right: request.right,
             state: request.state,
             received_at: request.received_at,
             run_at: request.run_at,
@@ -51,11 +54,11 @@ pub(super) fn form(frame: &Frame<'_>) -> String {
     let offer = |right: Right, is_first: bool| {
         let (label, hint) = match right {
             Right::Erasure => (&texts.erasure, &texts.erasure_hint),
+            Right::Objection => (&texts.objection, &texts.objection_hint),
             Right::Access
             | Right::Portability
             | Right::Rectification
             | Right::Restriction
-            | Right::Objection
             | Right::DoNotSell => (&texts.access, &texts.access_hint),
         };
         let [label, hint] = [label, hint].map(|text| frame.say(text));
@@ -94,11 +97,7 @@ pub(super) fn code(frame: &Frame<'_>, code: &str, chosen: &Chosen) -> String {
         .chars()
         .filter(char::is_ascii_digit)
         .collect();
-    let words = if chosen.right == Right::Access {
-        &texts.message_access
-    } else {
-        &texts.message_erasure
-    };
+    let words = message(texts, chosen.right);
     let message = format!("{words} PRIVACY {code}");
     let encoded: String = form_urlencoded::byte_serialize(message.as_bytes()).collect();
     let encoded = encoded.replace('+', "%20");
@@ -128,6 +127,52 @@ pub(super) fn code(frame: &Frame<'_>, code: &str, chosen: &Chosen) -> String {
     )
 }
 
+/// What the message says before the code.
+const fn message(texts: &Requests, right: Right) -> &String {
+    match right {
+        Right::Erasure => &texts.message_erasure,
+        Right::Objection => &texts.message_objection,
+        Right::Access
+        | Right::Portability
+        | Right::Rectification
+        | Right::Restriction
+        | Right::DoNotSell => &texts.message_access,
+    }
+}
+
+/// Where a request stands, in a sentence.
+const fn stage(texts: &Texts, right: Right, state: State) -> &String {
+    match (right, state) {
+        (Right::Erasure, State::IdentityPending | State::Verified) => &texts.waiting,
+        (Right::Erasure, State::Running) => &texts.running,
+        (Right::Erasure, State::Fulfilled) => &texts.fulfilled,
+        (Right::Erasure, State::Denied | State::Withdrawn | State::Expired) => &texts.not_done,
+        (_, State::Held) => &texts.held,
+        (_, State::Denied | State::Withdrawn | State::Expired) => &texts.refused,
+        // In force before it is closed.
+        (
+            Right::Objection,
+            State::IdentityPending | State::Verified | State::Running | State::Fulfilled,
+        ) => &texts.objection_done,
+        (
+            Right::Access
+            | Right::Portability
+            | Right::Rectification
+            | Right::Restriction
+            | Right::DoNotSell,
+            State::IdentityPending | State::Verified | State::Running,
+        ) => &texts.access_waiting,
+        (
+            Right::Access
+            | Right::Portability
+            | Right::Rectification
+            | Right::Restriction
+            | Right::DoNotSell,
+            State::Fulfilled,
+        ) => &texts.access_done,
+    }
+}
+
 /// Where a request stands.
 pub(super) fn status(frame: &Frame<'_>, stands: &Stands) -> String {
     let texts = &frame.language.texts.request;
@@ -141,13 +186,7 @@ pub(super) fn status(frame: &Frame<'_>, stands: &Stands) -> String {
             Some(""),
         );
     };
-    let lead = match known.state {
-        State::IdentityPending | State::Verified => &texts.waiting,
-        State::Held => &texts.held,
-        State::Running => &texts.running,
-        State::Fulfilled => &texts.fulfilled,
-        State::Denied | State::Withdrawn | State::Expired => &texts.not_done,
-    };
+    let lead = stage(texts, known.right, known.state);
     let row = |label: &str, at: Timestamp| {
         let label = frame.show(label);
         format!(

@@ -7,14 +7,15 @@ use headgate_aws::evidence::{Evidence, held_place_key};
 use headgate_aws::keyring::Keyring;
 use headgate_aws::messages::{Inbound, Messages, Record, inbound_place_key};
 use headgate_aws::pacing::Pacing;
-use headgate_aws::privacy_requests::PrivacyRequests;
+use headgate_aws::privacy_requests::{Chosen, PrivacyRequests};
 use headgate_aws::subjects::Subjects;
 use headgate_aws::{Aws, AwsSettings};
 use headgate_domain::consent::{Action, IdentityChange};
 use headgate_domain::do_not_call::RegisterCheck;
 use headgate_domain::identity::{Bsuid, Identifier, Phone, Pseudonym, SubjectId};
 use headgate_domain::lane::Purpose;
-use headgate_domain::privacy::{Ask, ExportLink, HoldId, Task, Wish};
+use headgate_domain::optin_code;
+use headgate_domain::privacy::{Ask, ExportLink, HoldId, RequestId, Task, Wish};
 use headgate_domain::profiles::Right;
 use headgate_domain::record::{RecordRef, State, ulid};
 use headgate_domain::sealing::Place;
@@ -187,20 +188,13 @@ impl World {
     /// Records what somebody says.
     pub(crate) async fn says(&self, subject: &SubjectId, purpose: Purpose, action: Action) {
         let now = self.now();
-        let statement = Statement {
-            subject: subject.clone(),
-            purpose,
-            topic: None,
-            action,
-            at: now,
-            asked_at: None,
-            method: "keyword".to_owned(),
-            notice: None,
-            locale: None,
-            evidence: Some(b"the proof".to_vec()),
-            actor: None,
-        };
+        let statement = said(subject, purpose, action, now);
         self.consents.record(&statement, now).await.unwrap();
+    }
+
+    /// A word like START.
+    pub(crate) async fn says_yes_again(&self, subject: &SubjectId, purpose: Purpose) {
+        self.says(subject, purpose, Action::Given).await;
     }
 
     /// Somebody who has written something.
@@ -314,6 +308,53 @@ impl World {
         assert_eq!(self.hand_over(&[&ask.to_json()]).await, 0);
     }
 
+    /// Somebody who has agreed to a purpose by a message of their own.
+    pub(crate) async fn agreed(&self, n: u32, purposes: &[Purpose]) -> SubjectId {
+        let subject = self.stranger(n).await;
+        let now = self.now();
+        for purpose in purposes {
+            let statement = Statement {
+                method: "message_in".to_owned(),
+                ..said(&subject, *purpose, Action::Given, now)
+            };
+            self.consents.record(&statement, now).await.unwrap();
+        }
+        // What follows is said later.
+        self.wait(2_000);
+        subject
+    }
+
+    /// What somebody chose on the page: the hash of the code, and the reference of what becomes of it.
+    pub(crate) async fn chosen(&self, right: Right) -> (String, RequestId) {
+        let hash = optin_code::hash(&optin_code::from_random(headgate_aws::random().unwrap()));
+        let chosen = Chosen {
+            request: RequestId::from_random(headgate_aws::random().unwrap()),
+            right,
+            locale: Locale::De,
+        };
+        let put = self.requests();
+        put.put_code(&hash, &chosen, self.now()).await.unwrap();
+        (hash, chosen.request)
+    }
+
+    /// What notification-processor passes on when somebody asks for something in their n-th message.
+    pub(crate) fn asked(&self, subject: &SubjectId, wish: Wish, n: u32) -> String {
+        let ask = Ask {
+            wish,
+            subject: subject.clone(),
+            source: Self::pseudonym('m', 9_000 + n).as_str().to_owned(),
+            at: self.now(),
+            number: Some(NUMBER.to_owned()),
+            locale: Locale::En,
+        };
+        ask.to_json()
+    }
+
+    /// What lies on a queue, by the end of its name.
+    pub(crate) async fn on_queue(&self, name: &str) -> Vec<Value> {
+        self.stage.on_queue(name).await
+    }
+
     /// Hands bodies over as from the queue; how many failed.
     pub(crate) async fn hand_over(&self, bodies: &[&str]) -> usize {
         let event = events::sqs("arn:privacy-requests", bodies);
@@ -360,11 +401,15 @@ impl World {
 
     /// Whether marketing to somebody is on the suppression list, under both of their names.
     pub(crate) async fn is_blocked(&self, n: u32) -> bool {
+        self.is_blocked_for(n, Purpose::Marketing).await
+    }
+
+    /// The same of any purpose.
+    pub(crate) async fn is_blocked_for(&self, n: u32, purpose: Purpose) -> bool {
         let keys = Self::identifiers(n).map(|one| self.consents.suppression_keys(&one).remove(0));
         let keys = keys.map(|key| key.as_str().to_owned());
         let covered = self.consents.suppression().covering(&keys).await.unwrap();
-        let blocks =
-            |(_, purposes): &&(String, Vec<Purpose>)| purposes.contains(&Purpose::Marketing);
+        let blocks = |(_, purposes): &&(String, Vec<Purpose>)| purposes.contains(&purpose);
         covered.iter().filter(blocks).count() == 2
     }
 
@@ -398,6 +443,22 @@ impl World {
                 .await
                 .unwrap();
         }
+    }
+}
+
+fn said(subject: &SubjectId, purpose: Purpose, action: Action, at: Timestamp) -> Statement {
+    Statement {
+        subject: subject.clone(),
+        purpose,
+        topic: None,
+        action,
+        at,
+        asked_at: None,
+        method: "keyword".to_owned(),
+        notice: None,
+        locale: None,
+        evidence: Some(b"the proof".to_vec()),
+        actor: None,
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod access;
 mod erasure;
+mod rights;
 mod world;
 
 use headgate_domain::import::{FileHash, Messages, Progress};

@@ -56,7 +56,7 @@ fn a_control_message_is_read_exactly_when_it_is_valid() {
 fn a_system_message_is_read_exactly_when_it_is_valid() {
     let validator = validator(&schema("system-message.v1.json"));
     let good = |kind: Kind| -> Value {
-        let has_token = matches!(kind, Kind::PrivacyExport | Kind::PrivacyReceipt);
+        let has_token = kind.is_about_a_request();
         let said = SystemMessage {
             kind,
             cause: "in_m1_A".into(),

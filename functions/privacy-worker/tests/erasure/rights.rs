@@ -1,0 +1,143 @@
+//! An objection: wherever the worker dies it is in force, told as one, and closed.
+
+use std::collections::BTreeSet;
+
+use headgate_domain::identity::SubjectId;
+use headgate_domain::lane::Purpose;
+use headgate_domain::privacy::{RequestId, State, Wish};
+use headgate_domain::profiles::Right;
+use headgate_domain::time::MINUTE;
+use headgate_testkit::{End, environment, events};
+use local_cloud::Crash;
+use privacy_worker::PrivacyWorker;
+use serde_json::Value;
+
+use crate::world::World;
+
+const BOTH: [Purpose; 2] = [Purpose::Marketing, Purpose::Utility];
+
+/// The kinds and causes of what Headgate writes about a request.
+async fn told(world: &World, request: &RequestId) -> BTreeSet<(String, String)> {
+    let queued = world.on_queue("-system").await;
+    let about = queued.iter().filter(|one| one["token"] == request.as_str());
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    about
+        .map(|one| (text(&one["kind"]), text(&one["cause"])))
+        .collect()
+}
+
+/// What apps are told of a person: type, id and purpose.
+async fn events_of(world: &World, subject: &SubjectId) -> BTreeSet<(String, String, String)> {
+    let queued = world.on_queue("-app-events").await;
+    let theirs = queued
+        .iter()
+        .filter(|one| one["subject"] == subject.as_str());
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    theirs
+        .map(|one| {
+            (
+                text(&one["type"]),
+                text(&one["event_id"]),
+                text(&one["data"]["purpose"]),
+            )
+        })
+        .collect()
+}
+
+async fn state(world: &World, request: &RequestId) -> Option<State> {
+    let found = world.requests().find(request).await.unwrap();
+    found.map(|request| request.state)
+}
+
+#[tokio::test]
+async fn an_objection_is_in_force_at_once_told_once_and_closed() {
+    let world = World::start().await;
+    let ada = world.agreed(1, &BOTH).await;
+    let (code, request) = world.chosen(Right::Objection).await;
+    let ask = world.asked(&ada, Wish::Code(code.clone()), 1);
+    assert_eq!(world.hand_over(&[&ask]).await, 0);
+    for purpose in BOTH {
+        assert!(world.is_blocked_for(1, purpose).await, "{purpose}");
+    }
+    assert!(!world.is_blocked_for(1, Purpose::Authentication).await);
+    let closed = world.requests().find(&request).await.unwrap().unwrap();
+    assert_eq!(closed.state, State::Fulfilled);
+    assert!(closed.subject.is_none() && closed.closed_at.is_some());
+    assert!(closed.due_at >= closed.received_at);
+    let one = ("privacy_objection".to_owned(), request.to_string());
+    assert_eq!(told(&world, &request).await, BTreeSet::from([one.clone()]));
+    let events = events_of(&world, &ada).await;
+    assert_eq!(events.len(), 2, "{events:?}");
+    assert!(events.iter().all(|(kind, ..)| kind == "subject.opted_out"));
+    let due = world.requests().due(world.now().plus_millis(MINUTE)).await;
+    assert!(due.unwrap().is_empty(), "nothing is left to be done");
+
+    // The queue hands it over again; somebody else sends the same code.
+    let ben = world.agreed(2, &BOTH).await;
+    let rows = world.rows().await;
+    let others = world.asked(&ben, Wish::Code(code), 2);
+    assert_eq!(world.hand_over(&[&ask, &others]).await, 0);
+    assert_eq!(world.rows().await, rows);
+    assert_eq!(told(&world, &request).await, BTreeSet::from([one]));
+
+    // A word like START does not take it back.
+    world.wait(MINUTE);
+    world.says_yes_again(&ada, Purpose::Marketing).await;
+    assert!(world.is_blocked(1).await);
+}
+
+#[tokio::test]
+async fn who_is_not_known_objects_to_nothing() {
+    let world = World::start().await;
+    let nobody = SubjectId::from_random([8; 16]);
+    let rows = world.rows().await;
+    let ask = world.asked(&nobody, Wish::Right(Right::Objection), 1);
+    assert_eq!(world.hand_over(&[&ask]).await, 0);
+    assert_eq!(world.rows().await, rows);
+    assert!(world.on_queue("-system").await.is_empty());
+}
+
+#[tokio::test]
+async fn wherever_it_dies_an_objection_ends_in_force() {
+    let world = World::start().await;
+    let (mut deaths, mut n) = (0_u32, 0_u32);
+    for crash in [Crash::Before, Crash::Unanswered] {
+        for at in 1.. {
+            n += 1;
+            let ada = world.agreed(n, &BOTH).await;
+            let (code, request) = world.chosen(Right::Objection).await;
+            let ask = world.asked(&ada, Wish::Code(code), n);
+            let event = events::sqs("arn:privacy-requests", &[&ask]);
+            let (settings, clock) = (world.settings(), world.clock());
+            let end = environment(
+                &world.gate(),
+                Some((at, crash)),
+                || async move { PrivacyWorker::new(&settings, clock).await.unwrap() },
+                |worker| async move { worker.handle(event).await.map(|_answer| ()) },
+            );
+            let died = matches!(end.await, End::Died(_));
+            deaths += u32::from(died);
+            if n.is_multiple_of(2) {
+                // The agenda is enough, once there is anything.
+                world.work_off().await;
+            }
+            if state(&world, &request).await != Some(State::Fulfilled) {
+                assert_eq!(world.hand_over(&[&ask]).await, 0, "died at {at}");
+            }
+            assert_eq!(
+                state(&world, &request).await,
+                Some(State::Fulfilled),
+                "died at {at}"
+            );
+            for purpose in BOTH {
+                assert!(world.is_blocked_for(n, purpose).await, "died at {at}");
+            }
+            assert_eq!(told(&world, &request).await.len(), 1, "died at {at}");
+            assert_eq!(events_of(&world, &ada).await.len(), 2, "died at {at}");
+            if !died {
+                break;
+            }
+        }
+    }
+    assert!(deaths > 20, "{deaths}");
+}
