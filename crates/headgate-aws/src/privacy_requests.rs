@@ -116,13 +116,7 @@ impl PrivacyRequests {
             Err(e) if e.is("TransactionCanceledException") => {}
             Err(e) => return Err(e),
         }
-        let open = self.get(open_key(subject, request.right)).await?;
-        let id = open.and_then(|open| RequestId::parse(open.text("request")?).ok());
-        let standing = match id {
-            Some(id) => self.find(&id).await?,
-            None => None,
-        };
-        match standing {
+        match self.find_open(subject, request.right).await? {
             // Our own call, repeated after its answer was lost.
             Some(standing) if standing.id == request.id => Ok(Opened::New),
             Some(standing) => Ok(Opened::Standing(Box::new(standing))),
@@ -137,6 +131,23 @@ impl PrivacyRequests {
     pub async fn find(&self, id: &RequestId) -> Result<Option<Request>, AwsError> {
         let item = self.get(request_key(id)).await?;
         Ok(item.as_ref().and_then(read))
+    }
+
+    /// The request of a kind that a person has open.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn find_open(
+        &self,
+        subject: &SubjectId,
+        right: Right,
+    ) -> Result<Option<Request>, AwsError> {
+        let open = self.get(open_key(subject, right)).await?;
+        let id = open.and_then(|open| RequestId::parse(open.text("request")?).ok());
+        match id {
+            Some(id) => self.find(&id).await,
+            None => Ok(None),
+        }
     }
 
     /// Moves a request from the state it was seen in; `false` when it stands elsewhere by now.

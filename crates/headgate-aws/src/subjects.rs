@@ -15,6 +15,7 @@ mod pointers;
 mod question;
 mod renaming;
 mod resealing;
+mod restriction;
 mod strangers;
 
 pub use erasing::{Group, Person};
@@ -696,6 +697,7 @@ fn state_of(item: &Item) -> Option<Subject> {
     identity::read(item, &mut subject);
     subject.asked = question::read(item);
     subject.do_not_sell = do_not_sell::read(item);
+    subject.restricted_at = item.time(restriction::AT);
     Some(subject)
 }
 

@@ -447,6 +447,8 @@ pub struct Subject {
     pub asked: Option<Question>,
     /// That their data be neither sold nor shared, once they chose so.
     pub do_not_sell: Option<DoNotSell>,
+    /// Since when nothing is done with their data but keep it, because they asked for that (GDPR 18).
+    pub restricted_at: Option<Timestamp>,
     /// The subject that stands for this one since the two turned out to be one person.
     pub same_as: Option<SubjectId>,
     /// Since when the person is known here.
@@ -516,6 +518,7 @@ impl Subject {
             identity_change: None,
             asked: None,
             do_not_sell: None,
+            restricted_at: None,
             same_as: None,
             created_at: None,
         }

@@ -15,7 +15,7 @@
 //! | 1 | it has not expired | `expired` |
 //! | 2 | its template is known, in use, of the lane's category, and gets what it takes (R-202) | `template_unknown`, `template_unapproved`, `template_paused`, `template_disabled`, `template_parked`, `purpose_mismatch`, `template_parameters` |
 //! | 3 | a code is a template message, a message of our own an answer, or the question to an imported person a template of marketing | `purpose_mismatch` |
-//! | 4 | the person has not opted out, here or with Meta's switch; our own answers excepted, but for the questions whether to be written to | `suppressed`, `meta_stopped` |
+//! | 4 | the person has not opted out, here or with Meta's switch; our own answers excepted, but for the questions whether to be written to. Their data is not restricted; messages about their own request excepted (R-311) | `suppressed`, `meta_stopped`, `restricted` |
 //! | 5 | the person is who they were when the message was accepted and, for a code, when the number was last proven; our own answers excepted | `identity_changed` |
 //! | 6 | Meta delivers the purpose to the person's country, and the person's profiles allow the regions their data is in; our own answers excepted (R-311) | `region_blocked`, `region_not_allowed` |
 //! | 7 | no register keeps the person from advertising; the person agreed, asked for the code, has just written, or stands requested by an approved file whose message is on, from a number of good quality (R-402) | `dnc_unchecked`, `suppressed`, `no_consent`, `consent_unconfirmed`, `identity_changed`, `no_user_action`, `window_closed`, `number_paused` |
@@ -224,6 +224,9 @@ fn refuse(
     if request.purpose == Purpose::Marketing && facts.subject.meta_stop {
         return Err(Code::MetaStopped.into());
     }
+    if facts.subject.restricted_at.is_some() && !is_about_their_request(request) {
+        return Err(Code::Restricted.into());
+    }
     if !is_answer(request) && !is_for_the_same_person(request, facts.subject) {
         return Err(Code::IdentityChanged.into());
     }
@@ -318,6 +321,14 @@ fn user_action(request: &Request<'_>) -> Result<Option<String>, Refusal> {
 /// that reach a person who has opted out, and only in the conversation the person opened.
 const fn is_answer(request: &Request<'_>) -> bool {
     matches!(request.basis, Basis::System { .. }) && !is_import(request)
+}
+
+/// What Headgate itself says of a request that the person has made.
+const fn is_about_their_request(request: &Request<'_>) -> bool {
+    match request.basis {
+        Basis::System { kind } => kind.is_about_a_request(),
+        Basis::Consent | Basis::UserAction { .. } | Basis::Contract { .. } => false,
+    }
 }
 
 /// The one message to an imported person, which is judged like an app's marketing.

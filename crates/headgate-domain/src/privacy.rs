@@ -4,12 +4,14 @@
 //! the receipt of an erasure. Reads and erases nothing: that is privacy-worker's.
 
 mod ask;
+mod choice;
 mod export;
 mod hold;
 mod receipt;
 mod request;
 
 pub use ask::{Ask, SCHEMA, Wish};
+pub use choice::Choice;
 pub use export::ExportLink;
 pub use hold::{HOLD_KEPT_MS, Hold, HoldId, InvalidHold, LONGEST_MS, Scope};
 pub use receipt::{NotReceipt, RECEIPT_DAYS, Receipt, Retained, Store, StoreRecord, origin};

@@ -60,6 +60,8 @@ codes! {
     Suppressed = "suppressed", "The person has opted out.", "Do not write again unless the person opts in by an act of their own.";
     /// The person said no to Meta.
     MetaStopped = "meta_stopped", "The person stopped marketing messages of this business in WhatsApp.", "Only the person can lift this, in WhatsApp.";
+    /// The person wants their data kept and not used.
+    Restricted = "restricted", "The person has asked that their data be kept and not used.", "Write to them again after subject.unrestricted: the person ends it, or whoever runs this deployment after telling them.";
     /// No window.
     WindowClosed = "window_closed", "The person has not written within the last 24 hours, so only a template message may be sent.", "Send a template message, or wait for the person to write.";
     /// No such template.

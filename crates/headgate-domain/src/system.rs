@@ -65,6 +65,10 @@ kinds! {
     PrivacyReceipt = "privacy_receipt", 1_440;
     /// An objection is in force: from now on nothing is written but answers and what the person asks for.
     PrivacyObjection = "privacy_objection", 1_440;
+    /// The person's data is kept and not used from now on, and how they end that.
+    PrivacyRestriction = "privacy_restriction", 1_440;
+    /// The restriction ends: said before the data is used again (GDPR 18(3)).
+    PrivacyRestrictionEnd = "privacy_restriction_end", 1_440;
     /// Somebody out of an approved file is asked once, by a template of marketing: the only kind that
     /// begins a conversation, so it is judged like an app's marketing.
     ImportConfirmation = "import_confirmation", 1_440;
@@ -87,7 +91,11 @@ impl Kind {
     /// Whether it tells of a request about the person's own data: it carries the reference of one.
     pub const fn is_about_a_request(self) -> bool {
         match self {
-            Self::PrivacyExport | Self::PrivacyReceipt | Self::PrivacyObjection => true,
+            Self::PrivacyExport
+            | Self::PrivacyReceipt
+            | Self::PrivacyObjection
+            | Self::PrivacyRestriction
+            | Self::PrivacyRestrictionEnd => true,
             Self::OptinConfirmation
             | Self::OptoutConfirmation
             | Self::OptoutAllConfirmation
@@ -120,6 +128,8 @@ impl Kind {
             | Self::PrivacyExport
             | Self::PrivacyReceipt
             | Self::PrivacyObjection
+            | Self::PrivacyRestriction
+            | Self::PrivacyRestrictionEnd
             | Self::Help
             | Self::Contact
             | Self::DoNotSellConfirmation
@@ -275,6 +285,8 @@ impl SystemMessage {
             | Kind::PrivacyExport
             | Kind::PrivacyReceipt
             | Kind::PrivacyObjection
+            | Kind::PrivacyRestriction
+            | Kind::PrivacyRestrictionEnd
             | Kind::ImportConfirmation
             | Kind::Help
             | Kind::Contact
@@ -512,6 +524,8 @@ struct Words {
     privacy_export: String,
     privacy_receipt: String,
     privacy_objection: String,
+    privacy_restriction: String,
+    privacy_restriction_end: String,
     help: String,
     contact: String,
     do_not_sell_confirmation: String,
@@ -547,6 +561,8 @@ impl Words {
             Kind::PrivacyExport => &self.privacy_export,
             Kind::PrivacyReceipt => &self.privacy_receipt,
             Kind::PrivacyObjection => &self.privacy_objection,
+            Kind::PrivacyRestriction => &self.privacy_restriction,
+            Kind::PrivacyRestrictionEnd => &self.privacy_restriction_end,
             Kind::ImportConfirmation => return None,
             Kind::OptoutAllConfirmation => &self.optout_all_confirmation,
             Kind::Help => &self.help,

@@ -255,8 +255,11 @@ async fn join(
     by_bsuid: &Subject,
     (at, now): (Timestamp, Timestamp),
 ) -> Result<(SubjectId, Vec<Event>), Failure> {
-    let is_known =
-        |subject: &Subject| subject.meta_stop || subject.consents.iter().any(Option::is_some);
+    let is_known = |subject: &Subject| {
+        subject.meta_stop
+            || subject.restricted_at.is_some()
+            || subject.consents.iter().any(Option::is_some)
+    };
     let phone_stands = is_known(by_phone) || !is_known(by_bsuid);
     let (standing, other, identifier) = if phone_stands {
         (by_phone, by_bsuid, named.id())
@@ -267,6 +270,9 @@ async fn join(
     let came = std::slice::from_ref(&identifier);
     ports.consents.carry_objections(&kept, came, at).await?;
     ports.consents.carry_objections(came, &kept, at).await?;
+    if let Some(since) = other.restricted_at {
+        ports.subjects.restrict(&standing.id, since).await?;
+    }
     let same = [other.id.as_str(), "same_person", &at.to_string()];
     let mut events = vec![
         Event::new("subject.changed", at, &same)

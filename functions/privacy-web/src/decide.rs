@@ -8,8 +8,7 @@ use headgate_domain::confirm_link::{self, ConfirmToken};
 use headgate_domain::consent::Topic;
 use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::Purpose;
-use headgate_domain::privacy::{ExportLink, RequestId};
-use headgate_domain::profiles::Right;
+use headgate_domain::privacy::{Choice, ExportLink, RequestId};
 use http::{HeaderMap, HeaderName, Method, header};
 
 /// The forms send a handful of short fields; anything larger is not from them.
@@ -125,9 +124,6 @@ impl Scope {
     }
 }
 
-/// What can be asked for on the page for requests.
-pub(crate) const OFFERED_RIGHTS: [Right; 3] = [Right::Access, Right::Objection, Right::Erasure];
-
 /// How a copy is handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Copy {
@@ -182,7 +178,7 @@ pub(crate) enum Decision {
     /// Where a request stands, and nothing else.
     ShowRequest(RequestId),
     /// A code for a request, to be sent from the person's own phone.
-    GiveCode(Right),
+    GiveCode(Choice),
     /// Whether there is a copy behind a link, and nothing else.
     ShowCopy(ExportLink),
     /// The copy behind a link, to read or to keep.
@@ -399,11 +395,10 @@ fn posted(facts: &Facts<'_>, route: &Route<'_>, tokens: &impl Tokens) -> Decisio
         Route::Preferences(token) => withdrawn(facts, tokens.person(token), Door::Preferences),
         Route::ConfirmLink(text) => confirmed(facts, text, tokens.to_confirm(text)),
         Route::Requests => {
-            let word = facts.form("ask");
-            let right = OFFERED_RIGHTS
-                .into_iter()
-                .find(|one| word.as_deref() == Some(one.word()));
-            right.map_or(Decision::Show(View::Requests), Decision::GiveCode)
+            let chosen = facts
+                .form("ask")
+                .and_then(|word| Choice::from_word(&word));
+            chosen.map_or(Decision::Show(View::Requests), Decision::GiveCode)
         }
         Route::Copy(link) => match facts.form("as").as_deref() {
             Some("page") => Decision::HandOut(link.clone(), Copy::Page),

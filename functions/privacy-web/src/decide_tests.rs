@@ -600,11 +600,11 @@ fn a_code_is_given_for_the_button_alone_and_a_reference_shows_a_request() {
         sent("HEAD", "/requests").decided(),
         Decision::Show(View::Requests)
     );
-    for right in OFFERED_RIGHTS {
-        let body = format!("ask={}", right.word());
+    for choice in Choice::OFFERED {
+        let body = format!("ask={}", choice.word());
         assert_eq!(
             form("/requests", &body).decided(),
-            Decision::GiveCode(right)
+            Decision::GiveCode(choice)
         );
     }
     let link = ExportLink::parse(&"a".repeat(24)).unwrap();
@@ -614,7 +614,7 @@ fn a_code_is_given_for_the_button_alone_and_a_reference_shows_a_request() {
     assert_eq!(form(&path, "as=anything").decided(), shown);
     let file = Decision::HandOut(link, Copy::File);
     assert_eq!(form(&path, "as=file").decided(), file);
-    for other in ["", "ask=", "ask=restriction", "lang=en", "ask=erasur%65%00"] {
+    for other in ["", "ask=", "ask=portability", "lang=en", "ask=erasur%65%00"] {
         let decided = form("/requests", other).decided();
         assert_eq!(decided, Decision::Show(View::Requests), "{other}");
     }

@@ -29,8 +29,7 @@ use headgate_domain::config::Config as Rules;
 use headgate_domain::confirm_link::{ConfirmKey, ConfirmToken};
 use headgate_domain::do_not_sell::{self, Way};
 use headgate_domain::identity::{Pepper, SubjectId, Visitor};
-use headgate_domain::privacy::{ExportLink, RequestId};
-use headgate_domain::profiles::Right;
+use headgate_domain::privacy::{Choice, ExportLink, RequestId};
 use headgate_domain::system::Locale;
 use headgate_domain::time::{HOUR, Timestamp};
 use headgate_domain::{consent, link, optin_code};
@@ -224,7 +223,7 @@ impl PrivacyWeb {
             Decision::Show(view) => return Page::View(view),
             Decision::Refuse(refused) => return Page::Refused(refused),
             Decision::Ask(asked) => self.ask(asked, frame).await,
-            Decision::GiveCode(right) => self.give_code(right, frame).await,
+            Decision::GiveCode(choice) => self.give_code(choice, frame).await,
             Decision::ShowCopy(link) => match self.asked.export(&link).await {
                 Ok(export) => Ok(Page::Copy(export.filter(|one| one.is_open((self.clock)())))),
                 Err(error) => Err(error),
@@ -304,11 +303,11 @@ impl PrivacyWeb {
     }
 
     /// Keeps what is asked for under the hash of a fresh code. A stranger here causes no message and names nobody.
-    async fn give_code(&self, right: Right, frame: &Frame<'_>) -> Result<Page, AwsError> {
+    async fn give_code(&self, choice: Choice, frame: &Frame<'_>) -> Result<Page, AwsError> {
         let code = optin_code::from_random(random()?);
         let chosen = Chosen {
             request: RequestId::from_random(random()?),
-            right,
+            choice,
             locale: Locale::from_tag(frame.language.tag()).unwrap_or(Locale::En),
         };
         let hash = optin_code::hash(&code);

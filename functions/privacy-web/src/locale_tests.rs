@@ -95,6 +95,8 @@ fn the_messages_of_requests_are_heard_as_the_code_alone() {
         for words in [
             &texts.message_access,
             &texts.message_objection,
+            &texts.message_restriction,
+            &texts.message_lift,
             &texts.message_erasure,
         ] {
             let message = format!("{words} PRIVACY 7K3QZ0M1XA");

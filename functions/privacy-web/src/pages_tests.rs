@@ -659,6 +659,8 @@ fn the_page_of_a_request_speaks_of_what_was_asked_for() {
         (Right::Access, RequestState::Denied, "was not carried out"),
         (Right::Objection, RequestState::Verified, "objection is in force"),
         (Right::Objection, RequestState::Fulfilled, "objection is in force"),
+        (Right::Restriction, RequestState::Running, "kept and not used"),
+        (Right::Restriction, RequestState::Fulfilled, "restriction has ended"),
         (Right::Erasure, RequestState::Verified, "carried out at the time below"),
         (Right::Erasure, RequestState::Held, "A law obliges"),
         (Right::Erasure, RequestState::Fulfilled, "Your data is deleted"),

@@ -252,6 +252,7 @@ fn you(subject: &Subject, since: Option<Timestamp>) -> Value {
         "known_since": subject.created_at.filter(is_theirs),
         "last_wrote_at": subject.last_inbound_at.filter(is_theirs),
         "stopped_marketing_in_whatsapp": subject.meta_stop,
+        "restricted_since": subject.restricted_at.filter(is_theirs),
         "do_not_sell_since": subject.do_not_sell.as_ref().map(|choice| choice.at).filter(is_theirs),
     })
 }

@@ -8,11 +8,13 @@ use headgate_aws::erasure::Begun;
 use headgate_aws::keyring::KeyringError;
 use headgate_aws::messages::{Record, body_place_key};
 use headgate_aws::privacy_requests::Request;
+use headgate_aws::subjects::Group;
 use headgate_domain::control_message::NotCancelled;
 use headgate_domain::event::Event;
 use headgate_domain::identity::SubjectId;
 use headgate_domain::outbound::Payload;
 use headgate_domain::privacy::{Receipt, RequestId, SECOND_PASS_MS, State, origin};
+use headgate_domain::profiles::Right;
 use headgate_domain::sealing::Place;
 use headgate_domain::time::Timestamp;
 use headgate_lambda::log::{Field, Level, log};
@@ -39,6 +41,7 @@ impl PrivacyWorker {
         self.tell_apps(request, &begun, now).await?;
         self.eraser.prove(&mut begun, now).await?;
         let stores = self.eraser.destroy(&begun, &senders, now).await?;
+        self.close_others(&begun.entry.group, now).await?;
         // What was said while it was done is from before, too.
         let now = (self.clock)();
         self.eraser.mark(&begun, now).await?;
@@ -72,6 +75,18 @@ impl PrivacyWorker {
                 ("keys", Field::count(receipt.destroyed.len())),
             ],
         );
+        Ok(())
+    }
+
+    /// What else they had asked for ends with their data.
+    async fn close_others(&self, group: &Group, now: Timestamp) -> Result<(), WorkerError> {
+        for subject in &group.subjects {
+            for right in Right::ALL.into_iter().filter(|one| *one != Right::Erasure) {
+                if let Some(open) = self.requests.find_open(subject, right).await? {
+                    self.close(&open, State::Withdrawn, now).await?;
+                }
+            }
+        }
         Ok(())
     }
 

@@ -12,6 +12,7 @@ mod hold;
 mod object;
 mod receive;
 mod replay;
+mod restrict;
 mod strangers;
 mod walk;
 
@@ -267,6 +268,14 @@ impl PrivacyWorker {
                 self.withdraw(request, now).await?;
                 None
             }
+            Task::Lift(request) => {
+                Box::pin(self.lift(request, false, now)).await?;
+                None
+            }
+            Task::LiftTold(request) => {
+                Box::pin(self.lift(request, true, now)).await?;
+                None
+            }
             Task::Keep(hold) => Box::pin(self.keep(hold, now)).await?,
             Task::Disclose(hold) => {
                 Box::pin(self.disclose(hold, now)).await?;
@@ -318,9 +327,8 @@ impl PrivacyWorker {
                 Box::pin(self.export(&request, &subject, now)).await?;
             }
             Right::Objection => Box::pin(self.object(&request, &subject, now)).await?,
-            Right::Rectification | Right::Restriction | Right::DoNotSell => {
-                return Err(WorkerError::Right);
-            }
+            Right::Restriction => Box::pin(self.restrict(&request, &subject, now)).await?,
+            Right::Rectification | Right::DoNotSell => return Err(WorkerError::Right),
         }
         Ok(None)
     }

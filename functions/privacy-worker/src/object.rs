@@ -36,7 +36,8 @@ impl PrivacyWorker {
             events.extend(self.say_no(request, &person, purpose, now).await?);
         }
         self.bus.publish(&events).await?;
-        self.tell(Kind::PrivacyObjection, request, now).await?;
+        let said_at = Some(request.received_at.min(now));
+        self.tell(Kind::PrivacyObjection, request, said_at).await?;
         self.close(request, State::Fulfilled, now).await
     }
 

@@ -8,7 +8,7 @@ use headgate_domain::config::Config;
 use headgate_domain::consent::Subject;
 use headgate_domain::identity::SubjectId;
 use headgate_domain::outbound::Recipient;
-use headgate_domain::privacy::{Ask, RequestId, State, Wish, erase_at};
+use headgate_domain::privacy::{Ask, Choice, RequestId, State, Wish, erase_at};
 use headgate_domain::profiles::Right;
 use headgate_domain::system::{Kind, SystemMessage, to_json};
 use headgate_domain::time::Timestamp;
@@ -20,19 +20,29 @@ impl PrivacyWorker {
     /// Opens what a message of the queue asks for.
     pub(crate) async fn receive(&self, body: &str) -> Result<(), WorkerError> {
         let ask = Ask::parse(body).map_err(|_refusal| WorkerError::Message)?;
-        let (right, chosen) = match &ask.wish {
-            Wish::Right(right) => (*right, None),
+        let chosen = match &ask.wish {
+            Wish::Right(_) => None,
             Wish::Code(hash) => match self.requests.use_code(hash, ask.at, &ask.source).await? {
-                Some(chosen) => (chosen.right, Some(chosen)),
+                Some(chosen) => Some(chosen),
                 // Unknown, used, or too old: whoever sent it sees on the page that nothing came of it.
                 None => return Ok(()),
             },
         };
+        let right = match (&ask.wish, &chosen) {
+            (Wish::Right(right), _) => *right,
+            (Wish::Code(_), Some(chosen)) => match chosen.choice {
+                Choice::Right(right) => right,
+                Choice::Lift => return Box::pin(self.lift_by_person(&ask, chosen)).await,
+            },
+            (Wish::Code(_), None) => return Ok(()),
+        };
         match right {
             Right::Erasure => Box::pin(self.open_erasure(&ask, chosen)).await,
             Right::Access | Right::Portability => Box::pin(self.open_access(&ask, chosen)).await,
-            Right::Objection => Box::pin(self.open_objection(&ask, chosen)).await,
-            Right::Rectification | Right::Restriction | Right::DoNotSell => Err(WorkerError::Right),
+            Right::Objection | Right::Restriction => {
+                Box::pin(self.open_at_once(&ask, chosen, right)).await
+            }
+            Right::Rectification | Right::DoNotSell => Err(WorkerError::Right),
         }
     }
 
@@ -51,7 +61,8 @@ impl PrivacyWorker {
         // Their row must not run out before: it says what is to be deleted.
         self.eraser.subjects.keep(&subject.id).await?;
         self.eraser.block(&person, now).await?;
-        self.tell(Kind::PrivacyReceipt, &request, now).await
+        let said_at = Some(request.received_at.min(now));
+        self.tell(Kind::PrivacyReceipt, &request, said_at).await
     }
 
     async fn open_access(&self, ask: &Ask, chosen: Option<Chosen>) -> Result<(), WorkerError> {
@@ -68,16 +79,25 @@ impl PrivacyWorker {
         Ok(())
     }
 
-    /// An objection waits for no agenda; the agenda has it in case this ends here.
-    async fn open_objection(&self, ask: &Ask, chosen: Option<Chosen>) -> Result<(), WorkerError> {
+    /// What takes effect at once waits for no agenda; the agenda has it in case this ends here.
+    async fn open_at_once(
+        &self,
+        ask: &Ask,
+        chosen: Option<Chosen>,
+        right: Right,
+    ) -> Result<(), WorkerError> {
         let now = (self.clock)();
         let Some(subject) = self.known(&ask.subject).await? else {
             return Ok(());
         };
-        let opened = self.open(ask, chosen, (Right::Objection, now), &subject);
-        match opened.await? {
-            Some(request) => self.object(&request, &subject.id, now).await,
-            None => Ok(()),
+        let opened = self.open(ask, chosen, (right, now), &subject).await?;
+        let Some(request) = opened else {
+            return Ok(());
+        };
+        if right == Right::Restriction {
+            Box::pin(self.restrict(&request, &subject.id, now)).await
+        } else {
+            Box::pin(self.object(&request, &subject.id, now)).await
         }
     }
 
@@ -134,12 +154,13 @@ impl PrivacyWorker {
         Ok(Some(request))
     }
 
-    /// Tells the person of a request, while there is somebody to tell. The same is told of it once.
+    /// Tells the person of a request, while there is somebody to tell. The same is told of it once, and not later than
+    /// its time after what it answers, if it answers something.
     pub(crate) async fn tell(
         &self,
         kind: Kind,
         request: &Request,
-        now: Timestamp,
+        said_at: Option<Timestamp>,
     ) -> Result<(), WorkerError> {
         let (Some(subject), Some(number)) = (&request.subject, &request.number) else {
             return Ok(());
@@ -151,7 +172,7 @@ impl PrivacyWorker {
             from: number.clone(),
             locale: request.locale,
             token: Some(request.id.as_str().to_owned()),
-            said_at: Some(request.received_at.min(now)),
+            said_at,
             question: None,
         };
         Ok(self.system.send(&to_json(&message), &[]).await?)
@@ -159,7 +180,7 @@ impl PrivacyWorker {
 }
 
 /// The number to answer from: the one that was written to, or the first of the configuration.
-fn number_of(ask: &Ask, config: &Config) -> Option<String> {
+pub(crate) fn number_of(ask: &Ask, config: &Config) -> Option<String> {
     let first = || config.numbers.first().map(|number| number.id.clone());
     ask.number.clone().or_else(first)
 }

@@ -3,8 +3,7 @@
 //! A row names nobody. Whoever guesses a code has guessed which page to look at, and nothing of anybody.
 
 use aws_sdk_dynamodb::types::ReturnValue;
-use headgate_domain::privacy::{CODE_MS, RequestId};
-use headgate_domain::profiles::Right;
+use headgate_domain::privacy::{CODE_MS, Choice, RequestId};
 use headgate_domain::system::Locale;
 use headgate_domain::time::Timestamp;
 
@@ -20,7 +19,7 @@ pub struct Chosen {
     /// The request it becomes.
     pub request: RequestId,
     /// What is asked for.
-    pub right: Right,
+    pub choice: Choice,
     /// The language of the page.
     pub locale: Locale,
 }
@@ -38,7 +37,7 @@ impl PrivacyRequests {
     ) -> Result<(), AwsError> {
         let mut item = code_key(hash);
         item.insert("request".to_owned(), s(chosen.request.as_str()));
-        item.insert("right".to_owned(), s(chosen.right.word()));
+        item.insert("choice".to_owned(), s(chosen.choice.word()));
         item.insert("locale".to_owned(), s(chosen.locale.tag()));
         item.insert("ttl".to_owned(), n(now.plus_millis(CODE_MS).seconds()));
         put_if_new(&self.client, &self.table, item).await?;
@@ -84,10 +83,9 @@ fn code_key(hash: &str) -> Item {
 }
 
 fn read(item: &Item) -> Option<Chosen> {
-    let right = item.text("right")?;
     Some(Chosen {
         request: RequestId::parse(item.text("request")?).ok()?,
-        right: Right::ALL.into_iter().find(|one| one.word() == right)?,
+        choice: Choice::from_word(item.text("choice")?)?,
         locale: Locale::from_tag(item.text("locale")?)?,
     })
 }

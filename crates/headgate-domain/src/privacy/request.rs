@@ -111,7 +111,7 @@ states! {
     Verified = "verified";
     /// A legal hold keeps the data: it is carried out when the hold ends.
     Held = "held";
-    /// It is being carried out.
+    /// It is being carried out; of a restriction, it is in force.
     Running = "running";
     /// Done.
     Fulfilled = "fulfilled";
@@ -160,6 +160,10 @@ pub enum Task {
     Replay(RequestId),
     /// Close a request that its person has taken back.
     Withdraw(RequestId),
+    /// End a restriction, once its person has been told in the chat.
+    Lift(RequestId),
+    /// End a restriction whose person was told by another way.
+    LiftTold(RequestId),
     /// Copy what a hold keeps, or let go of it.
     Keep(HoldId),
     /// Hand out what a hold has kept.
@@ -174,6 +178,8 @@ impl Task {
             Self::Again(_) => "again",
             Self::Replay(_) => "replay",
             Self::Withdraw(_) => "withdraw",
+            Self::Lift(_) => "lift",
+            Self::LiftTold(_) => "lift_told",
             Self::Keep(_) => "keep",
             Self::Disclose(_) => "disclose",
         }
@@ -182,7 +188,12 @@ impl Task {
     /// What it is about: a request, a run or a hold.
     pub fn about(&self) -> &str {
         match self {
-            Self::Run(id) | Self::Again(id) | Self::Replay(id) | Self::Withdraw(id) => id.as_str(),
+            Self::Run(id)
+            | Self::Again(id)
+            | Self::Replay(id)
+            | Self::Withdraw(id)
+            | Self::Lift(id)
+            | Self::LiftTold(id) => id.as_str(),
             Self::Keep(id) | Self::Disclose(id) => id.as_str(),
         }
     }
@@ -194,6 +205,8 @@ impl Task {
             Self::Again(_)
             | Self::Replay(_)
             | Self::Withdraw(_)
+            | Self::Lift(_)
+            | Self::LiftTold(_)
             | Self::Keep(_)
             | Self::Disclose(_) => None,
         }
@@ -216,6 +229,8 @@ impl Task {
             "again" => Self::Again(request()?),
             "replay" => Self::Replay(request()?),
             "withdraw" => Self::Withdraw(request()?),
+            "lift" => Self::Lift(request()?),
+            "lift_told" => Self::LiftTold(request()?),
             "keep" => Self::Keep(hold()?),
             "disclose" => Self::Disclose(hold()?),
             _ => return None,

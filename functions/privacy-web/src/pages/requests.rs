@@ -5,12 +5,11 @@
 //! like one whose message has not come.
 
 use headgate_aws::privacy_requests::{Chosen, Request};
-use headgate_domain::privacy::State;
+use headgate_domain::privacy::{Choice, State};
 use headgate_domain::profiles::Right;
 use headgate_domain::time::Timestamp;
 
 use super::{Frame, choice};
-use crate::decide::OFFERED_RIGHTS;
 use crate::html::Escaped;
 use crate::layout::{Width, document};
 use crate::locale::{Request as Texts, Requests};
@@ -51,20 +50,13 @@ impl Stands {
 /// What can be asked for, what goes and what stays when data is deleted, and the button.
 pub(super) fn form(frame: &Frame<'_>) -> String {
     let texts = &frame.language.texts.requests;
-    let offer = |right: Right, is_first: bool| {
-        let (label, hint) = match right {
-            Right::Erasure => (&texts.erasure, &texts.erasure_hint),
-            Right::Objection => (&texts.objection, &texts.objection_hint),
-            Right::Access
-            | Right::Portability
-            | Right::Rectification
-            | Right::Restriction
-            | Right::DoNotSell => (&texts.access, &texts.access_hint),
-        };
-        let [label, hint] = [label, hint].map(|text| frame.say(text));
-        choice("radio", "ask", right.word(), is_first, &label, &hint)
+    let offer = |one: Choice| {
+        let words = Words::of(texts, one);
+        let [label, hint] = [words.label, words.hint].map(|text| frame.say(text));
+        let is_first = Choice::OFFERED.first() == Some(&one);
+        choice("radio", "ask", one.word(), is_first, &label, &hint)
     };
-    let rights = OFFERED_RIGHTS.map(|right| offer(right, right == Right::Access));
+    let rights = Choice::OFFERED.map(offer);
     let main = format!(
         "{heading}<form method=\"post\">\n{language}\
          <fieldset>\n<legend>{legend}</legend>\n{rights}</fieldset>\n\
@@ -97,26 +89,33 @@ pub(super) fn code(frame: &Frame<'_>, code: &str, chosen: &Chosen) -> String {
         .chars()
         .filter(char::is_ascii_digit)
         .collect();
-    let words = message(texts, chosen.right);
+    let words = Words::of(texts, chosen.choice).message;
     let message = format!("{words} PRIVACY {code}");
     let encoded: String = form_urlencoded::byte_serialize(message.as_bytes()).collect();
     let encoded = encoded.replace('+', "%20");
+    // What ends a request becomes none itself.
+    let see = if chosen.choice == Choice::Lift {
+        String::new()
+    } else {
+        format!(
+            "<p><a href=\"{base}/r/{id}?lang={lang}\">{see}</a></p>\n",
+            base = Escaped(frame.base),
+            id = chosen.request,
+            lang = frame.language.tag(),
+            see = frame.show(&texts.see),
+        )
+    };
     let main = format!(
         "{heading}<div class=\"panel message\">\n<p class=\"small\">{label}</p>\n\
          <p class=\"code\"><strong>{message}</strong></p>\n</div>\n\
          <p><a class=\"button\" href=\"https://wa.me/{digits}?text={encoded}\" rel=\"noopener noreferrer\">{open}</a></p>\n\
-         <p>{by_hand}</p>\n<p class=\"small\">{expires}</p>\n\
-         <p><a href=\"{base}/r/{id}?lang={lang}\">{see}</a></p>\n",
+         <p>{by_hand}</p>\n<p class=\"small\">{expires}</p>\n{see}",
         heading = frame.heading(&texts.code_title, &texts.code_lead),
         label = frame.show(&confirm.code_label),
         message = Escaped(&message),
         open = frame.show(&confirm.open),
         by_hand = frame.show(&confirm.by_hand),
         expires = frame.show(&texts.expires),
-        base = Escaped(frame.base),
-        id = chosen.request,
-        lang = frame.language.tag(),
-        see = frame.show(&texts.see),
     );
     document(
         frame,
@@ -127,16 +126,39 @@ pub(super) fn code(frame: &Frame<'_>, code: &str, chosen: &Chosen) -> String {
     )
 }
 
-/// What the message says before the code.
-const fn message(texts: &Requests, right: Right) -> &String {
-    match right {
-        Right::Erasure => &texts.message_erasure,
-        Right::Objection => &texts.message_objection,
-        Right::Access
-        | Right::Portability
-        | Right::Rectification
-        | Right::Restriction
-        | Right::DoNotSell => &texts.message_access,
+/// What is said of a choice: its label, what comes of it, and what the message says before the code.
+struct Words<'a> {
+    label: &'a str,
+    hint: &'a str,
+    message: &'a str,
+}
+
+impl<'a> Words<'a> {
+    fn of(texts: &'a Requests, choice: Choice) -> Self {
+        let [label, hint, message] = match choice {
+            Choice::Right(Right::Erasure) => {
+                [&texts.erasure, &texts.erasure_hint, &texts.message_erasure]
+            }
+            Choice::Right(Right::Objection) => [
+                &texts.objection,
+                &texts.objection_hint,
+                &texts.message_objection,
+            ],
+            Choice::Right(Right::Restriction) => [
+                &texts.restriction,
+                &texts.restriction_hint,
+                &texts.message_restriction,
+            ],
+            Choice::Lift => [&texts.lift, &texts.lift_hint, &texts.message_lift],
+            Choice::Right(
+                Right::Access | Right::Portability | Right::Rectification | Right::DoNotSell,
+            ) => [&texts.access, &texts.access_hint, &texts.message_access],
+        };
+        Self {
+            label,
+            hint,
+            message,
+        }
     }
 }
 
@@ -154,23 +176,24 @@ const fn stage(texts: &Texts, right: Right, state: State) -> &String {
             Right::Objection,
             State::IdentityPending | State::Verified | State::Running | State::Fulfilled,
         ) => &texts.objection_done,
+        (Right::Restriction, State::IdentityPending | State::Verified | State::Running) => {
+            &texts.restriction_in_force
+        }
+        (Right::Restriction, State::Fulfilled) => &texts.restriction_over,
         (
-            Right::Access
-            | Right::Portability
-            | Right::Rectification
-            | Right::Restriction
-            | Right::DoNotSell,
+            Right::Access | Right::Portability | Right::Rectification | Right::DoNotSell,
             State::IdentityPending | State::Verified | State::Running,
         ) => &texts.access_waiting,
         (
-            Right::Access
-            | Right::Portability
-            | Right::Rectification
-            | Right::Restriction
-            | Right::DoNotSell,
+            Right::Access | Right::Portability | Right::Rectification | Right::DoNotSell,
             State::Fulfilled,
         ) => &texts.access_done,
     }
+}
+
+/// Whether it is in force as soon as it has arrived, so that no date says more.
+const fn is_at_once(right: Right) -> bool {
+    matches!(right, Right::Objection | Right::Restriction)
 }
 
 /// Where a request stands.
@@ -197,7 +220,7 @@ pub(super) fn status(frame: &Frame<'_>, stands: &Stands) -> String {
     let mut dates = row(&texts.received, known.received_at);
     if let Some(closed_at) = known.closed_at {
         dates.push_str(&row(&texts.closed, closed_at));
-    } else {
+    } else if !is_at_once(known.right) {
         dates.push_str(&row(&texts.planned, known.run_at));
         dates.push_str(&row(&texts.due, known.due_at));
     }

@@ -1,10 +1,10 @@
-//! An objection: wherever the worker dies it is in force, told as one, and closed.
+//! Objection and restriction: wherever the worker dies they are in force, and told as one.
 
 use std::collections::BTreeSet;
 
 use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::Purpose;
-use headgate_domain::privacy::{RequestId, State, Wish};
+use headgate_domain::privacy::{Choice, RequestId, State, Task, Wish};
 use headgate_domain::profiles::Right;
 use headgate_domain::time::MINUTE;
 use headgate_testkit::{End, environment, events};
@@ -53,7 +53,7 @@ async fn state(world: &World, request: &RequestId) -> Option<State> {
 async fn an_objection_is_in_force_at_once_told_once_and_closed() {
     let world = World::start().await;
     let ada = world.agreed(1, &BOTH).await;
-    let (code, request) = world.chosen(Right::Objection).await;
+    let (code, request) = world.chosen(Choice::Right(Right::Objection)).await;
     let ask = world.asked(&ada, Wish::Code(code.clone()), 1);
     assert_eq!(world.hand_over(&[&ask]).await, 0);
     for purpose in BOTH {
@@ -105,7 +105,7 @@ async fn wherever_it_dies_an_objection_ends_in_force() {
         for at in 1.. {
             n += 1;
             let ada = world.agreed(n, &BOTH).await;
-            let (code, request) = world.chosen(Right::Objection).await;
+            let (code, request) = world.chosen(Choice::Right(Right::Objection)).await;
             let ask = world.asked(&ada, Wish::Code(code), n);
             let event = events::sqs("arn:privacy-requests", &[&ask]);
             let (settings, clock) = (world.settings(), world.clock());
@@ -140,4 +140,112 @@ async fn wherever_it_dies_an_objection_ends_in_force() {
         }
     }
     assert!(deaths > 20, "{deaths}");
+}
+
+async fn is_restricted(world: &World, subject: &SubjectId) -> bool {
+    let states = world.subjects().states(std::slice::from_ref(subject)).await;
+    states.unwrap()[0].restricted_at.is_some()
+}
+
+/// What somebody asks for by a code, handed over; the reference.
+async fn asks(world: &World, subject: &SubjectId, choice: Choice, n: u32) -> RequestId {
+    let (code, request) = world.chosen(choice).await;
+    let ask = world.asked(subject, Wish::Code(code), n);
+    // Twice, as a queue may.
+    assert_eq!(world.hand_over(&[&ask]).await, 0);
+    assert_eq!(world.hand_over(&[&ask]).await, 0);
+    request
+}
+
+const RESTRICT: Choice = Choice::Right(Right::Restriction);
+
+#[tokio::test]
+async fn a_restriction_stands_until_its_person_ends_it_and_a_repeat_is_the_same() {
+    let world = World::start().await;
+    let ada = world.agreed(1, &BOTH).await;
+    let request = asks(&world, &ada, RESTRICT, 1).await;
+    assert!(is_restricted(&world, &ada).await);
+    assert_eq!(state(&world, &request).await, Some(State::Running));
+    assert!(!world.is_blocked(1).await, "it is no no");
+    let again = asks(&world, &ada, RESTRICT, 2).await;
+    assert_eq!(state(&world, &again).await, None, "it is the same request");
+    assert!(told(&world, &again).await.is_empty());
+    world.work_off().await;
+    let due = world.requests().due(world.now().plus_millis(MINUTE)).await;
+    assert!(due.unwrap().is_empty());
+
+    // Whose code it is not ends nothing.
+    let ben = world.agreed(2, &BOTH).await;
+    asks(&world, &ben, Choice::Lift, 3).await;
+    assert!(is_restricted(&world, &ada).await);
+    world.wait(MINUTE);
+    let lift = asks(&world, &ada, Choice::Lift, 4).await;
+    assert!(!is_restricted(&world, &ada).await);
+    assert_eq!(state(&world, &request).await, Some(State::Fulfilled));
+    assert_eq!(state(&world, &lift).await, None, "it becomes no request");
+    let types: Vec<String> = events_of(&world, &ada).await.into_iter().map(|one| one.0).collect();
+    assert_eq!(types, ["subject.restricted", "subject.unrestricted"]);
+
+    // Anew, and then erased: nothing stays open.
+    world.wait(MINUTE);
+    let anew = asks(&world, &ada, RESTRICT, 5).await;
+    assert!(is_restricted(&world, &ada).await);
+    world.ask(&ada).await;
+    world.wait(6 * MINUTE);
+    world.work_off().await;
+    assert_eq!(world.left_of(&ada).await, Vec::<String>::new());
+    assert_eq!(state(&world, &anew).await, Some(State::Withdrawn));
+}
+
+#[tokio::test]
+async fn a_lift_that_was_written_before_the_restriction_does_not_end_it() {
+    let world = World::start().await;
+    let ada = world.agreed(1, &BOTH).await;
+    let (code, _) = world.chosen(Choice::Lift).await;
+    let early = world.asked(&ada, Wish::Code(code), 1);
+    world.wait(MINUTE);
+    asks(&world, &ada, RESTRICT, 2).await;
+    assert_eq!(world.hand_over(&[&early]).await, 0);
+    assert!(is_restricted(&world, &ada).await);
+}
+
+#[tokio::test]
+async fn an_operator_ends_a_restriction_only_after_the_person_was_told() {
+    let world = World::start().await;
+    let ada = world.agreed(1, &BOTH).await;
+    let request = asks(&world, &ada, RESTRICT, 1).await;
+    let lift = async |task: Task| {
+        let requests = world.requests();
+        requests.plan(&task, world.now()).await.unwrap();
+        world.wait(1);
+        world.work_off().await;
+    };
+    // She has not written within a day, so nothing can be told in the chat.
+    lift(Task::Lift(request.clone())).await;
+    assert!(is_restricted(&world, &ada).await);
+    world.subjects().note_inbound(&ada, world.now()).await.unwrap();
+    lift(Task::Lift(request.clone())).await;
+    assert!(!is_restricted(&world, &ada).await);
+    let end = ("privacy_restriction_end".to_owned(), request.to_string());
+    assert!(told(&world, &request).await.contains(&end));
+
+    let ben = world.agreed(2, &BOTH).await;
+    let other = asks(&world, &ben, RESTRICT, 2).await;
+    lift(Task::LiftTold(other.clone())).await;
+    assert!(!is_restricted(&world, &ben).await);
+    assert_eq!(told(&world, &other).await.len(), 1, "he was told otherwise");
+    assert_eq!(state(&world, &other).await, Some(State::Fulfilled));
+}
+
+#[tokio::test]
+async fn who_is_the_same_person_as_somebody_restricted_is_restricted() {
+    let world = World::start().await;
+    let (one, other) = (world.agreed(1, &BOTH).await, world.agreed(2, &BOTH).await);
+    let request = asks(&world, &other, RESTRICT, 1).await;
+    world.subjects().restrict(&one, world.now()).await.unwrap();
+    world.subjects().join(&one, &other).await.unwrap();
+    world.wait(MINUTE);
+    asks(&world, &one, Choice::Lift, 2).await;
+    assert!(!is_restricted(&world, &one).await && !is_restricted(&world, &other).await);
+    assert_eq!(state(&world, &request).await, Some(State::Fulfilled));
 }

@@ -15,7 +15,7 @@ use headgate_domain::do_not_call::RegisterCheck;
 use headgate_domain::identity::{Bsuid, Identifier, Phone, Pseudonym, SubjectId};
 use headgate_domain::lane::Purpose;
 use headgate_domain::optin_code;
-use headgate_domain::privacy::{Ask, ExportLink, HoldId, RequestId, Task, Wish};
+use headgate_domain::privacy::{Ask, Choice, ExportLink, HoldId, RequestId, Task, Wish};
 use headgate_domain::profiles::Right;
 use headgate_domain::record::{RecordRef, State, ulid};
 use headgate_domain::sealing::Place;
@@ -325,11 +325,11 @@ impl World {
     }
 
     /// What somebody chose on the page: the hash of the code, and the reference of what becomes of it.
-    pub(crate) async fn chosen(&self, right: Right) -> (String, RequestId) {
+    pub(crate) async fn chosen(&self, choice: Choice) -> (String, RequestId) {
         let hash = optin_code::hash(&optin_code::from_random(headgate_aws::random().unwrap()));
         let chosen = Chosen {
             request: RequestId::from_random(headgate_aws::random().unwrap()),
-            right,
+            choice,
             locale: Locale::De,
         };
         let put = self.requests();

@@ -35,9 +35,11 @@ async fn deliver(world: &World) {
 async fn told_of(world: &World, reference: &str) -> Vec<String> {
     let queued = world.on_queue("-system").await;
     let about = queued.iter().filter(|one| one["token"] == reference);
-    about
+    let mut kinds: Vec<String> = about
         .map(|one| one["kind"].as_str().unwrap().to_owned())
-        .collect()
+        .collect();
+    kinds.sort_unstable();
+    kinds
 }
 
 /// What apps were told, of a type.
@@ -64,10 +66,11 @@ async fn an_objection_closes_everything_that_was_not_asked_for() {
     let refused = answer(&world, ADA, "after").await;
     assert_eq!(refused["data"]["code"], "suppressed", "{refused}");
     let told = events(&world, "subject.opted_out").await;
-    let purposes: Vec<&str> = told
+    let mut purposes: Vec<&str> = told
         .iter()
         .map(|one| one["data"]["purpose"].as_str().unwrap())
         .collect();
+    purposes.sort_unstable();
     assert_eq!(purposes, ["marketing", "utility"]);
     let ledger = world.ledger().await;
     let proven = |fact: &&Value| {
@@ -90,4 +93,47 @@ async fn an_objection_closes_everything_that_was_not_asked_for() {
     assert_eq!(world.arrivals().iter().filter(sale).count(), 1, "the first");
     let refused = answer(&world, ADA, "after-start").await;
     assert_eq!(refused["data"]["code"], "suppressed", "{refused}");
+}
+
+#[tokio::test]
+async fn while_a_restriction_stands_nothing_is_sent_but_what_is_about_it() {
+    let world = World::start().await;
+    acquainted(&world).await;
+    deliver(&world).await;
+    let (message, reference) = chosen(&world, "restriction").await;
+    writes(&world, "wamid.KEEP", &message).await;
+    let before = world.arrivals().len();
+    deliver(&world).await;
+    assert_eq!(world.arrivals().len(), before + 1, "she is told, and no more");
+    let refused = answer(&world, ADA, "restricted").await;
+    assert_eq!(refused["data"]["code"], "restricted", "{refused}");
+    let page = world.page("GET", &format!("/r/{reference}"), "").await.1;
+    assert!(page.contains("kept and not used"), "{page}");
+    assert_eq!(events(&world, "subject.restricted").await.len(), 1);
+
+    // What is accepted for next week is judged again when its turn comes.
+    world.wait(8 * headgate_domain::time::DAY);
+    world.mint().await;
+    let before = world.arrivals().len();
+    writes(&world, "wamid.HELP", "HELP").await;
+    deliver(&world).await;
+    assert_eq!(world.arrivals().len(), before, "not even help");
+    let cancelled = events(&world, "message.cancelled").await;
+    assert_eq!(cancelled[0]["data"]["reason"], "restricted", "{cancelled:?}");
+
+    // By then nobody waits for help any more.
+    world.wait(6 * headgate_domain::time::MINUTE);
+    let (message, lift) = chosen(&world, "lift").await;
+    assert_eq!(lift, "", "it is no request");
+    writes(&world, "wamid.AGAIN", &message).await;
+    let page = world.page("GET", &format!("/r/{reference}"), "").await.1;
+    assert!(page.contains("restriction has ended"), "{page}");
+    assert_eq!(
+        told_of(&world, &reference).await,
+        ["privacy_restriction", "privacy_restriction_end"]
+    );
+    let accepted = answer(&world, ADA, "as-before").await;
+    assert_eq!(accepted["type"], "message.accepted", "{accepted}");
+    deliver(&world).await;
+    assert_eq!(world.arrivals().len(), before + 2, "told, and written to");
 }

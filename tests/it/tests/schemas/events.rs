@@ -234,6 +234,21 @@ fn a_choice_not_to_sell_makes_an_allowed_event() {
 }
 
 #[test]
+fn a_request_makes_an_allowed_event() {
+    for kind in ["subject.restricted", "subject.unrestricted"] {
+        let event = |request: &str| {
+            Event::new(kind, now(), &[request])
+                .with_subject(Some(&subject()))
+                .with_reference(Some("customer-77".into()))
+                .with("request", request)
+        };
+        allow(&event(&format!("dsr_{}", "a".repeat(20))));
+        refuse(&event("dsr_1"));
+        refuse(&event("+16135550123"));
+    }
+}
+
+#[test]
 fn a_notice_makes_an_allowed_event() {
     for kind in [
         "template.notification",

@@ -18,6 +18,7 @@ pub struct PrivacyArgs {
 const PRIVACY_HELP: &str = "Examples:\n  \
 headgate privacy agenda\n  \
 headgate privacy show dsr_k3m7q2xv5n6rj4thw2ya\n  \
+headgate privacy lift dsr_k3m7q2xv5n6rj4thw2ya --told\n  \
 headgate privacy key > receipts.pem\n  \
 headgate privacy verify receipt.txt --key receipts.pem\n  \
 headgate privacy replay-after-restore\n\n\
@@ -47,6 +48,19 @@ pub enum PrivacyAction {
         /// The reference, as the person has it.
         #[arg(value_name = "DSR")]
         request: String,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the flattened fields have their own help")]
+        client: ClientArgs,
+    },
+    /// End a restriction. The person is told first: in the chat, if they have written there within 24 hours; otherwise
+    /// nothing happens, and you tell them by another way.
+    Lift {
+        /// The reference, as the person has it.
+        #[arg(value_name = "DSR")]
+        request: String,
+        /// They have been told by another way.
+        #[arg(long)]
+        told: bool,
         #[command(flatten)]
         #[allow(missing_docs, reason = "the flattened fields have their own help")]
         client: ClientArgs,

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, anyhow};
 use headgate_aws::privacy_requests::{PrivacyRequests, Request};
 use headgate_domain::note::PublicKey;
 use headgate_domain::privacy::{Receipt, RequestId, State, Task};
+use headgate_domain::profiles::Right;
 use headgate_domain::time::DAY;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -31,6 +32,11 @@ pub async fn run(args: &PrivacyArgs) -> Result<ExitCode> {
         PrivacyAction::Agenda { client } => agenda(client).await,
         PrivacyAction::Show { request, client } => show(request, client).await,
         PrivacyAction::Withdraw { request, client } => withdraw(request, client).await,
+        PrivacyAction::Lift {
+            request,
+            told,
+            client,
+        } => lift(request, *told, client).await,
         PrivacyAction::Key { client } => key(client).await,
         PrivacyAction::Verify(args) => examine(args),
         PrivacyAction::ReplayAfterRestore { client } => replay(client).await,
@@ -129,6 +135,38 @@ fn as_json(request: &Request) -> Value {
 
 /// Has the worker close a request.
 async fn withdraw(request: &str, client: &ClientArgs) -> Result<ExitCode> {
+    let may = |request: &Request| {
+        let may = request.state.may_become(State::Withdrawn);
+        may.then_some(()).ok_or("is carried out, or closed")
+    };
+    let done = "is closed within five minutes";
+    plan(request, client, may, Task::Withdraw, done).await
+}
+
+/// Has the worker end a restriction.
+async fn lift(request: &str, was_told: bool, client: &ClientArgs) -> Result<ExitCode> {
+    let may = |request: &Request| {
+        let may = request.right == Right::Restriction && !request.state.is_closed();
+        may.then_some(())
+            .ok_or("is no restriction that is in force")
+    };
+    if was_told {
+        let done = "ends within five minutes";
+        return plan(request, client, may, Task::LiftTold, done).await;
+    }
+    let done = "ends within five minutes, if the person has written within 24 hours and so can be told; if show says \
+         then that it stands, tell them by another way and add --told";
+    plan(request, client, may, Task::Lift, done).await
+}
+
+/// Puts something on the agenda about a request of which it may be done; `done` says what comes of it.
+async fn plan(
+    request: &str,
+    client: &ClientArgs,
+    may: impl Fn(&Request) -> Result<(), &'static str>,
+    task: impl Fn(RequestId) -> Task,
+    done: &str,
+) -> Result<ExitCode> {
     let id = RequestId::parse(request.trim())?;
     let connection = Connection::open(client.env_file.as_deref())?;
     let (now, requests) = (connection.now().await?, connection.privacy_requests()?);
@@ -136,17 +174,16 @@ async fn withdraw(request: &str, client: &ClientArgs) -> Result<ExitCode> {
         .find(&id)
         .await
         .context("the request cannot be read")?;
-    if !found.is_some_and(|request| request.state.may_become(State::Withdrawn)) {
-        return Err(anyhow!(
-            "{id} cannot be taken back: it is unknown, or carried out"
-        ));
-    }
-    let planned = requests.plan(&Task::Withdraw(id.clone()), now).await;
+    let Some(found) = found else {
+        return Err(anyhow!("nothing is known under {id}"));
+    };
+    may(&found).map_err(|why| anyhow!("{id} {why}"))?;
+    let planned = requests.plan(&task(id.clone()), now).await;
     planned.context("the agenda cannot be written")?;
     if client.json {
         println!("{}", json!({ "request": id.as_str() }));
     } else {
-        println!("{id} is closed within five minutes");
+        println!("{id} {done}");
     }
     Ok(ExitCode::SUCCESS)
 }

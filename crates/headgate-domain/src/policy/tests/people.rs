@@ -511,3 +511,35 @@ fn a_yes_expires_by_the_law_of_the_persons_country_and_the_refusal_says_so() {
     assert_eq!((at("IE", 364), at("IE", 365)), (None, expired));
     assert_eq!(at("FR", 365), None);
 }
+
+#[test]
+fn whose_data_is_restricted_gets_nothing_but_what_is_about_their_request() {
+    let mut person = with(subject(), Purpose::Marketing, State::Given);
+    person = with(person, Purpose::Utility, State::Given);
+    person.last_inbound_at = Some(NOW);
+    let action = Basis::UserAction { at: NOW };
+    let asked = [
+        (Purpose::Marketing, Basis::Consent, template("sale")),
+        (Purpose::Utility, Basis::Consent, template("shipped")),
+        (Purpose::Authentication, action, template("login")),
+        (Purpose::Service, Basis::Consent, Kind::FreeForm),
+    ];
+    for (purpose, basis, kind) in &asked {
+        let before = judge(&person, *purpose, basis, kind, &[]);
+        assert!(before.is_ok(), "{purpose}: {before:?}");
+    }
+    person.restricted_at = Some(NOW);
+    for (purpose, basis, kind) in &asked {
+        let after = judge(&person, *purpose, basis, kind, &[]);
+        assert_eq!(after, Err(Code::Restricted), "{purpose}");
+    }
+    for kind in System::ALL.iter().filter(|one| !one.is_question()) {
+        let basis = Basis::System { kind: *kind };
+        let sent = judge(&person, Purpose::Service, &basis, &Kind::FreeForm, &[]);
+        assert_eq!(sent.is_ok(), kind.is_about_a_request(), "{kind:?}: {sent:?}");
+    }
+    // A no is the stronger word: it stays when the restriction ends.
+    let no = [Purpose::Marketing];
+    let refused = judge(&person, Purpose::Marketing, &Basis::Consent, &template("sale"), &no);
+    assert_eq!(refused, Err(Code::Suppressed));
+}

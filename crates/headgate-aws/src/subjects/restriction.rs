@@ -1,0 +1,56 @@
+//! That somebody's data is kept and not used, in their row: judged by whoever judges a message.
+
+use headgate_domain::identity::SubjectId;
+use headgate_domain::time::Timestamp;
+
+use super::Subjects;
+use crate::AwsError;
+use crate::item::{key, ms, taken};
+
+/// Since when.
+pub(super) const AT: &str = "restricted_at";
+
+impl Subjects {
+    /// Restricts the use of somebody's data from a moment on; the first counts. Their row lives on, so that it is known.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn restrict(&self, subject: &SubjectId, at: Timestamp) -> Result<(), AwsError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(format!("S#{subject}"), "S")))
+            .update_expression("SET #at = if_not_exists(#at, :at) REMOVE #ttl")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_names("#at", AT)
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":at", ms(at))
+            .send()
+            .await;
+        taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
+    }
+
+    /// Lifts the restriction of somebody's data, if it is as old as was seen.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn lift_restriction(
+        &self,
+        subject: &SubjectId,
+        seen: Timestamp,
+    ) -> Result<(), AwsError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(format!("S#{subject}"), "S")))
+            .update_expression("REMOVE #at")
+            .condition_expression("#at = :seen")
+            .expression_attribute_names("#at", AT)
+            .expression_attribute_values(":seen", ms(seen))
+            .send()
+            .await;
+        taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
+    }
+}
