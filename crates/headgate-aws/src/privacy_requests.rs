@@ -20,7 +20,7 @@ pub use walk::{Errand, Walk};
 
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 use headgate_domain::identity::SubjectId;
-use headgate_domain::privacy::{KEPT_MS, RequestId, State, Task};
+use headgate_domain::privacy::{Denial, Extension, KEPT_MS, RequestId, State, Task};
 use headgate_domain::profiles::Right;
 use headgate_domain::system::Locale;
 use headgate_domain::time::Timestamp;
@@ -65,6 +65,10 @@ pub struct Request {
     pub closed_at: Option<Timestamp>,
     /// The signed receipt.
     pub receipt: Option<String>,
+    /// Why it takes longer.
+    pub extension: Option<Extension>,
+    /// Why it was denied, if the business has said so.
+    pub denial: Option<Denial>,
 }
 
 /// What came of opening a request.
@@ -174,6 +178,36 @@ impl PrivacyRequests {
         }
     }
 
+    /// Gives an open request until a later day, once; `false` when it is closed, or was extended before.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn extend(
+        &self,
+        request: &RequestId,
+        why: Extension,
+        until: Timestamp,
+    ) -> Result<bool, AwsError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(request_key(request)))
+            .update_expression("SET extension = :why, due_at = :until, run_at = :until")
+            .condition_expression(
+                "attribute_exists(pk) AND attribute_not_exists(closed_at) AND attribute_not_exists(extension)",
+            )
+            .expression_attribute_values(":why", s(why.word()))
+            .expression_attribute_values(":until", ms(until))
+            .send()
+            .await;
+        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
+            Ok(_) => Ok(true),
+            Err(e) if e.is("ConditionalCheckFailedException") => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
     /// Puts a request off: the agenda names it at another time.
     ///
     /// # Errors
@@ -218,6 +252,10 @@ impl PrivacyRequests {
         if let Some(receipt) = receipt {
             set.push_str(", receipt = :receipt");
             update = update.expression_attribute_values(":receipt", s(receipt));
+        }
+        if let Some(denial) = request.denial {
+            set.push_str(", denial = :denial");
+            update = update.expression_attribute_values(":denial", s(denial.word()));
         }
         let update = update
             .update_expression(format!("{set} REMOVE #subject, #number"))
@@ -368,5 +406,7 @@ fn read(item: &Item) -> Option<Request> {
         locale: Locale::from_tag(item.text("locale")?)?,
         closed_at: item.time("closed_at"),
         receipt: item.text("receipt").map(str::to_owned),
+        extension: item.text("extension").and_then(Extension::from_word),
+        denial: item.text("denial").and_then(Denial::from_word),
     })
 }

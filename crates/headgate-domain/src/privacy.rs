@@ -15,7 +15,7 @@ pub use choice::Choice;
 pub use export::ExportLink;
 pub use hold::{HOLD_KEPT_MS, Hold, HoldId, InvalidHold, LONGEST_MS, Scope};
 pub use receipt::{NotReceipt, RECEIPT_DAYS, Receipt, Retained, Store, StoreRecord, origin};
-pub use request::{Denial, InvalidRequestId, RequestId, State, Task};
+pub use request::{Denial, Extension, InvalidRequestId, RequestId, State, Task};
 
 use crate::lane::Purpose;
 use crate::time::{DAY, HOUR, MINUTE, Timestamp};

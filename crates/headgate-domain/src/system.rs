@@ -69,6 +69,14 @@ kinds! {
     PrivacyRestriction = "privacy_restriction", 1_440;
     /// The restriction ends: said before the data is used again (GDPR 18(3)).
     PrivacyRestrictionEnd = "privacy_restriction_end", 1_440;
+    /// A correction was asked for: the person is to write what is wrong.
+    PrivacyRectification = "privacy_rectification", 1_440;
+    /// What was asked for takes longer, and why.
+    PrivacyExtended = "privacy_extended", 1_440;
+    /// The business has done what was asked for.
+    PrivacyDone = "privacy_done", 1_440;
+    /// The business does not do what was asked for, and why.
+    PrivacyDenied = "privacy_denied", 1_440;
     /// Somebody out of an approved file is asked once, by a template of marketing: the only kind that
     /// begins a conversation, so it is judged like an app's marketing.
     ImportConfirmation = "import_confirmation", 1_440;
@@ -95,7 +103,11 @@ impl Kind {
             | Self::PrivacyReceipt
             | Self::PrivacyObjection
             | Self::PrivacyRestriction
-            | Self::PrivacyRestrictionEnd => true,
+            | Self::PrivacyRestrictionEnd
+            | Self::PrivacyRectification
+            | Self::PrivacyExtended
+            | Self::PrivacyDone
+            | Self::PrivacyDenied => true,
             Self::OptinConfirmation
             | Self::OptoutConfirmation
             | Self::OptoutAllConfirmation
@@ -130,6 +142,10 @@ impl Kind {
             | Self::PrivacyObjection
             | Self::PrivacyRestriction
             | Self::PrivacyRestrictionEnd
+            | Self::PrivacyRectification
+            | Self::PrivacyExtended
+            | Self::PrivacyDone
+            | Self::PrivacyDenied
             | Self::Help
             | Self::Contact
             | Self::DoNotSellConfirmation
@@ -287,6 +303,10 @@ impl SystemMessage {
             | Kind::PrivacyObjection
             | Kind::PrivacyRestriction
             | Kind::PrivacyRestrictionEnd
+            | Kind::PrivacyRectification
+            | Kind::PrivacyExtended
+            | Kind::PrivacyDone
+            | Kind::PrivacyDenied
             | Kind::ImportConfirmation
             | Kind::Help
             | Kind::Contact
@@ -526,6 +546,10 @@ struct Words {
     privacy_objection: String,
     privacy_restriction: String,
     privacy_restriction_end: String,
+    privacy_rectification: String,
+    privacy_extended: String,
+    privacy_done: String,
+    privacy_denied: String,
     help: String,
     contact: String,
     do_not_sell_confirmation: String,
@@ -563,6 +587,10 @@ impl Words {
             Kind::PrivacyObjection => &self.privacy_objection,
             Kind::PrivacyRestriction => &self.privacy_restriction,
             Kind::PrivacyRestrictionEnd => &self.privacy_restriction_end,
+            Kind::PrivacyRectification => &self.privacy_rectification,
+            Kind::PrivacyExtended => &self.privacy_extended,
+            Kind::PrivacyDone => &self.privacy_done,
+            Kind::PrivacyDenied => &self.privacy_denied,
             Kind::ImportConfirmation => return None,
             Kind::OptoutAllConfirmation => &self.optout_all_confirmation,
             Kind::Help => &self.help,

@@ -94,6 +94,7 @@ fn the_messages_of_requests_are_heard_as_the_code_alone() {
         let texts = &language.texts.requests;
         for words in [
             &texts.message_access,
+            &texts.message_rectification,
             &texts.message_objection,
             &texts.message_restriction,
             &texts.message_lift,

@@ -10,7 +10,7 @@ use headgate_aws::privacy_requests::Request;
 use headgate_domain::config::Config;
 use headgate_domain::consent::{Consent, Standing, State, Subject, Validity};
 use headgate_domain::identity::SubjectId;
-use headgate_domain::privacy::{RequestId, State as RequestState};
+use headgate_domain::privacy::{Denial, Extension, RequestId, State as RequestState};
 use headgate_domain::profiles::Right;
 use headgate_domain::region::Country;
 use headgate_domain::system::Locale;
@@ -629,12 +629,9 @@ fn text_and_controls_stand_out_in_light_and_in_dark() {
     assert!(STYLE.contains(":focus-visible"));
 }
 
-/// What the page of a request says.
-fn request_page(right: Right, state: RequestState) -> String {
-    let library = library();
-    let config = maple();
+fn request(right: Right, state: RequestState) -> Request {
     let at = Timestamp::from_seconds(1_795_000_000);
-    let request = Request {
+    Request {
         id: RequestId::from_random([5; 12]),
         right,
         state,
@@ -646,8 +643,16 @@ fn request_page(right: Right, state: RequestState) -> String {
         locale: Locale::En,
         closed_at: None,
         receipt: None,
-    };
-    let page = Page::Request(Stands::of(Some(request)));
+        extension: None,
+        denial: None,
+    }
+}
+
+/// What the page of a request says.
+fn request_page(right: Right, state: RequestState) -> String {
+    let library = library();
+    let config = maple();
+    let page = Page::Request(Stands::of(Some(request(right, state))));
     page.render(&frame(&library, "en", Some(&config)))
 }
 
@@ -659,6 +664,9 @@ fn the_page_of_a_request_speaks_of_what_was_asked_for() {
         (Right::Access, RequestState::Denied, "was not carried out"),
         (Right::Objection, RequestState::Verified, "objection is in force"),
         (Right::Objection, RequestState::Fulfilled, "objection is in force"),
+        (Right::Rectification, RequestState::Verified, "write in the chat"),
+        (Right::Rectification, RequestState::Fulfilled, "has corrected your data"),
+        (Right::Rectification, RequestState::Denied, "was not carried out"),
         (Right::Restriction, RequestState::Running, "kept and not used"),
         (Right::Restriction, RequestState::Fulfilled, "restriction has ended"),
         (Right::Erasure, RequestState::Verified, "carried out at the time below"),
@@ -671,4 +679,37 @@ fn the_page_of_a_request_speaks_of_what_was_asked_for() {
         let is_erasure = right == Right::Erasure;
         assert!(is_erasure || !page.contains("deleted"), "{right:?} {state:?}");
     }
+}
+
+#[test]
+fn a_request_that_is_denied_or_takes_longer_says_why_and_where_to_complain() {
+    let library = library();
+    let config = maple();
+    let page = |request: Request| {
+        let page = Page::Request(Stands::of(Some(request)));
+        page.render(&frame(&library, "en", Some(&config)))
+    };
+    let mut said = Vec::new();
+    for why in Denial::ALL {
+        let denied = page(Request {
+            denial: Some(*why),
+            closed_at: Some(Timestamp::from_seconds(1_795_000_000)),
+            ..request(Right::Rectification, RequestState::Denied)
+        });
+        assert!(denied.contains("complain to an authority"), "{why:?}");
+        said.push(denied);
+    }
+    for why in Extension::ALL {
+        let longer = page(Request {
+            extension: Some(*why),
+            ..request(Right::Rectification, RequestState::Verified)
+        });
+        assert!(longer.contains("It takes longer, because"), "{why:?}");
+        assert!(!longer.contains("Carried out from"), "no moment is planned");
+        said.push(longer);
+    }
+    said.sort_unstable();
+    said.dedup();
+    let reasons = Denial::ALL.len() + Extension::ALL.len();
+    assert_eq!(said.len(), reasons, "each reason has a sentence of its own");
 }

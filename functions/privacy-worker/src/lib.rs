@@ -11,6 +11,7 @@ mod erase;
 mod hold;
 mod object;
 mod receive;
+mod rectify;
 mod replay;
 mod restrict;
 mod strangers;
@@ -276,6 +277,18 @@ impl PrivacyWorker {
                 Box::pin(self.lift(request, true, now)).await?;
                 None
             }
+            Task::Fulfil(request) => {
+                Box::pin(self.answer(request, None, now)).await?;
+                None
+            }
+            Task::Deny(request, denial) => {
+                Box::pin(self.answer(request, Some(*denial), now)).await?;
+                None
+            }
+            Task::Extend(request, why) => {
+                Box::pin(self.extend(request, *why, now)).await?;
+                None
+            }
             Task::Keep(hold) => Box::pin(self.keep(hold, now)).await?,
             Task::Disclose(hold) => {
                 Box::pin(self.disclose(hold, now)).await?;
@@ -317,6 +330,10 @@ impl PrivacyWorker {
             let fields = [("request", Field::safe(id))];
             log(Level::Error, "request_overdue", &fields);
         }
+        if request.right == Right::Rectification {
+            // The business carries it out, and says so.
+            return Ok(Some(request.due_at.max(now.plus_millis(HOUR))));
+        }
         if !self.requests.advance(&request, State::Running).await? {
             // It was taken back, or another call has it and has finished it.
             return Ok(None);
@@ -328,7 +345,9 @@ impl PrivacyWorker {
             }
             Right::Objection => Box::pin(self.object(&request, &subject, now)).await?,
             Right::Restriction => Box::pin(self.restrict(&request, &subject, now)).await?,
-            Right::Rectification | Right::DoNotSell => return Err(WorkerError::Right),
+            // Looked after above.
+            Right::Rectification => {}
+            Right::DoNotSell => return Err(WorkerError::Right),
         }
         Ok(None)
     }

@@ -42,7 +42,8 @@ impl PrivacyWorker {
             Right::Objection | Right::Restriction => {
                 Box::pin(self.open_at_once(&ask, chosen, right)).await
             }
-            Right::Rectification | Right::DoNotSell => Err(WorkerError::Right),
+            Right::Rectification => Box::pin(self.open_rectification(&ask, chosen)).await,
+            Right::DoNotSell => Err(WorkerError::Right),
         }
     }
 
@@ -54,7 +55,7 @@ impl PrivacyWorker {
             return Ok(());
         };
         let run_at = erase_at(now, subject.identity_change.is_none());
-        let opened = self.open(ask, chosen, (Right::Erasure, run_at), subject);
+        let opened = self.open(ask, chosen, (Right::Erasure, Some(run_at)), subject);
         let Some(request) = opened.await? else {
             return Ok(());
         };
@@ -74,7 +75,7 @@ impl PrivacyWorker {
         if !self.requests.may_export(&subject.id, now).await? {
             return Ok(());
         }
-        self.open(ask, chosen, (Right::Access, now), &subject)
+        self.open(ask, chosen, (Right::Access, Some(now)), &subject)
             .await?;
         Ok(())
     }
@@ -90,7 +91,9 @@ impl PrivacyWorker {
         let Some(subject) = self.known(&ask.subject).await? else {
             return Ok(());
         };
-        let opened = self.open(ask, chosen, (right, now), &subject).await?;
+        let opened = self
+            .open(ask, chosen, (right, Some(now)), &subject)
+            .await?;
         let Some(request) = opened else {
             return Ok(());
         };
@@ -106,12 +109,30 @@ impl PrivacyWorker {
         Ok(self.eraser.subjects.person(subject).await?.subject)
     }
 
+    /// What is wrong, the business alone can say; so it is told, and looked at again on the day it is due.
+    async fn open_rectification(
+        &self,
+        ask: &Ask,
+        chosen: Option<Chosen>,
+    ) -> Result<(), WorkerError> {
+        let now = (self.clock)();
+        let Some(subject) = self.known(&ask.subject).await? else {
+            return Ok(());
+        };
+        let opened = self.open(ask, chosen, (Right::Rectification, None), &subject);
+        match opened.await? {
+            Some(request) => self.pass_on(&request, &subject, now).await,
+            None => Ok(()),
+        }
+    }
+
     /// Opens a request, or finds the one that is open already; `None` when the message comes again after all was done.
+    /// Without a time to be carried out at, that is when it is due.
     async fn open(
         &self,
         ask: &Ask,
         chosen: Option<Chosen>,
-        (right, run_at): (Right, Timestamp),
+        (right, run_at): (Right, Option<Timestamp>),
         subject: &Subject,
     ) -> Result<Option<Request>, WorkerError> {
         let (id, locale) = match chosen {
@@ -126,18 +147,21 @@ impl PrivacyWorker {
         };
         let config = self.controls.config().await?;
         let law = config.profile_of(subject.country());
+        let due_at = law.due(right, ask.at).by;
         let request = Request {
             id,
             right,
             state: State::Verified,
             subject: Some(subject.id.clone()),
             received_at: ask.at,
-            due_at: law.due(right, ask.at).by,
-            run_at,
+            due_at,
+            run_at: run_at.unwrap_or(due_at),
             number: number_of(ask, &config),
             locale,
             closed_at: None,
             receipt: None,
+            extension: None,
+            denial: None,
         };
         match self.requests.open(&subject.id, &request).await? {
             Opened::New => {}

@@ -102,10 +102,8 @@ impl PrivacyWorker {
         person: &Subject,
         now: Timestamp,
     ) -> Result<(), WorkerError> {
-        if is_window_open(person, now) {
-            self.tell(Kind::PrivacyRestrictionEnd, request, None)
-                .await?;
-        }
+        self.tell_if_open(Kind::PrivacyRestrictionEnd, request, now)
+            .await?;
         if let Some(since) = person.restricted_at {
             let subjects = &self.eraser.subjects;
             subjects.lift_restriction(&person.id, since).await?;
@@ -145,6 +143,8 @@ impl PrivacyWorker {
             locale: chosen.locale,
             closed_at: None,
             receipt: None,
+            extension: None,
+            denial: None,
         };
         self.requests.open(&person.id, &request).await?;
         Ok(request)

@@ -13,8 +13,9 @@ pub enum Choice {
 
 impl Choice {
     /// What is offered, in the order of the page.
-    pub const OFFERED: [Self; 5] = [
+    pub const OFFERED: [Self; 6] = [
         Self::Right(Right::Access),
+        Self::Right(Right::Rectification),
         Self::Right(Right::Objection),
         Self::Right(Right::Restriction),
         Self::Lift,

@@ -54,32 +54,54 @@ impl fmt::Display for RequestId {
 /// Random: it names a request, and no person.
 impl LogSafe for RequestId {}
 
-/// Why a request is denied (Data Rights Protocol 0.5, 3.02.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denial {
-    /// Nobody is known here by that name.
-    NoMatch,
-    /// Whoever asks could not be shown to be the person.
-    InsufficientVerification,
-    /// As many were asked as may be.
-    TooManyRequests,
+macro_rules! words {
+    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal;)* }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $name { $($(#[$doc])* $variant,)* }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The word that is stored, and programs match on.
+            pub const fn word(self) -> &'static str { match self { $(Self::$variant => $word,)* } }
+
+            /// The reason behind a word.
+            pub fn from_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.word() == word)
+            }
+        }
+    };
 }
 
-impl Denial {
-    /// All of them.
-    pub const ALL: [Self; 3] = [
-        Self::NoMatch,
-        Self::InsufficientVerification,
-        Self::TooManyRequests,
-    ];
+words! {
+    /// Why a request is denied (Data Rights Protocol 0.5, 3.02.1).
+    Denial {
+        /// Somebody asks in the name of somebody else.
+        SuspectedFraud = "suspected_fraud";
+        /// Whoever asks could not be shown to be the person.
+        InsufficientVerification = "insuf_verification";
+        /// Nothing is known here that it could be about.
+        NoMatch = "no_match";
+        /// The right does not cover what is asked for.
+        ClaimNotCovered = "claim_not_covered";
+        /// The law does not apply.
+        OutsideJurisdiction = "outside_jurisdiction";
+        /// As many were asked as may be.
+        TooManyRequests = "too_many_requests";
+        /// None of these; the person gets it from the business.
+        Other = "other";
+    }
+}
 
-    /// The word programs match on.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::NoMatch => "no_match",
-            Self::InsufficientVerification => "insuf_verification",
-            Self::TooManyRequests => "too_many_requests",
-        }
+words! {
+    /// Why a request takes longer (GDPR 12(3)).
+    Extension {
+        /// It is complex.
+        Complexity = "complexity";
+        /// There are many.
+        NumberOfRequests = "number_of_requests";
     }
 }
 
@@ -115,7 +137,7 @@ states! {
     Running = "running";
     /// Done.
     Fulfilled = "fulfilled";
-    /// It was not done, for a reason of [`Denial`].
+    /// It was not done; of what the business decides, for a reason of [`Denial`].
     Denied = "denied";
     /// The person took it back.
     Withdrawn = "withdrawn";
@@ -140,7 +162,7 @@ impl State {
             }
             Self::Verified => matches!(
                 next,
-                Self::Held | Self::Running | Self::Denied | Self::Withdrawn
+                Self::Held | Self::Running | Self::Fulfilled | Self::Denied | Self::Withdrawn
             ),
             Self::Held => matches!(next, Self::Verified | Self::Running | Self::Withdrawn),
             Self::Running => matches!(next, Self::Running | Self::Fulfilled | Self::Denied),
@@ -164,6 +186,12 @@ pub enum Task {
     Lift(RequestId),
     /// End a restriction whose person was told by another way.
     LiftTold(RequestId),
+    /// Close a request that the business has carried out.
+    Fulfil(RequestId),
+    /// Close a request that the business does not carry out.
+    Deny(RequestId, Denial),
+    /// Give the business the longer time that the law allows.
+    Extend(RequestId, Extension),
     /// Copy what a hold keeps, or let go of it.
     Keep(HoldId),
     /// Hand out what a hold has kept.
@@ -180,6 +208,9 @@ impl Task {
             Self::Withdraw(_) => "withdraw",
             Self::Lift(_) => "lift",
             Self::LiftTold(_) => "lift_told",
+            Self::Fulfil(_) => "fulfil",
+            Self::Deny(..) => "deny",
+            Self::Extend(..) => "extend",
             Self::Keep(_) => "keep",
             Self::Disclose(_) => "disclose",
         }
@@ -193,7 +224,10 @@ impl Task {
             | Self::Replay(id)
             | Self::Withdraw(id)
             | Self::Lift(id)
-            | Self::LiftTold(id) => id.as_str(),
+            | Self::LiftTold(id)
+            | Self::Fulfil(id)
+            | Self::Deny(id, _)
+            | Self::Extend(id, _) => id.as_str(),
             Self::Keep(id) | Self::Disclose(id) => id.as_str(),
         }
     }
@@ -207,6 +241,26 @@ impl Task {
             | Self::Withdraw(_)
             | Self::Lift(_)
             | Self::LiftTold(_)
+            | Self::Fulfil(_)
+            | Self::Deny(..)
+            | Self::Extend(..)
+            | Self::Keep(_)
+            | Self::Disclose(_) => None,
+        }
+    }
+
+    /// Why, where there is a reason to be told.
+    const fn why(&self) -> Option<&'static str> {
+        match self {
+            Self::Deny(_, denial) => Some(denial.word()),
+            Self::Extend(_, extension) => Some(extension.word()),
+            Self::Run(_)
+            | Self::Again(_)
+            | Self::Replay(_)
+            | Self::Withdraw(_)
+            | Self::Lift(_)
+            | Self::LiftTold(_)
+            | Self::Fulfil(_)
             | Self::Keep(_)
             | Self::Disclose(_) => None,
         }
@@ -214,16 +268,21 @@ impl Task {
 
     /// The place in the agenda, in the order of time.
     pub fn place(&self, at: Timestamp) -> String {
-        format!("{:013}#{}#{}", at.millis(), self.word(), self.about())
+        let place = format!("{:013}#{}#{}", at.millis(), self.word(), self.about());
+        match self.why() {
+            Some(why) => format!("{place}#{why}"),
+            None => place,
+        }
     }
 
     /// The moment and the task of a place.
     pub fn at_place(place: &str) -> Option<(Timestamp, Self)> {
-        let mut parts = place.splitn(3, '#');
+        let mut parts = place.splitn(4, '#');
         let at = Timestamp::from_millis(parts.next()?.parse().ok()?);
         let (word, about) = (parts.next()?, parts.next()?);
         let request = || RequestId::parse(about).ok();
         let hold = || HoldId::parse(about).ok();
+        let why = parts.next();
         let task = match word {
             "run" => Self::Run(request()?),
             "again" => Self::Again(request()?),
@@ -231,6 +290,9 @@ impl Task {
             "withdraw" => Self::Withdraw(request()?),
             "lift" => Self::Lift(request()?),
             "lift_told" => Self::LiftTold(request()?),
+            "fulfil" => Self::Fulfil(request()?),
+            "deny" => Self::Deny(request()?, Denial::from_word(why?)?),
+            "extend" => Self::Extend(request()?, Extension::from_word(why?)?),
             "keep" => Self::Keep(hold()?),
             "disclose" => Self::Disclose(hold()?),
             _ => return None,
@@ -291,6 +353,22 @@ mod tests {
         let places = [soon.place(at), late.place(at.plus_millis(1))];
         assert!(places.is_sorted());
         assert_eq!(Task::at_place(&places[0]), Some((at, soon)));
-        assert_eq!(Task::at_place("1#eat#dsr_aaaaaaaaaaaaaaaaaaaa"), None);
+        for nothing in ["eat#dsr_aaaaaaaaaaaaaaaaaaaa", "deny#dsr_aaaaaaaaaaaaaaaaaaaa"] {
+            assert_eq!(Task::at_place(&format!("1#{nothing}")), None);
+        }
+    }
+
+    #[test]
+    fn a_place_keeps_the_reason() {
+        let id = RequestId::from_random([1; 12]);
+        let at = Timestamp::from_seconds(1_795_341_600);
+        let denied = Denial::ALL.iter().map(|why| Task::Deny(id.clone(), *why));
+        let extended = Extension::ALL.iter();
+        let extended = extended.map(|why| Task::Extend(id.clone(), *why));
+        for task in denied.chain(extended) {
+            assert_eq!(Task::at_place(&task.place(at)), Some((at, task)));
+        }
+        let place = Task::Fulfil(id).place(at).replace("fulfil", "deny");
+        assert_eq!(Task::at_place(&format!("{place}#mood")), None);
     }
 }

@@ -1,5 +1,6 @@
 //! The shape of a language's file: every text the pages have, once.
 
+use headgate_domain::privacy::{Denial, Extension};
 use headgate_domain::processors::{DataClass, TransferInstrument};
 use serde::Deserialize;
 
@@ -89,6 +90,8 @@ pub(crate) struct Requests {
     pub(crate) legend: String,
     pub(crate) access: String,
     pub(crate) access_hint: String,
+    pub(crate) rectification: String,
+    pub(crate) rectification_hint: String,
     pub(crate) objection: String,
     pub(crate) objection_hint: String,
     pub(crate) restriction: String,
@@ -105,6 +108,7 @@ pub(crate) struct Requests {
     pub(crate) code_lead: String,
     pub(crate) message_erasure: String,
     pub(crate) message_access: String,
+    pub(crate) message_rectification: String,
     pub(crate) message_objection: String,
     pub(crate) message_restriction: String,
     pub(crate) message_lift: String,
@@ -144,16 +148,67 @@ pub(crate) struct Request {
     pub(crate) not_done: String,
     pub(crate) access_waiting: String,
     pub(crate) access_done: String,
+    pub(crate) rectification_waiting: String,
+    pub(crate) rectification_done: String,
     pub(crate) objection_done: String,
     pub(crate) restriction_in_force: String,
     pub(crate) restriction_over: String,
     pub(crate) refused: String,
+    pub(crate) complain: String,
     pub(crate) received: String,
     pub(crate) planned: String,
     pub(crate) due: String,
     pub(crate) closed: String,
     pub(crate) receipt_title: String,
     pub(crate) receipt: String,
+    pub(crate) extensions: Extensions,
+    pub(crate) denials: Denials,
+}
+
+/// Why a request takes longer.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Extensions {
+    complexity: String,
+    number_of_requests: String,
+}
+
+impl Extensions {
+    /// The sentence for a reason.
+    pub(crate) const fn of(&self, why: Extension) -> &String {
+        match why {
+            Extension::Complexity => &self.complexity,
+            Extension::NumberOfRequests => &self.number_of_requests,
+        }
+    }
+}
+
+/// Why a request is not carried out.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Denials {
+    suspected_fraud: String,
+    insuf_verification: String,
+    no_match: String,
+    claim_not_covered: String,
+    outside_jurisdiction: String,
+    too_many_requests: String,
+    other: String,
+}
+
+impl Denials {
+    /// The sentence for a reason.
+    pub(crate) const fn of(&self, why: Denial) -> &String {
+        match why {
+            Denial::SuspectedFraud => &self.suspected_fraud,
+            Denial::InsufficientVerification => &self.insuf_verification,
+            Denial::NoMatch => &self.no_match,
+            Denial::ClaimNotCovered => &self.claim_not_covered,
+            Denial::OutsideJurisdiction => &self.outside_jurisdiction,
+            Denial::TooManyRequests => &self.too_many_requests,
+            Denial::Other => &self.other,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]

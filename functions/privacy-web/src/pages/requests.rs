@@ -5,7 +5,7 @@
 //! like one whose message has not come.
 
 use headgate_aws::privacy_requests::{Chosen, Request};
-use headgate_domain::privacy::{Choice, State};
+use headgate_domain::privacy::{Choice, Denial, Extension, State};
 use headgate_domain::profiles::Right;
 use headgate_domain::time::Timestamp;
 
@@ -29,6 +29,8 @@ struct Known {
     due_at: Timestamp,
     closed_at: Option<Timestamp>,
     receipt: Option<String>,
+    extension: Option<Extension>,
+    denial: Option<Denial>,
 }
 
 impl Stands {
@@ -42,6 +44,8 @@ impl Stands {
             due_at: request.due_at,
             closed_at: request.closed_at,
             receipt: request.receipt,
+            extension: request.extension,
+            denial: request.denial,
         });
         Self { known }
     }
@@ -150,9 +154,14 @@ impl<'a> Words<'a> {
                 &texts.message_restriction,
             ],
             Choice::Lift => [&texts.lift, &texts.lift_hint, &texts.message_lift],
-            Choice::Right(
-                Right::Access | Right::Portability | Right::Rectification | Right::DoNotSell,
-            ) => [&texts.access, &texts.access_hint, &texts.message_access],
+            Choice::Right(Right::Rectification) => [
+                &texts.rectification,
+                &texts.rectification_hint,
+                &texts.message_rectification,
+            ],
+            Choice::Right(Right::Access | Right::Portability | Right::DoNotSell) => {
+                [&texts.access, &texts.access_hint, &texts.message_access]
+            }
         };
         Self {
             label,
@@ -180,20 +189,29 @@ const fn stage(texts: &Texts, right: Right, state: State) -> &String {
             &texts.restriction_in_force
         }
         (Right::Restriction, State::Fulfilled) => &texts.restriction_over,
+        (Right::Rectification, State::IdentityPending | State::Verified | State::Running) => {
+            &texts.rectification_waiting
+        }
+        (Right::Rectification, State::Fulfilled) => &texts.rectification_done,
         (
-            Right::Access | Right::Portability | Right::Rectification | Right::DoNotSell,
+            Right::Access | Right::Portability | Right::DoNotSell,
             State::IdentityPending | State::Verified | State::Running,
         ) => &texts.access_waiting,
-        (
-            Right::Access | Right::Portability | Right::Rectification | Right::DoNotSell,
-            State::Fulfilled,
-        ) => &texts.access_done,
+        (Right::Access | Right::Portability | Right::DoNotSell, State::Fulfilled) => {
+            &texts.access_done
+        }
     }
 }
 
-/// Whether it is in force as soon as it has arrived, so that no date says more.
-const fn is_at_once(right: Right) -> bool {
-    matches!(right, Right::Objection | Right::Restriction)
+/// Why it takes longer, or was denied, in words; and who may be asked whether that is right.
+fn reasons(frame: &Frame<'_>, known: &Known) -> String {
+    let texts = &frame.language.texts.request;
+    let paragraph = |text: &str| format!("<p>{}</p>\n", frame.show(text));
+    if let Some(why) = known.denial {
+        return paragraph(texts.denials.of(why)) + &paragraph(&texts.complain);
+    }
+    let why = known.extension.filter(|_why| known.closed_at.is_none());
+    why.map_or_else(String::new, |why| paragraph(texts.extensions.of(why)))
 }
 
 /// Where a request stands.
@@ -220,9 +238,19 @@ pub(super) fn status(frame: &Frame<'_>, stands: &Stands) -> String {
     let mut dates = row(&texts.received, known.received_at);
     if let Some(closed_at) = known.closed_at {
         dates.push_str(&row(&texts.closed, closed_at));
-    } else if !is_at_once(known.right) {
-        dates.push_str(&row(&texts.planned, known.run_at));
-        dates.push_str(&row(&texts.due, known.due_at));
+    } else {
+        // What is in force already, or the business carries out, is planned for no moment.
+        let (is_planned, is_due) = match known.right {
+            Right::Objection | Right::Restriction => (false, false),
+            Right::Rectification => (false, true),
+            Right::Access | Right::Portability | Right::Erasure | Right::DoNotSell => (true, true),
+        };
+        if is_planned {
+            dates.push_str(&row(&texts.planned, known.run_at));
+        }
+        if is_due {
+            dates.push_str(&row(&texts.due, known.due_at));
+        }
     }
     let receipt = known.receipt.as_ref().map_or_else(String::new, |note| {
         format!(
@@ -233,8 +261,9 @@ pub(super) fn status(frame: &Frame<'_>, stands: &Stands) -> String {
         )
     });
     let main = format!(
-        "{}<dl class=\"dates\">\n{dates}</dl>\n{receipt}",
-        frame.heading(&texts.title, lead)
+        "{}{}<dl class=\"dates\">\n{dates}</dl>\n{receipt}",
+        frame.heading(&texts.title, lead),
+        reasons(frame, known)
     );
     document(
         frame,

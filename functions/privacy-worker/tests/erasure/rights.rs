@@ -1,12 +1,12 @@
-//! Objection and restriction: wherever the worker dies they are in force, and told as one.
+//! Objection, restriction and rectification: wherever the worker dies they end as asked for, and are told as one.
 
 use std::collections::BTreeSet;
 
 use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::Purpose;
-use headgate_domain::privacy::{Choice, RequestId, State, Task, Wish};
+use headgate_domain::privacy::{Choice, Denial, Extension, RequestId, State, Task, Wish};
 use headgate_domain::profiles::Right;
-use headgate_domain::time::MINUTE;
+use headgate_domain::time::{DAY, HOUR, MINUTE};
 use headgate_testkit::{End, environment, events};
 use local_cloud::Crash;
 use privacy_worker::PrivacyWorker;
@@ -214,12 +214,7 @@ async fn an_operator_ends_a_restriction_only_after_the_person_was_told() {
     let world = World::start().await;
     let ada = world.agreed(1, &BOTH).await;
     let request = asks(&world, &ada, RESTRICT, 1).await;
-    let lift = async |task: Task| {
-        let requests = world.requests();
-        requests.plan(&task, world.now()).await.unwrap();
-        world.wait(1);
-        world.work_off().await;
-    };
+    let lift = async |task: Task| operates(&world, task).await;
     // She has not written within a day, so nothing can be told in the chat.
     lift(Task::Lift(request.clone())).await;
     assert!(is_restricted(&world, &ada).await);
@@ -248,4 +243,114 @@ async fn who_is_the_same_person_as_somebody_restricted_is_restricted() {
     asks(&world, &one, Choice::Lift, 2).await;
     assert!(!is_restricted(&world, &one).await && !is_restricted(&world, &other).await);
     assert_eq!(state(&world, &request).await, Some(State::Fulfilled));
+}
+
+const RECTIFY: Choice = Choice::Right(Right::Rectification);
+
+/// Puts a task on the agenda as the operator does, and has it done.
+async fn operates(world: &World, task: Task) {
+    world.requests().plan(&task, world.now()).await.unwrap();
+    world.wait(1);
+    world.work_off().await;
+}
+
+#[tokio::test]
+async fn a_rectification_waits_for_the_business_and_says_how_it_ended() {
+    let world = World::start().await;
+    let ada = world.agreed(1, &BOTH).await;
+    let request = asks(&world, &ada, RECTIFY, 1).await;
+    let again = asks(&world, &ada, RECTIFY, 2).await;
+    assert_eq!(state(&world, &again).await, None, "a repeat is the same");
+    let events = world.on_queue("-app-events").await;
+    let told_apps: BTreeSet<&str> = events
+        .iter()
+        .filter(|one| one["type"] == "subject.rectification")
+        .map(|one| one["data"]["request"].as_str().unwrap())
+        .collect();
+    assert_eq!(told_apps, BTreeSet::from([request.as_str()]));
+    let stands = world.requests().find(&request).await.unwrap().unwrap();
+    assert!(stands.due_at > world.now().plus_millis(7 * DAY));
+    assert_eq!(stands.run_at, stands.due_at, "it is on the agenda then");
+    assert!(!world.is_blocked(1).await && !is_restricted(&world, &ada).await);
+
+    // The window is open: she is told in the chat how it ended.
+    world.subjects().note_inbound(&ada, world.now()).await.unwrap();
+    operates(&world, Task::Fulfil(request.clone())).await;
+    assert_eq!(state(&world, &request).await, Some(State::Fulfilled));
+    let kinds: Vec<String> = told(&world, &request).await.into_iter().map(|one| one.0).collect();
+    assert_eq!(kinds, ["privacy_done", "privacy_rectification"]);
+    let due = world.requests().due(world.now().plus_millis(400 * DAY)).await;
+    assert!(due.unwrap().is_empty());
+    // What is closed stays as it is.
+    operates(&world, Task::Deny(request.clone(), Denial::Other)).await;
+    assert_eq!(state(&world, &request).await, Some(State::Fulfilled));
+}
+
+#[tokio::test]
+async fn a_denial_keeps_its_reason_and_what_is_no_rectification_is_not_answered() {
+    let world = World::start().await;
+    let ada = world.agreed(1, &BOTH).await;
+    let request = asks(&world, &ada, RECTIFY, 1).await;
+    operates(&world, Task::Deny(request.clone(), Denial::NoMatch)).await;
+    let closed = world.requests().find(&request).await.unwrap().unwrap();
+    assert_eq!((closed.state, closed.denial), (State::Denied, Some(Denial::NoMatch)));
+    assert!(closed.subject.is_none());
+    assert_eq!(told(&world, &request).await.len(), 1, "one may not write to her");
+
+    let restricted = asks(&world, &ada, RESTRICT, 2).await;
+    for task in [
+        Task::Fulfil(restricted.clone()),
+        Task::Deny(restricted.clone(), Denial::Other),
+        Task::Extend(restricted.clone(), Extension::Complexity),
+    ] {
+        operates(&world, task).await;
+    }
+    assert_eq!(state(&world, &restricted).await, Some(State::Running));
+    let anew = asks(&world, &ada, RECTIFY, 3).await;
+    operates(&world, Task::Lift(anew.clone())).await;
+    operates(&world, Task::LiftTold(anew.clone())).await;
+    assert_eq!(state(&world, &anew).await, Some(State::Verified));
+}
+
+#[tokio::test]
+async fn a_rectification_is_extended_once_as_far_as_the_law_goes_and_not_after_its_day() {
+    let world = World::start().await;
+    let ada = world.abroad("TW.70000001").await;
+    let request = asks(&world, &ada, RECTIFY, 1).await;
+    let first = world.requests().find(&request).await.unwrap().unwrap();
+    operates(&world, Task::Extend(request.clone(), Extension::Complexity)).await;
+    let longer = world.requests().find(&request).await.unwrap().unwrap();
+    assert!(longer.due_at > first.due_at, "Taiwan allows it");
+    assert_eq!(longer.extension, Some(Extension::Complexity));
+    operates(&world, Task::Extend(request.clone(), Extension::NumberOfRequests)).await;
+    let once = world.requests().find(&request).await.unwrap().unwrap();
+    assert_eq!(once, longer);
+    let ahead = world.now().plus_millis(400 * DAY);
+    let planned = world.requests().due(ahead).await.unwrap();
+    assert_eq!(planned, [(longer.due_at, Task::Run(request.clone()))]);
+
+    // Past its day it stays on the agenda, overdue.
+    world.wait(longer.due_at.millis_since(world.now()) + MINUTE);
+    world.work_off().await;
+    let planned = world.requests().due(world.now().plus_millis(2 * HOUR)).await.unwrap();
+    assert_eq!(planned.len(), 1);
+    assert_eq!(state(&world, &request).await, Some(State::Verified));
+    let ben = world.abroad("TW.70000002").await;
+    let late = asks(&world, &ben, RECTIFY, 2).await;
+    let stands = world.requests().find(&late).await.unwrap().unwrap();
+    world.wait(stands.due_at.millis_since(world.now()) + MINUTE);
+    operates(&world, Task::Extend(late.clone(), Extension::Complexity)).await;
+    let found = world.requests().find(&late).await.unwrap().unwrap();
+    assert_eq!(found.extension, None);
+}
+
+#[tokio::test]
+async fn where_the_law_allows_no_more_time_nothing_is_extended() {
+    let world = World::start().await;
+    let ada = world.agreed(1, &BOTH).await;
+    let request = asks(&world, &ada, RECTIFY, 1).await;
+    let before = world.requests().find(&request).await.unwrap();
+    operates(&world, Task::Extend(request.clone(), Extension::Complexity)).await;
+    assert_eq!(world.requests().find(&request).await.unwrap(), before);
+    assert_eq!(told(&world, &request).await.len(), 1);
 }

@@ -179,6 +179,13 @@ impl World {
         found.await.unwrap()
     }
 
+    /// Somebody known by a user id of another country alone.
+    pub(crate) async fn abroad(&self, user_id: &str) -> SubjectId {
+        let user_id = Identifier::Bsuid(Bsuid::parse(user_id).unwrap());
+        let found = self.subjects().find_or_create(&[user_id], self.now());
+        found.await.unwrap()
+    }
+
     /// The key of today, as the purge would have made it.
     pub(crate) async fn mint_today(&self) {
         let now = self.now();

@@ -137,3 +137,23 @@ async fn while_a_restriction_stands_nothing_is_sent_but_what_is_about_it() {
     deliver(&world).await;
     assert_eq!(world.arrivals().len(), before + 2, "told, and written to");
 }
+
+#[tokio::test]
+async fn a_correction_is_told_to_the_app_and_what_is_wrong_comes_by_the_chat() {
+    let world = World::start().await;
+    acquainted(&world).await;
+    let (message, reference) = chosen(&world, "rectification").await;
+    writes(&world, "wamid.CORRECT", &message).await;
+    deliver(&world).await;
+    assert_eq!(told_of(&world, &reference).await, ["privacy_rectification"]);
+    let told = events(&world, "subject.rectification").await;
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0]["data"]["request"], reference.as_str());
+    writes(&world, "wamid.WRONG", "My street is Elm Street").await;
+    let words = events(&world, "inbound.message").await;
+    let wrong = |one: &&Value| one["data"]["message"]["text"]["body"] == "My street is Elm Street";
+    let heard = words.iter().find(wrong).unwrap();
+    assert_eq!(heard["subject"], told[0]["subject"]);
+    let page = world.page("GET", &format!("/r/{reference}"), "").await.1;
+    assert!(page.contains("write in the chat") && !page.contains("Elm"), "{page}");
+}

@@ -246,6 +246,11 @@ fn a_request_makes_an_allowed_event() {
         refuse(&event("dsr_1"));
         refuse(&event("+16135550123"));
     }
+    let rectification = Event::new("subject.rectification", now(), &["dsr"])
+        .with_subject(Some(&subject()))
+        .with("request", format!("dsr_{}", "a".repeat(20)));
+    refuse(&rectification);
+    allow(&rectification.with("due_at", now().to_string()));
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
+use headgate_domain::privacy::{Denial, Extension};
 
 use super::ClientArgs;
 
@@ -18,12 +20,23 @@ pub struct PrivacyArgs {
 const PRIVACY_HELP: &str = "Examples:\n  \
 headgate privacy agenda\n  \
 headgate privacy show dsr_k3m7q2xv5n6rj4thw2ya\n  \
+headgate privacy fulfil dsr_k3m7q2xv5n6rj4thw2ya\n  \
+headgate privacy deny dsr_k3m7q2xv5n6rj4thw2ya --reason no_match\n  \
+headgate privacy extend dsr_k3m7q2xv5n6rj4thw2ya --reason complexity\n  \
 headgate privacy lift dsr_k3m7q2xv5n6rj4thw2ya --told\n  \
 headgate privacy key > receipts.pem\n  \
 headgate privacy verify receipt.txt --key receipts.pem\n  \
 headgate privacy replay-after-restore\n\n\
 Requests are carried out by privacy-worker, every five minutes. Nobody is erased from here, and no request leads to a \
 person. verify needs files alone: no network, no account.";
+
+fn denial() -> PossibleValuesParser {
+    PossibleValuesParser::new(Denial::ALL.iter().map(|why| why.word()))
+}
+
+fn extension() -> PossibleValuesParser {
+    PossibleValuesParser::new(Extension::ALL.iter().map(|why| why.word()))
+}
 
 /// What to do about what people ask.
 #[derive(Clone, Debug, Subcommand)]
@@ -61,6 +74,39 @@ pub enum PrivacyAction {
         /// They have been told by another way.
         #[arg(long)]
         told: bool,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the flattened fields have their own help")]
+        client: ClientArgs,
+    },
+    /// Close a rectification that you have carried out.
+    Fulfil {
+        /// The reference, as the person has it.
+        #[arg(value_name = "DSR")]
+        request: String,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the flattened fields have their own help")]
+        client: ClientArgs,
+    },
+    /// Close a rectification that you do not carry out.
+    Deny {
+        /// The reference, as the person has it.
+        #[arg(value_name = "DSR")]
+        request: String,
+        /// Why: the person reads it in their language.
+        #[arg(long, value_name = "REASON", value_parser = denial())]
+        reason: String,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the flattened fields have their own help")]
+        client: ClientArgs,
+    },
+    /// Give a rectification the longest time that every law of the person allows, once, before it is due.
+    Extend {
+        /// The reference, as the person has it.
+        #[arg(value_name = "DSR")]
+        request: String,
+        /// Why: the person reads it in their language.
+        #[arg(long, value_name = "REASON", value_parser = extension())]
+        reason: String,
         #[command(flatten)]
         #[allow(missing_docs, reason = "the flattened fields have their own help")]
         client: ClientArgs,

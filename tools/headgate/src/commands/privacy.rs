@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use headgate_aws::privacy_requests::{PrivacyRequests, Request};
 use headgate_domain::note::PublicKey;
-use headgate_domain::privacy::{Receipt, RequestId, State, Task};
+use headgate_domain::privacy::{Denial, Extension, Receipt, RequestId, State, Task};
 use headgate_domain::profiles::Right;
 use headgate_domain::time::DAY;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -37,6 +37,20 @@ pub async fn run(args: &PrivacyArgs) -> Result<ExitCode> {
             told,
             client,
         } => lift(request, *told, client).await,
+        PrivacyAction::Fulfil { request, client } => {
+            let done = "is closed within five minutes";
+            plan(request, client, is_answerable, Task::Fulfil, done).await
+        }
+        PrivacyAction::Deny {
+            request,
+            reason,
+            client,
+        } => deny(request, reason, client).await,
+        PrivacyAction::Extend {
+            request,
+            reason,
+            client,
+        } => extend(request, reason, client).await,
         PrivacyAction::Key { client } => key(client).await,
         PrivacyAction::Verify(args) => examine(args),
         PrivacyAction::ReplayAfterRestore { client } => replay(client).await,
@@ -118,6 +132,12 @@ async fn show(request: &str, client: &ClientArgs) -> Result<ExitCode> {
             request.run_at, request.due_at
         ),
     }
+    if let Some(why) = request.extension {
+        println!("extended     {}", why.word());
+    }
+    if let Some(why) = request.denial {
+        println!("denied       {}", why.word());
+    }
     if let Some(receipt) = &request.receipt {
         println!("\n{receipt}");
     }
@@ -130,6 +150,8 @@ fn as_json(request: &Request) -> Value {
         "state": request.state.word(), "received_at": request.received_at,
         "run_at": request.run_at, "due_at": request.due_at,
         "closed_at": request.closed_at, "receipt": request.receipt,
+        "extension": request.extension.map(Extension::word),
+        "denial": request.denial.map(Denial::word),
     })
 }
 
@@ -157,6 +179,37 @@ async fn lift(request: &str, was_told: bool, client: &ClientArgs) -> Result<Exit
     let done = "ends within five minutes, if the person has written within 24 hours and so can be told; if show says \
          then that it stands, tell them by another way and add --told";
     plan(request, client, may, Task::Lift, done).await
+}
+
+/// Whether it waits for what the business says.
+fn is_answerable(request: &Request) -> Result<(), &'static str> {
+    if request.right != Right::Rectification {
+        return Err("is no rectification: what else people ask for is carried out by privacy-worker");
+    }
+    let is_open = !request.state.is_closed();
+    is_open.then_some(()).ok_or("is closed")
+}
+
+async fn deny(request: &str, reason: &str, client: &ClientArgs) -> Result<ExitCode> {
+    let why = Denial::from_word(reason).context("the reason is none of the list")?;
+    let task = |id| Task::Deny(id, why);
+    let done = "is closed within five minutes; the page of the request says why, and so does a message, if the person \
+         has written within 24 hours: if not, tell them by another way";
+    plan(request, client, is_answerable, task, done).await
+}
+
+async fn extend(request: &str, reason: &str, client: &ClientArgs) -> Result<ExitCode> {
+    let why = Extension::from_word(reason).context("the reason is none of the list")?;
+    let may = |request: &Request| {
+        is_answerable(request)?;
+        let is_first = request.extension.is_none();
+        is_first.then_some(()).ok_or("was extended before")
+    };
+    let task = |id| Task::Extend(id, why);
+    let done = "is extended within five minutes, if the laws of the person allow it: show says until when. The page of \
+         the request says why, and so does a message, if the person has written within 24 hours: if not, tell them by \
+         another way";
+    plan(request, client, may, task, done).await
 }
 
 /// Puts something on the agenda about a request of which it may be done; `done` says what comes of it.
