@@ -3,6 +3,7 @@
 //! Each step repeats safely, and the message stays on its queue until all are done. Who asks again while a request is
 //! open, or is not known any more, causes nothing new.
 
+use headgate_aws::AwsError;
 use headgate_aws::privacy_requests::{Chosen, Opened, Request};
 use headgate_domain::config::Config;
 use headgate_domain::consent::Subject;
@@ -10,7 +11,7 @@ use headgate_domain::identity::SubjectId;
 use headgate_domain::outbound::Recipient;
 use headgate_domain::privacy::{Ask, Choice, RequestId, State, Wish, erase_at};
 use headgate_domain::profiles::Right;
-use headgate_domain::system::{Kind, SystemMessage, to_json};
+use headgate_domain::system::{Kind, Locale, SystemMessage, to_json};
 use headgate_domain::time::Timestamp;
 use headgate_lambda::log::{Field, Level, log};
 
@@ -20,21 +21,17 @@ impl PrivacyWorker {
     /// Opens what a message of the queue asks for.
     pub(crate) async fn receive(&self, body: &str) -> Result<(), WorkerError> {
         let ask = Ask::parse(body).map_err(|_refusal| WorkerError::Message)?;
-        let chosen = match &ask.wish {
-            Wish::Right(_) => None,
+        let (choice, chosen) = match &ask.wish {
+            Wish::Right(right) => (Choice::Right(*right), None),
             Wish::Code(hash) => match self.requests.use_code(hash, ask.at, &ask.source).await? {
-                Some(chosen) => Some(chosen),
+                Some(chosen) => (chosen.choice, Some(chosen)),
                 // Unknown, used, or too old: whoever sent it sees on the page that nothing came of it.
                 None => return Ok(()),
             },
         };
-        let right = match (&ask.wish, &chosen) {
-            (Wish::Right(right), _) => *right,
-            (Wish::Code(_), Some(chosen)) => match chosen.choice {
-                Choice::Right(right) => right,
-                Choice::Lift => return Box::pin(self.lift_by_person(&ask, chosen)).await,
-            },
-            (Wish::Code(_), None) => return Ok(()),
+        let right = match choice {
+            Choice::Right(right) => right,
+            Choice::Lift => return Box::pin(self.lift_by_person(&ask, chosen)).await,
         };
         match right {
             Right::Erasure => Box::pin(self.open_erasure(&ask, chosen)).await,
@@ -135,16 +132,11 @@ impl PrivacyWorker {
         (right, run_at): (Right, Option<Timestamp>),
         subject: &Subject,
     ) -> Result<Option<Request>, WorkerError> {
-        let (id, locale) = match chosen {
-            Some(chosen) => {
-                let known = self.requests.find(&chosen.request).await?;
-                if known.is_some_and(|request| request.state.is_closed()) {
-                    return Ok(None);
-                }
-                (chosen.request, chosen.locale)
-            }
-            None => (RequestId::from_random(headgate_aws::random()?), ask.locale),
-        };
+        let (id, locale) = named(ask, chosen)?;
+        let known = self.requests.find(&id).await?;
+        if known.is_some_and(|request| request.state.is_closed()) {
+            return Ok(None);
+        }
         let config = self.controls.config().await?;
         let law = config.profile_of(subject.country());
         let due_at = law.due(right, ask.at).by;
@@ -200,6 +192,14 @@ impl PrivacyWorker {
             question: None,
         };
         Ok(self.system.send(&to_json(&message), &[]).await?)
+    }
+}
+
+/// The reference of what is asked for, and the language to answer in: those of the page, or new ones.
+pub(crate) fn named(ask: &Ask, chosen: Option<Chosen>) -> Result<(RequestId, Locale), AwsError> {
+    match chosen {
+        Some(chosen) => Ok((chosen.request, chosen.locale)),
+        None => Ok((RequestId::from_random(headgate_aws::random()?), ask.locale)),
     }
 }
 

@@ -15,7 +15,7 @@ use headgate_domain::system::Kind;
 use headgate_domain::time::Timestamp;
 use headgate_lambda::log::{Field, Level, log};
 
-use crate::receive::number_of;
+use crate::receive::{named, number_of};
 use crate::{PrivacyWorker, WorkerError};
 
 impl PrivacyWorker {
@@ -48,7 +48,7 @@ impl PrivacyWorker {
     pub(crate) async fn lift_by_person(
         &self,
         ask: &Ask,
-        chosen: &Chosen,
+        chosen: Option<Chosen>,
     ) -> Result<(), WorkerError> {
         let now = (self.clock)();
         let person = self.eraser.subjects.person(&ask.subject).await?;
@@ -127,12 +127,13 @@ impl PrivacyWorker {
     async fn opened_anew(
         &self,
         ask: &Ask,
-        chosen: &Chosen,
+        chosen: Option<Chosen>,
         person: &Subject,
     ) -> Result<Request, WorkerError> {
+        let (id, locale) = named(ask, chosen)?;
         let config = self.controls.config().await?;
         let request = Request {
-            id: chosen.request.clone(),
+            id,
             right: Right::Restriction,
             state: State::Running,
             subject: Some(person.id.clone()),
@@ -140,7 +141,7 @@ impl PrivacyWorker {
             due_at: ask.at,
             run_at: ask.at,
             number: number_of(ask, &config),
-            locale: chosen.locale,
+            locale,
             closed_at: None,
             receipt: None,
             extension: None,
