@@ -56,15 +56,17 @@ impl PrivacyWorker {
             return Ok(());
         };
         let open = self.restriction_of(&person).await?;
-        let since = open.as_ref().map(|request| request.received_at);
-        let since = known.restricted_at.max(since);
-        if since.is_none_or(|since| since >= ask.at) {
+        let asked_at = open.as_ref().map(|request| request.received_at);
+        let Some(since) = known.restricted_at.max(asked_at) else {
+            return Ok(());
+        };
+        if since >= ask.at {
             return Ok(());
         }
         let request = match open {
             Some(request) => request,
             // The row of a person outlives the table of requests, which has no recovery.
-            None => self.opened_anew(ask, chosen, known).await?,
+            None => self.opened_anew(ask, chosen, (known, since)).await?,
         };
         self.end_restriction(&request, known, now).await
     }
@@ -128,7 +130,7 @@ impl PrivacyWorker {
         &self,
         ask: &Ask,
         chosen: Option<Chosen>,
-        person: &Subject,
+        (person, since): (&Subject, Timestamp),
     ) -> Result<Request, WorkerError> {
         let (id, locale) = named(ask, chosen)?;
         let config = self.controls.config().await?;
@@ -137,9 +139,9 @@ impl PrivacyWorker {
             right: Right::Restriction,
             state: State::Running,
             subject: Some(person.id.clone()),
-            received_at: ask.at,
-            due_at: ask.at,
-            run_at: ask.at,
+            received_at: since,
+            due_at: since,
+            run_at: since,
             number: number_of(ask, &config),
             locale,
             closed_at: None,
