@@ -395,9 +395,7 @@ fn posted(facts: &Facts<'_>, route: &Route<'_>, tokens: &impl Tokens) -> Decisio
         Route::Preferences(token) => withdrawn(facts, tokens.person(token), Door::Preferences),
         Route::ConfirmLink(text) => confirmed(facts, text, tokens.to_confirm(text)),
         Route::Requests => {
-            let chosen = facts
-                .form("ask")
-                .and_then(|word| Choice::from_word(&word));
+            let chosen = facts.form("ask").and_then(|word| Choice::from_word(&word));
             chosen.map_or(Decision::Show(View::Requests), Decision::GiveCode)
         }
         Route::Copy(link) => match facts.form("as").as_deref() {

@@ -660,24 +660,71 @@ fn request_page(right: Right, state: RequestState) -> String {
 fn the_page_of_a_request_speaks_of_what_was_asked_for() {
     for (right, state, words) in [
         (Right::Access, RequestState::Verified, "copy is made within"),
-        (Right::Access, RequestState::Fulfilled, "link to it is in the chat"),
+        (
+            Right::Access,
+            RequestState::Fulfilled,
+            "link to it is in the chat",
+        ),
         (Right::Access, RequestState::Denied, "was not carried out"),
-        (Right::Objection, RequestState::Verified, "objection is in force"),
-        (Right::Objection, RequestState::Fulfilled, "objection is in force"),
-        (Right::Rectification, RequestState::Verified, "write in the chat"),
-        (Right::Rectification, RequestState::Fulfilled, "has corrected your data"),
-        (Right::Rectification, RequestState::Denied, "was not carried out"),
-        (Right::Restriction, RequestState::Running, "kept and not used"),
-        (Right::Restriction, RequestState::Fulfilled, "restriction has ended"),
-        (Right::Erasure, RequestState::Verified, "carried out at the time below"),
+        (
+            Right::Objection,
+            RequestState::Verified,
+            "objection is in force",
+        ),
+        (
+            Right::Objection,
+            RequestState::Fulfilled,
+            "objection is in force",
+        ),
+        (
+            Right::Rectification,
+            RequestState::Verified,
+            "write in the chat",
+        ),
+        (
+            Right::Rectification,
+            RequestState::Fulfilled,
+            "has corrected your data",
+        ),
+        (
+            Right::Rectification,
+            RequestState::Denied,
+            "was not carried out",
+        ),
+        (
+            Right::Restriction,
+            RequestState::Running,
+            "kept and not used",
+        ),
+        (
+            Right::Restriction,
+            RequestState::Fulfilled,
+            "restriction has ended",
+        ),
+        (
+            Right::Erasure,
+            RequestState::Verified,
+            "carried out at the time below",
+        ),
         (Right::Erasure, RequestState::Held, "A law obliges"),
-        (Right::Erasure, RequestState::Fulfilled, "Your data is deleted"),
-        (Right::Erasure, RequestState::Withdrawn, "Nothing was deleted"),
+        (
+            Right::Erasure,
+            RequestState::Fulfilled,
+            "Your data is deleted",
+        ),
+        (
+            Right::Erasure,
+            RequestState::Withdrawn,
+            "Nothing was deleted",
+        ),
     ] {
         let page = request_page(right, state);
         assert!(page.contains(words), "{right:?} {state:?}");
         let is_erasure = right == Right::Erasure;
-        assert!(is_erasure || !page.contains("deleted"), "{right:?} {state:?}");
+        assert!(
+            is_erasure || !page.contains("deleted"),
+            "{right:?} {state:?}"
+        );
     }
 }
 

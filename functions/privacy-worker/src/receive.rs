@@ -88,9 +88,7 @@ impl PrivacyWorker {
         let Some(subject) = self.known(&ask.subject).await? else {
             return Ok(());
         };
-        let opened = self
-            .open(ask, chosen, (right, Some(now)), &subject)
-            .await?;
+        let opened = self.open(ask, chosen, (right, Some(now)), &subject).await?;
         let Some(request) = opened else {
             return Ok(());
         };

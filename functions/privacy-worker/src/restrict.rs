@@ -31,11 +31,12 @@ impl PrivacyWorker {
             return self.close(request, State::Denied, now).await;
         };
         let at = request.received_at.min(now);
+        let subjects = &self.eraser.subjects;
+        subjects.restrict(&person.id, at).await?;
         if !self.requests.advance(request, State::Running).await? {
-            // It has ended in between.
-            return Ok(());
+            // It has ended in between, and this was the same message once more.
+            return Ok(subjects.lift_restriction(&person.id, at).await?);
         }
-        self.eraser.subjects.restrict(&person.id, at).await?;
         let told = about("subject.restricted", at, &request.id, &person);
         self.bus.publish(&[told]).await?;
         self.tell(Kind::PrivacyRestriction, request, Some(at))
@@ -106,13 +107,14 @@ impl PrivacyWorker {
     ) -> Result<(), WorkerError> {
         self.tell_if_open(Kind::PrivacyRestrictionEnd, request, now)
             .await?;
-        if let Some(since) = person.restricted_at {
-            let subjects = &self.eraser.subjects;
-            subjects.lift_restriction(&person.id, since).await?;
-        }
+        let since = person.restricted_at.unwrap_or(request.received_at);
+        let subjects = &self.eraser.subjects;
+        subjects.lift_restriction(&person.id, since).await?;
         let told = about("subject.unrestricted", now, &request.id, person);
         self.bus.publish(&[told]).await?;
-        self.close(request, State::Fulfilled, now).await
+        self.close(request, State::Fulfilled, now).await?;
+        // Whoever handles the message that restricted once more finds it closed, or is undone here.
+        Ok(subjects.lift_restriction(&person.id, since).await?)
     }
 
     /// The restriction a person has open, under any of their ids.

@@ -12,6 +12,11 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use headgate::connection::Connection;
+use headgate_aws::privacy_requests::Chosen;
+use headgate_domain::optin_code;
+use headgate_domain::privacy::{Choice, RequestId};
+use headgate_domain::profiles::Right;
+use headgate_domain::system::Locale;
 use serde_json::{Value, json};
 
 mod dev;
@@ -207,4 +212,72 @@ fn a_hold_is_placed_by_a_number_that_nobody_reads_again() {
             .len(),
         1
     );
+}
+
+/// What somebody asks for by a code of the page and a message of theirs; its reference, once it is open.
+async fn asks(dev: &Dev, right: Right, words: &str) -> RequestId {
+    let connection = Connection::open(Some(&dev.env_file)).unwrap();
+    let requests = connection.privacy_requests().unwrap();
+    let code = optin_code::from_random(headgate_aws::random().unwrap());
+    let chosen = Chosen {
+        request: RequestId::from_random(headgate_aws::random().unwrap()),
+        choice: Choice::Right(right),
+        locale: Locale::En,
+    };
+    let hash = optin_code::hash(&code);
+    let now = connection.now().await.unwrap();
+    requests.put_code(&hash, &chosen, now).await.unwrap();
+    writes(dev, &format!("{words} PRIVACY {code}")).await;
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(30) {
+        if requests.find(&chosen.request).await.unwrap().is_some() {
+            return chosen.request;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    chosen.request
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_answers_a_rectification_and_ends_a_restriction_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::in_memory(folder.path());
+    let wrong = asks(&dev, Right::Rectification, "Please correct my data.").await;
+    let kept = asks(&dev, Right::Restriction, "Keep it.").await;
+    let [wrong, kept] = [wrong.as_str(), kept.as_str()];
+    let stands = dev.json(&["privacy", "show", kept]);
+    assert_eq!(stands["right"], "restriction", "{stands}");
+
+    let no_reason = dev.refuses(&["privacy", "deny", wrong, "--reason", "mood"]);
+    assert!(no_reason.contains("claim_not_covered"), "{no_reason}");
+    let other = dev.refuses(&["privacy", "fulfil", kept]);
+    assert!(other.contains("is no rectification"), "{other}");
+    let other = dev.refuses(&["privacy", "lift", wrong]);
+    assert!(other.contains("is no restriction"), "{other}");
+    let unknown = format!("dsr_{}", "a".repeat(20));
+    let unknown = dev.refuses(&["privacy", "lift", &unknown, "--told"]);
+    assert!(unknown.contains("nothing is known"), "{unknown}");
+
+    let planned = dev.json(&["privacy", "deny", wrong, "--reason", "no_match"]);
+    assert_eq!(planned["request"], wrong);
+    let said = dev.run(&["privacy", "lift", kept]);
+    assert!(said.contains("--told"), "{said}");
+    dev.run(&["clock", "advance", "6m"]);
+    let until = |request: &str, state: &str| {
+        let begun = Instant::now();
+        loop {
+            let stands = dev.json(&["privacy", "show", request]);
+            let is_late = begun.elapsed() > Duration::from_secs(30);
+            if stands["state"] == state || is_late {
+                return stands;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    let denied = until(wrong, "denied");
+    assert_eq!(denied["denial"], "no_match", "{denied}");
+    let lifted = until(kept, "fulfilled");
+    assert_eq!(lifted["state"], "fulfilled", "{lifted}");
+    let closed = dev.refuses(&["privacy", "fulfil", wrong]);
+    assert!(closed.contains("is closed"), "{closed}");
 }

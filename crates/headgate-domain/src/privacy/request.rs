@@ -353,7 +353,10 @@ mod tests {
         let places = [soon.place(at), late.place(at.plus_millis(1))];
         assert!(places.is_sorted());
         assert_eq!(Task::at_place(&places[0]), Some((at, soon)));
-        for nothing in ["eat#dsr_aaaaaaaaaaaaaaaaaaaa", "deny#dsr_aaaaaaaaaaaaaaaaaaaa"] {
+        for nothing in [
+            "eat#dsr_aaaaaaaaaaaaaaaaaaaa",
+            "deny#dsr_aaaaaaaaaaaaaaaaaaaa",
+        ] {
             assert_eq!(Task::at_place(&format!("1#{nothing}")), None);
         }
     }

@@ -109,8 +109,9 @@ async fn wherever_it_dies_an_objection_ends_in_force() {
             let ask = world.asked(&ada, Wish::Code(code), n);
             let event = events::sqs("arn:privacy-requests", &[&ask]);
             let (settings, clock) = (world.settings(), world.clock());
+            let gate = world.gate();
             let end = environment(
-                &world.gate(),
+                &gate,
                 Some((at, crash)),
                 || async move { PrivacyWorker::new(&settings, clock).await.unwrap() },
                 |worker| async move { worker.handle(event).await.map(|_answer| ()) },
@@ -183,7 +184,11 @@ async fn a_restriction_stands_until_its_person_ends_it_and_a_repeat_is_the_same(
     assert!(!is_restricted(&world, &ada).await);
     assert_eq!(state(&world, &request).await, Some(State::Fulfilled));
     assert_eq!(state(&world, &lift).await, None, "it becomes no request");
-    let types: Vec<String> = events_of(&world, &ada).await.into_iter().map(|one| one.0).collect();
+    let types: Vec<String> = events_of(&world, &ada)
+        .await
+        .into_iter()
+        .map(|one| one.0)
+        .collect();
     assert_eq!(types, ["subject.restricted", "subject.unrestricted"]);
 
     // Anew, and then erased: nothing stays open.
@@ -218,7 +223,11 @@ async fn an_operator_ends_a_restriction_only_after_the_person_was_told() {
     // She has not written within a day, so nothing can be told in the chat.
     lift(Task::Lift(request.clone())).await;
     assert!(is_restricted(&world, &ada).await);
-    world.subjects().note_inbound(&ada, world.now()).await.unwrap();
+    world
+        .subjects()
+        .note_inbound(&ada, world.now())
+        .await
+        .unwrap();
     lift(Task::Lift(request.clone())).await;
     assert!(!is_restricted(&world, &ada).await);
     let end = ("privacy_restriction_end".to_owned(), request.to_string());
@@ -274,12 +283,23 @@ async fn a_rectification_waits_for_the_business_and_says_how_it_ended() {
     assert!(!world.is_blocked(1).await && !is_restricted(&world, &ada).await);
 
     // The window is open: she is told in the chat how it ended.
-    world.subjects().note_inbound(&ada, world.now()).await.unwrap();
+    world
+        .subjects()
+        .note_inbound(&ada, world.now())
+        .await
+        .unwrap();
     operates(&world, Task::Fulfil(request.clone())).await;
     assert_eq!(state(&world, &request).await, Some(State::Fulfilled));
-    let kinds: Vec<String> = told(&world, &request).await.into_iter().map(|one| one.0).collect();
+    let kinds: Vec<String> = told(&world, &request)
+        .await
+        .into_iter()
+        .map(|one| one.0)
+        .collect();
     assert_eq!(kinds, ["privacy_done", "privacy_rectification"]);
-    let due = world.requests().due(world.now().plus_millis(400 * DAY)).await;
+    let due = world
+        .requests()
+        .due(world.now().plus_millis(400 * DAY))
+        .await;
     assert!(due.unwrap().is_empty());
     // What is closed stays as it is.
     operates(&world, Task::Deny(request.clone(), Denial::Other)).await;
@@ -293,9 +313,16 @@ async fn a_denial_keeps_its_reason_and_what_is_no_rectification_is_not_answered(
     let request = asks(&world, &ada, RECTIFY, 1).await;
     operates(&world, Task::Deny(request.clone(), Denial::NoMatch)).await;
     let closed = world.requests().find(&request).await.unwrap().unwrap();
-    assert_eq!((closed.state, closed.denial), (State::Denied, Some(Denial::NoMatch)));
+    assert_eq!(
+        (closed.state, closed.denial),
+        (State::Denied, Some(Denial::NoMatch))
+    );
     assert!(closed.subject.is_none());
-    assert_eq!(told(&world, &request).await.len(), 1, "one may not write to her");
+    assert_eq!(
+        told(&world, &request).await.len(),
+        1,
+        "one may not write to her"
+    );
 
     let restricted = asks(&world, &ada, RESTRICT, 2).await;
     for task in [
@@ -322,7 +349,11 @@ async fn a_rectification_is_extended_once_as_far_as_the_law_goes_and_not_after_i
     let longer = world.requests().find(&request).await.unwrap().unwrap();
     assert!(longer.due_at > first.due_at, "Taiwan allows it");
     assert_eq!(longer.extension, Some(Extension::Complexity));
-    operates(&world, Task::Extend(request.clone(), Extension::NumberOfRequests)).await;
+    operates(
+        &world,
+        Task::Extend(request.clone(), Extension::NumberOfRequests),
+    )
+    .await;
     let once = world.requests().find(&request).await.unwrap().unwrap();
     assert_eq!(once, longer);
     let ahead = world.now().plus_millis(400 * DAY);
@@ -332,7 +363,11 @@ async fn a_rectification_is_extended_once_as_far_as_the_law_goes_and_not_after_i
     // Past its day it stays on the agenda, overdue.
     world.wait(longer.due_at.millis_since(world.now()) + MINUTE);
     world.work_off().await;
-    let planned = world.requests().due(world.now().plus_millis(2 * HOUR)).await.unwrap();
+    let planned = world
+        .requests()
+        .due(world.now().plus_millis(2 * HOUR))
+        .await
+        .unwrap();
     assert_eq!(planned.len(), 1);
     assert_eq!(state(&world, &request).await, Some(State::Verified));
     let ben = world.abroad("TW.70000002").await;
@@ -353,4 +388,21 @@ async fn where_the_law_allows_no_more_time_nothing_is_extended() {
     operates(&world, Task::Extend(request.clone(), Extension::Complexity)).await;
     assert_eq!(world.requests().find(&request).await.unwrap(), before);
     assert_eq!(told(&world, &request).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_restriction_that_is_handed_over_again_beside_its_end_does_not_come_back() {
+    let world = World::start().await;
+    for n in 1..20 {
+        let ada = world.agreed(n, &BOTH).await;
+        let (code, request) = world.chosen(RESTRICT).await;
+        let keep = world.asked(&ada, Wish::Code(code), 2 * n);
+        assert_eq!(world.hand_over(&[&keep]).await, 0);
+        world.wait(2_000);
+        let (code, _) = world.chosen(Choice::Lift).await;
+        let lift = world.asked(&ada, Wish::Code(code), 2 * n + 1);
+        assert_eq!(world.hand_over(&[&keep, &lift, &keep]).await, 0);
+        assert!(!is_restricted(&world, &ada).await, "{n}");
+        assert_eq!(state(&world, &request).await, Some(State::Fulfilled));
+    }
 }

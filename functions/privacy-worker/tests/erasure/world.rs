@@ -181,8 +181,8 @@ impl World {
 
     /// Somebody known by a user id of another country alone.
     pub(crate) async fn abroad(&self, user_id: &str) -> SubjectId {
-        let user_id = Identifier::Bsuid(Bsuid::parse(user_id).unwrap());
-        let found = self.subjects().find_or_create(&[user_id], self.now());
+        let names = [Identifier::Bsuid(Bsuid::parse(user_id).unwrap())];
+        let found = self.subjects().find_or_create(&names, self.now());
         found.await.unwrap()
     }
 

@@ -184,7 +184,9 @@ async fn lift(request: &str, was_told: bool, client: &ClientArgs) -> Result<Exit
 /// Whether it waits for what the business says.
 fn is_answerable(request: &Request) -> Result<(), &'static str> {
     if request.right != Right::Rectification {
-        return Err("is no rectification: what else people ask for is carried out by privacy-worker");
+        return Err(
+            "is no rectification: what else people ask for is carried out by privacy-worker",
+        );
     }
     let is_open = !request.state.is_closed();
     is_open.then_some(()).ok_or("is closed")

@@ -536,10 +536,20 @@ fn whose_data_is_restricted_gets_nothing_but_what_is_about_their_request() {
     for kind in System::ALL.iter().filter(|one| !one.is_question()) {
         let basis = Basis::System { kind: *kind };
         let sent = judge(&person, Purpose::Service, &basis, &Kind::FreeForm, &[]);
-        assert_eq!(sent.is_ok(), kind.is_about_a_request(), "{kind:?}: {sent:?}");
+        assert_eq!(
+            sent.is_ok(),
+            kind.is_about_a_request(),
+            "{kind:?}: {sent:?}"
+        );
     }
     // A no is the stronger word: it stays when the restriction ends.
     let no = [Purpose::Marketing];
-    let refused = judge(&person, Purpose::Marketing, &Basis::Consent, &template("sale"), &no);
+    let refused = judge(
+        &person,
+        Purpose::Marketing,
+        &Basis::Consent,
+        &template("sale"),
+        &no,
+    );
     assert_eq!(refused, Err(Code::Suppressed));
 }
