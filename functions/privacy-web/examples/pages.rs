@@ -80,6 +80,8 @@ async fn request_that_is_done(stage: &Stage) -> String {
         locale: Locale::En,
         closed_at: None,
         receipt: None,
+        extension: None,
+        denial: None,
     };
     requests.open(&subject, &request).await.unwrap();
     let receipt = Receipt {

@@ -92,6 +92,7 @@ fn choices(standing: Option<&Standing>, meta_stop: bool) -> Choices {
             choice(Purpose::Utility, None),
         ],
         is_not_sold: false,
+        is_restricted: false,
         done: None,
     }
 }
@@ -108,6 +109,10 @@ fn every_page() -> Vec<Page> {
         [
             choices.clone(),
             choices.clone().not_sold(),
+            Choices {
+                is_restricted: true,
+                ..choices.clone()
+            },
             choices.without(&everything),
         ]
     });
@@ -533,6 +538,28 @@ fn a_request_not_to_sell_is_offered_until_it_is_made_and_then_said_to_be_honoure
     assert!(!after.contains("value=\"sale\""));
     assert!(after.contains("Opt-out request honored") && after.contains("role=\"status\""));
     assert!(after.contains("The systems of Maple Outfitters are told of it."));
+}
+
+#[test]
+fn whose_data_is_restricted_reads_that_nothing_is_sent_whatever_they_chose() {
+    let (library, config) = (library(), maple());
+    let frame = frame(&library, "en", Some(&config));
+    let mut subject = Subject::unknown(SubjectId::from_random([7; 16]));
+    let now = Timestamp::from_seconds(1_795_000_000);
+    let page = |subject: &Subject| {
+        let choices = Choices::of(Some(subject), Some(&config), now);
+        Page::Choices(choices).render(&frame)
+    };
+    let always = frame.language.texts.preferences.always.clone();
+    let before = page(&subject);
+    assert!(before.contains(&always) && !before.contains("kept and not used"));
+    subject.restricted_at = Some(now);
+    let after = page(&subject);
+    assert!(after.contains("kept and not used") && !after.contains(&always));
+    assert!(
+        after.contains("value=\"everything\""),
+        "a no is possible all the same"
+    );
 }
 
 #[test]

@@ -101,7 +101,8 @@ impl PrivacyWorker {
 
     /// The person behind a subject id, as long as there is one.
     pub(crate) async fn known(&self, subject: &SubjectId) -> Result<Option<Subject>, WorkerError> {
-        Ok(self.eraser.subjects.person(subject).await?.subject)
+        let person = Box::pin(self.eraser.subjects.person(subject)).await?;
+        Ok(person.subject)
     }
 
     /// What is wrong, the business alone can say; so it is told, and looked at again on the day it is due.
@@ -189,7 +190,7 @@ impl PrivacyWorker {
             said_at,
             question: None,
         };
-        Ok(self.system.send(&to_json(&message), &[]).await?)
+        Ok(Box::pin(self.system.send(&to_json(&message), &[])).await?)
     }
 }
 

@@ -52,7 +52,7 @@ impl PrivacyWorker {
         chosen: Option<Chosen>,
     ) -> Result<(), WorkerError> {
         let now = (self.clock)();
-        let person = self.eraser.subjects.person(&ask.subject).await?;
+        let person = Box::pin(self.eraser.subjects.person(&ask.subject)).await?;
         let Some(known) = &person.subject else {
             return Ok(());
         };

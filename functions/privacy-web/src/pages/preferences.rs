@@ -32,6 +32,8 @@ pub(crate) struct Choices {
     pub(crate) each: Vec<Choice>,
     /// Whether they asked that their data be neither sold nor shared.
     pub(crate) is_not_sold: bool,
+    /// Whether nothing is sent to them whatever they chose, because their data is to be kept and not used.
+    pub(crate) is_restricted: bool,
     /// What was done just now; the record of it is on its way.
     pub(crate) done: Option<Done>,
 }
@@ -103,6 +105,7 @@ impl Choices {
         Self {
             each: OFFERED.map(unread).into(),
             is_not_sold: false,
+            is_restricted: false,
             done: None,
         }
     }
@@ -131,6 +134,7 @@ impl Choices {
         Self {
             each: OFFERED.into_iter().flat_map(with_topics).collect(),
             is_not_sold: subject.is_some_and(|subject| subject.do_not_sell.is_some()),
+            is_restricted: subject.is_some_and(|subject| subject.restricted_at.is_some()),
             done: None,
         }
     }
@@ -178,13 +182,20 @@ pub(super) fn page(frame: &Frame<'_>, choices: &Choices) -> String {
     } else {
         String::new()
     };
+    // What is said to come in any case does not come then.
+    let (restricted, always) = if choices.is_restricted {
+        let in_force = frame.show(&frame.language.texts.request.restriction_in_force);
+        let panel = format!("<div class=\"panel\">\n<p>{in_force}</p>\n</div>\n");
+        (panel, String::new())
+    } else {
+        let [heading, text] = [&texts.always_heading, &texts.always].map(|text| frame.show(text));
+        let always = format!("<h2>{heading}</h2>\n<p>{text}</p>\n");
+        (String::new(), always)
+    };
     let main = format!(
-        "{heading}{done}<ul class=\"cards\">\n{cards}</ul>\n{everything}\
-         <h2>{always_heading}</h2>\n<p>{always}</p>\n{sale}",
+        "{heading}{done}{restricted}<ul class=\"cards\">\n{cards}</ul>\n{everything}{always}{sale}",
         heading = frame.heading(&texts.title, &texts.lead),
         cards = cards.concat(),
-        always_heading = frame.show(&texts.always_heading),
-        always = frame.show(&texts.always),
         sale = sale(frame, choices.is_not_sold),
     );
     let title = frame.say(&texts.title);
