@@ -184,43 +184,66 @@ pub(crate) async fn on_schedule(world: &World) {
     world.went("ledger-checkpoint", "panic");
 }
 
-/// Somebody asks on a page what is known of them, proves by a message that it is them, and fetches the copy.
-pub(crate) async fn to_a_copy(world: &World, person: &Person) {
-    let browser = [
+/// What a browser says of itself that sends a form of ours.
+fn browser() -> [(&'static str, &'static str); 3] {
+    [
         ("Content-Type", "application/x-www-form-urlencoded"),
         ("Sec-Fetch-Site", "same-origin"),
         ("User-Agent", CODES[1]),
-    ];
+    ]
+}
+
+/// The page with the code for what somebody asks for, and the message to send.
+async fn code_of_the_page(world: &World, what: &str) -> (String, String) {
+    let form = format!("ask={what}&lang=en&name={}", CODES[0]);
     let mut page = String::new();
-    let form = format!("ask=access&lang=en&name={}", CODES[0]);
-    let code = world
-        .ask_for(
-            "PrivacyApi",
-            "POST /requests",
-            &browser,
-            form.as_bytes(),
-            |text| {
-                text.clone_into(&mut page);
-                optin_code::find_privacy_in(
-                    text.split("<strong>")
-                        .nth(1)
-                        .unwrap()
-                        .split('<')
-                        .next()
-                        .unwrap(),
-                )
-                .unwrap()
-            },
-        )
-        .await;
-    world.list.lock().unwrap().add("request code", &code);
-    let words = page
-        .split("<strong>")
-        .nth(1)
-        .unwrap()
-        .split('<')
-        .next()
-        .unwrap();
+    let message = |text: &str| {
+        let rest = text.split("<strong>").nth(1).unwrap();
+        rest.split('<').next().unwrap().to_owned()
+    };
+    let (line, headers) = ("POST /requests", browser());
+    let issued = |text: &str| {
+        text.clone_into(&mut page);
+        optin_code::find_privacy_in(&message(text)).unwrap()
+    };
+    let code = world.ask_for("PrivacyApi", line, &headers, form.as_bytes(), issued);
+    let code = code.await;
+    let label = format!("request code for {what}");
+    world.list.lock().unwrap().add(&label, &code);
+    let words = message(&page);
+    (page, words)
+}
+
+/// Somebody has something corrected, objects, and has their data kept and not used for a while.
+async fn to_the_other_rights(world: &World, person: &Person) {
+    for (what, told) in [
+        ("rectification", "subject.rectification"),
+        ("objection", "subject.opted_out"),
+        ("restriction", "subject.restricted"),
+        ("lift", "subject.unrestricted"),
+    ] {
+        let before = world.told_so_far(told).await;
+        let (_, words) = code_of_the_page(world, what).await;
+        world.put_in(&words);
+        let sent = world.meta().inbound_text(NUMBER, person, &words);
+        sent.await.unwrap();
+        world
+            .until("a right is exercised", async || {
+                world.told_so_far(told).await > before
+            })
+            .await;
+        // Meta's times are whole seconds, and the end of a restriction is later than the restriction.
+        let calendar = world.cloud().calendar();
+        calendar.set_offset_ms(calendar.offset_ms() + 2_000);
+        world.went("privacy-worker", what);
+    }
+}
+
+/// Somebody asks on a page what is known of them, proves by a message that it is them, and fetches the copy.
+pub(crate) async fn to_a_copy(world: &World, person: &Person) {
+    let browser = browser();
+    let (page, words) = code_of_the_page(world, "access").await;
+    let words = words.as_str();
     // Whoever wants to see where it stands needs no more than its reference.
     let reference = page.split("/r/").nth(1).unwrap().split('"').next().unwrap();
     world
@@ -313,6 +336,7 @@ pub(crate) async fn to_the_worker(world: &World) {
         bsuid: String::new(),
     };
     to_a_copy(world, &person).await;
+    to_the_other_rights(world, &person).await;
     let asked = world.meta().inbound_text(NUMBER, &person, "Delete my data");
     asked.await.unwrap();
     let event = json!({ "detail": { NAMES[0]: PHONES[0] }, "resources": [BODIES[0], CODES[0]] });

@@ -272,6 +272,13 @@ impl World {
         on.map(|(_, text)| text).collect()
     }
 
+    /// How often apps have been told of a type of event.
+    pub(crate) async fn told_so_far(&self, kind: &str) -> usize {
+        let queued = self.on_queue("-app-events").await;
+        let of_kind = format!("\"type\":\"{kind}\"");
+        queued.iter().filter(|text| text.contains(&of_kind)).count()
+    }
+
     /// Waits until apps have been told of such an event so often.
     pub(crate) async fn told(&self, parts: &[&str], times: usize) {
         let parts: Vec<String> = parts.iter().map(|part| (*part).to_owned()).collect();
