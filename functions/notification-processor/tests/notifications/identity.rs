@@ -191,6 +191,39 @@ async fn a_request_not_to_sell_is_of_the_person_under_both_ids() {
     assert_eq!(told.iter().filter(of_number).count(), 1);
 }
 
+/// Whichever of the two stands for both.
+#[tokio::test]
+async fn a_restriction_is_of_the_person_under_both_ids() {
+    for is_known_by_number in [true, false] {
+        let world = World::start().await;
+        if is_known_by_number {
+            world.opt_in(ADA, minutes_ago(&world, 30)).await;
+        } else {
+            world.subject(ADA).await;
+        }
+        let by_number = world.holder(ADA).await.unwrap();
+        let alone = |at| from(None, Some(ADA_ID), None, "wamid.1", at, "hello");
+        world.consume(&alone(minutes_ago(&world, 20))).await;
+        let by_id = world.holder(ADA_ID).await.unwrap();
+        let since = minutes_ago(&world, 15);
+        world.restrict(&by_id, since).await;
+        let at = minutes_ago(&world, 10);
+        let both = from(Some(ADA), Some(ADA_ID), None, "wamid.2", at, "hello");
+        world.consume(&both).await;
+        let standing = world.holder(ADA).await;
+        assert_eq!(standing, world.holder(ADA_ID).await);
+        let expected = if is_known_by_number {
+            &by_number
+        } else {
+            &by_id
+        };
+        assert_eq!(standing.as_ref(), Some(expected));
+        for id in [&by_number, &by_id] {
+            assert_eq!(world.person(id).await.restricted_at, Some(since));
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_new_number_takes_the_objections_along_and_suspends_the_consents() {
     let world = World::start().await;

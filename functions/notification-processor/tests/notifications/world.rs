@@ -361,6 +361,12 @@ impl World {
             .unwrap()
     }
 
+    /// Somebody wants their data kept and not used, as privacy-worker notes it.
+    pub(crate) async fn restrict(&self, subject: &SubjectId, at: Timestamp) {
+        let subjects = self.consents.subjects();
+        subjects.restrict(subject, at).await.unwrap();
+    }
+
     /// Where a person stands with marketing.
     pub(crate) async fn marketing(&self, phone: &str) -> Option<Stands> {
         let subject = self.subject(phone).await;
