@@ -23,6 +23,9 @@ use crate::host::SERVICE_BODY_MAX;
 use crate::metered::{Metered, Watch};
 use crate::upstream::Upstream;
 
+/// Items that a scan reads at a time.
+const SCANNED: usize = 500;
+
 /// The tables.
 #[derive(Clone)]
 pub(crate) struct Tables {
@@ -166,6 +169,10 @@ impl Tables {
     }
 
     fn scan(&self, mut request: Value, mut each: impl FnMut(Value) -> Result<()>) -> Result<()> {
+        // Without a limit dynoxide reads all that is left of a table for each page of it, and everybody waits.
+        request
+            .as_object_mut()
+            .map(|r| r.insert("Limit".to_owned(), json!(SCANNED)));
         loop {
             let page = serde_json::from_value(request.clone()).context("a scan")?;
             let page = self
