@@ -443,6 +443,8 @@ pub struct Subject {
     pub identity_key_at: Option<Timestamp>,
     /// When somebody else may have taken the person's place, and by what that showed.
     pub identity_change: Option<(Timestamp, IdentityChange)>,
+    /// When the person wrote again after a year without a word: numbers are given to others meanwhile.
+    pub returned_at: Option<Timestamp>,
     /// The last question whether to be written to that the person was asked in the chat.
     pub asked: Option<Question>,
     /// That their data be neither sold nor shared, once they chose so.
@@ -493,7 +495,23 @@ impl IdentityChange {
     }
 }
 
+/// Whoever has not written for so long may be somebody else by now (compliance.md 4.3): operators give numbers that were
+/// given up to others, and nothing says so.
+pub const SILENCE_MS: i64 = 365 * DAY;
+
 impl Subject {
+    /// Whether a message comes after so long that somebody else may have the number.
+    pub fn returns(&self, at: Timestamp) -> bool {
+        let heard = self.last_inbound_at.or(self.created_at);
+        heard.is_some_and(|heard| at.millis_since(heard) >= SILENCE_MS)
+    }
+
+    /// Since when it is certain that what is known is of whoever has the number; nothing, when it always was.
+    pub fn certain_since(&self) -> Option<Timestamp> {
+        let changed = self.identity_change.map(|(at, _change)| at);
+        changed.max(self.returned_at)
+    }
+
     /// A person about whom nothing is known but the id.
     pub const fn unknown(id: SubjectId) -> Self {
         Self {
@@ -516,6 +534,7 @@ impl Subject {
             identity_key: None,
             identity_key_at: None,
             identity_change: None,
+            returned_at: None,
             asked: None,
             do_not_sell: None,
             restricted_at: None,

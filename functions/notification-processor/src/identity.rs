@@ -323,6 +323,12 @@ async fn join(
             .note_meta_stop(&standing.id, true, at)
             .await?;
     }
+    if let Some(returned_at) = other.returned_at {
+        ports
+            .subjects
+            .note_return(&standing.id, returned_at)
+            .await?;
+    }
     if let Some(wrote_at) = other.last_inbound_at {
         ports.subjects.note_inbound(&standing.id, wrote_at).await?;
     }

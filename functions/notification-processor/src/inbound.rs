@@ -56,6 +56,10 @@ pub(crate) async fn receive(
         return Ok(effects);
     }
     if opens_the_window(config, inbound) {
+        // Before that they wrote, so that it is not missed when this ends in between.
+        if person.returns(inbound.at) {
+            ports.subjects.note_return(&person.id, inbound.at).await?;
+        }
         ports.subjects.note_inbound(&person.id, inbound.at).await?;
     }
     let heard = Heard {

@@ -88,7 +88,7 @@ impl PrivacyWorker {
         known: &Subject,
         now: Timestamp,
     ) -> Result<Personal<Vec<u8>>, WorkerError> {
-        let since = known.identity_change.map(|(since, _change)| since);
+        let since = known.certain_since();
         let config = self.controls.config().await?;
         let law = config.profile_of(known.country());
         let consents = &self.eraser.consents;

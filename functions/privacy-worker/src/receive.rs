@@ -51,7 +51,7 @@ impl PrivacyWorker {
         let Some(subject) = &person.subject else {
             return Ok(());
         };
-        let run_at = erase_at(now, subject.identity_change.is_none());
+        let run_at = erase_at(now, subject.certain_since().is_none());
         let opened = self.open(ask, chosen, (Right::Erasure, Some(run_at)), subject);
         let Some(request) = opened.await? else {
             return Ok(());

@@ -4,7 +4,7 @@ use headgate_aws::messages::Settlement;
 use headgate_domain::consent::State as Stands;
 use headgate_domain::lane::Purpose;
 use headgate_domain::record::State;
-use headgate_domain::time::{HOUR, MINUTE};
+use headgate_domain::time::{DAY, HOUR, MINUTE, Timestamp};
 use serde_json::{Value, json};
 
 use crate::world::{NUMBER, World, body, status, text};
@@ -174,6 +174,31 @@ async fn a_message_to_a_number_we_do_not_send_from_opens_no_window_and_a_stop_in
     let here = body("messages", &[text(ADA, "wamid.B", at, "hello")]);
     world.consume(&here).await;
     assert!(world.person(&subject).await.last_inbound_at.is_some());
+}
+
+#[tokio::test]
+async fn whoever_writes_again_after_a_year_is_noted_as_such_once() {
+    let world = World::start().await;
+    let now = world.now().plus_millis(-HOUR);
+    for (phone, days, is_back) in [(ADA, 364, false), ("+16135550101", 366, true)] {
+        world.opt_in(phone, now.plus_millis(-400 * DAY)).await;
+        let subject = world.subject(phone).await;
+        // Meta repeats nothing so old; what was heard then stands in the row.
+        let heard = now.plus_millis(-days * DAY);
+        let people = world.consents.subjects();
+        people.note_inbound(&subject, heard).await.unwrap();
+        for (name, at) in [("first", now), ("next", now.plus_millis(MINUTE))] {
+            let said = text(phone, &format!("wamid.{days}.{name}"), at, "hello");
+            world.consume(&body("messages", &[said])).await;
+            let returned = world.person(&subject).await.returned_at;
+            let seconds = returned.map(Timestamp::seconds);
+            assert_eq!(
+                seconds,
+                is_back.then_some(now.seconds()),
+                "{name} of {days}"
+            );
+        }
+    }
 }
 
 #[tokio::test]

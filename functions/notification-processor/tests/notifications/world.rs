@@ -54,7 +54,7 @@ pub(crate) struct World {
     settings: Settings,
     aws: Aws,
     function: NotificationProcessor,
-    consents: Consents,
+    pub(crate) consents: Consents,
     clock: Clock,
 }
 

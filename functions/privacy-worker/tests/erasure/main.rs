@@ -15,6 +15,7 @@ mod rights;
 mod strangers;
 mod world;
 
+use headgate_domain::identity::SubjectId;
 use headgate_domain::privacy::{RequestId, State, Task};
 use headgate_domain::time::{DAY, HOUR, MINUTE};
 use headgate_testkit::{End, environment};
@@ -123,13 +124,27 @@ async fn where_somebody_else_may_have_the_number_its_owner_has_three_days() {
     let world = World::start().await;
     let ada = world.acquainted(1).await;
     world.changes_hands(&ada).await;
-    world.ask(&ada).await;
-    assert!(world.is_blocked(1).await, "nothing is sent meanwhile");
+    three_days(&world, &ada, 1).await;
+}
+
+/// Nobody tells that a number was given to somebody else; a year without a word is all there is to go by.
+#[tokio::test]
+async fn whoever_writes_again_after_a_year_may_be_somebody_else() {
+    let world = World::start().await;
+    let ada = world.acquainted(1).await;
+    let noted = world.subjects().note_return(&ada, world.now());
+    noted.await.unwrap();
+    three_days(&world, &ada, 1).await;
+}
+
+async fn three_days(world: &World, ada: &SubjectId, n: u32) {
+    world.ask(ada).await;
+    assert!(world.is_blocked(n).await, "nothing is sent meanwhile");
     world.wait(71 * HOUR);
     assert_eq!(world.work_off().await, 0);
     world.wait(2 * HOUR);
     assert_eq!(world.work_off().await, 1);
-    assert_eq!(world.left_of(&ada).await, Vec::<String>::new());
+    assert_eq!(world.left_of(ada).await, Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -137,7 +152,7 @@ async fn who_is_not_known_and_what_is_no_request_causes_nothing() {
     let world = World::start().await;
     world.acquainted(1).await;
     let before = world.rows().await;
-    let stranger = headgate_domain::identity::SubjectId::from_random([8; 16]);
+    let stranger = SubjectId::from_random([8; 16]);
     world.ask(&stranger).await;
     assert_eq!(world.rows().await, before);
     let failed = world
