@@ -254,6 +254,23 @@ fn every_test_a_document_names_is_in_the_file_it_links_to() {
     assert!(count > 50, "only {count} tests are named");
 }
 
+/// A claim names the line that keeps it: a name behind the link to its file.
+#[test]
+fn what_a_claim_is_kept_by_is_in_the_file_it_links_to() {
+    let mut count = 0;
+    let page = root().join("README.md");
+    for link in links(&prose(&read(&page))) {
+        let source = link.target.ends_with(".rs").then_some(&link.rest);
+        let Some(name) = source.and_then(|rest| rest.strip_prefix(" `")?.split('`').next()) else {
+            continue;
+        };
+        let text = read(&root().join(&link.target));
+        assert!(text.contains(name), "{} has no {name}", link.target);
+        count += 1;
+    }
+    assert!(count > 25, "only {count} lines are named");
+}
+
 #[test]
 fn documents_carry_fictional_numbers_only() {
     let root = root();
