@@ -111,8 +111,9 @@ impl PrivacyWorker {
         if errand == Errand::Reseal {
             return Ok(people.reseal_page(after).await?);
         }
-        let mut page = people.rename_page(after, now).await?;
-        if errand == Errand::Relist {
+        let is_list = errand == Errand::Relist;
+        let mut page = people.rename_page(after, is_list, now).await?;
+        if is_list {
             let found = self.eraser.consents.relist(&page.identifiers, now).await?;
             page.walked.older = page.walked.older.saturating_add(found);
         }

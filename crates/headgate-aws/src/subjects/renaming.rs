@@ -33,18 +33,20 @@ const LATE_MS: i64 = 8 * DAY;
 pub struct Renamed {
     /// The people on it, those among them with something under an older name, and those of whom it stays there.
     pub walked: Walked,
-    /// Whoever could be opened.
+    /// Whoever was opened.
     pub identifiers: Vec<Identifier>,
 }
 
 impl Subjects {
-    /// Moves what is found on one page of the table, in the order that the table has.
+    /// Moves what is found on one page of the table, in the order that the table has. Who is named by the newest pepper
+    /// alone is opened only if everybody is asked for.
     ///
     /// # Errors
     /// [`KeyringError`] when keys or tables are not available; the page can be walked again.
     pub async fn rename_page(
         &self,
         after: Option<&Cursor>,
+        everybody: bool,
         now: Timestamp,
     ) -> Result<Renamed, KeyringError> {
         let answer = self
@@ -71,9 +73,12 @@ impl Subjects {
                 page.walked.older = page.walked.older.saturating_add(1);
             }
         }
-        let ids: Vec<SubjectId> = people.iter().filter_map(whose).collect();
+        page.walked.rows = people.len().try_into().unwrap_or(u64::MAX);
+        let opened = people.iter().filter(|row| everybody || self.has_older(row));
+        let opened: Vec<&Item> = opened.collect();
+        let ids: Vec<SubjectId> = opened.iter().filter_map(|row| whose(row)).collect();
         let salts = self.keyring.salts(&ids).await?;
-        for row in &people {
+        for row in opened {
             Box::pin(self.rename(row, &salts, &mut page)).await?;
         }
         Ok(page)
@@ -89,7 +94,6 @@ impl Subjects {
         let Some(id) = whose(row) else {
             return Ok(());
         };
-        page.walked.rows = page.walked.rows.saturating_add(1);
         let known = match salts.get(&id) {
             Some(salt) => match Box::pin(self.read(row, salt)).await {
                 Ok(subject) => subject.identifiers().collect(),
@@ -101,10 +105,8 @@ impl Subjects {
             None => Vec::new(),
         };
         let idents = row.set("idents").iter();
-        let older: Vec<String> = idents
-            .filter(|name| self.is_older_name(name))
-            .cloned()
-            .collect();
+        let older = idents.filter(|name| self.is_older_name(name));
+        let older: Vec<String> = older.cloned().collect();
         if !older.is_empty() {
             page.walked.older = page.walked.older.saturating_add(1);
             for identifier in &known {
@@ -266,6 +268,12 @@ impl Subjects {
         let done = call.send().await;
         taken(done.map_err(|e| AwsError::of("DeleteItem", &e)))?;
         Ok(true)
+    }
+
+    fn has_older(&self, row: &Item) -> bool {
+        row.set("idents")
+            .iter()
+            .any(|name| self.is_older_name(name))
     }
 
     fn is_older(&self, item: &Item) -> bool {
