@@ -208,7 +208,19 @@ impl World {
             subject: owner,
             has_objected: false,
         };
+        self.forget_names(&known[2].subject).await;
         known
+    }
+
+    /// Their row does not say by which names they are found.
+    async fn forget_names(&self, subject: &SubjectId) {
+        let (table, cloud) = (&self.worker["HEADGATE_TABLE_SUBJECTS"], self.stage.cloud());
+        let pk = format!("S#{subject}");
+        let items = cloud.items(table).await.unwrap();
+        let theirs = |item: &&Value| item["pk"]["S"] == pk.as_str() && item["sk"]["S"] == "S";
+        let mut row = items.iter().find(theirs).unwrap().clone();
+        row.as_object_mut().unwrap().remove("idents").unwrap();
+        cloud.load(table, vec![row]).await.unwrap();
     }
 
     /// Somebody who was erased: nothing but a key of theirs is there.

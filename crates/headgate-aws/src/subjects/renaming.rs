@@ -68,56 +68,94 @@ impl Subjects {
         let (people, others): (Vec<Item>, Vec<Item>) = items
             .into_iter()
             .partition(|item| item.text("sk") == Some("S"));
-        for pointer in others.iter().filter(|item| self.is_older(item)) {
-            if self.drop_pointer(pointer, now).await? {
-                page.walked.older = page.walked.older.saturating_add(1);
-            }
-        }
         page.walked.rows = people.len().try_into().unwrap_or(u64::MAX);
+        let pointers: Vec<Item> = others
+            .into_iter()
+            .filter(|item| self.is_older(item))
+            .collect();
+        Box::pin(self.rename_pointers(&pointers, &mut page, now)).await?;
         let opened = people.iter().filter(|row| everybody || self.has_older(row));
         let opened: Vec<&Item> = opened.collect();
         let ids: Vec<SubjectId> = opened.iter().filter_map(|row| whose(row)).collect();
         let salts = self.keyring.salts(&ids).await?;
         for row in opened {
-            Box::pin(self.rename(row, &salts, &mut page)).await?;
+            let known = self.known(row, &salts).await?;
+            if self.has_older(row) {
+                page.walked.older = page.walked.older.saturating_add(1);
+                if !Box::pin(self.rename(row, &known)).await? {
+                    page.walked.unopened = page.walked.unopened.saturating_add(1);
+                }
+            }
+            page.identifiers.extend(known);
         }
         Ok(page)
     }
 
-    /// Moves what leads to one person.
-    async fn rename(
+    /// Moves pointers that stand under older names, by the rows of whom they lead to, whatever these say of names.
+    async fn rename_pointers(
         &self,
-        row: &Item,
-        salts: &HashMap<SubjectId, Salt>,
+        pointers: &[Item],
         page: &mut Renamed,
+        now: Timestamp,
     ) -> Result<(), KeyringError> {
-        let Some(id) = whose(row) else {
-            return Ok(());
-        };
-        let known = match salts.get(&id) {
-            Some(salt) => match Box::pin(self.read(row, salt)).await {
-                Ok(subject) => subject.identifiers().collect(),
-                Err(KeyringError::NotOpened | KeyringError::NoKey) => Vec::new(),
-                Err(error @ (KeyringError::PastRetention | KeyringError::Aws(_))) => {
-                    return Err(error);
-                }
-            },
-            None => Vec::new(),
-        };
-        let idents = row.set("idents").iter();
-        let older = idents.filter(|name| self.is_older_name(name));
-        let older: Vec<String> = older.cloned().collect();
-        if !older.is_empty() {
+        let led = pointers.iter().filter_map(|one| subject_in(one, "subject"));
+        let ids: Vec<SubjectId> = led.collect::<HashSet<_>>().into_iter().collect();
+        let keys = ids.iter().map(|id| key(format!("S#{id}"), "S")).collect();
+        let rows = batch_get(&self.client, &self.table, keys).await?;
+        let rows: HashMap<SubjectId, &Item> = rows
+            .iter()
+            .filter_map(|row| Some((whose(row)?, row)))
+            .collect();
+        let salts = self.keyring.salts(&ids).await?;
+        for pointer in pointers {
             page.walked.older = page.walked.older.saturating_add(1);
-            for identifier in &known {
-                self.move_pointer(identifier, row).await?;
+            let row = subject_in(pointer, "subject").and_then(|id| rows.get(&id));
+            if let Some(row) = row {
+                let known = self.known(row, &salts).await?;
+                Box::pin(self.rename(row, &known)).await?;
+            } else if is_of_use(pointer, now) {
+                page.walked.unopened = page.walked.unopened.saturating_add(1);
+                continue;
+            } else {
+                self.drop_pointer(pointer).await?;
+                continue;
             }
-            if !self.forget_names(row, &id, &older, &known).await? {
+            let pk = pointer.text("pk").unwrap_or_default();
+            if self.get(key(pk, "I")).await?.is_some() {
                 page.walked.unopened = page.walked.unopened.saturating_add(1);
             }
         }
-        page.identifiers.extend(known);
         Ok(())
+    }
+
+    /// What somebody is known by, as far as it opens.
+    async fn known(
+        &self,
+        row: &Item,
+        salts: &HashMap<SubjectId, Salt>,
+    ) -> Result<Vec<Identifier>, KeyringError> {
+        let Some(salt) = whose(row).and_then(|id| salts.get(&id)) else {
+            return Ok(Vec::new());
+        };
+        match Box::pin(self.read(row, salt)).await {
+            Ok(subject) => Ok(subject.identifiers().collect()),
+            Err(KeyringError::NotOpened | KeyringError::NoKey) => Ok(Vec::new()),
+            Err(error @ (KeyringError::PastRetention | KeyringError::Aws(_))) => Err(error),
+        }
+    }
+
+    /// Moves what leads to one person; whether nothing of them is named by an older pepper any more.
+    async fn rename(&self, row: &Item, known: &[Identifier]) -> Result<bool, KeyringError> {
+        let Some(id) = whose(row) else {
+            return Ok(true);
+        };
+        for identifier in known {
+            self.move_pointer(identifier, row).await?;
+        }
+        let idents = row.set("idents").iter();
+        let older = idents.filter(|name| self.is_older_name(name));
+        let older: Vec<String> = older.cloned().collect();
+        Ok(self.forget_names(row, &id, &older, known).await?)
     }
 
     /// Moves the pointer of an identifier, if it stands under an older name, with what names it.
@@ -248,17 +286,8 @@ impl Subjects {
         taken(done.map_err(|e| AwsError::of("UpdateItem", &e)))
     }
 
-    /// Drops a pointer that leads to nobody; whether it did.
-    async fn drop_pointer(&self, pointer: &Item, now: Timestamp) -> Result<bool, AwsError> {
-        let is_dead = match subject_in(pointer, "subject") {
-            Some(subject) => self.get(key(format!("S#{subject}"), "S")).await?.is_none(),
-            None => pointer
-                .time("changed_at")
-                .is_none_or(|changed| now >= changed.plus_millis(LATE_MS)),
-        };
-        if !is_dead {
-            return Ok(false);
-        }
+    /// Drops a pointer that leads to nobody.
+    async fn drop_pointer(&self, pointer: &Item) -> Result<(), AwsError> {
         let (as_read, values) = as_read(pointer);
         let call = self.client.delete_item().table_name(&self.table);
         let call = call
@@ -266,8 +295,7 @@ impl Subjects {
             .condition_expression(as_read)
             .set_expression_attribute_values(values);
         let done = call.send().await;
-        taken(done.map_err(|e| AwsError::of("DeleteItem", &e)))?;
-        Ok(true)
+        taken(done.map_err(|e| AwsError::of("DeleteItem", &e)))
     }
 
     fn has_older(&self, row: &Item) -> bool {
@@ -285,6 +313,13 @@ impl Subjects {
         let version = Pseudonym::parse(name).ok().and_then(|name| name.version());
         version.is_some_and(|version| version < self.peppers.version().number())
     }
+}
+
+/// Whether a pointer that leads to nobody still says who had the identifier lately.
+fn is_of_use(pointer: &Item, now: Timestamp) -> bool {
+    let changed = pointer.time("changed_at");
+    let is_late = changed.is_some_and(|changed| now < changed.plus_millis(LATE_MS));
+    is_late && pointer.text("subject").is_none()
 }
 
 /// The condition that a pointer is as it was read.
