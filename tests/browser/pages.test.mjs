@@ -172,7 +172,9 @@ test("every page is whole without JavaScript, in its language and direction", as
     assert.equal(await html.getAttribute("lang"), language, name);
     assert.equal(await html.getAttribute("dir"), language === "ar" ? "rtl" : "ltr", name);
     assert.equal(await page.locator("h1").count(), 1, name);
-    assert.ok((await page.locator("main").innerText()).length > 40, name);
+    // A Chinese character says what takes two letters or three.
+    const shortest = language.startsWith("zh") ? 20 : 40;
+    assert.ok((await page.locator("main").innerText()).length > shortest, name);
     if (language === "ar") {
       const [main, heading] = await page.evaluate(() => {
         const box = (s) => document.querySelector(s).getBoundingClientRect();
