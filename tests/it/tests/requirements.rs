@@ -19,6 +19,7 @@ mod outbound;
 mod reading;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use reading::{
     cited, documents, files, is_fictional, is_test_name, links, numbers, prose, read, root, shown,
@@ -260,8 +261,11 @@ fn what_a_claim_is_kept_by_is_in_the_file_it_links_to() {
     let mut count = 0;
     let page = root().join("README.md");
     for link in links(&prose(&read(&page))) {
-        let source = link.target.ends_with(".rs").then_some(&link.rest);
-        let Some(name) = source.and_then(|rest| rest.strip_prefix(" `")?.split('`').next()) else {
+        let is_source = Path::new(&link.target)
+            .extension()
+            .is_some_and(|end| end == "rs");
+        let named = link.rest.strip_prefix(" `").filter(|_rest| is_source);
+        let Some(name) = named.and_then(|rest| rest.split('`').next()) else {
             continue;
         };
         let text = read(&root().join(&link.target));
