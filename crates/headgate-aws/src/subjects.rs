@@ -28,7 +28,7 @@ pub use strangers::Stranger;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use headgate_domain::consent::{
-    Consent, History, Kind as SaidKind, NoticeId, SILENCE_MS, Said, State, Subject, Topic,
+    Consent, History, Kind as SaidKind, NoticeId, Said, State, Subject, Topic,
 };
 use headgate_domain::identity::{
     Bsuid, Identifier, Kind, Pepper, Phone, Pseudonym, SubjectId, pseudonym,
@@ -358,25 +358,6 @@ impl Subjects {
             .update_expression("SET last_inbound_at = :at")
             .condition_expression("attribute_exists(pk) AND (attribute_not_exists(last_inbound_at) OR last_inbound_at < :at)")
             .expression_attribute_values(":at", ms(at))
-            .send()
-            .await;
-        taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
-    }
-
-    /// Notes that the person wrote again after a year without a word; the first message counts.
-    ///
-    /// # Errors
-    /// [`AwsError`] when the table did not take it.
-    pub async fn note_return(&self, subject: &SubjectId, at: Timestamp) -> Result<(), AwsError> {
-        let answer = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key(format!("S#{subject}"), "S")))
-            .update_expression("SET returned_at = :at")
-            .condition_expression("attribute_exists(pk) AND (attribute_not_exists(returned_at) OR returned_at < :before)")
-            .expression_attribute_values(":at", ms(at))
-            .expression_attribute_values(":before", ms(at.plus_millis(-SILENCE_MS)))
             .send()
             .await;
         taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
@@ -717,7 +698,6 @@ fn state_of(item: &Item) -> Option<Subject> {
     subject.asked = question::read(item);
     subject.do_not_sell = do_not_sell::read(item);
     subject.restricted_at = item.time(restriction::AT);
-    subject.returned_at = item.time("returned_at");
     Some(subject)
 }
 

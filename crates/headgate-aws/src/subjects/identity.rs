@@ -4,7 +4,7 @@
 //! cut off leaves the stricter state.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use headgate_domain::consent::{IdentityChange, Subject};
+use headgate_domain::consent::{IdentityChange, SILENCE_MS, Subject};
 use headgate_domain::identity::{Identifier, SubjectId};
 use headgate_domain::time::Timestamp;
 
@@ -22,6 +22,7 @@ pub(super) fn read(item: &Item, subject: &mut Subject) {
     subject.identity_change = item
         .time("identity_changed_at")
         .zip(item.text("identity_change").map(IdentityChange::from_word));
+    subject.returned_at = item.time("returned_at");
     subject.same_as = item
         .text("same_as")
         .and_then(|text| SubjectId::parse(text).ok());
@@ -52,6 +53,25 @@ impl Subjects {
             )
             .expression_attribute_values(":at", ms(at))
             .expression_attribute_values(":what", s(change.word()))
+            .send()
+            .await;
+        taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
+    }
+
+    /// Notes that the person wrote again after a year without a word; the first message counts.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn note_return(&self, subject: &SubjectId, at: Timestamp) -> Result<(), AwsError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(format!("S#{subject}"), "S")))
+            .update_expression("SET returned_at = :at")
+            .condition_expression("attribute_exists(pk) AND (attribute_not_exists(returned_at) OR returned_at < :before)")
+            .expression_attribute_values(":at", ms(at))
+            .expression_attribute_values(":before", ms(at.plus_millis(-SILENCE_MS)))
             .send()
             .await;
         taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))

@@ -4,7 +4,7 @@
 //! the row that says by which names an erasure finds it, or not at all; what changed since it was read is met again in
 //! the next round. A pointer that leads to nobody is dropped.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, Select, TransactWriteItem, Update};
 use headgate_domain::identity::{Identifier, Pseudonym, SubjectId};
@@ -153,8 +153,12 @@ impl Subjects {
             self.move_pointer(identifier, row).await?;
         }
         let idents = row.set("idents").iter();
-        let older = idents.filter(|name| self.is_older_name(name));
-        let older: Vec<String> = older.cloned().collect();
+        let older = idents.filter(|name| self.is_older_name(name)).cloned();
+        let named = known
+            .iter()
+            .flat_map(|one| self.names(one).into_iter().skip(1));
+        let older: BTreeSet<String> = older.chain(named).collect();
+        let older: Vec<String> = older.into_iter().collect();
         Ok(self.forget_names(row, &id, &older, known).await?)
     }
 
