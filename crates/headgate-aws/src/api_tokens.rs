@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use headgate_domain::api_token::{ApiToken, HashedToken, Scope, TokenId};
 use headgate_domain::time::{DAY, Day, MINUTE, Timestamp};
 
-use crate::item::{Attributes, Item, all, key, ms, n, partition, s, taken};
+use crate::item::{Attributes, Item, all, key, ms, n, partition, s, taken, was_taken};
 use crate::{Aws, AwsError};
 
 /// The partition of the tokens.
@@ -111,11 +111,7 @@ impl ApiTokens {
             .send()
             .await
             .map_err(|e| AwsError::of("UpdateItem", &e));
-        match answer {
-            Ok(_revoked) => Ok(true),
-            Err(error) if error.is("ConditionalCheckFailedException") => Ok(false),
-            Err(error) => Err(error),
-        }
+        was_taken(answer)
     }
 
     /// Notes the day of a use; an earlier day does not overwrite a later one.
@@ -168,11 +164,7 @@ impl ApiTokens {
             .send()
             .await
             .map_err(|e| AwsError::of("UpdateItem", &e));
-        match answer {
-            Ok(_counted) => Ok(true),
-            Err(error) if error.is("ConditionalCheckFailedException") => Ok(false),
-            Err(error) => Err(error),
-        }
+        was_taken(answer)
     }
 
     async fn get(&self, pk: &str, sk: &str) -> Result<Option<Item>, AwsError> {

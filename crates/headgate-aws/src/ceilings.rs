@@ -14,7 +14,7 @@ use headgate_domain::identity::Pseudonym;
 use headgate_domain::record::RecordRef;
 use headgate_domain::time::{HOUR, Timestamp};
 
-use crate::item::{Attributes, key, n, s};
+use crate::item::{Attributes, key, n, s, was_taken};
 use crate::{Aws, AwsError};
 
 /// How often a transaction that met another one is tried.
@@ -175,10 +175,6 @@ impl Ceilings {
             .expression_attribute_values(":ref", s(reference.to_string()))
             .send()
             .await;
-        match answer.map_err(|e| AwsError::of("DeleteItem", &e)) {
-            Ok(_) => Ok(true),
-            Err(e) if e.is("ConditionalCheckFailedException") => Ok(false),
-            Err(e) => Err(e),
-        }
+        was_taken(answer.map_err(|e| AwsError::of("DeleteItem", &e)))
     }
 }

@@ -246,8 +246,15 @@ impl Consents {
     /// # Errors
     /// [`AwsError`] when it cannot be read: under wrong names nobody is found.
     pub async fn refresh(&self, now: Timestamp) -> Result<(), AwsError> {
-        self.subjects.peppers().refresh(now).await?;
-        self.suppression_pepper.refresh(now).await
+        let both = [self.subjects.peppers(), &self.suppression_pepper];
+        if both.iter().all(|peppers| peppers.is_fresh(now)) {
+            return Ok(());
+        }
+        let version = self.controls.pepper_version().await?;
+        for peppers in both {
+            peppers.follow(version, now).await?;
+        }
+        Ok(())
     }
 
     /// Moves what stands on the suppression list under older keys of people to the newest; how many entries there

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, WriteRequest};
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, WriteRequest};
 use headgate_domain::time::Timestamp;
 
 /// An item as the SDK has it.
@@ -68,12 +69,37 @@ impl Attributes for Item {
     }
 }
 
-/// What came of a conditional write that may find that it is not needed: a condition that does not hold is
-/// an answer, and no failure.
-pub(crate) fn taken<T>(answer: Result<T, crate::AwsError>) -> Result<(), crate::AwsError> {
+/// Whether a conditional write was made: a condition that does not hold is an answer, and no failure.
+pub(crate) fn was_taken<T>(answer: Result<T, crate::AwsError>) -> Result<bool, crate::AwsError> {
     match answer {
-        Err(error) if !error.is("ConditionalCheckFailedException") => Err(error),
-        Ok(_) | Err(_) => Ok(()),
+        Ok(_) => Ok(true),
+        Err(error) if error.is("ConditionalCheckFailedException") => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The same of a write that may find that it is not needed.
+pub(crate) fn taken<T>(answer: Result<T, crate::AwsError>) -> Result<(), crate::AwsError> {
+    was_taken(answer).map(drop)
+}
+
+/// Makes an update whose condition may not hold; whether it was made.
+pub(crate) async fn changed(update: UpdateItemFluentBuilder) -> Result<bool, crate::AwsError> {
+    let answer = update.send().await;
+    was_taken(answer.map_err(|e| crate::AwsError::of("UpdateItem", &e)))
+}
+
+/// Writes all or nothing; `false` when a condition does not hold.
+pub(crate) async fn transact(
+    client: &aws_sdk_dynamodb::Client,
+    items: Vec<TransactWriteItem>,
+) -> Result<bool, crate::AwsError> {
+    let call = client.transact_write_items();
+    let answer = call.set_transact_items(Some(items)).send().await;
+    match answer.map_err(|e| crate::AwsError::of("TransactWriteItems", &e)) {
+        Ok(_) => Ok(true),
+        Err(error) if error.is("TransactionCanceledException") => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

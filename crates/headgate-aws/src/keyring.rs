@@ -21,7 +21,7 @@ use headgate_domain::time::{Day, Timestamp};
 use headgate_redact::Personal;
 use zeroize::Zeroizing;
 
-use crate::item::{Attributes, Item, b, batch_get, ms, s};
+use crate::item::{Attributes, Item, b, batch_get, ms, s, was_taken};
 use crate::{Aws, AwsError, random};
 
 pub use vault::VaultVersion;
@@ -443,11 +443,7 @@ impl Keyring {
             .condition_expression("attribute_not_exists(pk)")
             .send()
             .await;
-        match answer.map_err(|e| AwsError::of("PutItem", &e)) {
-            Ok(_) => Ok(true),
-            Err(e) if e.is("ConditionalCheckFailedException") => Ok(false),
-            Err(e) => Err(e.into()),
-        }
+        Ok(was_taken(answer.map_err(|e| AwsError::of("PutItem", &e)))?)
     }
 }
 

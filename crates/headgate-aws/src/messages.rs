@@ -15,7 +15,7 @@ use headgate_domain::record::{RecordRef, State, ulid_floor};
 use headgate_domain::retention::content_ttl;
 use headgate_domain::time::{Day, Timestamp};
 
-use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s, taken};
+use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s, taken, was_taken};
 use crate::{Aws, AwsError};
 use sweep::{in_time, to_be_swept};
 
@@ -305,11 +305,7 @@ impl Messages {
             .condition_expression("attribute_not_exists(pk)")
             .send()
             .await;
-        match answer.map_err(|e| AwsError::of("PutItem", &e)) {
-            Ok(_) => Ok(true),
-            Err(e) if e.is("ConditionalCheckFailedException") => Ok(false),
-            Err(e) => Err(e),
-        }
+        was_taken(answer.map_err(|e| AwsError::of("PutItem", &e)))
     }
 
     /// A page of an outbox partition behind a cursor, oldest first, read consistently. Bodies are left

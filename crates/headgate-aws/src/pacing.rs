@@ -16,7 +16,7 @@ use headgate_domain::pacing::Tail;
 use headgate_domain::pair::Tail as PairTail;
 use headgate_domain::time::{HOUR, Timestamp};
 
-use crate::item::{Attributes, Item, all, b, key, ms, n, partition, s, taken};
+use crate::item::{Attributes, Item, all, b, key, ms, n, partition, s, taken, was_taken};
 use crate::{Aws, AwsError};
 
 pub use erasing::Senders;
@@ -134,12 +134,8 @@ impl Pacing {
             .expression_attribute_values(":free", s(word(Phase::Free)))
             .send()
             .await;
-        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
-            Ok(_) => Ok(true),
-            // A repeated release meets its own write: it is free, which is what was asked for.
-            Err(e) if e.is("ConditionalCheckFailedException") => Ok(false),
-            Err(e) => Err(e),
-        }
+        // A repeated release meets its own write: it is free, which is what was asked for.
+        was_taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
     }
 
     /// What the last holder that gave the lease up in order left behind.

@@ -25,7 +25,7 @@ use headgate_domain::profiles::Right;
 use headgate_domain::system::Locale;
 use headgate_domain::time::Timestamp;
 
-use crate::item::{Attributes, Item, key, ms, n, s, taken};
+use crate::item::{Attributes, Item, key, ms, n, s, taken, was_taken};
 use crate::{Aws, AwsError};
 
 const SORT: &str = "request";
@@ -171,11 +171,7 @@ impl PrivacyRequests {
             .expression_attribute_values(":to", s(to.word()))
             .send()
             .await;
-        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
-            Ok(_) => Ok(true),
-            Err(e) if e.is("ConditionalCheckFailedException") => Ok(false),
-            Err(e) => Err(e),
-        }
+        was_taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
     }
 
     /// Gives an open request until a later day, once; `false` when it is closed, or was extended before.
@@ -201,11 +197,7 @@ impl PrivacyRequests {
             .expression_attribute_values(":until", ms(until))
             .send()
             .await;
-        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
-            Ok(_) => Ok(true),
-            Err(e) if e.is("ConditionalCheckFailedException") => Ok(false),
-            Err(e) => Err(e),
-        }
+        was_taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
     }
 
     /// Puts a request off: the agenda names it at another time.

@@ -26,6 +26,7 @@ pub use renaming::Renamed;
 pub use resealing::{Cursor, Walked};
 pub use strangers::Stranger;
 
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use headgate_domain::consent::{
     Consent, History, Kind as SaidKind, NoticeId, Said, State, Subject, Topic,
@@ -40,7 +41,7 @@ use headgate_domain::time::Timestamp;
 use headgate_redact::Personal;
 use std::collections::HashMap;
 
-use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s, taken};
+use crate::item::{Attributes, Item, b, batch_get, changed, key, ms, n, s};
 use crate::keyring::{Keyring, KeyringError, Salt};
 use crate::peppers::Peppers;
 use crate::{Aws, AwsError};
@@ -350,17 +351,12 @@ impl Subjects {
     /// # Errors
     /// [`AwsError`] when the table did not take it.
     pub async fn note_inbound(&self, subject: &SubjectId, at: Timestamp) -> Result<(), AwsError> {
-        let answer = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key(format!("S#{subject}"), "S")))
+        let update = self
+            .row_of(subject)
             .update_expression("SET last_inbound_at = :at")
             .condition_expression("attribute_exists(pk) AND (attribute_not_exists(last_inbound_at) OR last_inbound_at < :at)")
-            .expression_attribute_values(":at", ms(at))
-            .send()
-            .await;
-        taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
+            .expression_attribute_values(":at", ms(at));
+        changed(update).await.map(drop)
     }
 
     /// Notes Meta's own marketing switch; the later of two notices wins.
@@ -373,11 +369,8 @@ impl Subjects {
         stop: bool,
         at: Timestamp,
     ) -> Result<(), AwsError> {
-        let answer = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key(format!("S#{subject}"), "S")))
+        let update = self
+            .row_of(subject)
             .update_expression("SET meta_stop = :stop, meta_stop_at = :at REMOVE #ttl")
             .condition_expression(if stop {
                 // Of one second the stop counts.
@@ -387,10 +380,16 @@ impl Subjects {
             })
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":stop", AttributeValue::Bool(stop))
-            .expression_attribute_values(":at", ms(at))
-            .send()
-            .await;
-        taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
+            .expression_attribute_values(":at", ms(at));
+        changed(update).await.map(drop)
+    }
+
+    /// An update of a person's row.
+    fn row_of(&self, subject: &SubjectId) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(format!("S#{subject}"), "S")))
     }
 
     async fn update(

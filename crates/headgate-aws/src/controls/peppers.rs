@@ -5,7 +5,7 @@ use headgate_domain::time::Timestamp;
 
 use super::Controls;
 use crate::AwsError;
-use crate::item::{Attributes, key, ms, n};
+use crate::item::{Attributes, key, ms, n, was_taken};
 
 /// A partition of its own: whoever notes live controls cannot write it.
 const PEPPERS: &str = "peppers";
@@ -57,10 +57,6 @@ impl Controls {
                 .expression_attribute_names("#version", "version")
                 .expression_attribute_values(":before", n(before.number()))
         };
-        match put.send().await.map_err(|e| AwsError::of("PutItem", &e)) {
-            Ok(_) => Ok(true),
-            Err(e) if e.is("ConditionalCheckFailedException") => Ok(false),
-            Err(e) => Err(e),
-        }
+        was_taken(put.send().await.map_err(|e| AwsError::of("PutItem", &e)))
     }
 }

@@ -17,7 +17,7 @@ use headgate_domain::time::{DAY, Timestamp};
 use super::change::{NumberChange, Owner, PortfolioChange, TemplateChange};
 use super::{Controls, LIVE, rows};
 use crate::AwsError;
-use crate::item::{key, ms, n, s};
+use crate::item::{key, ms, n, s, was_taken};
 
 /// How long an unknown word of Meta's is kept.
 const KEEP_UNKNOWN_MS: i64 = 35 * DAY;
@@ -314,10 +314,6 @@ impl Controls {
 
     fn written(&self, answer: Result<(), AwsError>) -> Result<bool, AwsError> {
         self.forget_live();
-        match answer {
-            Ok(()) => Ok(true),
-            Err(e) if e.is("ConditionalCheckFailedException") => Ok(false),
-            Err(e) => Err(e),
-        }
+        was_taken(answer)
     }
 }

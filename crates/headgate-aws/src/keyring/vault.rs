@@ -13,7 +13,7 @@ use headgate_redact::Personal;
 
 use super::{CACHE, Keyring, KeyringError, Salt, pk, sealed};
 use crate::AwsError;
-use crate::item::{Attributes, Item, ms, n};
+use crate::item::{Attributes, Item, ms, n, was_taken};
 
 /// The item that names the newest version.
 const CURRENT: &str = "vault#current";
@@ -184,16 +184,11 @@ impl Keyring {
             .expression_attribute_values(":before", n(before.0))
             .send()
             .await;
-        match answer.map_err(|e| AwsError::of("PutItem", &e)) {
-            Ok(_) => {
-                if let Ok(mut newest) = self.newest.lock() {
-                    *newest = None;
-                }
-                Ok(true)
-            }
-            Err(e) if e.is("ConditionalCheckFailedException") => Ok(false),
-            Err(e) => Err(e),
+        let is_ours = was_taken(answer.map_err(|e| AwsError::of("PutItem", &e)))?;
+        if is_ours && let Ok(mut newest) = self.newest.lock() {
+            *newest = None;
         }
+        Ok(is_ours)
     }
 }
 

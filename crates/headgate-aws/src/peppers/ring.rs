@@ -68,13 +68,30 @@ impl Peppers {
     /// # Errors
     /// [`AwsError`] when KMS or the controls do not answer.
     pub async fn refresh(&self, now: Timestamp) -> Result<(), AwsError> {
-        let known = self.ring();
-        // A clock that went back has read nothing yet.
-        let age = known.read_at.map(|read_at| now.millis_since(read_at));
-        if age.is_some_and(|age| (0..CACHE_MS).contains(&age)) {
+        if self.is_fresh(now) {
             return Ok(());
         }
         let in_force = self.controls.pepper_version().await?;
+        self.follow(in_force, now).await
+    }
+
+    /// Whether what was read counts.
+    pub(crate) fn is_fresh(&self, now: Timestamp) -> bool {
+        // A clock that went back has read nothing yet.
+        let age = self.ring().read_at.map(|read_at| now.millis_since(read_at));
+        age.is_some_and(|age| (0..CACHE_MS).contains(&age))
+    }
+
+    /// Has a version in force that was read now.
+    ///
+    /// # Errors
+    /// [`AwsError`] when KMS does not answer, or the version went back.
+    pub(crate) async fn follow(
+        &self,
+        in_force: PepperVersion,
+        now: Timestamp,
+    ) -> Result<(), AwsError> {
+        let known = self.ring();
         let (mut newest, mut before) = (known.newest.clone(), known.before.clone());
         for number in known.version.number()..in_force.number() {
             let next = number.saturating_add(1);

@@ -7,7 +7,7 @@ use headgate_domain::time::Timestamp;
 
 use super::{PrivacyRequests, agenda_item, unbuilt};
 use crate::AwsError;
-use crate::item::{Attributes, Item, key, ms, n, s};
+use crate::item::{Attributes, Item, key, ms, n, s, was_taken};
 
 const HOLDS: &str = "holds";
 
@@ -50,14 +50,11 @@ impl PrivacyRequests {
             .expression_attribute_values(":until", n(until.seconds()))
             .send()
             .await;
-        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
-            Ok(_) => {
-                self.plan(&Task::Keep(id.clone()), now).await?;
-                Ok(true)
-            }
-            Err(e) if e.is("ConditionalCheckFailedException") => Ok(false),
-            Err(e) => Err(e),
+        let is_lifted = was_taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))?;
+        if is_lifted {
+            self.plan(&Task::Keep(id.clone()), now).await?;
         }
+        Ok(is_lifted)
     }
 
     /// Every hold there is or was, the oldest first.

@@ -21,7 +21,7 @@ use super::{
     Subjects, ask_of, asks_value, attribute, consent_value, country_field, place, request_key,
     strangers,
 };
-use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s};
+use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s, transact};
 use crate::keyring::{KeyringError, Salt, Salts};
 use crate::{AwsError, random};
 
@@ -142,7 +142,7 @@ impl Subjects {
             items.extend(self.new_person(&subject, phone, &salts, now).await?);
             made.push(((*phone).clone(), (subject, salts)));
         }
-        if self.transact(items).await? {
+        if transact(&self.client, items).await? {
             return Ok(made);
         }
         // Somebody of them was met by another way meanwhile: one by one, as everywhere else.
@@ -219,12 +219,12 @@ impl Subjects {
         for person in people {
             items.extend(self.asking(person).await?);
         }
-        if self.transact(items).await? {
+        if transact(&self.client, items).await? {
             return Ok(vec![true; people.len()]);
         }
         let mut asked = Vec::with_capacity(people.len());
         for person in people {
-            asked.push(self.transact(self.asking(person).await?).await?);
+            asked.push(transact(&self.client, self.asking(person).await?).await?);
         }
         Ok(asked)
     }
@@ -309,21 +309,6 @@ impl Subjects {
         item.insert("requested_at".to_owned(), ms(asked_at.unwrap_or_default()));
         item.insert("ttl".to_owned(), n(person.expires_at.seconds()));
         Ok(item)
-    }
-
-    /// Writes all or nothing; `false` when a condition does not hold.
-    pub(super) async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<bool, AwsError> {
-        let call = self.client.transact_write_items();
-        match call
-            .set_transact_items(Some(items))
-            .send()
-            .await
-            .map_err(|e| AwsError::of("TransactWriteItems", &e))
-        {
-            Ok(_) => Ok(true),
-            Err(e) if e.is("TransactionCanceledException") => Ok(false),
-            Err(e) => Err(e),
-        }
     }
 }
 

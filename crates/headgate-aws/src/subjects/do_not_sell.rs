@@ -6,7 +6,7 @@ use headgate_domain::identity::SubjectId;
 
 use super::Subjects;
 use crate::AwsError;
-use crate::item::{Attributes, Item, key, ms, s, taken};
+use crate::item::{Attributes, Item, changed, ms, s};
 
 /// The attribute that holds it.
 const CHOICE: &str = "do_not_sell";
@@ -38,19 +38,14 @@ impl Subjects {
             ("method".to_owned(), s(choice.way.word())),
             ("source".to_owned(), s(choice.source.as_str())),
         ]));
-        let answer = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key(format!("S#{subject}"), "S")))
+        let update = self
+            .row_of(subject)
             .update_expression("SET #choice = :choice REMOVE #ttl")
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(#choice)")
             .expression_attribute_names("#choice", CHOICE)
             .expression_attribute_names("#ttl", "ttl")
-            .expression_attribute_values(":choice", value)
-            .send()
-            .await;
-        taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))?;
+            .expression_attribute_values(":choice", value);
+        changed(update).await?;
         let states = self.states(std::slice::from_ref(subject)).await?;
         Ok(states
             .into_iter()
@@ -67,24 +62,15 @@ impl Subjects {
         subject: &SubjectId,
         ledger_event: &str,
     ) -> Result<bool, AwsError> {
-        let answer = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key(format!("S#{subject}"), "S")))
+        let update = self
+            .row_of(subject)
             .update_expression("SET #choice.#event = :event")
             .condition_expression(
                 "attribute_exists(#choice) AND (attribute_not_exists(#choice.#event) OR #choice.#event = :event)",
             )
             .expression_attribute_names("#choice", CHOICE)
             .expression_attribute_names("#event", "event")
-            .expression_attribute_values(":event", s(ledger_event))
-            .send()
-            .await;
-        match answer.map_err(|e| AwsError::of("UpdateItem", &e)) {
-            Ok(_) => Ok(true),
-            Err(e) if e.is("ConditionalCheckFailedException") => Ok(false),
-            Err(e) => Err(e),
-        }
+            .expression_attribute_values(":event", s(ledger_event));
+        changed(update).await
     }
 }

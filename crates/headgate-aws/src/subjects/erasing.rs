@@ -15,7 +15,7 @@ use headgate_redact::Personal;
 
 use crate::AwsError;
 use crate::item::{
-    Attributes, Item, all, batch_get, batch_write, deletions, key, partition, s, taken,
+    Attributes, Item, all, batch_get, batch_write, changed, deletions, key, partition, s, taken,
 };
 use crate::keyring::KeyringError;
 
@@ -257,17 +257,15 @@ pub(super) async fn note_about(
     subject: &SubjectId,
     pk: &str,
 ) -> Result<(), AwsError> {
-    let answer = client
+    let update = client
         .update_item()
         .table_name(table)
         .set_key(Some(key(format!("S#{subject}"), "S")))
         .update_expression("ADD #about :pk")
         .condition_expression("attribute_exists(pk)")
         .expression_attribute_names("#about", ABOUT)
-        .expression_attribute_values(":pk", AttributeValue::Ss(vec![pk.to_owned()]))
-        .send()
-        .await;
-    taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
+        .expression_attribute_values(":pk", AttributeValue::Ss(vec![pk.to_owned()]));
+    changed(update).await.map(drop)
 }
 
 /// The subjects a row stands for, and the one that stands for it.

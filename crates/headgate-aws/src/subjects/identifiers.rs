@@ -114,8 +114,11 @@ impl Subjects {
         identifier: &Identifier,
         subject: &SubjectId,
     ) -> Result<Option<SubjectId>, AwsError> {
+        let mut pointer = self.new_pointer(identifier);
+        if pointer.other.is_some() {
+            pointer = self.pointer(identifier).await?;
+        }
         for _ in 0..TRIES {
-            let pointer = self.pointer(identifier).await?;
             let holder = pointer.subject("subject");
             if holder.is_some() {
                 return Ok(holder.filter(|holder| holder != subject));
@@ -128,6 +131,7 @@ impl Subjects {
             if self.write_pointer(&pointer, update, nobody).await? {
                 return Ok(None);
             }
+            pointer = self.pointer(identifier).await?;
         }
         Err(AwsError::new("linking an identifier", "contended"))
     }
@@ -145,7 +149,7 @@ impl Subjects {
         let salt = self.keyring.create_salts(subject).await?;
         let field = field_of(identifier);
         let pk = format!("S#{subject}");
-        let name = self.pointer(identifier).await?.name().to_owned();
+        let name = self.name_in_force(identifier).await?;
         let sealed = self
             .keyring
             .seal_vault(&salt, &place(&pk, field), identifier.reveal().as_bytes())
@@ -188,7 +192,7 @@ impl Subjects {
         let salt = self.keyring.create_salts(subject).await?;
         let field = field_of(identifier);
         let pk = format!("S#{subject}");
-        let name = self.pointer(identifier).await?.name().to_owned();
+        let name = self.name_in_force(identifier).await?;
         let sealed = self
             .keyring
             .seal_vault(&salt, &place(&pk, field), identifier.reveal().as_bytes())

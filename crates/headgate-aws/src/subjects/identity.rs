@@ -10,7 +10,7 @@ use headgate_domain::time::Timestamp;
 
 use super::{Subjects, country_field, field_of, place};
 use crate::AwsError;
-use crate::item::{Attributes, Item, b, key, ms, s, taken};
+use crate::item::{Attributes, Item, b, changed, ms, s};
 use crate::keyring::{KeyringError, Salt};
 
 /// The field of the account's key.
@@ -40,11 +40,8 @@ impl Subjects {
         change: IdentityChange,
         at: Timestamp,
     ) -> Result<(), AwsError> {
-        let answer = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key(format!("S#{subject}"), "S")))
+        let update = self
+            .row_of(subject)
             .update_expression(
                 "SET identity_changed_at = :at, identity_change = :what",
             )
@@ -52,10 +49,8 @@ impl Subjects {
                 "attribute_exists(pk) AND (attribute_not_exists(identity_changed_at) OR identity_changed_at < :at)",
             )
             .expression_attribute_values(":at", ms(at))
-            .expression_attribute_values(":what", s(change.word()))
-            .send()
-            .await;
-        taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
+            .expression_attribute_values(":what", s(change.word()));
+        changed(update).await.map(drop)
     }
 
     /// Notes that the person wrote again after a year without a word; the first message counts.
@@ -63,18 +58,13 @@ impl Subjects {
     /// # Errors
     /// [`AwsError`] when the table did not take it.
     pub async fn note_return(&self, subject: &SubjectId, at: Timestamp) -> Result<(), AwsError> {
-        let answer = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key(format!("S#{subject}"), "S")))
+        let update = self
+            .row_of(subject)
             .update_expression("SET returned_at = :at")
             .condition_expression("attribute_exists(pk) AND (attribute_not_exists(returned_at) OR returned_at < :before)")
             .expression_attribute_values(":at", ms(at))
-            .expression_attribute_values(":before", ms(at.plus_millis(-SILENCE_MS)))
-            .send()
-            .await;
-        taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
+            .expression_attribute_values(":before", ms(at.plus_millis(-SILENCE_MS)));
+        changed(update).await.map(drop)
     }
 
     /// Stores the key of the person's account, sealed, and since when it is known.

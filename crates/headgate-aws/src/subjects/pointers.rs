@@ -13,7 +13,7 @@ use headgate_domain::time::Timestamp;
 
 use super::Subjects;
 use super::identifiers::{changed_since, subject_in};
-use crate::item::{Attributes, Item, batch_get, batch_get_some, key};
+use crate::item::{Attributes, Item, batch_get, batch_get_some, changed, key, transact};
 use crate::peppers::Peppers;
 use crate::{Aws, AwsError};
 
@@ -79,6 +79,16 @@ impl Subjects {
         }
     }
 
+    /// The name that the pointer of an identifier stands under; with one pepper there is one.
+    pub(super) async fn name_in_force(&self, identifier: &Identifier) -> Result<String, AwsError> {
+        let new = self.new_pointer(identifier);
+        let pointer = match new.other {
+            Some(_) => self.pointer(identifier).await?,
+            None => new,
+        };
+        Ok(pointer.name().to_owned())
+    }
+
     /// The pointers of several identifiers; those that have none are absent.
     pub(super) async fn pointers<'a>(
         &self,
@@ -105,18 +115,10 @@ impl Subjects {
                 .update_expression(update.update_expression)
                 .set_condition_expression(update.condition_expression)
                 .set_expression_attribute_values(update.expression_attribute_values);
-            return match call
-                .send()
-                .await
-                .map_err(|e| AwsError::of("UpdateItem", &e))
-            {
-                Ok(_) => Ok(true),
-                Err(e) if e.is("ConditionalCheckFailedException") => Ok(false),
-                Err(e) => Err(e),
-            };
+            return changed(call).await;
         };
         let update = TransactWriteItem::builder().update(update).build();
-        self.transact(vec![update, absent]).await
+        transact(&self.client, vec![update, absent]).await
     }
 
     /// The update of a pointer where it stands, or of a new one.

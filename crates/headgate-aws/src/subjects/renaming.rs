@@ -16,7 +16,7 @@ use super::pointers::{name_in, partition};
 use super::resealing::{Cursor, Walked};
 use super::{Subjects, strangers};
 use crate::AwsError;
-use crate::item::{Attributes, Item, batch_get, key, taken};
+use crate::item::{Attributes, Item, batch_get, changed, key, taken, transact};
 use crate::keyring::{KeyringError, Salt};
 
 /// Rows that are read at a time: their salts are one request.
@@ -228,7 +228,7 @@ impl Subjects {
             items.push(TransactWriteItem::builder().update(update).build());
         }
         // Not taken: somebody wrote there meanwhile.
-        self.transact(items).await.map(|_taken| ())
+        transact(&self.client, items).await.map(|_taken| ())
     }
 
     /// Takes names off a person's row, and off the calendar, under which no pointer stands any more; whether that was
@@ -286,8 +286,7 @@ impl Subjects {
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#set", set)
             .expression_attribute_values(":names", AttributeValue::Ss(names));
-        let done = call.send().await;
-        taken(done.map_err(|e| AwsError::of("UpdateItem", &e)))
+        changed(call).await.map(drop)
     }
 
     /// Drops a pointer that leads to nobody.

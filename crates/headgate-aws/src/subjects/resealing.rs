@@ -12,7 +12,7 @@ use headgate_domain::sealing::Place;
 
 use super::Subjects;
 use crate::AwsError;
-use crate::item::{Attributes, Item, b, key, taken};
+use crate::item::{Attributes, Item, b, changed, key};
 use crate::keyring::{KeyringError, Salt, VaultVersion};
 
 /// What may be sealed in a row of any kind.
@@ -161,12 +161,11 @@ impl Subjects {
         if set.is_empty() {
             return Ok(());
         }
-        let answer = call
+        let update = call
             .update_expression(format!("SET {}", set.join(", ")))
-            .condition_expression(same.join(" AND "))
-            .send()
-            .await;
-        Ok(taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))?)
+            .condition_expression(same.join(" AND "));
+        changed(update).await?;
+        Ok(())
     }
 }
 

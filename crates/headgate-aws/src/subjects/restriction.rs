@@ -5,7 +5,7 @@ use headgate_domain::time::Timestamp;
 
 use super::Subjects;
 use crate::AwsError;
-use crate::item::{key, ms, taken};
+use crate::item::{changed, ms};
 
 /// Since when.
 pub(super) const AT: &str = "restricted_at";
@@ -16,19 +16,14 @@ impl Subjects {
     /// # Errors
     /// [`AwsError`] when the table did not take it.
     pub async fn restrict(&self, subject: &SubjectId, at: Timestamp) -> Result<(), AwsError> {
-        let answer = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key(format!("S#{subject}"), "S")))
+        let update = self
+            .row_of(subject)
             .update_expression("SET #at = if_not_exists(#at, :at) REMOVE #ttl")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#at", AT)
             .expression_attribute_names("#ttl", "ttl")
-            .expression_attribute_values(":at", ms(at))
-            .send()
-            .await;
-        taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
+            .expression_attribute_values(":at", ms(at));
+        changed(update).await.map(drop)
     }
 
     /// Lifts the restriction of somebody's data, if it is as old as was seen.
@@ -40,17 +35,12 @@ impl Subjects {
         subject: &SubjectId,
         seen: Timestamp,
     ) -> Result<(), AwsError> {
-        let answer = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key(format!("S#{subject}"), "S")))
+        let update = self
+            .row_of(subject)
             .update_expression("REMOVE #at")
             .condition_expression("#at = :seen")
             .expression_attribute_names("#at", AT)
-            .expression_attribute_values(":seen", ms(seen))
-            .send()
-            .await;
-        taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
+            .expression_attribute_values(":seen", ms(seen));
+        changed(update).await.map(drop)
     }
 }

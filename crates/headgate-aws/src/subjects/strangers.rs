@@ -14,7 +14,7 @@ use headgate_domain::time::{DAY, Day, Timestamp};
 use super::Subjects;
 use super::erasing::{ABOUT, Group};
 use crate::AwsError;
-use crate::item::{Attributes, Item, key, n, s, taken};
+use crate::item::{Attributes, Item, changed, key, n, s};
 
 /// A day of the calendar has a partition for each letter an id can begin with: an import of a million people fits.
 const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz234567";
@@ -179,11 +179,7 @@ impl Subjects {
                 .expression_attribute_values(":until", n(until.seconds())),
             None => call.update_expression("ADD #about :pk"),
         };
-        taken(
-            call.send()
-                .await
-                .map_err(|e| AwsError::of("UpdateItem", &e)),
-        )?;
+        changed(call).await?;
         if pk != partition(from, letter(subject)) {
             self.strike(stranger, from).await?;
         }
@@ -201,11 +197,7 @@ impl Subjects {
             .update_expression("REMOVE #ttl")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#ttl", "ttl");
-        taken(
-            call.send()
-                .await
-                .map_err(|e| AwsError::of("UpdateItem", &e)),
-        )
+        changed(call).await.map(drop)
     }
 
     /// Takes somebody out of the calendar of a day.

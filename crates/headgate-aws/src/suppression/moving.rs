@@ -9,7 +9,7 @@ use headgate_domain::time::Timestamp;
 
 use super::{Suppression, since};
 use crate::AwsError;
-use crate::item::{Attributes, Item, batch_get, n, s};
+use crate::item::{Attributes, Item, batch_get, n, s, transact};
 
 /// How the no was said that came last.
 const METHOD: &str = "method";
@@ -43,17 +43,7 @@ impl Suppression {
         let filled = self.filled(entry, &there, to)?;
         let updates = filled.into_iter().chain([self.emptied(entry, now)?]);
         let items = updates.map(|update| TransactWriteItem::builder().update(update).build());
-        let call = self.client.transact_write_items();
-        let call = call.set_transact_items(Some(items.collect()));
-        match call
-            .send()
-            .await
-            .map_err(|e| AwsError::of("TransactWriteItems", &e))
-        {
-            Ok(_) => Ok(true),
-            Err(e) if e.is("TransactionCanceledException") => Ok(false),
-            Err(e) => Err(e),
-        }
+        transact(&self.client, items.collect()).await
     }
 
     /// The newer row with what the older says, too: of each purpose the later no. Nothing, when it says all of it.

@@ -57,7 +57,7 @@ impl LogSafe for RequestId {}
 macro_rules! words {
     ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal;)* }) => {
         $(#[$about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name { $($(#[$doc])* $variant,)* }
 
         impl $name {
@@ -67,7 +67,7 @@ macro_rules! words {
             /// The word that is stored, and programs match on.
             pub const fn word(self) -> &'static str { match self { $(Self::$variant => $word,)* } }
 
-            /// The reason behind a word.
+            /// The one behind a word.
             pub fn from_word(word: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|one| one.word() == word)
             }
@@ -105,44 +105,26 @@ words! {
     }
 }
 
-macro_rules! states {
-    ($($(#[$doc:meta])* $variant:ident = $word:literal;)*) => {
-        /// Where a request stands (compliance.md 4.2).
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum State { $($(#[$doc])* $variant,)* }
-
-        impl State {
-            /// Every state.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The word that is stored and shown to programs.
-            pub const fn word(self) -> &'static str { match self { $(Self::$variant => $word,)* } }
-
-            /// The state behind a word.
-            pub fn from_word(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$variant),)* _ => None }
-            }
-        }
-    };
-}
-
-states! {
-    /// It came, and nothing proves yet that it is the person's.
-    IdentityPending = "identity_pending";
-    /// The person's own message proves it; it is carried out at its time.
-    Verified = "verified";
-    /// A legal hold keeps the data: it is carried out when the hold ends.
-    Held = "held";
-    /// It is being carried out; of a restriction, it is in force.
-    Running = "running";
-    /// Done.
-    Fulfilled = "fulfilled";
-    /// It was not done; of what the business decides, for a reason of [`Denial`].
-    Denied = "denied";
-    /// The person took it back.
-    Withdrawn = "withdrawn";
-    /// Nobody proved it in time.
-    Expired = "expired";
+words! {
+    /// Where a request stands (compliance.md 4.2).
+    State {
+        /// It came, and nothing proves yet that it is the person's.
+        IdentityPending = "identity_pending";
+        /// The person's own message proves it; it is carried out at its time.
+        Verified = "verified";
+        /// A legal hold keeps the data: it is carried out when the hold ends.
+        Held = "held";
+        /// It is being carried out; of a restriction, it is in force.
+        Running = "running";
+        /// Done.
+        Fulfilled = "fulfilled";
+        /// It was not done; of what the business decides, for a reason of [`Denial`].
+        Denied = "denied";
+        /// The person took it back.
+        Withdrawn = "withdrawn";
+        /// Nobody proved it in time.
+        Expired = "expired";
+    }
 }
 
 impl State {
