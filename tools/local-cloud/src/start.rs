@@ -173,6 +173,7 @@ impl State {
         let sqs = Arc::new(Sqs::new(
             engine,
             endpoints.get(&Service::Sqs).cloned().unwrap_or_default(),
+            options.calendar.clone(),
         ));
         let keys = Arc::new(Keys::open(file("kms.json"))?);
         keys.create(&plan.keys, &plan.aliases)?;

@@ -202,6 +202,40 @@ async fn keys_secrets_items_and_messages_are_there_after_a_restart() {
     cloud.stop().await.unwrap();
 }
 
+#[tokio::test]
+async fn a_message_tells_when_it_was_sent_by_the_calendar_of_then_and_keeps_it_through_a_restart() {
+    const TURNED: i64 = -3 * 3_600_000;
+    let directory = tempfile::tempdir().unwrap();
+    let start = async |offset| {
+        let options = options(Some(directory.path().to_owned()));
+        options.calendar.set_offset_ms(offset);
+        LocalCloud::start(options).await.unwrap()
+    };
+    let cloud = start(TURNED).await;
+    let before = cloud.calendar().now_ms();
+    let url = cloud.output("Data.BulkQueueUrl").unwrap();
+    let sent = sqs(&cloud).send_message().queue_url(url).message_body("m");
+    sent.send().await.unwrap();
+    let after = cloud.calendar().now_ms();
+    cloud.stop().await.unwrap();
+
+    let cloud = start(0).await;
+    let url = cloud.output("Data.BulkQueueUrl").unwrap();
+    let got = sqs(&cloud)
+        .receive_message()
+        .queue_url(url)
+        .message_system_attribute_names(MessageSystemAttributeName::All)
+        .send()
+        .await
+        .unwrap();
+    let told = got.messages()[0].attributes().unwrap();
+    let time = |name| told[&name].parse::<i64>().unwrap();
+    let sent = time(MessageSystemAttributeName::SentTimestamp);
+    assert!((before..=after).contains(&sent), "{before} {sent} {after}");
+    assert!(time(MessageSystemAttributeName::ApproximateFirstReceiveTimestamp) >= sent);
+    cloud.stop().await.unwrap();
+}
+
 /// Not a test of its own: the process that `a_killed_process_…` kills.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn runs_the_cloud_that_is_killed() {

@@ -15,7 +15,7 @@ use super::checks::{MAX_CALL_BYTES, MAX_ENTRIES, check_batch, check_message};
 use super::engine::{Engine, Settled};
 use super::types::Message;
 use super::wire::{self, Entry, Refusal, Request};
-use crate::calendar::system_ms;
+use crate::calendar::{Calendar, system_ms};
 use crate::environment::caller;
 use crate::ids::random_id;
 use crate::stack::ACCOUNT;
@@ -30,13 +30,15 @@ pub(super) type Outcome = Result<Value, Refusal>;
 pub(crate) struct Sqs {
     engine: Mutex<Engine>,
     base_url: String,
+    calendar: Calendar,
 }
 
 impl Sqs {
-    pub(crate) fn new(engine: Engine, base_url: String) -> Self {
+    pub(crate) fn new(engine: Engine, base_url: String, calendar: Calendar) -> Self {
         Self {
             engine: Mutex::new(engine),
             base_url,
+            calendar,
         }
     }
 
@@ -55,8 +57,29 @@ impl Sqs {
             message_body: Some(body),
             ..Entry::default()
         };
-        let message = message(entry, delay, None);
+        let message = self.message(entry, delay, None);
         engine.send(queue, vec![message])
+    }
+
+    fn message(&self, entry: Entry, queue_delay: i64, sender: Option<String>) -> Message {
+        let now = system_ms();
+        Message {
+            id: random_id(),
+            body: entry.message_body.unwrap_or_default(),
+            attributes: entry.message_attributes,
+            sent_at: now,
+            offset: self.calendar.offset_ms(),
+            not_before: now + entry.delay_seconds.unwrap_or(queue_delay) * 1000,
+            group: entry.message_group_id,
+            sender,
+            trace: entry
+                .message_system_attributes
+                .get("AWSTraceHeader")
+                .and_then(|a| a.string_value.clone()),
+            received: 0,
+            first_received_at: None,
+            moved_from: None,
+        }
     }
 }
 
@@ -143,7 +166,7 @@ async fn run(sqs: &Arc<Sqs>, operation: &str, mut request: Request) -> Outcome {
                 .settings(&queue)
                 .map_or(MAX_CALL_BYTES, |s| s.max_size);
             check_message(&entry, max)?;
-            let message = message(entry, delay, request.caller.clone());
+            let message = sqs.message(entry, delay, request.caller.clone());
             let answer = wire::sent(&message, None);
             sqs.engine().send(&queue, vec![message]).map_err(failure)?;
             Ok(answer)
@@ -235,26 +258,6 @@ fn start_move(sqs: &Sqs, request: &Request) -> Outcome {
     Ok(json!({"TaskHandle": random_id()}))
 }
 
-fn message(entry: Entry, queue_delay: i64, sender: Option<String>) -> Message {
-    let now = system_ms();
-    Message {
-        id: random_id(),
-        body: entry.message_body.unwrap_or_default(),
-        attributes: entry.message_attributes,
-        sent_at: now,
-        not_before: now + entry.delay_seconds.unwrap_or(queue_delay) * 1000,
-        group: entry.message_group_id,
-        sender,
-        trace: entry
-            .message_system_attributes
-            .get("AWSTraceHeader")
-            .and_then(|a| a.string_value.clone()),
-        received: 0,
-        first_received_at: None,
-        moved_from: None,
-    }
-}
-
 fn send_batch(sqs: &Sqs, queue: &str, request: Request, delay: i64) -> Outcome {
     let sender = request.caller;
     let entries = check_batch(request.entries)?;
@@ -277,7 +280,7 @@ fn send_batch(sqs: &Sqs, queue: &str, request: Request, delay: i64) -> Outcome {
         match check_message(&entry, max) {
             Ok(()) => {
                 let id = entry.id.clone();
-                let message = message(entry, delay, sender.clone());
+                let message = sqs.message(entry, delay, sender.clone());
                 successful.push(wire::sent(&message, Some(&id)));
                 messages.push(message);
             }

@@ -23,7 +23,11 @@ pub(crate) struct Message {
     pub(crate) body: String,
     #[serde(default)]
     pub(crate) attributes: BTreeMap<String, Attribute>,
+    /// The system clock's time of sending: what delays and retention count from.
     pub(crate) sent_at: i64,
+    /// How far the calendar stood from the system clock then: the functions live by the calendar.
+    #[serde(default)]
+    pub(crate) offset: i64,
     /// Not visible before this time: a delay.
     pub(crate) not_before: i64,
     #[serde(default)]
@@ -40,6 +44,13 @@ pub(crate) struct Message {
     /// ARN of the queue it was moved from.
     #[serde(default)]
     pub(crate) moved_from: Option<String>,
+}
+
+impl Message {
+    /// A time of the system clock as the calendar read it when the message was sent.
+    pub(crate) fn on_calendar(&self, system_ms: i64) -> i64 {
+        system_ms.saturating_add(self.offset)
+    }
 }
 
 /// A received message and the handle to settle it with.

@@ -192,7 +192,10 @@ pub(crate) fn received(receipt: &Receipt, request: &Request, stranger: &str) -> 
             "ApproximateReceiveCount",
             Some(message.received.to_string()),
         ),
-        ("SentTimestamp", Some(message.sent_at.to_string())),
+        (
+            "SentTimestamp",
+            Some(message.on_calendar(message.sent_at).to_string()),
+        ),
         (
             "SenderId",
             Some(
@@ -204,7 +207,9 @@ pub(crate) fn received(receipt: &Receipt, request: &Request, stranger: &str) -> 
         ),
         (
             "ApproximateFirstReceiveTimestamp",
-            message.first_received_at.map(|t| t.to_string()),
+            message
+                .first_received_at
+                .map(|at| message.on_calendar(at).to_string()),
         ),
         ("MessageGroupId", message.group.clone()),
         ("AWSTraceHeader", message.trace.clone()),
