@@ -10,8 +10,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use headgate_domain::ledger::Hash;
 use headgate_domain::privacy::{RECEIPT_DAYS, RequestId};
 use headgate_domain::record::is_number_id;
-use headgate_domain::retention::Destroyed;
-use headgate_domain::time::{Day, Timestamp};
+use headgate_domain::retention::{Destroyed, KeyName};
+use headgate_domain::time::Timestamp;
 
 use crate::controls::Controls;
 use crate::item::{Attributes, key, n, put_if_new, s};
@@ -120,13 +120,13 @@ impl Evidence {
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
-    pub async fn put_open_purge(&self, days: &[Destroyed]) -> Result<(), AwsError> {
+    pub async fn put_open_purge(&self, keys: &[Destroyed]) -> Result<(), AwsError> {
         let mut item = key(OPEN, OPEN);
-        let words: Vec<String> = days
+        let words: Vec<String> = keys
             .iter()
-            .map(|Destroyed { day, key }| match key {
-                Some(key) => format!("{day}:{key}"),
-                None => day.to_string(),
+            .map(|Destroyed { name, hash }| match hash {
+                Some(hash) => format!("{name}:{hash}"),
+                None => name.to_string(),
             })
             .collect();
         item.insert("manifest".to_owned(), s(words.join(" ")));
@@ -140,7 +140,7 @@ impl Evidence {
             .map_err(|e| AwsError::of("PutItem", &e))
     }
 
-    /// The days of a purge that has no evidence yet; words that are none are passed over.
+    /// The keys of a purge that has no evidence yet; words that are none are passed over.
     ///
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
@@ -154,21 +154,21 @@ impl Evidence {
             .send()
             .await
             .map_err(|e| AwsError::of("GetItem", &e))?;
-        let days = answer
+        let keys = answer
             .item
             .as_ref()
             .and_then(|item| item.text("manifest"))
             .unwrap_or_default();
         let read = |word: &str| {
-            let (day, key) = word
+            let (name, hash) = word
                 .split_once(':')
-                .map_or((word, None), |(day, key)| (day, Some(key)));
+                .map_or((word, None), |(name, hash)| (name, Some(hash)));
             Some(Destroyed {
-                day: Day::parse(day).ok()?,
-                key: key.and_then(|key| Hash::parse(key).ok()),
+                name: KeyName::parse(name)?,
+                hash: hash.and_then(|hash| Hash::parse(hash).ok()),
             })
         };
-        Ok(days.split_whitespace().filter_map(read).collect())
+        Ok(keys.split_whitespace().filter_map(read).collect())
     }
 
     /// The numbers whose outbox was ever swept: one that leaves the configuration still has rows there.

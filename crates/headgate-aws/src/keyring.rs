@@ -16,6 +16,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use aws_sdk_kms::primitives::Blob;
 use headgate_domain::identity::SubjectId;
 use headgate_domain::ledger::Hash;
+use headgate_domain::retention::KeyName;
 use headgate_domain::sealing::{FieldKey, Place, content_key, key_id, open, seal};
 use headgate_domain::time::{Day, Timestamp};
 use headgate_redact::Personal;
@@ -138,11 +139,10 @@ impl Keyring {
         place: &Place<'_>,
         plain: &[u8],
     ) -> Result<Vec<u8>, KeyringError> {
-        let day = day.to_string();
-        let id = format!("day#{day}");
+        let id = id_of(day.into());
         let key = self.key(&id).await?;
         sealed(
-            &content_key(&key, &salt.0, &self.deployment, &day),
+            &content_key(&key, &salt.0, &self.deployment, &day.to_string()),
             &id,
             place,
             plain,
@@ -164,10 +164,9 @@ impl Keyring {
         if now >= day.plus(self.retention_days).start() {
             return Err(KeyringError::PastRetention);
         }
-        let day = day.to_string();
-        let key = self.key(&format!("day#{day}")).await?;
+        let key = self.key(&id_of(day.into())).await?;
         open(
-            &content_key(&key, &salt.0, &self.deployment, &day),
+            &content_key(&key, &salt.0, &self.deployment, &day.to_string()),
             place,
             envelope,
         )
@@ -285,15 +284,15 @@ impl Keyring {
     /// # Errors
     /// [`AwsError`] when KMS or the table failed.
     pub async fn mint_day(&self, day: Day, now: Timestamp) -> Result<bool, KeyringError> {
-        self.mint(&format!("day#{day}"), now).await
+        self.mint(&id_of(day.into()), now).await
     }
 
-    /// Destroys a day's key; returns whether there was one. Its content is unreadable from here on, everywhere.
+    /// Destroys a key; returns whether there was one. What it sealed is unreadable from here on, everywhere.
     ///
     /// # Errors
     /// [`AwsError`] when the table did not confirm it.
-    pub async fn destroy_day(&self, day: Day) -> Result<bool, KeyringError> {
-        let id = format!("day#{day}");
+    pub async fn destroy(&self, name: KeyName) -> Result<bool, KeyringError> {
+        let id = id_of(name);
         self.forget(&id);
         let answer = self
             .dynamodb
@@ -307,20 +306,20 @@ impl Keyring {
         Ok(answer.attributes.is_some())
     }
 
-    /// Whether a day's key still exists, read consistently.
+    /// Whether a key still exists, read consistently.
     ///
     /// # Errors
     /// [`AwsError`] when it cannot be read.
-    pub async fn has_day(&self, day: Day) -> Result<bool, KeyringError> {
-        Ok(self.read(&format!("day#{day}")).await?.is_some())
+    pub async fn has(&self, name: KeyName) -> Result<bool, KeyringError> {
+        Ok(self.read(&id_of(name)).await?.is_some())
     }
 
-    /// The hash of a day's wrapped key, which says which key it is and opens nothing; `None` when it is gone.
+    /// The hash of a wrapped key, which says which key it is and opens nothing; `None` when it is gone.
     ///
     /// # Errors
     /// [`AwsError`] when it cannot be read.
-    pub async fn fingerprint(&self, day: Day) -> Result<Option<Hash>, KeyringError> {
-        let item = self.read(&format!("day#{day}")).await?;
+    pub async fn fingerprint(&self, name: KeyName) -> Result<Option<Hash>, KeyringError> {
+        let item = self.read(&id_of(name)).await?;
         let wrapped = item.as_ref().and_then(|item| item.bytes("wrapped"));
         Ok(wrapped.map(Hash::of_bytes))
     }
@@ -444,6 +443,14 @@ impl Keyring {
             .send()
             .await;
         Ok(was_taken(answer.map_err(|e| AwsError::of("PutItem", &e)))?)
+    }
+}
+
+/// What a key stands under in the table, and in what it sealed.
+fn id_of(name: KeyName) -> String {
+    match name {
+        KeyName::Day(day) => format!("day#{day}"),
+        KeyName::Vault(version) => format!("vault#{version}"),
     }
 }
 

@@ -5,7 +5,7 @@ mod plan;
 mod sweep;
 mod verify;
 
-pub use manifest::{Destroyed, Manifest, NotManifest, Store, StoreRecord, origin};
+pub use manifest::{Destroyed, KeyName, Manifest, NotManifest, Store, StoreRecord, origin};
 pub use plan::{
     CONTENT_DAYS, Class, Content, Key, LEAST_CONTENT_DAYS, Logs, MOST_CONTENT_DAYS, NotPlan,
     Period, Place, Plan, Queues, Way, plan,
@@ -40,6 +40,15 @@ pub fn days_to_mint(now: Timestamp) -> impl Iterator<Item = Day> {
 pub fn days_to_destroy(now: Timestamp) -> impl Iterator<Item = Day> {
     let last = now.day().plus(-CONTENT_DAYS);
     (1 - LOOK_BACK_DAYS..=0).map(move |offset| last.plus(offset))
+}
+
+/// For how many days backups bring back what was sealed under the vault key: the longest of any store that holds such.
+pub fn vault_backup_days() -> i64 {
+    let sealed = plan()
+        .classes
+        .iter()
+        .filter(|class| class.key == Key::Vault);
+    sealed.map(|class| class.backup_days).max().unwrap_or(0)
 }
 
 /// The first day whose rows are kept: the one after the last whose key is due.

@@ -3,7 +3,8 @@
 //!
 //! Walks through the table of people, a minute of every five, from where the last one ended. Each begins once nobody
 //! can be writing under the version before any more, and goes round until a round finds nothing. What does not open
-//! is counted and told; it does not keep a walk from ending, and whoever destroys an old key has to look at it.
+//! is counted and told; it does not keep a walk from ending, but keeps the older keys: the purge destroys them once no
+//! round has found anything under them for as long as backups reach back.
 
 use std::time::{Duration, Instant};
 
@@ -19,8 +20,8 @@ const TIME: Duration = Duration::from_mins(1);
 /// Whoever had read which vault key is newest has forgotten it by then (five minutes), and whatever a function was
 /// doing with it is done (fifteen).
 const SETTLED_MS: i64 = 20 * MINUTE;
-/// The list is looked through again this long after: who was erased, and is known again since, has a number that
-/// their entry can be moved by.
+/// What a walk could not move is looked for again this long after: what does not open may have been mended; and who
+/// was erased, and is known again since, has a number that their entry on the list can be moved by.
 const AGAIN_MS: i64 = 30 * DAY;
 
 impl PrivacyWorker {
@@ -75,8 +76,8 @@ impl PrivacyWorker {
         let mut walk = match known.filter(|walk| walk.version == version) {
             Some(walk) => match walk.ended_at {
                 None => walk,
-                Some(ended) if errand == Errand::Relist && now >= ended.plus_millis(AGAIN_MS) => {
-                    Walk::round(version, walk.round.saturating_add(1), now)
+                Some(ended) if again_at(errand, &walk, ended).is_some_and(|at| now >= at) => {
+                    walk.next_round(now)
                 }
                 Some(_ended) => return Ok(()),
             },
@@ -90,10 +91,11 @@ impl PrivacyWorker {
             walk.after = page.next;
             if walk.after.is_none() {
                 told(errand, &walk);
+                walk.clear_since = (walk.older == 0).then(|| walk.clear_since.unwrap_or(now));
                 if walk.older == walk.unopened {
                     walk.ended_at = Some(now);
                 } else {
-                    walk = Walk::round(version, walk.round.saturating_add(1), now);
+                    walk = walk.next_round(now);
                 }
             }
             self.requests.put_walk(errand, &walk).await?;
@@ -118,6 +120,18 @@ impl PrivacyWorker {
             page.walked.older = page.walked.older.saturating_add(found);
         }
         Ok(page.walked)
+    }
+}
+
+/// When it is walked once more, though it has ended.
+fn again_at(errand: Errand, walk: &Walk, ended: Timestamp) -> Option<Timestamp> {
+    let later = Some(ended.plus_millis(AGAIN_MS));
+    match errand {
+        Errand::Rename => None,
+        Errand::Relist => later,
+        Errand::Reseal if walk.has_outlived_the_older() => None,
+        // What a table brought back from a backup has under an older key is found before that key goes.
+        Errand::Reseal => walk.certain_at().or(later),
     }
 }
 

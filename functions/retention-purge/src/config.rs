@@ -15,6 +15,8 @@ pub struct Config {
     pub table_controls: String,
     /// The table that takes the manifests.
     pub table_evidence: String,
+    /// The table that says how far the privacy worker has come with sealing anew.
+    pub table_privacy_requests: String,
     /// The KMS key that wraps day keys.
     pub kms_key_data: String,
     /// The KMS key that signs the evidence.
@@ -33,6 +35,7 @@ impl Config {
             table_keys: settings.name("HEADGATE_TABLE_KEYS")?.to_owned(),
             table_controls: settings.name("HEADGATE_TABLE_CONTROLS")?.to_owned(),
             table_evidence: settings.name("HEADGATE_TABLE_EVIDENCE")?.to_owned(),
+            table_privacy_requests: settings.name("HEADGATE_TABLE_PRIVACY_REQUESTS")?.to_owned(),
             kms_key_data: settings.name("HEADGATE_KMS_KEY_DATA")?.to_owned(),
             kms_key_evidence: settings.name("HEADGATE_KMS_KEY_EVIDENCE")?.to_owned(),
         })
@@ -43,12 +46,13 @@ impl Config {
 mod tests {
     use super::*;
 
-    const ALL: [&str; 7] = [
+    const ALL: [&str; 8] = [
         "HEADGATE_DEPLOYMENT",
         "HEADGATE_TABLE_MESSAGES",
         "HEADGATE_TABLE_KEYS",
         "HEADGATE_TABLE_CONTROLS",
         "HEADGATE_TABLE_EVIDENCE",
+        "HEADGATE_TABLE_PRIVACY_REQUESTS",
         "HEADGATE_KMS_KEY_DATA",
         "HEADGATE_KMS_KEY_EVIDENCE",
     ];

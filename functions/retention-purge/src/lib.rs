@@ -3,7 +3,8 @@
 //! Every hour: mints the keys of the days ahead, destroys the keys of the days that are due, sweeps
 //! the bytes, verifies, and leaves evidence. It is the only function that mints or destroys a day
 //! key, so nobody who is late can bring a day back. It reads no content and could not: it never
-//! unwraps a key.
+//! unwraps a key. The vault key it mints as well, and destroys the versions that the privacy worker
+//! has found nothing under for as long as a backup could bring something back (ADR 0037).
 //!
 //! Swept is everything in the messages table: the outbox of every number there ever was, what people
 //! wrote (`N#`) and the ids of apps (`I#`). Rows of the last two that an earlier version wrote go by
@@ -20,10 +21,11 @@ use headgate_aws::controls::Controls;
 use headgate_aws::evidence::Evidence;
 use headgate_aws::keyring::{Keyring, KeyringError, VaultVersion};
 use headgate_aws::messages::Messages;
+use headgate_aws::privacy_requests::{Errand, PrivacyRequests};
 use headgate_aws::signing::SigningKey;
 use headgate_aws::{Aws, AwsError, AwsSettings};
-use headgate_domain::retention::{self, Destroyed, Store};
-use headgate_domain::time::{Day, Timestamp};
+use headgate_domain::retention::{self, Destroyed, KeyName, Store};
+use headgate_domain::time::Timestamp;
 use headgate_lambda::clock::Clock;
 use headgate_lambda::log::{Field, Level, log};
 use headgate_lambda::settings::{MissingSetting, Settings};
@@ -65,8 +67,8 @@ pub enum PurgeError {
     /// The messages, the configuration or the evidence could not be reached.
     #[error(transparent)]
     Aws(#[from] AwsError),
-    /// A day key exists although it was destroyed.
-    #[error("a day key still exists after it was destroyed")]
+    /// A key exists although it was destroyed.
+    #[error("a key still exists after it was destroyed")]
     StillThere,
     /// Something past its time names a key that exists.
     #[error("a swept value was sealed under a key that still exists")]
@@ -85,6 +87,7 @@ pub struct RetentionPurge {
     messages: Messages,
     controls: Controls,
     evidence: Evidence,
+    requests: PrivacyRequests,
     key: SigningKey,
     deployment: String,
     clock: Clock,
@@ -110,6 +113,7 @@ impl RetentionPurge {
             messages: Messages::new(&aws, &config.table_messages),
             controls: Controls::new(&aws, &config.table_controls),
             evidence: Evidence::new(&aws, &config.table_evidence),
+            requests: PrivacyRequests::new(&aws, &config.table_privacy_requests),
             key: SigningKey::new(&aws, &config.kms_key_evidence),
             deployment: config.deployment,
             clock,
@@ -128,8 +132,12 @@ impl RetentionPurge {
         let mut manifest = Manifest::after(&self.deployment, None, now);
         // What is done is remembered only once the evidence is stored.
         let mut next = progress.clone();
-        self.mint(now, &mut next, &mut manifest).await?;
-        self.destroy(now, &mut next, &mut manifest).await?;
+        // What is due goes, whatever became of the rest.
+        let outlived = self.vault(now, &mut next, &mut manifest).await;
+        let minted = self.mint(now, &mut next, &mut manifest).await;
+        let unneeded = outlived.as_deref().unwrap_or_default();
+        self.destroy(now, unneeded, &mut next, &mut manifest)
+            .await?;
         let swept = self.sweep(now, &mut next, &mut manifest).await;
         if manifest.changed_something() {
             self.record(&mut manifest, &mut next).await?;
@@ -139,25 +147,40 @@ impl RetentionPurge {
             next.is_closed = true;
         }
         *progress = next;
-        // A sweep that failed does not hold back the evidence of the keys, which are what counts.
+        // Nor does what failed hold back the evidence of the keys, which are what counts.
+        outlived?;
+        minted?;
         swept?;
         Ok(manifest)
     }
 
-    /// Mints what is missing of the vault key and of the days from today on, and the next vault key when that is due
-    /// or asked for.
+    /// Once a day, or when it was asked for: mints the vault key that is missing or due. Returns the versions that
+    /// nothing needed any more before that, whether or not they are still there.
+    async fn vault(
+        &self,
+        now: Timestamp,
+        progress: &mut Progress,
+        manifest: &mut Manifest,
+    ) -> Result<Vec<KeyName>, PurgeError> {
+        let asked_at = self.controls.vault_asked_at().await?;
+        if progress.has_vault(now, asked_at) {
+            return Ok(Vec::new());
+        }
+        let walk = self.requests.walk(Errand::Reseal).await?;
+        let outlived = self.keyring.outlived_vaults(walk.as_ref()).await?;
+        let minted = self.keyring.rotate_vault(now, asked_at).await?;
+        manifest.minted_vault = minted.map(VaultVersion::number);
+        progress.vault = Some((now.day(), asked_at));
+        Ok(outlived)
+    }
+
+    /// Mints the keys that are missing of the days from today on.
     async fn mint(
         &self,
         now: Timestamp,
         progress: &mut Progress,
         manifest: &mut Manifest,
     ) -> Result<(), PurgeError> {
-        let asked_at = self.controls.vault_asked_at().await?;
-        if !progress.has_vault(now, asked_at) {
-            let minted = self.keyring.rotate_vault(now, asked_at).await?;
-            manifest.minted_vault = minted.map(VaultVersion::number);
-            progress.vault = Some((now.day(), asked_at));
-        }
         for day in progress.to_mint(now) {
             if self.keyring.mint_day(day, now).await? {
                 manifest.minted.push(day);
@@ -171,40 +194,48 @@ impl RetentionPurge {
     async fn destroy(
         &self,
         now: Timestamp,
+        outlived: &[KeyName],
         progress: &mut Progress,
         manifest: &mut Manifest,
     ) -> Result<(), PurgeError> {
-        let mut days: Vec<Destroyed> = Vec::new();
+        let mut keys: Vec<Destroyed> = Vec::new();
         if !progress.is_closed {
             // An earlier run may have ended after destroying and before its evidence.
             let mut open = self.evidence.open_purge().await?;
             let last_due = retention::days_to_destroy(now).last();
-            open.retain(|open| last_due.is_some_and(|last| open.day <= last));
-            days = open;
+            open.retain(|open| match open.name {
+                KeyName::Day(day) => last_due.is_some_and(|last| day <= last),
+                KeyName::Vault(_version) => outlived.contains(&open.name),
+            });
+            keys = open;
         }
         let due = progress.to_destroy(now);
-        for day in &due {
-            self.add(&mut days, *day).await?;
+        for name in due.iter().copied().map(KeyName::Day) {
+            self.add(&mut keys, name).await?;
         }
         // Where the oldest day of the look-back still had a key, nobody ran for long: go on back.
-        let has = |days: &[Destroyed], day| days.iter().any(|known| known.day == day);
-        let mut oldest = due.first().copied().filter(|day| has(&days, *day));
+        let has =
+            |keys: &[Destroyed], day| keys.iter().any(|known| known.name == KeyName::Day(day));
+        let mut oldest = due.first().copied().filter(|day| has(&keys, *day));
         while let Some(day) = oldest.map(|day| day.plus(-1)) {
-            oldest = self.add(&mut days, day).await?.then_some(day);
+            oldest = self.add(&mut keys, day.into()).await?.then_some(day);
         }
-        if !days.is_empty() {
-            days.sort_unstable_by_key(|destroyed| destroyed.day);
-            self.evidence.put_open_purge(&days).await?;
+        for name in outlived {
+            self.add(&mut keys, *name).await?;
+        }
+        if !keys.is_empty() {
+            keys.sort_unstable_by_key(|destroyed| destroyed.name);
+            self.evidence.put_open_purge(&keys).await?;
             progress.is_closed = false;
-            for Destroyed { day, .. } in &days {
-                self.keyring.destroy_day(*day).await?;
+            for Destroyed { name, .. } in &keys {
+                self.keyring.destroy(*name).await?;
             }
-            for Destroyed { day, .. } in &days {
-                if self.keyring.has_day(*day).await? {
+            for Destroyed { name, .. } in &keys {
+                if self.keyring.has(*name).await? {
                     return Err(PurgeError::StillThere);
                 }
             }
-            manifest.destroyed = days;
+            manifest.destroyed = keys;
         } else if !progress.is_closed {
             // Nothing is open: known from now on, and nothing to write.
             progress.is_closed = true;
@@ -213,15 +244,15 @@ impl RetentionPurge {
         Ok(())
     }
 
-    /// Adds a day whose key still exists, with its hash; whether there was one.
-    async fn add(&self, days: &mut Vec<Destroyed>, day: Day) -> Result<bool, PurgeError> {
-        if days.iter().any(|known| known.day == day) {
+    /// Adds a key that still exists, with its hash; whether there was one.
+    async fn add(&self, keys: &mut Vec<Destroyed>, name: KeyName) -> Result<bool, PurgeError> {
+        if keys.iter().any(|known| known.name == name) {
             return Ok(true);
         }
-        let key = self.keyring.fingerprint(day).await?;
-        let is_there = key.is_some();
+        let hash = self.keyring.fingerprint(name).await?;
+        let is_there = hash.is_some();
         if is_there {
-            days.push(Destroyed { day, key });
+            keys.push(Destroyed { name, hash });
         }
         Ok(is_there)
     }
@@ -306,7 +337,7 @@ fn told(manifest: &Manifest) {
         "purged",
         &[
             ("manifest", count(manifest.number)),
-            ("destroyed_days", Field::count(manifest.destroyed.len())),
+            ("destroyed_keys", Field::count(manifest.destroyed.len())),
             ("minted_days", Field::count(manifest.minted.len())),
             ("swept", count(manifest.deleted())),
             ("sweep_complete", Field::flag(is_complete)),

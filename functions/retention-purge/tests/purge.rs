@@ -28,7 +28,7 @@ use headgate_domain::lane::Purpose;
 use headgate_domain::note::PublicKey;
 use headgate_domain::record::{RecordRef, State, ulid};
 use headgate_domain::retention::{
-    CONTENT_DAYS, Destroyed, PurgeReport, Store, StoreRecord, verify,
+    CONTENT_DAYS, Destroyed, KeyName, PurgeReport, Store, StoreRecord, verify,
 };
 use headgate_domain::sealing::{Place, key_id};
 use headgate_domain::time::{DAY, Day, HOUR, Timestamp};
@@ -179,7 +179,10 @@ fn days(manifest: &Manifest) -> Vec<Day> {
     manifest
         .destroyed
         .iter()
-        .map(|destroyed| destroyed.day)
+        .filter_map(|destroyed| match destroyed.name {
+            KeyName::Day(day) => Some(day),
+            KeyName::Vault(_version) => None,
+        })
         .collect()
 }
 
@@ -215,17 +218,17 @@ async fn after_ninety_days_the_key_is_gone_and_the_content_cannot_be_opened_by_a
         !days(&run(&purge).await).contains(&day),
         "one millisecond too early"
     );
-    assert!(keyring.has_day(day).await.unwrap());
+    assert!(keyring.has(day.into()).await.unwrap());
     world.pass(1);
-    let fingerprint = keyring.fingerprint(day).await.unwrap();
+    let fingerprint = keyring.fingerprint(day.into()).await.unwrap();
     assert!(fingerprint.is_some());
     let manifest = run(&purge).await;
     let destroyed = Destroyed {
-        day,
-        key: fingerprint,
+        name: day.into(),
+        hash: fingerprint,
     };
     assert!(manifest.destroyed.contains(&destroyed));
-    assert!(!keyring.has_day(day).await.unwrap());
+    assert!(!keyring.has(day.into()).await.unwrap());
 
     // Told that it is still the day itself, a new process would open it if it could.
     let opened = world
@@ -275,7 +278,7 @@ async fn a_hundred_days_of_runs_leave_exactly_the_days_that_may_be_read() {
     for offset in 0..=CONTENT_DAYS + 16 {
         let day = first.plus(offset);
         assert_eq!(
-            keyring.has_day(day).await.unwrap(),
+            keyring.has(day.into()).await.unwrap(),
             day > today.plus(-CONTENT_DAYS),
             "{day}"
         );
@@ -291,11 +294,11 @@ async fn a_hundred_days_of_runs_leave_exactly_the_days_that_may_be_read() {
     // Neither the same process nor a new one ever brings a day back.
     run(&purge).await;
     run(&world.purge().await).await;
-    assert!(!keyring.has_day(first).await.unwrap());
+    assert!(!keyring.has(first.into()).await.unwrap());
     // Nor does a clock that jumps back in a process that knows better.
     world.pass(-95 * DAY);
     assert!(run(&purge).await.minted.is_empty());
-    assert!(!keyring.has_day(first).await.unwrap());
+    assert!(!keyring.has(first.into()).await.unwrap());
 }
 
 #[tokio::test]
@@ -308,18 +311,18 @@ async fn a_purge_that_ended_before_its_evidence_is_caught_up() {
     world
         .evidence()
         .put_open_purge(&[Destroyed {
-            day,
-            key: keyring.fingerprint(day).await.unwrap(),
+            name: day.into(),
+            hash: keyring.fingerprint(day.into()).await.unwrap(),
         }])
         .await
         .unwrap();
-    assert!(keyring.destroy_day(day).await.unwrap());
+    assert!(keyring.destroy(day.into()).await.unwrap());
     assert_eq!(world.manifests().await.len(), 1);
 
     let manifest = run(&world.purge().await).await;
     assert_eq!(days(&manifest), [day]);
     assert!(
-        manifest.destroyed[0].key.is_some(),
+        manifest.destroyed[0].hash.is_some(),
         "which key it was is known"
     );
     assert_eq!(world.manifests().await.last(), Some(&manifest));
@@ -337,11 +340,14 @@ async fn an_open_purge_never_destroys_a_day_that_is_not_due() {
     let day = world.now().day();
     world
         .evidence()
-        .put_open_purge(&[Destroyed { day, key: None }])
+        .put_open_purge(&[Destroyed {
+            name: day.into(),
+            hash: None,
+        }])
         .await
         .unwrap();
     assert!(run(&world.purge().await).await.destroyed.is_empty());
-    assert!(world.keyring().has_day(day).await.unwrap());
+    assert!(world.keyring().has(day.into()).await.unwrap());
 }
 
 #[tokio::test]
@@ -358,7 +364,7 @@ async fn a_purge_that_did_not_run_for_months_goes_back_until_there_are_no_keys()
     world.pass((CONTENT_DAYS + 119 + 20) * DAY);
     let manifest = run(&world.purge().await).await;
     assert_eq!(manifest.destroyed.len(), 40);
-    assert_eq!(manifest.destroyed[0].day, first);
+    assert_eq!(manifest.destroyed[0].name, first.into());
 }
 
 #[tokio::test]
@@ -564,7 +570,7 @@ async fn wherever_a_run_dies_the_next_ends_it_and_the_evidence_is_whole() {
             let open = world.evidence().open_purge().await.unwrap();
             assert!(open.is_empty(), "at {n}");
             let due = world.now().day().plus(-CONTENT_DAYS);
-            assert!(!world.keyring().has_day(due).await.unwrap(), "at {n}");
+            assert!(!world.keyring().has(due.into()).await.unwrap(), "at {n}");
             let (oldest, kept) = sweep::days_of_rows(&world).await;
             assert_eq!(
                 (oldest, kept),
@@ -591,7 +597,7 @@ async fn a_run_that_began_before_the_newest_manifest_breaks_no_evidence() {
     run(&world.purge().await).await;
     // A slower run, or a clock that was put back: it has a key to make, and is recorded after the other.
     let last = world.now().day().plus(7);
-    assert!(world.keyring().destroy_day(last).await.unwrap());
+    assert!(world.keyring().destroy(last.into()).await.unwrap());
     world.pass(-HOUR);
     assert_eq!(run(&world.purge().await).await.minted, [last]);
     assert_eq!(world.verified().await.manifests, 2);

@@ -1,4 +1,5 @@
-//! After the vault key was rotated, a walk seals anew whoever is not met: rows, proofs, requests that wait.
+//! After the vault key was rotated, a walk seals anew whoever is not met: rows, proofs, requests that wait; and the
+//! older key goes once no backup can bring back anything that needs it.
 #![allow(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
@@ -14,17 +15,19 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use headgate_aws::Aws;
-use headgate_aws::keyring::VaultVersion;
+use headgate_aws::keyring::{KeyringError, VaultVersion};
 use headgate_aws::privacy_requests::{Errand, PrivacyRequests, Walk};
 use headgate_aws::subjects::Subjects;
 use headgate_domain::identity::{Identifier, Phone, SubjectId};
+use headgate_domain::retention::{KeyName, Manifest};
 use headgate_domain::sealing::Place;
-use headgate_domain::time::{MINUTE, Timestamp};
+use headgate_domain::time::{DAY, MINUTE, Timestamp};
 use headgate_lambda::clock::Clock;
 use headgate_lambda::settings::Settings;
 use headgate_testkit::{End, Stage, environment, stage};
 use local_cloud::Crash;
 use privacy_worker::PrivacyWorker;
+use retention_purge::RetentionPurge;
 use serde_json::{Value, json};
 
 /// More than a page of the walk, proofs included.
@@ -157,6 +160,28 @@ impl World {
         assert!(put.is_some());
     }
 
+    /// A run of a new process of the worker, then one of the purge.
+    async fn runs(&self) -> Manifest {
+        self.worker().await.handle(Value::Null).await.unwrap();
+        let now = Arc::clone(&self.now);
+        let clock = Arc::new(move || Timestamp::from_millis(now.load(Ordering::SeqCst)));
+        let settings = Settings::from_map(self.stage.environment("RetentionPurgeFunction"));
+        let purge = RetentionPurge::new(&settings, clock).await.unwrap();
+        purge.handle(Value::Null).await.unwrap()
+    }
+
+    async fn rows(&self) -> Vec<Value> {
+        let table = self.name("HEADGATE_TABLE_SUBJECTS");
+        self.stage.cloud().items(table).await.unwrap()
+    }
+
+    /// Leaves nothing sealed in the row that is damaged.
+    async fn mend(&self) {
+        let row = json!({ "pk": { "S": "R#damaged" }, "sk": { "S": "R" } });
+        let table = self.name("HEADGATE_TABLE_SUBJECTS");
+        self.stage.cloud().load(table, vec![row]).await.unwrap();
+    }
+
     /// Everything opens that can be opened.
     async fn opens(&self, subjects: &[SubjectId]) {
         let people = self.people().await;
@@ -263,4 +288,100 @@ async fn wherever_the_walk_dies_the_next_run_ends_it() {
         BTreeMap::from([(1, LEFT), (2, ALL - LEFT)])
     );
     world.opens(&subjects).await;
+}
+
+/// A day longer than a table with something sealed in it has backups.
+const KEPT: i64 = 36 * DAY;
+
+fn vaults(manifest: &Manifest) -> Vec<u32> {
+    let names = manifest.destroyed.iter().map(|destroyed| destroyed.name);
+    let version = |name| match name {
+        KeyName::Vault(version) => Some(version),
+        KeyName::Day(_day) => None,
+    };
+    names.filter_map(version).collect()
+}
+
+#[tokio::test]
+async fn an_older_vault_key_goes_when_no_backup_can_need_it_and_stays_as_long_as_anything_is_under_it()
+ {
+    let world = World::new().await;
+    let subjects = world.populate().await;
+    world.pass(1_000);
+    world.rotate().await;
+    world.pass(21 * MINUTE);
+    assert!(vaults(&world.runs().await).is_empty());
+    let (first, second) = (KeyName::Vault(1), KeyName::Vault(2));
+    let keyring = world.stage.keyring();
+
+    // The walk has ended, and one row does not open: whoever mends it may need the key.
+    assert!(world.progress().await.unwrap().ended_at.is_some());
+    assert_eq!(world.progress().await.unwrap().clear_since, None);
+    world.mend().await;
+    world.pass(30 * DAY);
+    assert!(vaults(&world.runs().await).is_empty());
+    assert_eq!(
+        world.progress().await.unwrap().clear_since,
+        Some(world.now())
+    );
+
+    world.pass(KEPT - 1);
+    assert!(vaults(&world.runs().await).is_empty());
+    assert!(keyring.has(first).await.unwrap());
+    world.pass(1);
+    let hash = keyring.fingerprint(first).await.unwrap();
+    let manifest = world.runs().await;
+    assert_eq!(vaults(&manifest), [1]);
+    let line = format!("\ndestroyed vault#1 {}\n", hash.unwrap());
+    assert!(manifest.text().contains(&line), "{}", manifest.text());
+    assert!(!keyring.has(first).await.unwrap() && keyring.has(second).await.unwrap());
+    world.opens(&subjects).await;
+
+    // Once.
+    world.pass(DAY);
+    assert!(vaults(&world.runs().await).is_empty());
+    assert!(keyring.has(second).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_table_that_came_back_from_a_backup_is_sealed_anew_before_the_key_it_needs_goes() {
+    let world = World::new().await;
+    let subjects = world.populate().await;
+    world.mend().await;
+    let backup = world.rows().await;
+    let keyring = world.stage.keyring();
+    let salt = keyring.salt(&subjects[1]).await.unwrap();
+    let place = Place {
+        table: "subjects",
+        key: "S#x",
+        field: "phone",
+    };
+    let stolen = keyring.seal_vault(&salt, &place, b"x").await.unwrap();
+    world.pass(1_000);
+    world.rotate().await;
+    world.pass(21 * MINUTE);
+    world.runs().await;
+    assert_eq!(
+        world.progress().await.unwrap().clear_since,
+        Some(world.now())
+    );
+
+    world.pass(34 * DAY);
+    let table = world.name("HEADGATE_TABLE_SUBJECTS");
+    world.stage.cloud().load(table, backup).await.unwrap();
+    world.pass(2 * DAY);
+    assert!(vaults(&world.runs().await).is_empty());
+    assert_eq!(
+        world.progress().await.unwrap().clear_since,
+        Some(world.now())
+    );
+    world.opens(&subjects).await;
+
+    world.pass(KEPT);
+    assert_eq!(vaults(&world.runs().await), [1]);
+    world.opens(&subjects).await;
+    // What was taken from the table before opens with nothing there is.
+    let opened = world.stage.keyring();
+    let opened = opened.open_vault(&salt, &place, &stolen).await;
+    assert_eq!(opened.err(), Some(KeyringError::NoKey));
 }

@@ -3,17 +3,20 @@
 //!
 //! `vault#current` names the newest. It is read once in five minutes, like every key, so for that long after a new
 //! version is in force somebody may still seal under the one before; what then looks for leftovers begins later.
-//! Only `retention-purge` mints, when the newest is a year old or an operator has asked for the next.
+//! Only `retention-purge` mints, when the newest is a year old or an operator has asked for the next, and destroys the
+//! versions that nothing needs any more.
 
 use std::time::Instant;
 
+use headgate_domain::retention::KeyName;
 use headgate_domain::sealing::{Place, key_id, open, vault_field_key};
 use headgate_domain::time::{DAY, Timestamp};
 use headgate_redact::Personal;
 
-use super::{CACHE, Keyring, KeyringError, Salt, pk, sealed};
+use super::{CACHE, Keyring, KeyringError, Salt, id_of, pk, sealed};
 use crate::AwsError;
 use crate::item::{Attributes, Item, ms, n, was_taken};
+use crate::privacy_requests::Walk;
 
 /// The item that names the newest version.
 const CURRENT: &str = "vault#current";
@@ -41,7 +44,7 @@ impl VaultVersion {
     }
 
     fn id(self) -> String {
-        format!("vault#{}", self.0)
+        id_of(KeyName::Vault(self.0))
     }
 }
 
@@ -157,6 +160,21 @@ impl Keyring {
         // A run that died here has left the key, which nobody has sealed under yet.
         self.mint(&next.id(), now).await?;
         Ok(self.put_in_force(next, newest, now).await?.then_some(next))
+    }
+
+    /// The versions that nothing needs any more, by what a walk through the table of people has found; whether or not
+    /// they are still there.
+    ///
+    /// # Errors
+    /// [`AwsError`] when it cannot be read which is in force.
+    pub async fn outlived_vaults(&self, walk: Option<&Walk>) -> Result<Vec<KeyName>, AwsError> {
+        let is_everywhere = |newest: &VaultVersion| {
+            let walk = walk.filter(|walk| walk.version == newest.0);
+            walk.is_some_and(Walk::has_outlived_the_older)
+        };
+        let newest = self.current().await?.filter(is_everywhere);
+        let older = 1..newest.map_or(1, VaultVersion::number);
+        Ok(older.map(KeyName::Vault).collect())
     }
 
     async fn current(&self) -> Result<Option<VaultVersion>, AwsError> {

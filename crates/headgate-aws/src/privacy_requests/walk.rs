@@ -1,7 +1,8 @@
 //! How far the walks through the table of people have come: what is under an older key, or under an older name, is
 //! moved on in the background.
 
-use headgate_domain::time::Timestamp;
+use headgate_domain::retention::vault_backup_days;
+use headgate_domain::time::{DAY, Timestamp};
 
 use super::PrivacyRequests;
 use crate::AwsError;
@@ -49,6 +50,8 @@ pub struct Walk {
     pub begun_at: Timestamp,
     /// When a round had found nothing under an older version, or nothing that opens.
     pub ended_at: Option<Timestamp>,
+    /// Since when every round has found nothing under an older version.
+    pub clear_since: Option<Timestamp>,
 }
 
 impl Walk {
@@ -63,6 +66,30 @@ impl Walk {
             unopened: 0,
             begun_at: now,
             ended_at: None,
+            clear_since: None,
+        }
+    }
+
+    /// When no backup can bring back anything under an older version any more, if nothing is found there until then.
+    pub fn certain_at(&self) -> Option<Timestamp> {
+        // A day more, as nobody says to the minute how far back a backup reaches.
+        let days = vault_backup_days().saturating_add(1);
+        self.clear_since
+            .map(|since| since.plus_millis(days.saturating_mul(DAY)))
+    }
+
+    /// Whether a round has found nothing under an older version since then: the keys of these open nothing any more
+    /// that anybody could need.
+    pub fn has_outlived_the_older(&self) -> bool {
+        let ended = self.ended_at.zip(self.certain_at());
+        ended.is_some_and(|(ended, certain)| ended >= certain)
+    }
+
+    /// The round after this one.
+    pub fn next_round(&self, now: Timestamp) -> Self {
+        Self {
+            clear_since: self.clear_since,
+            ..Self::round(self.version, self.round.saturating_add(1), now)
         }
     }
 }
@@ -89,6 +116,9 @@ impl PrivacyRequests {
         }
         if let Some(ended_at) = walk.ended_at {
             item.insert("ended_at".to_owned(), ms(ended_at));
+        }
+        if let Some(clear_since) = walk.clear_since {
+            item.insert("clear_since".to_owned(), ms(clear_since));
         }
         item.insert("begun_at".to_owned(), ms(walk.begun_at));
         item.insert("version".to_owned(), n(walk.version));
@@ -120,5 +150,6 @@ fn read(item: &Item) -> Option<Walk> {
         unopened: count("unopened")?,
         begun_at: item.time("begun_at")?,
         ended_at: item.time("ended_at"),
+        clear_since: item.time("clear_since"),
     })
 }

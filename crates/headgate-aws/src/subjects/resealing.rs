@@ -85,18 +85,22 @@ impl Subjects {
             ..Walked::default()
         };
         let mut older: Vec<(SubjectId, Item)> = Vec::new();
+        let mut nobodys = 0_u64;
         for item in answer.items.unwrap_or_default() {
             let versions = SEALED.iter().filter_map(|field| version(&item, field));
             let Some(oldest) = versions.min() else {
                 continue;
             };
             walked.rows = walked.rows.saturating_add(1);
-            if oldest < newest
-                && let Some(subject) = whose(&item)
-            {
-                older.push((subject, item));
+            if oldest < newest {
+                match whose(&item) {
+                    Some(subject) => older.push((subject, item)),
+                    None => nobodys = nobodys.saturating_add(1),
+                }
             }
         }
+        // With nobody's salt it cannot be opened; that it should not be there is told.
+        (walked.older, walked.unopened) = (nobodys, nobodys);
         let subjects: Vec<SubjectId> = older.iter().map(|(subject, _)| subject.clone()).collect();
         let salts: HashMap<SubjectId, Salt> = self.keyring.salts(&subjects).await?;
         for (subject, item) in &older {

@@ -3,7 +3,7 @@
 //! Owns the text, and reads back only what it would write. It holds days, counts and hashes of wrapped keys, and
 //! nothing about any person, so it can be kept and shown for as long as anybody wants.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use super::{CONTENT_DAYS, Day, LEAST_CONTENT_DAYS, MOST_CONTENT_DAYS, Timestamp};
 use crate::ledger::Hash;
@@ -13,14 +13,49 @@ use crate::note::{NoteFault, PublicKey, signed, verified};
 /// swept is in it.
 pub(super) const BACKUP_DAYS: i64 = 7;
 
-/// A day whose key is gone.
+/// A key that the purge destroys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyName {
+    /// Of a day's content, when its period is over.
+    Day(Day),
+    /// A version of the vault's, when a newer one has long taken its place everywhere.
+    Vault(u32),
+}
+
+impl KeyName {
+    /// Reads what [`fmt::Display`] writes.
+    pub fn parse(word: &str) -> Option<Self> {
+        let name = match word.strip_prefix("vault#") {
+            Some(version) => Self::Vault(version.parse().ok()?),
+            None => Self::Day(Day::parse(word).ok()?),
+        };
+        (name.to_string() == word).then_some(name)
+    }
+}
+
+impl From<Day> for KeyName {
+    fn from(day: Day) -> Self {
+        Self::Day(day)
+    }
+}
+
+impl fmt::Display for KeyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Day(day) => write!(f, "{day}"),
+            Self::Vault(version) => write!(f, "vault#{version}"),
+        }
+    }
+}
+
+/// A key that is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destroyed {
-    /// The day.
-    pub day: Day,
+    /// Which.
+    pub name: KeyName,
     /// The hash of the wrapped key, which says which key it was and opens nothing; `None` when an earlier run
     /// ended between destroying and recording before it was noted.
-    pub key: Option<Hash>,
+    pub hash: Option<Hash>,
 }
 
 /// A store that is swept.
@@ -76,7 +111,7 @@ pub struct Manifest {
     pub previous: Hash,
     /// The period of content of the build that wrote it, in days.
     pub retention_days: i64,
-    /// The days that can no longer be read, oldest first.
+    /// The keys that were destroyed: days that can no longer be read, oldest first, then versions of the vault's.
     pub destroyed: Vec<Destroyed>,
     /// The days that can be written to from now on.
     pub minted: Vec<Day>,
@@ -150,10 +185,10 @@ impl Manifest {
         for day in &self.minted {
             writeln!(text, "minted {day}").unwrap_or_default();
         }
-        for Destroyed { day, key } in &self.destroyed {
-            match key {
-                Some(key) => writeln!(text, "destroyed {day} {key}"),
-                None => writeln!(text, "destroyed {day} unknown"),
+        for Destroyed { name, hash } in &self.destroyed {
+            match hash {
+                Some(hash) => writeln!(text, "destroyed {name} {hash}"),
+                None => writeln!(text, "destroyed {name} unknown"),
             }
             .unwrap_or_default();
         }
@@ -232,9 +267,9 @@ impl Manifest {
                     manifest.minted_vault = Some(version.parse().ok()?);
                 }
                 ["minted", day] => manifest.minted.push(Day::parse(day).ok()?),
-                ["destroyed", day, key] => manifest.destroyed.push(Destroyed {
-                    day: Day::parse(day).ok()?,
-                    key: match *key {
+                ["destroyed", name, hash] => manifest.destroyed.push(Destroyed {
+                    name: KeyName::parse(name)?,
+                    hash: match *hash {
                         "unknown" => None,
                         hash => Some(Hash::parse(hash).ok()?),
                     },

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Day, Manifest, Timestamp, due_after, origin};
+use super::{Day, KeyName, Manifest, Timestamp, due_after, origin};
 use crate::ledger::Hash;
 use crate::note::{NoteFault, PublicKey};
 use crate::time::HOUR;
@@ -48,13 +48,13 @@ pub enum PurgeFault {
         /// Since when.
         due: Timestamp,
     },
-    /// A day was minted again after it was destroyed.
-    #[error("manifest {number} mints {day} again, which was destroyed")]
+    /// A key was minted again after it was destroyed.
+    #[error("manifest {number} mints {name} again, which was destroyed")]
     Revived {
         /// Which manifest.
         number: u64,
-        /// The day.
-        day: Day,
+        /// Which key.
+        name: KeyName,
     },
 }
 
@@ -78,6 +78,8 @@ pub struct PurgeReport {
     pub newest: Timestamp,
     /// How many days were destroyed.
     pub destroyed: u64,
+    /// The versions of the vault key that were destroyed, in the order in which they were.
+    pub vaults: Vec<u32>,
     /// Days that were destroyed later than two hours after they were due, with by how much.
     pub late: Vec<(Day, i64)>,
     /// Times of more than a day without a manifest: no key was destroyed or minted then.
@@ -100,9 +102,9 @@ pub fn verify<'a>(
     let origin = origin(deployment);
     let mut report: Option<PurgeReport> = None;
     let mut previous = Hash::ZERO;
-    // The days that have a key, and those that had one.
+    // The days that have a key, and the keys that are no more.
     let mut alive: BTreeSet<Day> = BTreeSet::new();
-    let mut gone: BTreeSet<Day> = BTreeSet::new();
+    let mut gone: BTreeSet<KeyName> = BTreeSet::new();
     // The period, and since when it holds: a shorter one is due at once, and no sooner.
     let mut period: Option<(i64, Timestamp)> = None;
     for (number, note) in (0_u64..).zip(notes) {
@@ -130,6 +132,7 @@ pub fn verify<'a>(
             first: at,
             newest: at,
             destroyed: 0,
+            vaults: Vec::new(),
             late: Vec::new(),
             gaps: Vec::new(),
             deleted: 0,
@@ -146,19 +149,25 @@ pub fn verify<'a>(
         so_far.manifests = so_far.manifests.saturating_add(1);
         so_far.deleted = so_far.deleted.saturating_add(manifest.deleted());
         so_far.tried = so_far.tried.saturating_add(manifest.tried);
-        for day in &manifest.minted {
-            if gone.contains(day) {
-                return Err(PurgeFault::Revived { number, day: *day });
-            }
-            alive.insert(*day);
+        let minted = manifest.minted.iter().copied().map(KeyName::Day);
+        let minted = minted.chain(manifest.minted_vault.map(KeyName::Vault));
+        if let Some(name) = minted.clone().find(|name| gone.contains(name)) {
+            return Err(PurgeFault::Revived { number, name });
         }
+        alive.extend(&manifest.minted);
         for destroyed in &manifest.destroyed {
-            let day = destroyed.day;
-            alive.remove(&day);
             // A run that ended between its evidence and the note of it is told again by the next.
-            if !gone.insert(day) {
+            if !gone.insert(destroyed.name) {
                 continue;
             }
+            let day = match destroyed.name {
+                KeyName::Day(day) => day,
+                KeyName::Vault(version) => {
+                    so_far.vaults.push(version);
+                    continue;
+                }
+            };
+            alive.remove(&day);
             so_far.destroyed = so_far.destroyed.saturating_add(1);
             let late = at.millis_since(due_after(day, days).max(since));
             if late > LATE_MS {

@@ -505,7 +505,7 @@ async fn what_we_could_not_do_is_handed_over_again_and_nothing_is_lost_or_told_t
     let (now, at) = (world.now(), world.now().plus_millis(-HOUR));
     world.opt_in(ADA, at.plus_millis(-HOUR)).await;
     let reference = world.record("+16135550101", Purpose::Utility, 1).await;
-    world.keyring().destroy_day(now.day()).await.unwrap();
+    world.keyring().destroy(now.day().into()).await.unwrap();
     let bodies = [
         body("messages", &[text(ADA, WAMID, at, "STOP")]),
         body(

@@ -184,7 +184,7 @@ async fn a_record_that_failed_keeps_what_is_stored_and_is_done_another_time() {
     let world = World::start().await;
     let (now, at) = (world.now(), world.now().plus_millis(-HOUR));
     world.opt_in(ADA, at.plus_millis(-HOUR)).await;
-    world.keyring().destroy_day(now.day()).await.unwrap();
+    world.keyring().destroy(now.day().into()).await.unwrap();
     let stop = body("messages", &[text(ADA, "wamid.A", at, "STOP")]);
     let pointer = world.stored(&stop).await;
     for receive in 1..3 {

@@ -95,7 +95,7 @@ async fn what_is_held_outlives_its_day_and_is_unreadable_with_the_hold() {
     // The day goes as if there were no hold.
     let day = world.now().day();
     world.wait(91 * DAY);
-    assert!(world.keyring().destroy_day(day).await.unwrap());
+    assert!(world.keyring().destroy(day.into()).await.unwrap());
     world
         .keyring()
         .mint_day(world.now().day(), world.now())

@@ -76,7 +76,7 @@ fn nobody_lifts_a_suppression_by_deleting_it() {
 }
 
 #[test]
-fn day_keys_are_destroyed_by_the_purge_alone_and_salts_by_the_worker_alone() {
+fn keys_are_destroyed_by_the_purge_alone_and_salts_by_the_worker_alone() {
     let template = Template::root();
     let may = who_may("KeysTable");
     // Twice the worker: salts, and the keys of holds.
@@ -93,8 +93,7 @@ fn day_keys_are_destroyed_by_the_purge_alone_and_salts_by_the_worker_alone() {
             if writes && grant.resources == ["Data.Outputs.KeysTableArn"] {
                 let leading = &grant.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
                 let expected = match (name.as_str(), grant.sid.as_str()) {
-                    ("retention-purge", "MintKeys") => json!(["day#*", "vault#*"]),
-                    ("retention-purge", "DestroyDays") => json!(["day#*"]),
+                    ("retention-purge", "MintKeys" | "DestroyKeys") => json!(["day#*", "vault#*"]),
                     ("privacy-worker", "MintHolds" | "DestroyHolds") => json!(["hold_*"]),
                     _ => json!(["salt#*", "evidence-salt#*"]),
                 };
@@ -102,6 +101,21 @@ fn day_keys_are_destroyed_by_the_purge_alone_and_salts_by_the_worker_alone() {
             }
         }
     }
+}
+
+/// Whether a vault key is needed follows from one row of the table of requests, and the purge reads no other.
+#[test]
+fn the_purge_reads_of_requests_how_far_the_walk_has_come() {
+    let grants = grants(&Template::root(), "RetentionPurge");
+    let mut about = grants.iter().filter(|grant| {
+        let resources = &grant.resources;
+        resources.iter().any(|r| r.contains("PrivacyRequests"))
+    });
+    let walk = about.next().unwrap();
+    assert_eq!(walk.actions, ["dynamodb:GetItem"]);
+    let leading = &walk.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+    assert_eq!(*leading, json!(["reseal"]));
+    assert!(about.next().is_none());
 }
 
 /// The table's own policy refuses everybody else: who has a grant and is not named in it would be refused, too.

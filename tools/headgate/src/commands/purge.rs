@@ -49,7 +49,7 @@ async fn plan(client: &ClientArgs) -> Result<ExitCode> {
     let mut day = first;
     while day <= last {
         if keyring
-            .has_day(day)
+            .has(day.into())
             .await
             .context("the keys table does not answer")?
         {
@@ -205,7 +205,7 @@ fn said(report: &PurgeReport, args: &PurgeVerifyArgs) {
     if args.json {
         let told = json!({
             "holds": true, "manifests": report.manifests, "first": report.first,
-            "newest": report.newest, "destroyed": report.destroyed, "deleted": report.deleted,
+            "newest": report.newest, "destroyed": report.destroyed, "vaults_destroyed": report.vaults, "deleted": report.deleted,
             "tried": report.tried, "late": report.late.iter().map(late).collect::<Vec<_>>(),
             "gaps": report.gaps.iter().map(|gap| json!({ "from": gap.from, "to": gap.to })).collect::<Vec<_>>(),
         });
@@ -220,6 +220,9 @@ fn said(report: &PurgeReport, args: &PurgeVerifyArgs) {
         "  {:>9}  days destroyed, every one that was due by then",
         report.destroyed
     );
+    for version in &report.vaults {
+        println!("             and vault#{version}, which nothing was under any more");
+    }
     println!("  {:>9}  rows deleted after that", report.deleted);
     println!(
         "  {:>9}  values of those days tried: none opens",

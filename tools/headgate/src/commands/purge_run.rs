@@ -66,7 +66,7 @@ async fn would_do(connection: &Connection, client: &ClientArgs) -> Result<ExitCo
     let looking = bar("keys", due.len().try_into()?, client.json)?;
     let mut destroy = Vec::new();
     for day in due {
-        let is_there = keyring.has_day(day).await;
+        let is_there = keyring.has(day.into()).await;
         if is_there.context("the keys table does not answer")? {
             destroy.push(day);
         }

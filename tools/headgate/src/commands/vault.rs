@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use headgate_aws::privacy_requests::Errand;
+use headgate_aws::privacy_requests::{Errand, Walk};
 use serde_json::json;
 
 use crate::cli::{ClientArgs, VaultAction, VaultArgs};
@@ -44,7 +44,8 @@ async fn status(client: &ClientArgs) -> Result<ExitCode> {
     if client.json {
         let told = walk.map(|walk| {
             json!({ "version": walk.version, "round": walk.round, "rows": walk.rows, "older": walk.older,
-                    "unopened": walk.unopened, "begun_at": walk.begun_at, "ended_at": walk.ended_at })
+                    "unopened": walk.unopened, "begun_at": walk.begun_at, "ended_at": walk.ended_at,
+                    "clear_since": walk.clear_since, "older_keys_go_at": walk.certain_at() })
         });
         println!("{}", json!({ "walk": told }));
         return Ok(ExitCode::SUCCESS);
@@ -69,5 +70,46 @@ async fn status(client: &ClientArgs) -> Result<ExitCode> {
         Some(at) => println!("ended {at}: nothing that opens is under an older key"),
         None => println!("it goes on, a minute of every five"),
     }
+    println!("{}", older_keys(&walk));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What becomes of the older keys.
+fn older_keys(walk: &Walk) -> String {
+    let Some(at) = walk.certain_at() else {
+        return match walk.ended_at {
+            Some(_) => "the older keys stay: what does not open may need one; who it is about can be erased"
+                .to_owned(),
+            None => "the older keys stay until it has ended, and as long as backups reach back".to_owned(),
+        };
+    };
+    if walk.has_outlived_the_older() {
+        let version = walk.version;
+        format!(
+            "the purge destroys the keys before vault#{version} within a day of {at}; its manifest says so"
+        )
+    } else {
+        format!("the older keys go on {at}, when another round finds nothing under them")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use headgate_domain::time::{DAY, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn the_older_keys_are_told_to_stay_until_no_backup_needs_them() {
+        let now = Timestamp::from_seconds(1_795_000_000);
+        let mut walk = Walk::round(2, 2, now);
+        assert!(older_keys(&walk).contains("stay until it has ended"));
+        walk.ended_at = Some(now);
+        assert!(older_keys(&walk).contains("can be erased"));
+        walk.clear_since = Some(now);
+        let at = now.plus_millis(36 * DAY);
+        assert!(older_keys(&walk).contains(&format!("go on {at}, when")));
+        walk.ended_at = Some(at);
+        assert!(older_keys(&walk).contains("destroys the keys before vault#2"));
+    }
 }

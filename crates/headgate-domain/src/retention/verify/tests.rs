@@ -8,7 +8,7 @@
 
 use super::*;
 use crate::note::signer::Signer;
-use crate::retention::{Destroyed, Store, StoreRecord, days_to_mint};
+use crate::retention::{Destroyed, KeyName, Store, StoreRecord, days_to_mint};
 use crate::time::DAY;
 
 const START: Timestamp = Timestamp::from_seconds(1_795_000_000);
@@ -31,8 +31,8 @@ fn days(count: i64) -> Vec<Manifest> {
         let day = at.day().plus(-90);
         if day >= START.day() {
             manifest.destroyed.push(Destroyed {
-                day,
-                key: Some(Hash::of_bytes(day.to_string().as_bytes())),
+                name: KeyName::Day(day),
+                hash: Some(Hash::of_bytes(day.to_string().as_bytes())),
             });
             manifest.stores.extend(Store::ALL.map(|store| StoreRecord {
                 store,
@@ -98,7 +98,8 @@ fn a_shorter_period_is_due_at_once_and_older_manifests_keep_their_own() {
     shorter.retention_days = 30;
     let mut day = START.day();
     while due_after(day, 30) <= at {
-        shorter.destroyed.push(Destroyed { day, key: None });
+        let name = KeyName::Day(day);
+        shorter.destroyed.push(Destroyed { name, hash: None });
         day = day.plus(1);
     }
     assert_eq!(shorter.destroyed.len(), 31);
@@ -111,7 +112,8 @@ fn a_shorter_period_is_due_at_once_and_older_manifests_keep_their_own() {
     assert_eq!(report.destroyed, 31);
     assert!(report.late.is_empty(), "{:?}", report.late);
     // One day that the shorter period covers is kept.
-    let kept = shorter.destroyed.pop().unwrap().day;
+    shorter.destroyed.pop();
+    let kept = START.day().plus(30);
     let due = due_after(kept, 30);
     assert_eq!(all(&shorter), Err(PurgeFault::Kept { day: kept, due }));
     // Under the old period it would not be due.
@@ -182,7 +184,7 @@ fn a_key_that_stays_and_one_that_comes_back_are_found() {
         }
         check(&notes(&signer, &chained), &signer.key())
     };
-    let kept = chain(&|m| m.destroyed.retain(|d| d.day != START.day().plus(2)));
+    let kept = chain(&|m| m.destroyed.retain(|d| d.name != START.day().plus(2).into()));
     let day = START.day().plus(2);
     assert_eq!(
         kept,
@@ -197,7 +199,32 @@ fn a_key_that_stays_and_one_that_comes_back_are_found() {
         }
     });
     let day = START.day();
-    assert_eq!(revived, Err(PurgeFault::Revived { number: 100, day }));
+    assert_eq!(
+        revived,
+        Err(PurgeFault::Revived {
+            number: 100,
+            name: KeyName::Day(day)
+        })
+    );
+    // Of the vault's keys it is told which went; when, no calendar says.
+    let with_vaults = |again: Option<u32>| {
+        chain(&|m| match m.number {
+            50 => m.minted_vault = Some(2),
+            90 => m.destroyed.push(Destroyed {
+                name: KeyName::Vault(1),
+                hash: Some(Hash::ZERO),
+            }),
+            100 => m.minted_vault = again,
+            _ => {}
+        })
+    };
+    let report = with_vaults(Some(3)).unwrap();
+    assert_eq!((report.vaults, report.destroyed), (vec![1], 30));
+    let name = KeyName::Vault(1);
+    assert_eq!(
+        with_vaults(Some(1)),
+        Err(PurgeFault::Revived { number: 100, name })
+    );
     let backwards = chain(&|m| {
         if m.number == 50 {
             m.at = m.at.plus_millis(-2 * DAY);
@@ -218,7 +245,7 @@ fn days_without_a_run_and_late_keys_are_told() {
     }
     manifests[93]
         .destroyed
-        .sort_by_key(|destroyed| destroyed.day);
+        .sort_by_key(|destroyed| destroyed.name);
     let mut previous = Hash::ZERO;
     for (number, manifest) in (0_u64..).zip(&mut manifests) {
         manifest.number = number;
