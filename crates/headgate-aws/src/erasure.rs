@@ -99,9 +99,7 @@ impl Eraser {
             let entry = self.found(request, &person, &listed, senders, now).await?;
             self.requests.put_entry(&entry).await?
         };
-        // What became known of them since it was begun goes as well.
-        let mut entry = entry;
-        entry.group.take_in(&person.group);
+        let entry = self.with_what_is_new(entry, &person.group).await?;
         let begun = Begun {
             entry,
             person,
@@ -128,6 +126,20 @@ impl Eraser {
             list.mark_erased(key, now).await?;
         }
         Ok(())
+    }
+
+    /// What became known of the person since it was begun goes as well, and is written down first, like the rest.
+    async fn with_what_is_new(&self, mut entry: Entry, group: &Group) -> Result<Entry, AwsError> {
+        let known = entry.group.clone();
+        entry.group.take_in(group);
+        if entry.group != known {
+            let salts = self.keyring().salt_fingerprints(&group.subjects).await?;
+            let new = salts.into_iter().filter(|one| !entry.salts.contains(one));
+            let new: Vec<_> = new.collect();
+            entry.salts.extend(new);
+            self.requests.widen_entry(&entry).await?;
+        }
+        Ok(entry)
     }
 
     async fn found(

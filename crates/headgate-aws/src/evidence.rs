@@ -26,6 +26,22 @@ const OPEN: &str = "purge#open";
 /// The one item that says which numbers ever had an outbox.
 const NUMBERS: &str = "purge#numbers";
 
+/// What a purge is about to do to keys, and has no evidence of yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenPurge {
+    /// Keys that are made.
+    pub mint: Vec<KeyName>,
+    /// Keys that are destroyed.
+    pub destroy: Vec<Destroyed>,
+}
+
+impl OpenPurge {
+    /// Whether there is nothing.
+    pub const fn is_empty(&self) -> bool {
+        self.mint.is_empty() && self.destroy.is_empty()
+    }
+}
+
 /// The evidence table.
 #[derive(Clone)]
 pub struct Evidence {
@@ -96,7 +112,7 @@ impl Evidence {
         Ok(taken.is_none_or(|taken| taken.text("note") == Some(note)))
     }
 
-    /// Keeps the receipt of an erasure, as long as one is kept; the first one stays.
+    /// Keeps the receipt of an erasure, as long as one is kept; the first one stays, and is what is answered.
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
@@ -105,30 +121,32 @@ impl Evidence {
         request: &RequestId,
         note: &str,
         now: Timestamp,
-    ) -> Result<(), AwsError> {
+    ) -> Result<String, AwsError> {
         let mut item = key(ERASURE, request.as_str());
         item.insert("note".to_owned(), s(note));
         let until = now.day().plus(RECEIPT_DAYS).start();
         item.insert("ttl".to_owned(), n(until.seconds()));
-        put_if_new(&self.client, &self.table, item).await?;
-        Ok(())
+        let stands = put_if_new(&self.client, &self.table, item).await?;
+        let stands = stands.as_ref().and_then(|item| item.text("note"));
+        Ok(stands.unwrap_or(note).to_owned())
     }
 
-    /// Notes which days are about to be destroyed, and the hashes of their wrapped keys, before they are: a run
-    /// that ends between the destruction and its evidence is thereby caught up by the next one. Empty: nothing
-    /// is open.
+    /// Notes which keys are about to be made and destroyed, before they are: a run that ends before its evidence is
+    /// thereby caught up by the next one. Empty: nothing is open.
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
-    pub async fn put_open_purge(&self, keys: &[Destroyed]) -> Result<(), AwsError> {
+    pub async fn put_open_purge(&self, open: &OpenPurge) -> Result<(), AwsError> {
         let mut item = key(OPEN, OPEN);
-        let words: Vec<String> = keys
+        let destroy = open
+            .destroy
             .iter()
             .map(|Destroyed { name, hash }| match hash {
                 Some(hash) => format!("{name}:{hash}"),
                 None => name.to_string(),
-            })
-            .collect();
+            });
+        let mint = open.mint.iter().map(|name| format!("+{name}"));
+        let words: Vec<String> = destroy.chain(mint).collect();
         item.insert("manifest".to_owned(), s(words.join(" ")));
         self.client
             .put_item()
@@ -144,7 +162,7 @@ impl Evidence {
     ///
     /// # Errors
     /// [`AwsError`] when the table cannot be read.
-    pub async fn open_purge(&self) -> Result<Vec<Destroyed>, AwsError> {
+    pub async fn open_purge(&self) -> Result<OpenPurge, AwsError> {
         let answer = self
             .client
             .get_item()
@@ -159,16 +177,22 @@ impl Evidence {
             .as_ref()
             .and_then(|item| item.text("manifest"))
             .unwrap_or_default();
-        let read = |word: &str| {
+        let mut open = OpenPurge::default();
+        for word in keys.split_whitespace() {
+            if let Some(name) = word.strip_prefix('+') {
+                open.mint.extend(KeyName::parse(name));
+                continue;
+            }
             let (name, hash) = word
                 .split_once(':')
                 .map_or((word, None), |(name, hash)| (name, Some(hash)));
-            Some(Destroyed {
-                name: KeyName::parse(name)?,
-                hash: hash.and_then(|hash| Hash::parse(hash).ok()),
-            })
-        };
-        Ok(keys.split_whitespace().filter_map(read).collect())
+            open.destroy
+                .extend(KeyName::parse(name).map(|name| Destroyed {
+                    name,
+                    hash: hash.and_then(|hash| Hash::parse(hash).ok()),
+                }));
+        }
+        Ok(open)
     }
 
     /// The numbers whose outbox was ever swept: one that leaves the configuration still has rows there.

@@ -214,11 +214,11 @@ impl PrivacyRequests {
         self.done(task, from).await
     }
 
-    /// Closes a request: names its person no more, keeps its receipt, lets another one be opened, and has it looked
-    /// at again. All of it or nothing; `false` when it was closed before.
+    /// Closes a request that stands where it was seen: names its person no more, keeps its receipt, lets another one
+    /// be opened, and has it looked at again. All of it or nothing; `false` when it was closed before.
     ///
     /// # Errors
-    /// [`AwsError`] when the table did not take it.
+    /// [`AwsError`] when the table did not take it, or the request has moved on since: whoever tries again sees where.
     pub async fn close(
         &self,
         request: &Request,
@@ -233,7 +233,8 @@ impl PrivacyRequests {
         let mut update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(request_key(&request.id)))
-            .condition_expression("attribute_not_exists(closed_at)")
+            .condition_expression("attribute_not_exists(closed_at) AND #state = :seen")
+            .expression_attribute_values(":seen", s(request.state.word()))
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_names("#subject", "subject")
@@ -277,7 +278,7 @@ impl PrivacyRequests {
             .map_err(|e| AwsError::of("TransactWriteItems", &e))
         {
             Ok(_) => Ok(true),
-            // Closed before; or another call touched the rows at this moment, which is no answer.
+            // Closed before; or it moved on, or another call touched the rows at this moment, which is no answer.
             Err(e) if e.is("TransactionCanceledException") => {
                 let found = self.find(&request.id).await?;
                 if found.is_none_or(|found| found.closed_at.is_some()) {

@@ -11,7 +11,7 @@ use headgate_aws::api_tokens::ApiTokens;
 use headgate_aws::confirm_links::ConfirmLinks;
 use headgate_aws::consents::Consents;
 use headgate_aws::controls::Controls;
-use headgate_aws::keyring::Keyring;
+use headgate_aws::keyring::{Keyring, VaultVersion};
 use headgate_aws::peppers::{Peppers, pepper};
 use headgate_aws::subjects::{LinkRequest, LinkRequests, Subjects};
 use headgate_aws::{Aws, AwsSettings};
@@ -66,7 +66,7 @@ pub async fn stage_with(config: &str) -> Stage {
     controls.put_config(&config, 1).await.unwrap();
     let keyring = stage.keyring();
     let now = system_clock()();
-    keyring.mint_vault(now).await.unwrap();
+    keyring.mint_vault(VaultVersion::FIRST, now).await.unwrap();
     for ahead in 0..DAYS {
         keyring.mint_day(now.day().plus(ahead), now).await.unwrap();
     }

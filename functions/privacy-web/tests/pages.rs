@@ -325,7 +325,11 @@ async fn each_choice_is_stopped_on_its_own_and_the_page_says_so_once_it_is_durab
 async fn a_topic_is_stopped_alone_and_agreed_to_by_its_own_form() {
     let world = World::with_configuration().await;
     let subjects = world.subjects().await;
-    subjects.keyring().mint_vault(now()).await.unwrap();
+    subjects
+        .keyring()
+        .mint_vault(headgate_aws::keyring::VaultVersion::FIRST, now())
+        .await
+        .unwrap();
     let bsuid = Identifier::Bsuid(Bsuid::parse("CA.20000007").unwrap());
     let person = subjects.find_or_create(&[bsuid], now()).await.unwrap();
     let yes = Consent::alone(State::Given, now(), "L0.0", "paper");
@@ -371,7 +375,11 @@ async fn a_topic_is_stopped_alone_and_agreed_to_by_its_own_form() {
 async fn a_yes_that_has_expired_is_shown_so_and_the_number_is_not_opened() {
     let world = World::with_configuration().await;
     let subjects = world.subjects().await;
-    subjects.keyring().mint_vault(now()).await.unwrap();
+    subjects
+        .keyring()
+        .mint_vault(headgate_aws::keyring::VaultVersion::FIRST, now())
+        .await
+        .unwrap();
     let phone = Identifier::Phone(Phone::parse("+16135550100").unwrap());
     let person = subjects.find_or_create(&[phone], now()).await.unwrap();
     let long_ago = now().plus_millis(-2_000 * DAY);
@@ -424,7 +432,11 @@ async fn a_request_not_to_sell_travels_by_the_queue_and_says_nothing_of_whose_it
     let world = World::with_configuration().await;
     let bsuid = Identifier::Bsuid(Bsuid::parse("CA.20000007").unwrap());
     let subjects = world.subjects().await;
-    subjects.keyring().mint_vault(now()).await.unwrap();
+    subjects
+        .keyring()
+        .mint_vault(headgate_aws::keyring::VaultVersion::FIRST, now())
+        .await
+        .unwrap();
     let known = subjects.find_or_create(&[bsuid], now()).await;
     let mut answers = Vec::new();
     for person in [known.unwrap(), subject()] {

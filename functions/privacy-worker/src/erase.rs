@@ -55,8 +55,9 @@ impl PrivacyWorker {
             destroyed: begun.entry.salts,
             again_on: again_at.day(),
         };
+        // Where an earlier attempt has signed one, that one is the person's.
         let note = self.signed(&receipt).await?;
-        self.evidence.put_receipt(id, &note, now).await?;
+        let note = self.evidence.put_receipt(id, &note, now).await?;
         let times = (now, Some(again_at));
         self.requests
             .close(request, State::Fulfilled, Some(&note), times)

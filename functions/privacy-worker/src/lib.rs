@@ -338,6 +338,10 @@ impl PrivacyWorker {
             // It was taken back, or another call has it and has finished it.
             return Ok(None);
         }
+        let request = Request {
+            state: State::Running,
+            ..request
+        };
         match request.right {
             Right::Erasure => Box::pin(self.erase(&request, &subject, now)).await?,
             Right::Access | Right::Portability => {

@@ -26,7 +26,10 @@ impl PrivacyWorker {
             Wish::Code(hash) => match self.requests.use_code(hash, ask.at, &ask.source).await? {
                 Some(chosen) => (chosen.choice, Some(chosen)),
                 // Unknown, used, or too old: whoever sent it sees on the page that nothing came of it.
-                None => return Ok(()),
+                None => {
+                    log(Level::Info, "code_refused", &[]);
+                    return Ok(());
+                }
             },
         };
         let right = match choice {

@@ -11,6 +11,7 @@
 //! `DynamoDB`'s own deletion; with the day key gone they are unreadable before that.
 
 pub mod config;
+mod keys;
 mod progress;
 mod sweep;
 
@@ -18,13 +19,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use headgate_aws::controls::Controls;
-use headgate_aws::evidence::Evidence;
-use headgate_aws::keyring::{Keyring, KeyringError, VaultVersion};
+use headgate_aws::evidence::{Evidence, OpenPurge};
+use headgate_aws::keyring::{Keyring, KeyringError};
 use headgate_aws::messages::Messages;
-use headgate_aws::privacy_requests::{Errand, PrivacyRequests};
+use headgate_aws::privacy_requests::PrivacyRequests;
 use headgate_aws::signing::SigningKey;
 use headgate_aws::{Aws, AwsError, AwsSettings};
-use headgate_domain::retention::{self, Destroyed, KeyName, Store};
+use headgate_domain::retention::Store;
 use headgate_domain::time::Timestamp;
 use headgate_lambda::clock::Clock;
 use headgate_lambda::log::{Field, Level, log};
@@ -130,131 +131,30 @@ impl RetentionPurge {
         // Two runs at once would do no harm, but count each other's rows.
         let mut progress = self.progress.lock().await;
         let mut manifest = Manifest::after(&self.deployment, None, now);
-        // What is done is remembered only once the evidence is stored.
+        // What is done is remembered only once the evidence is stored; until then the next run has to look for it.
         let mut next = progress.clone();
-        // What is due goes, whatever became of the rest.
-        let outlived = self.vault(now, &mut next, &mut manifest).await;
-        let minted = self.mint(now, &mut next, &mut manifest).await;
-        let unneeded = outlived.as_deref().unwrap_or_default();
-        self.destroy(now, unneeded, &mut next, &mut manifest)
-            .await?;
+        progress.is_closed = false;
+        let work = Box::pin(self.plan(now, &mut next)).await?;
+        self.destroy(&work, &mut manifest).await?;
+        // What cannot be made does not hold up what is due.
+        let minted = self.mint(&work, now, &mut next, &mut manifest).await;
+        if minted.is_err() {
+            next.vault = None;
+        }
         let swept = self.sweep(now, &mut next, &mut manifest).await;
         if manifest.changed_something() {
             self.record(&mut manifest, &mut next).await?;
         }
         if !next.is_closed {
-            self.evidence.put_open_purge(&[]).await?;
+            self.evidence.put_open_purge(&OpenPurge::default()).await?;
             next.is_closed = true;
         }
         *progress = next;
         // Nor does what failed hold back the evidence of the keys, which are what counts.
-        outlived?;
+        work.vault?;
         minted?;
         swept?;
         Ok(manifest)
-    }
-
-    /// Once a day, or when it was asked for: mints the vault key that is missing or due. Returns the versions that
-    /// nothing needed any more before that, whether or not they are still there.
-    async fn vault(
-        &self,
-        now: Timestamp,
-        progress: &mut Progress,
-        manifest: &mut Manifest,
-    ) -> Result<Vec<KeyName>, PurgeError> {
-        let asked_at = self.controls.vault_asked_at().await?;
-        if progress.has_vault(now, asked_at) {
-            return Ok(Vec::new());
-        }
-        let walk = self.requests.walk(Errand::Reseal).await?;
-        let outlived = self.keyring.outlived_vaults(walk.as_ref()).await?;
-        let minted = self.keyring.rotate_vault(now, asked_at).await?;
-        manifest.minted_vault = minted.map(VaultVersion::number);
-        progress.vault = Some((now.day(), asked_at));
-        Ok(outlived)
-    }
-
-    /// Mints the keys that are missing of the days from today on.
-    async fn mint(
-        &self,
-        now: Timestamp,
-        progress: &mut Progress,
-        manifest: &mut Manifest,
-    ) -> Result<(), PurgeError> {
-        for day in progress.to_mint(now) {
-            if self.keyring.mint_day(day, now).await? {
-                manifest.minted.push(day);
-            }
-            progress.minted_through = Some(day);
-        }
-        Ok(())
-    }
-
-    /// Destroys the due keys and looks for each of them again.
-    async fn destroy(
-        &self,
-        now: Timestamp,
-        outlived: &[KeyName],
-        progress: &mut Progress,
-        manifest: &mut Manifest,
-    ) -> Result<(), PurgeError> {
-        let mut keys: Vec<Destroyed> = Vec::new();
-        if !progress.is_closed {
-            // An earlier run may have ended after destroying and before its evidence.
-            let mut open = self.evidence.open_purge().await?;
-            let last_due = retention::days_to_destroy(now).last();
-            open.retain(|open| match open.name {
-                KeyName::Day(day) => last_due.is_some_and(|last| day <= last),
-                KeyName::Vault(_version) => outlived.contains(&open.name),
-            });
-            keys = open;
-        }
-        let due = progress.to_destroy(now);
-        for name in due.iter().copied().map(KeyName::Day) {
-            self.add(&mut keys, name).await?;
-        }
-        // Where the oldest day of the look-back still had a key, nobody ran for long: go on back.
-        let has =
-            |keys: &[Destroyed], day| keys.iter().any(|known| known.name == KeyName::Day(day));
-        let mut oldest = due.first().copied().filter(|day| has(&keys, *day));
-        while let Some(day) = oldest.map(|day| day.plus(-1)) {
-            oldest = self.add(&mut keys, day.into()).await?.then_some(day);
-        }
-        for name in outlived {
-            self.add(&mut keys, *name).await?;
-        }
-        if !keys.is_empty() {
-            keys.sort_unstable_by_key(|destroyed| destroyed.name);
-            self.evidence.put_open_purge(&keys).await?;
-            progress.is_closed = false;
-            for Destroyed { name, .. } in &keys {
-                self.keyring.destroy(*name).await?;
-            }
-            for Destroyed { name, .. } in &keys {
-                if self.keyring.has(*name).await? {
-                    return Err(PurgeError::StillThere);
-                }
-            }
-            manifest.destroyed = keys;
-        } else if !progress.is_closed {
-            // Nothing is open: known from now on, and nothing to write.
-            progress.is_closed = true;
-        }
-        progress.destroyed_through = due.last().copied().or(progress.destroyed_through);
-        Ok(())
-    }
-
-    /// Adds a key that still exists, with its hash; whether there was one.
-    async fn add(&self, keys: &mut Vec<Destroyed>, name: KeyName) -> Result<bool, PurgeError> {
-        if keys.iter().any(|known| known.name == name) {
-            return Ok(true);
-        }
-        let hash = self.keyring.fingerprint(name).await?;
-        let is_there = hash.is_some();
-        if is_there {
-            keys.push(Destroyed { name, hash });
-        }
-        Ok(is_there)
     }
 
     /// Deletes the rows of the days whose keys are gone, as long as there is time.

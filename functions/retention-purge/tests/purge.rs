@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use headgate_aws::controls::Controls;
-use headgate_aws::evidence::Evidence;
+use headgate_aws::evidence::{Evidence, OpenPurge};
 use headgate_aws::keyring::{Keyring, KeyringError, Salt};
 use headgate_aws::messages::{Messages, Record};
 use headgate_aws::signing::SigningKey;
@@ -37,7 +37,7 @@ use headgate_lambda::settings::Settings;
 use headgate_testkit::{End, environment};
 use local_cloud::{Calendar, Crash, LocalCloud, Options};
 use retention_purge::{Manifest, PurgeError, RetentionPurge};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[path = "purge/sweep.rs"]
 mod sweep;
@@ -310,10 +310,13 @@ async fn a_purge_that_ended_before_its_evidence_is_caught_up() {
     // What a run leaves that ends between destroying and recording.
     world
         .evidence()
-        .put_open_purge(&[Destroyed {
-            name: day.into(),
-            hash: keyring.fingerprint(day.into()).await.unwrap(),
-        }])
+        .put_open_purge(&OpenPurge {
+            destroy: vec![Destroyed {
+                name: day.into(),
+                hash: keyring.fingerprint(day.into()).await.unwrap(),
+            }],
+            mint: Vec::new(),
+        })
         .await
         .unwrap();
     assert!(keyring.destroy(day.into()).await.unwrap());
@@ -340,10 +343,13 @@ async fn an_open_purge_never_destroys_a_day_that_is_not_due() {
     let day = world.now().day();
     world
         .evidence()
-        .put_open_purge(&[Destroyed {
-            name: day.into(),
-            hash: None,
-        }])
+        .put_open_purge(&OpenPurge {
+            destroy: vec![Destroyed {
+                name: day.into(),
+                hash: None,
+            }],
+            mint: Vec::new(),
+        })
         .await
         .unwrap();
     assert!(run(&world.purge().await).await.destroyed.is_empty());
@@ -449,6 +455,35 @@ async fn an_altered_manifest_is_found_and_nothing_is_built_upon_it() {
     assert!(world.evidence().put_purge(3, &forged).await.unwrap());
     let failed = purge.handle(Value::Null).await;
     assert_eq!(failed.err(), Some(PurgeError::Evidence(3)));
+}
+
+/// A run that could not record what it did, and a process that lives on: the next run tells it.
+#[tokio::test]
+async fn what_a_run_did_and_could_not_record_is_told_by_the_next_of_the_same_process() {
+    let world = World::new().await;
+    let purge = world.purge().await;
+    let first = world.now().day();
+    run(&purge).await;
+    world.pass((CONTENT_DAYS - 1) * DAY);
+    run(&purge).await;
+    world.pass(DAY);
+    let table = world.name("HEADGATE_TABLE_EVIDENCE");
+    let newest = world.notes().await.pop().unwrap();
+    let put = async |note: &str| {
+        let row = json!({ "pk": { "S": "purge" }, "sk": { "S": format!("{:020}", 1) }, "note": { "S": note } });
+        world.cloud.load(table, vec![row]).await.unwrap();
+    };
+    put(&newest.replace("tried 0", "tried 9")).await;
+    let failed = purge.handle(Value::Null).await;
+    assert_eq!(failed.err(), Some(PurgeError::Evidence(1)));
+    assert!(!world.keyring().has(first.into()).await.unwrap());
+
+    put(&newest).await;
+    let manifest = run(&purge).await;
+    assert_eq!(days(&manifest), [first]);
+    assert_eq!(manifest.minted, [world.now().day().plus(7)]);
+    assert_eq!(world.verified().await.destroyed, 1);
+    assert!(!run(&purge).await.changed_something(), "once");
 }
 
 /// Every sealed value in a copy of the tables, with the day it is of; the table of keys has no copy
@@ -585,6 +620,23 @@ async fn wherever_a_run_dies_the_next_ends_it_and_the_evidence_is_whole() {
     let days = last.start().millis_since(first.start()) / DAY + 1;
     assert_eq!(i64::try_from(report.destroyed), Ok(days), "each once");
     assert!(report.gaps.is_empty() && deaths > 20, "{deaths} deaths");
+    let manifests = world.manifests().await;
+    let mut minted: Vec<Day> = manifests.into_iter().flat_map(|one| one.minted).collect();
+    minted.sort_unstable();
+    minted.dedup();
+    let days = world
+        .now()
+        .day()
+        .plus(6)
+        .start()
+        .millis_since(first.start())
+        / DAY
+        + 1;
+    assert_eq!(
+        i64::try_from(minted.len()),
+        Ok(days),
+        "every day there was is told"
+    );
     println!(
         "{deaths} deaths, {} manifests, {} rows",
         report.manifests, report.deleted

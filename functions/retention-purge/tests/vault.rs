@@ -16,9 +16,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use headgate_aws::Aws;
 use headgate_aws::controls::Controls;
+use headgate_aws::evidence::{Evidence, OpenPurge};
 use headgate_aws::keyring::{Keyring, KeyringError, VaultVersion};
 use headgate_aws::subjects::Subjects;
 use headgate_domain::identity::{Identifier, Phone, SubjectId};
+use headgate_domain::retention::{Destroyed, KeyName};
 use headgate_domain::sealing::{Place, key_id};
 use headgate_domain::time::{DAY, HOUR, Timestamp};
 use headgate_lambda::settings::Settings;
@@ -72,6 +74,11 @@ impl World {
         RetentionPurge::new(&Settings::from_map(environment), clock)
             .await
             .unwrap()
+    }
+
+    fn evidence_table(&self) -> String {
+        let purge = self.stage.environment("RetentionPurgeFunction");
+        purge["HEADGATE_TABLE_EVIDENCE"].clone()
     }
 
     fn controls(&self) -> Controls {
@@ -149,6 +156,39 @@ async fn an_operator_asks_once_and_gets_one() {
     assert_eq!(run(&world.purge().await).await.minted_vault, Some(3));
     world.pass(HOUR);
     assert_eq!(run(&world.purge().await).await.minted_vault, None);
+}
+
+#[tokio::test]
+async fn a_vault_key_that_is_gone_is_told_whatever_has_become_of_the_rest() {
+    let world = World::new().await;
+    run(&world.purge().await).await;
+    world.controls().ask_for_vault(world.now()).await.unwrap();
+    world.pass(HOUR);
+    let (first, keyring) = (KeyName::Vault(1), world.stage.keyring());
+    let hash = keyring.fingerprint(first).await.unwrap();
+    let evidence = Evidence::new(&world.aws, &world.evidence_table());
+    let open = OpenPurge {
+        mint: vec![KeyName::Vault(2)],
+        destroy: vec![Destroyed { name: first, hash }],
+    };
+    // As it was left by a run that ended before it did anything: nothing says that the key may go.
+    evidence.put_open_purge(&open).await.unwrap();
+    let manifest = run(&world.purge().await).await;
+    assert_eq!(
+        (manifest.destroyed, manifest.minted_vault),
+        (vec![], Some(2))
+    );
+    assert!(keyring.has(first).await.unwrap());
+
+    // And by one that ended after all of it.
+    evidence.put_open_purge(&open).await.unwrap();
+    assert!(keyring.destroy(first).await.unwrap());
+    let manifest = run(&world.purge().await).await;
+    assert_eq!(
+        (manifest.destroyed, manifest.minted_vault),
+        (open.destroy, Some(2))
+    );
+    assert!(evidence.open_purge().await.unwrap().is_empty());
 }
 
 #[tokio::test]

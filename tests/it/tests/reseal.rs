@@ -156,8 +156,9 @@ impl World {
         let keyring = self.stage.keyring();
         let asked = Some(self.now());
         self.pass(1);
-        let put = keyring.rotate_vault(self.now(), asked).await.unwrap();
-        assert!(put.is_some());
+        let due = keyring.due_vault(self.now(), asked).await.unwrap();
+        let put = keyring.mint_vault(due.unwrap(), self.now()).await;
+        assert!(put.unwrap());
     }
 
     /// A run of a new process of the worker, then one of the purge.

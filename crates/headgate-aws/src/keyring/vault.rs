@@ -30,6 +30,14 @@ const ROTATION_MS: i64 = 365 * DAY;
 pub struct VaultVersion(u32);
 
 impl VaultVersion {
+    /// The first, in force as long as no item names another.
+    pub const FIRST: Self = FIRST;
+
+    /// The version of a number, from 1.
+    pub const fn numbered(number: u32) -> Self {
+        Self(number)
+    }
+
     /// Its number, from 1.
     pub const fn number(self) -> u32 {
         self.0
@@ -41,6 +49,10 @@ impl VaultVersion {
         let version = Self(number.parse().ok()?);
         // One spelling: `vault#01` and `vault#+1` are nobody's.
         (version.0 > 0 && version.0.to_string() == number).then_some(version)
+    }
+
+    const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
     }
 
     fn id(self) -> String {
@@ -122,20 +134,12 @@ impl Keyring {
             .ok_or_else(|| AwsError::new("GetItem", "no version of the vault"))
     }
 
-    /// Mints the first version if it is missing; returns whether it was.
+    /// The version that is to be made: the first where there is none, the next where the newest is a year old, or older
+    /// than the moment an operator asked for another.
     ///
     /// # Errors
-    /// [`AwsError`] when KMS or the table failed.
-    pub async fn mint_vault(&self, now: Timestamp) -> Result<bool, KeyringError> {
-        self.mint(&FIRST.id(), now).await
-    }
-
-    /// Mints the first version where there is none, and the next where the newest is a year old, or older than the
-    /// moment an operator asked for another. The version that was put in force, if one was.
-    ///
-    /// # Errors
-    /// [`AwsError`] when KMS or the table failed; running again goes on where it ended.
-    pub async fn rotate_vault(
+    /// [`AwsError`] when the table cannot be read; [`KeyringError::NoKey`] when the newest is gone.
+    pub async fn due_vault(
         &self,
         now: Timestamp,
         asked_at: Option<Timestamp>,
@@ -144,7 +148,7 @@ impl Keyring {
         let Some(item) = self.read(&newest.id()).await? else {
             // With a version in force and no key, a new key under the same name would open nothing.
             return if newest == FIRST {
-                Ok(self.mint_vault(now).await?.then_some(FIRST))
+                Ok(Some(FIRST))
             } else {
                 Err(KeyringError::NoKey)
             };
@@ -153,13 +157,24 @@ impl Keyring {
         let is_old = now >= minted_at.plus_millis(ROTATION_MS);
         // Asked for since; and not by a clock that is ahead, which would ask again with every run.
         let is_asked = asked_at.is_some_and(|asked| minted_at < asked && asked <= now);
-        if !is_old && !is_asked {
-            return Ok(None);
+        Ok((is_old || is_asked).then(|| newest.next()))
+    }
+
+    /// Makes a version that is due, and puts it in force; `false` when another run has.
+    ///
+    /// # Errors
+    /// [`AwsError`] when KMS or the table failed; making it again goes on where it ended.
+    pub async fn mint_vault(
+        &self,
+        version: VaultVersion,
+        now: Timestamp,
+    ) -> Result<bool, KeyringError> {
+        // A run that died after this has left the key, which nobody has sealed under yet.
+        let is_new = self.mint(&version.id(), now).await?;
+        if version == FIRST {
+            return Ok(is_new);
         }
-        let next = VaultVersion(newest.0.saturating_add(1));
-        // A run that died here has left the key, which nobody has sealed under yet.
-        self.mint(&next.id(), now).await?;
-        Ok(self.put_in_force(next, newest, now).await?.then_some(next))
+        Ok(self.put_in_force(version, now).await?)
     }
 
     /// The versions that nothing needs any more, by what a walk through the table of people has found; whether or not
@@ -183,12 +198,7 @@ impl Keyring {
     }
 
     /// Names the next version; `false` when another run did.
-    async fn put_in_force(
-        &self,
-        next: VaultVersion,
-        before: VaultVersion,
-        now: Timestamp,
-    ) -> Result<bool, AwsError> {
+    async fn put_in_force(&self, next: VaultVersion, now: Timestamp) -> Result<bool, AwsError> {
         let mut item = pk(CURRENT.to_owned());
         item.insert("version".to_owned(), n(next.0));
         item.insert("since".to_owned(), ms(now));
@@ -199,7 +209,7 @@ impl Keyring {
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(pk) OR #version = :before")
             .expression_attribute_names("#version", "version")
-            .expression_attribute_values(":before", n(before.0))
+            .expression_attribute_values(":before", n(next.0.saturating_sub(1)))
             .send()
             .await;
         let is_ours = was_taken(answer.map_err(|e| AwsError::of("PutItem", &e)))?;

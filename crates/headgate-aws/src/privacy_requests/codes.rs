@@ -5,13 +5,16 @@
 use aws_sdk_dynamodb::types::ReturnValue;
 use headgate_domain::privacy::{CODE_MS, Choice, RequestId};
 use headgate_domain::system::Locale;
-use headgate_domain::time::Timestamp;
+use headgate_domain::time::{DAY, Timestamp};
 
 use super::PrivacyRequests;
 use crate::AwsError;
 use crate::item::{Attributes, Item, key, n, put_if_new, s};
 
 const SORT: &str = "code";
+/// The row outlives the code: a message that was sent in time may come late. Meta repeats a notification for seven
+/// days, and a dead letter is kept for fourteen.
+const ROW_MS: i64 = 30 * DAY;
 
 /// What was chosen with a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +42,9 @@ impl PrivacyRequests {
         item.insert("request".to_owned(), s(chosen.request.as_str()));
         item.insert("choice".to_owned(), s(chosen.choice.word()));
         item.insert("locale".to_owned(), s(chosen.locale.tag()));
-        item.insert("ttl".to_owned(), n(now.plus_millis(CODE_MS).seconds()));
+        let until = now.plus_millis(CODE_MS);
+        item.insert("expires_at".to_owned(), n(until.seconds()));
+        item.insert("ttl".to_owned(), n(now.plus_millis(ROW_MS).seconds()));
         put_if_new(&self.client, &self.table, item).await?;
         Ok(())
     }
@@ -62,9 +67,8 @@ impl PrivacyRequests {
             .set_key(Some(code_key(hash)))
             .update_expression("SET used_by = :by")
             .condition_expression(
-                "attribute_exists(pk) AND #ttl > :sent AND (attribute_not_exists(used_by) OR used_by = :by)",
+                "attribute_exists(pk) AND expires_at > :sent AND (attribute_not_exists(used_by) OR used_by = :by)",
             )
-            .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":by", s(by))
             .expression_attribute_values(":sent", n(sent_at.seconds()))
             .return_values(ReturnValue::AllNew)

@@ -55,6 +55,33 @@ impl PrivacyRequests {
         Ok(stands.unwrap_or_else(|| entry.clone()))
     }
 
+    /// Writes down more names of the person, and the salts that go with them.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn widen_entry(&self, entry: &Entry) -> Result<(), AwsError> {
+        let mut call = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(ERASED, entry.request.as_str())))
+            .update_expression(
+                "SET #subjects = :subjects, #pseudonyms = :pseudonyms, #rows = :rows, #salts = :salts",
+            )
+            .condition_expression("attribute_exists(pk)");
+        let item = written(entry);
+        for name in ["subjects", "pseudonyms", "rows", "salts"] {
+            call = call.expression_attribute_names(format!("#{name}"), name);
+            if let Some(value) = item.get(name) {
+                call = call.expression_attribute_values(format!(":{name}"), value.clone());
+            }
+        }
+        let update = call.send().await;
+        update
+            .map(|_updated| ())
+            .map_err(|e| AwsError::of("UpdateItem", &e))
+    }
+
     /// Writes down that the ledger says so; what was written first stays, and is what is answered.
     ///
     /// # Errors

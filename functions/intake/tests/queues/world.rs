@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use headgate_aws::consents::Consents;
 use headgate_aws::controls::Controls;
-use headgate_aws::keyring::Keyring;
+use headgate_aws::keyring::{Keyring, VaultVersion};
 use headgate_aws::messages::{Messages, Record};
 use headgate_aws::pacing::Pacing;
 use headgate_aws::peppers::pepper;
@@ -114,7 +114,10 @@ impl World {
             calendar: turned,
         };
         let keyring = world.keyring();
-        keyring.mint_vault(world.now()).await.unwrap();
+        keyring
+            .mint_vault(VaultVersion::FIRST, world.now())
+            .await
+            .unwrap();
         keyring
             .mint_day(world.now().day(), world.now())
             .await

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use headgate_aws::consents::{Consents, Statement};
 use headgate_aws::controls::Controls;
-use headgate_aws::keyring::Keyring;
+use headgate_aws::keyring::{Keyring, VaultVersion};
 use headgate_aws::messages::{Messages, Record, body_place_key};
 use headgate_aws::peppers::pepper;
 use headgate_aws::subjects::{ConsentRequests, SubjectStates};
@@ -103,7 +103,7 @@ impl World {
             deployment,
         );
         let now = clock();
-        keyring.mint_vault(now).await.unwrap();
+        keyring.mint_vault(VaultVersion::FIRST, now).await.unwrap();
         for ahead in -1..2 {
             keyring.mint_day(now.day().plus(ahead), now).await.unwrap();
         }
