@@ -5,6 +5,7 @@
 //! whose identifiers change is `identity`'s.
 
 pub(crate) mod asking;
+mod calendar;
 mod do_not_sell;
 mod erasing;
 mod health;
@@ -16,15 +17,14 @@ mod question;
 mod renaming;
 mod resealing;
 mod restriction;
-mod strangers;
 
+pub use calendar::Noted;
 pub use erasing::{Group, Person};
 pub use identifiers::Held;
 pub use links::{LinkRequest, LinkRequests};
 pub use pointers::Pointers;
 pub use renaming::Renamed;
 pub use resealing::{Cursor, Walked};
-pub use strangers::Stranger;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;

@@ -1,14 +1,16 @@
 //! Retention: which keys must exist, and which must not, on a given day, and the evidence that it is so.
 
 mod manifest;
+mod people;
 mod plan;
 mod sweep;
 mod verify;
 
 pub use manifest::{Destroyed, KeyName, Manifest, NotManifest, Store, StoreRecord, origin};
+pub use people::{BEFORE_MS, Contact, Fate};
 pub use plan::{
     CONTENT_DAYS, Class, Content, Key, LEAST_CONTENT_DAYS, Logs, MOST_CONTENT_DAYS, NotPlan,
-    Period, Place, Plan, Queues, Way, plan,
+    People, Period, Place, Plan, Queues, Way, plan,
 };
 pub use sweep::{SWEEP_SHARDS, store_of, sweep_digit, sweep_shard};
 pub use verify::{Gap, PurgeFault, PurgeReport, verify};

@@ -84,7 +84,12 @@ impl PrivacyWorker {
         Ok(false)
     }
 
-    async fn moments(&self, group: &Group, now: Timestamp) -> Result<Vec<Timestamp>, WorkerError> {
+    /// When the messages of a person were accepted or written.
+    pub(crate) async fn moments(
+        &self,
+        group: &Group,
+        now: Timestamp,
+    ) -> Result<Vec<Timestamp>, WorkerError> {
         let store = &self.eraser.messages;
         let theirs = store.all_of(&group.subjects).await?;
         let records = store.load(&theirs.records(), now).await?;
@@ -120,16 +125,15 @@ impl PrivacyWorker {
         (from, until): (Timestamp, Timestamp),
         now: Timestamp,
     ) -> Result<BTreeSet<SubjectId>, WorkerError> {
-        let config = self.controls.config().await?;
         let (store, end) = (&self.eraser.messages, ulid_floor(until));
         let mut subjects = BTreeSet::new();
-        for number in &config.numbers {
+        for number in &self.numbers().await? {
             for lane in PURPOSES {
                 for shard in 0..MAX_SHARDS {
                     let mut cursor = ulid_floor(from);
                     loop {
                         let page = store
-                            .page(&number.id, lane, shard, (&cursor, PAGE), now)
+                            .page(number, lane, shard, (&cursor, PAGE), now)
                             .await?;
                         let within = page.seen.iter().map(|seen| &seen.ticket);
                         let within = within.filter(|ticket| ticket.reference.ulid < end);

@@ -8,13 +8,13 @@
 mod access;
 pub mod config;
 mod erase;
+mod forget;
 mod hold;
 mod object;
 mod receive;
 mod rectify;
 mod replay;
 mod restrict;
-mod strangers;
 mod walk;
 
 use headgate_aws::bus::Bus;
@@ -45,6 +45,7 @@ use headgate_lambda::runtime::{Panicked, survive};
 use headgate_lambda::settings::{MissingSetting, Settings};
 use headgate_redact::LogSafe;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 pub use config::Config;
@@ -236,11 +237,11 @@ impl PrivacyWorker {
             }
         }
         if started.elapsed() < TIME
-            && let Err(error) = Box::pin(self.forget_strangers()).await
+            && let Err(error) = Box::pin(self.forget_people()).await
         {
             failed = failed.saturating_add(1);
             let fields = [("error", Field::safe(&error))];
-            log(Level::Error, "strangers_not_forgotten", &fields);
+            log(Level::Error, "people_not_forgotten", &fields);
         }
         if failed > 0 {
             return Err(WorkerError::Tasks(failed));
@@ -400,7 +401,15 @@ impl PrivacyWorker {
         let config = self.controls.config().await?;
         Ok(Senders {
             portfolios: config.portfolios.keys().cloned().collect(),
-            numbers: config.numbers.iter().map(|n| n.id.clone()).collect(),
+            numbers: self.numbers().await?.into_iter().collect(),
         })
+    }
+
+    /// Every number that has messages: the purge remembers those which left the configuration.
+    async fn numbers(&self) -> Result<BTreeSet<String>, AwsError> {
+        let config = self.controls.config().await?;
+        let mut numbers = self.evidence.swept_numbers().await?;
+        numbers.extend(config.numbers.iter().map(|number| number.id.clone()));
+        Ok(numbers)
     }
 }

@@ -12,10 +12,14 @@ use headgate_domain::outbound::Recipient;
 use headgate_domain::privacy::{Ask, Choice, RequestId, State, Wish, erase_at};
 use headgate_domain::profiles::Right;
 use headgate_domain::system::{Kind, Locale, SystemMessage, to_json};
-use headgate_domain::time::Timestamp;
+use headgate_domain::time::{DAY, Timestamp};
 use headgate_lambda::log::{Field, Level, log};
 
 use crate::{PrivacyWorker, WorkerError};
+
+/// A row that would run out by itself lives for at least this long on, when something is asked for: long enough for the
+/// calendar, which looks three days before a row ends, to see what waits for the person.
+pub(crate) const ROW_MS: i64 = 30 * DAY;
 
 impl PrivacyWorker {
     /// Opens what a message of the queue asks for.
@@ -60,7 +64,8 @@ impl PrivacyWorker {
             return Ok(());
         };
         // Their row must not run out before: it says what is to be deleted.
-        self.eraser.subjects.keep(&subject.id).await?;
+        let until = request.due_at.plus_millis(ROW_MS);
+        self.eraser.subjects.keep(&subject.id, until).await?;
         self.eraser.block(&person, now).await?;
         let said_at = Some(request.received_at.min(now));
         self.tell(Kind::PrivacyReceipt, &request, said_at).await

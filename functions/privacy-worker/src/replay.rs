@@ -1,10 +1,11 @@
-//! After a table was restored from a backup: whoever was erased since is erased again, and stays unwritten to.
+//! After a table was restored from a backup: whoever was erased since is erased again, and stays unwritten to; whoever
+//! was forgotten is found by the calendar, which is gone through again.
 //!
 //! The suppression list comes first, before anybody can be written to. A run notes how far it has come, so that one
 //! which is cut off goes on.
 
 use headgate_aws::privacy_requests::Replay;
-use headgate_domain::privacy::RequestId;
+use headgate_domain::privacy::{JOURNAL_MS, RequestId};
 use headgate_lambda::log::{Field, Level, log};
 
 use crate::{PrivacyWorker, WorkerError};
@@ -23,6 +24,7 @@ impl PrivacyWorker {
                 self.eraser.put_back(tombstone).await?;
             }
             replay.tombstones = tombstones.len().try_into().unwrap_or(u64::MAX);
+            self.go_back().await?;
         }
         replay.of = entries.len().try_into().unwrap_or(u64::MAX);
         let after = replay.after.clone();
@@ -54,6 +56,16 @@ impl PrivacyWorker {
                 ("rows", count(replay.rows)),
             ],
         );
+        Ok(())
+    }
+
+    /// Days that were worked off may have people in them again.
+    async fn go_back(&self) -> Result<(), WorkerError> {
+        let back = (self.clock)().plus_millis(-JOURNAL_MS).day();
+        let last = self.requests.worked_off().await?;
+        if last.is_some_and(|last| back < last) {
+            self.requests.put_worked_off(back).await?;
+        }
         Ok(())
     }
 }

@@ -18,8 +18,8 @@ use headgate_domain::time::Timestamp;
 use super::erasing::ABOUT;
 use super::identifiers::UNKNOWN_TTL_MS;
 use super::{
-    Subjects, ask_of, asks_value, attribute, consent_value, country_field, place, request_key,
-    strangers,
+    Subjects, ask_of, asks_value, attribute, calendar, consent_value, country_field, place,
+    request_key,
 };
 use crate::item::{Attributes, Item, b, batch_get, key, ms, n, s, transact};
 use crate::keyring::{KeyringError, Salt, Salts};
@@ -188,7 +188,7 @@ impl Subjects {
         // Who never answers is forgotten like anybody of whom nothing but a number is known.
         let forgotten_at = now.plus_millis(UNKNOWN_TTL_MS);
         row.insert("ttl".to_owned(), n(forgotten_at.seconds()));
-        let (calendar, noted) = strangers::noted(subject, names, forgotten_at);
+        let (calendar, noted) = calendar::noted(subject, names, forgotten_at);
         row.insert(ABOUT.to_owned(), AttributeValue::Ss(vec![calendar]));
         let update = Update::builder()
             .update_expression("SET subject = :s")

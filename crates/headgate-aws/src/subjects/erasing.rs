@@ -244,7 +244,7 @@ impl Group {
         self.rows.extend(other.rows.iter().cloned());
     }
 
-    fn take(&mut self, row: &Item) {
+    pub(super) fn take(&mut self, row: &Item) {
         self.pseudonyms.extend(row.set("idents").iter().cloned());
         self.rows.extend(row.set(ABOUT).iter().cloned());
     }
@@ -269,14 +269,13 @@ pub(super) async fn note_about(
 }
 
 /// The subjects a row stands for, and the one that stands for it.
-fn linked(row: &Item) -> impl Iterator<Item = SubjectId> {
+pub(super) fn linked(row: &Item) -> impl Iterator<Item = SubjectId> {
     let others = row.set("others").iter();
     let others = others.filter_map(|id| SubjectId::parse(id).ok());
     others.chain(state_of(row).and_then(|state| state.same_as))
 }
 
-/// The keys of the rows elsewhere: requests that wait, by the hash of their code, links to confirm, and the calendar of
-/// people of whom nothing is known.
+/// The keys of the rows elsewhere: requests that wait, by the hash of their code, links to confirm, and the calendar.
 fn elsewhere(group: &Group) -> Vec<Item> {
     let mut keys = Vec::new();
     for pk in &group.rows {

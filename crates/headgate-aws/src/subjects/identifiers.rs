@@ -13,7 +13,7 @@ use headgate_domain::time::{DAY, Timestamp};
 
 use super::erasing::ABOUT;
 use super::pointers::Pointer;
-use super::{Subjects, country_field, field_of, place, strangers};
+use super::{Subjects, calendar, country_field, field_of, place};
 use crate::item::{Attributes, Item, b, key, ms, n, s};
 use crate::keyring::KeyringError;
 use crate::{AwsError, random};
@@ -206,7 +206,7 @@ impl Subjects {
         item.insert("created_at".to_owned(), ms(now));
         let ends_at = now.plus_millis(UNKNOWN_TTL_MS);
         item.insert("ttl".to_owned(), n(ends_at.seconds()));
-        let (calendar, noted) = strangers::noted(subject, vec![name], ends_at);
+        let (calendar, noted) = calendar::noted(subject, vec![name], ends_at);
         item.insert(ABOUT.to_owned(), AttributeValue::Ss(vec![calendar.clone()]));
         // Before the row, so that nobody is there who is not in the calendar.
         self.put_noted(noted).await?;

@@ -14,7 +14,7 @@ use super::erasing::ABOUT;
 use super::identifiers::subject_in;
 use super::pointers::{name_in, partition};
 use super::resealing::{Cursor, Walked};
-use super::{Subjects, strangers};
+use super::{Subjects, calendar};
 use crate::AwsError;
 use crate::item::{Attributes, Item, batch_get, changed, key, taken, transact};
 use crate::keyring::{KeyringError, Salt};
@@ -345,7 +345,7 @@ fn as_read(pointer: &Item) -> (String, Option<HashMap<String, AttributeValue>>) 
 /// The rows of the calendar that a person's row names.
 fn in_calendar(row: &Item) -> impl Iterator<Item = Item> {
     let days = row.set(ABOUT).iter();
-    days.filter_map(|day| strangers::in_calendar(day, row))
+    days.filter_map(|day| calendar::in_calendar(day, row))
 }
 
 fn whose(item: &Item) -> Option<SubjectId> {

@@ -11,17 +11,16 @@ use crate::item::{changed, ms};
 pub(super) const AT: &str = "restricted_at";
 
 impl Subjects {
-    /// Restricts the use of somebody's data from a moment on; the first counts. Their row lives on, so that it is known.
+    /// Restricts the use of somebody's data from a moment on; the first counts.
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
     pub async fn restrict(&self, subject: &SubjectId, at: Timestamp) -> Result<(), AwsError> {
         let update = self
             .row_of(subject)
-            .update_expression("SET #at = if_not_exists(#at, :at) REMOVE #ttl")
+            .update_expression("SET #at = if_not_exists(#at, :at)")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#at", AT)
-            .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":at", ms(at));
         changed(update).await.map(drop)
     }

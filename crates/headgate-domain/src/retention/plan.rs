@@ -19,8 +19,14 @@ const TOO_LONG: &str = "config/retention.toml: content.days is more than 90: wha
                         after 90 days, and every policy profile counts on it; set 90 or less";
 const TOO_SHORT: &str = "config/retention.toml: content.days is less than 8: Meta delivers a notification again for \
                          up to seven days, and what it is about must open then; set 8 or more";
+const PEOPLE: &str = "config/retention.toml: people.days is not between 365 and 3650: a consent has to be provable while \
+                      it may be asked for, and nobody may be kept for ever; set a number of days in between, such \
+                      as 1095";
 const NO_DAYS: &str = "config/retention.toml: content.days is missing or no whole number, and without it nothing \
                        would ever go; set it on a line of its own under [content], such as days = 90";
+
+/// What a deployment may set for people.
+const PEOPLE_DAYS: std::ops::RangeInclusive<i64> = 365..=3650;
 
 /// Content is readable for this many days after the start of the day it was accepted on.
 pub const CONTENT_DAYS: i64 = match days_of(FILE) {
@@ -38,8 +44,18 @@ static PLAN: LazyLock<Plan> = LazyLock::new(|| Plan::from_toml(FILE).unwrap_or_d
 pub struct Plan {
     /// What decides for everything under a day key.
     pub content: Content,
+    /// How long people are kept whom nobody is in touch with.
+    pub people: People,
     /// What there is.
     pub classes: Vec<Class>,
+}
+
+/// The period of people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct People {
+    /// In days after somebody who said yes or no was last in touch.
+    pub days: i64,
 }
 
 /// The period of content.
@@ -164,6 +180,8 @@ pub enum Way {
     Swept,
     /// The service deletes it by its age.
     Expires,
+    /// Forgotten with the person, when nobody was in touch for long.
+    Forgotten,
     /// A request of the person.
     Erased,
     /// By whoever handled it.
@@ -192,6 +210,9 @@ impl Plan {
         let plan: Self = toml::from_str(text)
             .map_err(|error| NotPlan(format!("config/retention.toml: {}", error.message())))?;
         allowed(plan.content.days).map_err(|why| NotPlan(why.to_owned()))?;
+        if !PEOPLE_DAYS.contains(&plan.people.days) {
+            return Err(NotPlan(PEOPLE.to_owned()));
+        }
         let mut names: Vec<&str> = plan.classes.iter().map(|class| class.id.as_str()).collect();
         names.sort_unstable();
         let twice = names.windows(2).find_map(|pair| match pair {
@@ -291,6 +312,20 @@ mod tests {
         for sentence in [TOO_LONG, TOO_SHORT, NO_DAYS] {
             assert!(sentence.contains("content.days is"), "names the field");
             assert!(sentence.contains("; set "), "says what to do");
+        }
+    }
+
+    #[test]
+    fn people_are_kept_for_a_year_at_least_and_ten_at_most() {
+        let with = |days: i64| {
+            let ours = format!("\ndays = {}\n", plan().people.days);
+            Plan::from_toml(&FILE.replace(&ours, &format!("\ndays = {days}\n")))
+        };
+        for days in [365, 730, 3650] {
+            assert_eq!(with(days).unwrap().people.days, days);
+        }
+        for days in [0, 364, 3651] {
+            assert_eq!(with(days).unwrap_err().to_string(), PEOPLE, "{days}");
         }
     }
 

@@ -143,12 +143,12 @@ async fn whom_an_import_makes_known_is_in_the_calendar() {
         .await;
     let subject = world.subject(&phone).await.unwrap();
     let day = (world.clock)().plus_millis((90 - 3) * DAY).day();
-    let noted = world.consents.subjects().strangers(day).await.unwrap();
+    let noted = world.consents.subjects().noted_on(day).await.unwrap();
     let [stranger] = &noted[..] else {
         panic!("{noted:?}");
     };
     assert_eq!(stranger.subject, subject);
-    assert!(!stranger.is_known());
+    assert!(!stranger.contact.has_spoken);
     assert_eq!(stranger.group.pseudonyms.len(), 1);
     let request = stranger.group.rows.iter().any(|pk| pk.starts_with("R#"));
     assert!(request, "{:?}", stranger.group.rows);

@@ -10,9 +10,9 @@
     reason = "tests may fail loudly"
 )]
 
+mod forgotten;
 mod holds;
 mod rights;
-mod strangers;
 mod world;
 
 use headgate_domain::identity::SubjectId;

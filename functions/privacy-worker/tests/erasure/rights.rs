@@ -149,7 +149,7 @@ async fn is_restricted(world: &World, subject: &SubjectId) -> bool {
 }
 
 /// What somebody asks for by a code, handed over; the reference.
-async fn asks(world: &World, subject: &SubjectId, choice: Choice, n: u32) -> RequestId {
+pub(crate) async fn asks(world: &World, subject: &SubjectId, choice: Choice, n: u32) -> RequestId {
     let (code, request) = world.chosen(choice).await;
     let ask = world.asked(subject, Wish::Code(code), n);
     // Twice, as a queue may.
@@ -158,7 +158,7 @@ async fn asks(world: &World, subject: &SubjectId, choice: Choice, n: u32) -> Req
     request
 }
 
-const RESTRICT: Choice = Choice::Right(Right::Restriction);
+pub(crate) const RESTRICT: Choice = Choice::Right(Right::Restriction);
 
 #[tokio::test]
 async fn a_restriction_stands_until_its_person_ends_it_and_a_repeat_is_the_same() {

@@ -76,6 +76,7 @@ const fn way(way: Way) -> &'static str {
         Way::Destroyed => "the purge destroys it",
         Way::Swept => "the purge deletes the row",
         Way::Expires => "by its age",
+        Way::Forgotten => "forgotten when nobody is in touch",
         Way::Erased => "a person's request",
         Way::DeletedWhenHandled => "deleted once handled",
         Way::Stays => "it stays",

@@ -1,0 +1,117 @@
+//! Whom nobody was in touch with for long is forgotten, with all that their row would leave behind.
+//!
+//! An import asks many who never answer; an app writes to many who are refused: nobody of them asked to be kept, and
+//! they go with the period of content. Who said yes or no goes after a longer one; that they said no stays, on the
+//! suppression list, under a code that leads to nobody.
+
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{self, StreamExt as _};
+use headgate_aws::subjects::Noted;
+use headgate_domain::event::Event;
+use headgate_domain::identity::SubjectId;
+use headgate_domain::profiles::Right;
+use headgate_domain::retention::Fate;
+use headgate_domain::time::{Day, Timestamp};
+use headgate_lambda::log::{Field, Level, log};
+
+use crate::{PrivacyWorker, WorkerError};
+
+/// So far back it is looked the first time.
+const LOOK_BACK_DAYS: i64 = 30;
+/// People who are looked at beside each other.
+const CONCURRENCY: usize = 16;
+/// It ends after this long; the next hour goes on.
+const TIME: Duration = Duration::from_mins(2);
+
+impl PrivacyWorker {
+    /// Forgets whose time has come, and puts off everybody else. Whoever cannot be looked at holds up nobody.
+    pub(crate) async fn forget_people(&self) -> Result<(), WorkerError> {
+        let now = (self.clock)();
+        let last = self.requests.worked_off().await?;
+        let mut day = last.map_or(now.day().plus(-LOOK_BACK_DAYS), |day| day.plus(1));
+        let (started, mut forgotten) = (Instant::now(), 0_usize);
+        let mut result = Ok(());
+        while day < now.day() && started.elapsed() < TIME {
+            let found = self.eraser.subjects.noted_on(day).await?;
+            if found.is_empty() {
+                self.requests.put_worked_off(day).await?;
+                day = day.plus(1);
+                continue;
+            }
+            let looked_at: Vec<Result<bool, WorkerError>> = stream::iter(found)
+                .map(|noted| async move { Box::pin(self.look_at(&noted, day, now)).await })
+                .buffer_unordered(CONCURRENCY)
+                .collect()
+                .await;
+            let is_stuck = looked_at.iter().all(Result::is_err);
+            for one in looked_at {
+                match one {
+                    Ok(is_gone) => forgotten = forgotten.saturating_add(usize::from(is_gone)),
+                    Err(error) => result = Err(error),
+                }
+            }
+            if is_stuck {
+                break;
+            }
+        }
+        if forgotten > 0 {
+            let fields = [("people", Field::count(forgotten))];
+            log(Level::Info, "people_forgotten", &fields);
+        }
+        result
+    }
+
+    /// Whether somebody was forgotten.
+    async fn look_at(&self, noted: &Noted, day: Day, now: Timestamp) -> Result<bool, WorkerError> {
+        let mut noted = noted.clone();
+        let written = self.moments(&noted.group, now).await?;
+        let contact = &mut noted.contact;
+        contact.last_at = contact.last_at.max(written.into_iter().max());
+        contact.is_waited_for |= self.is_held(&noted.group, now).await?;
+        let is_due = noted.contact.fate(now) == Fate::Forgotten;
+        noted.contact.is_waited_for |= is_due && self.has_open_request(&noted).await?;
+        let subjects = &self.eraser.subjects;
+        match noted.contact.fate(now) {
+            Fate::Again { at, row_until } => {
+                subjects.look_again(&noted, day, at, row_until).await?;
+                Ok(false)
+            }
+            Fate::Forgotten => self.forget(&noted, day, now).await,
+        }
+    }
+
+    async fn has_open_request(&self, noted: &Noted) -> Result<bool, WorkerError> {
+        for subject in &noted.group.subjects {
+            for right in Right::ALL {
+                if self.requests.find_open(subject, right).await?.is_some() {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Forgets somebody, unless they have been in touch since they were looked at; whether it did.
+    async fn forget(&self, noted: &Noted, day: Day, now: Timestamp) -> Result<bool, WorkerError> {
+        let person = self.eraser.subjects.person(&noted.subject).await?;
+        if !self.eraser.subjects.take_row(noted).await? {
+            return Ok(false);
+        }
+        if noted.contact.has_spoken {
+            // An app may know them by its own key; afterwards nobody could say who is meant.
+            let reference = person.subject.and_then(|known| known.reference);
+            let told = |subject: &SubjectId| {
+                Event::new("subject.forgotten", now, &[subject.as_str()])
+                    .with_subject(Some(subject))
+                    .with_reference(reference.clone())
+            };
+            let events: Vec<Event> = noted.group.subjects.iter().map(told).collect();
+            self.bus.publish(&events).await?;
+        }
+        let senders = self.senders().await?;
+        self.eraser.forget(&noted.group, &senders, now).await?;
+        self.eraser.subjects.strike(noted, day).await?;
+        Ok(true)
+    }
+}
