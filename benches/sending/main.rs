@@ -1,4 +1,4 @@
-//! `just bench`: what sending.md promises, measured, and written to docs/benchmarks.md by this program itself.
+//! `just bench`: what the pacer promises, measured, and written to docs/benchmarks.md by this program itself.
 //!
 //! Counts and ratios come first, since they hold on every machine; wall-clock times come with the machine named. Every
 //! figure about arrivals is the simulated Meta's own: over HTTP/2 and TLS on loopback, in real time.

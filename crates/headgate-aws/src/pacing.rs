@@ -1,5 +1,4 @@
-//! The pacer's own table: the lease, the cursors, the claims, debts and counts, and what is due later
-//! (sending.md).
+//! The pacer's own table: the lease, the cursors, the claims, debts and counts, and what is due later.
 //!
 //! Owns the form in which the values of `headgate_domain::holder` are stored, and the conditions that keep
 //! a holder whose lease is gone from overwriting the work of the next. Decides nothing.

@@ -1,6 +1,6 @@
 //! Peppers: the keys behind the pseudonyms, computed by KMS at cold start and never at rest.
 //!
-//! One HMAC key per pepper, because IAM cannot limit `GenerateMac` by message (architecture.md). Every version of a
+//! One HMAC key per pepper, because IAM cannot limit `GenerateMac` by message (docs/data.md). Every version of a
 //! pepper comes from the same key: the version is part of the message.
 
 #[cfg(feature = "store")]

@@ -1,5 +1,5 @@
 //! Poison: what can never succeed and is no refusal, set aside on a dead-letter queue by the
-//! function that met it (decisions.md, "Failures").
+//! function that met it (docs/operations.md).
 //!
 //! Owns the letter (docs/data.md, "Dead letters"): reason and pointers in clear, the content sealed
 //! under the key of the day, so that it becomes unreadable with everything else of that day

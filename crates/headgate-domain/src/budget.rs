@@ -1,4 +1,4 @@
-//! The portfolio's messaging limit: so many unique people in a moving 24 hours (R-204, sending.md).
+//! The portfolio's messaging limit: so many unique people in a moving 24 hours.
 //!
 //! Owns the count: 97 live buckets of a quarter of an hour; a person counts in the bucket of the
 //! latest message that counted, and a bucket leaves when its *end* is 24 hours old. Promises that the

@@ -1,7 +1,7 @@
 //! Consent: what state a person's yes or no leaves them in, and the record apps send.
 //!
 //! Facts are ordered by the time they happened, not by the time they arrived, so a replayed yes
-//! cannot opt anybody in again (decisions.md, "Consents by queue").
+//! cannot opt anybody in again (ADR 0017).
 
 mod evidence;
 mod history;

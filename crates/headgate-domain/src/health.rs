@@ -11,7 +11,7 @@ use crate::time::{DAY, HOUR, Timestamp};
 pub const UNDELIVERABLE_LIMIT: u32 = 2;
 /// Failures in a row, for whatever reason of the person's, that count as much.
 pub const FAILURE_LIMIT: u32 = 5;
-/// How long nobody tries again on their own account (whatsapp-cloud-api.md 5, 131026).
+/// How long nobody tries again on their own account (Meta's code 131026).
 pub const UNREACHABLE_MS: i64 = 30 * DAY;
 /// How long a code waits after a failure: who asks for one may have installed WhatsApp meanwhile.
 pub const UNREACHABLE_FOR_CODES_MS: i64 = HOUR;

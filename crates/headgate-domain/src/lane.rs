@@ -68,7 +68,7 @@ impl Purpose {
         }
     }
 
-    /// Milliseconds after which an unsent message is no longer worth sending (decisions.md).
+    /// Milliseconds after which an unsent message is no longer worth sending.
     pub const fn default_expiry_ms(self) -> i64 {
         match self {
             Self::Authentication => 10 * crate::time::MINUTE,

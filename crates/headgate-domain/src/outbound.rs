@@ -21,7 +21,7 @@ use crate::time::{DAY, Timestamp};
 
 /// The schema every message names.
 pub const SCHEMA: &str = "headgate.outbound/1";
-/// A message may be 64 KiB (decisions.md).
+/// A message may be 64 KiB (docs/reference/outbound.md).
 pub const MAX_BYTES: usize = 64 * 1024;
 /// Content is sealed under the day of acceptance, so nothing is planned further ahead than this; under a period of
 /// content that is short, no further than a week before its end.
@@ -34,7 +34,7 @@ pub const MAX_AHEAD_MS: i64 = {
     }
 };
 
-/// Meta's message types (whatsapp-cloud-api.md 3); `status` marks a message as read.
+/// Meta's message types; `status` marks a message as read.
 const TYPES: [&str; 11] = [
     "text",
     "template",

@@ -1,4 +1,4 @@
-//! Pacing: when may the next message leave a number? (R-204, sending.md)
+//! Pacing: when may the next message leave a number?
 //!
 //! Owns the rule that keeps a number at or below its throughput and close to it. Times are
 //! nanoseconds on the holder's own monotonic clock, so no clock skew exists; what passes from one

@@ -1,5 +1,5 @@
 //! The pair limit: at most one message per 6 s to one person, 45 of them borrowed from the future
-//! (R-204, sending.md).
+//!
 //!
 //! Owns what each person of one number owes, in memory, on the holder's monotonic clock. Promises:
 //! any span of `w` seconds holds at most 45 + w/6 messages to one person, across crashes and

@@ -49,9 +49,9 @@ use crate::time::{HOUR, MINUTE, Timestamp};
 
 pub use self::wait::{ENDLESS_PAUSE_MS, longest_cap_hours};
 
-/// The customer service window: 24 hours from the person's last message (whatsapp-cloud-api.md 3).
+/// The customer service window: 24 hours from the person's last message (Meta's rule).
 pub const SERVICE_WINDOW_MS: i64 = 24 * HOUR;
-/// How old the person's own action behind an authentication message may be (decisions.md).
+/// How old the person's own action behind an authentication message may be.
 pub const USER_ACTION_MS: i64 = 15 * MINUTE;
 /// How far a producer's clock may run ahead of ours.
 const CLOCK_SKEW_MS: i64 = 5 * MINUTE;
@@ -317,7 +317,7 @@ fn user_action(request: &Request<'_>) -> Result<Option<String>, Refusal> {
     }
 }
 
-/// Headgate's own answers to what a person just did (decisions.md, "The system lane"): the only messages
+/// Headgate's own answers to what a person just did: the only messages
 /// that reach a person who has opted out, and only in the conversation the person opened.
 const fn is_answer(request: &Request<'_>) -> bool {
     matches!(request.basis, Basis::System { .. }) && !is_import(request)
@@ -379,7 +379,7 @@ fn has_refused_utility(request: &Request<'_>, facts: &Facts<'_>) -> bool {
 
 /// A business-initiated message needs a recorded yes that still holds. A contract carries a utility message
 /// only for a person who has opted in to *something* from this business: Meta's own opt-in rule
-/// (compliance.md 1.3).
+/// (docs/consent.md).
 fn consent(
     request: &Request<'_>,
     facts: &Facts<'_>,

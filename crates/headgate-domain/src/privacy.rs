@@ -1,4 +1,4 @@
-//! What people ask about their own data, and where it stands (compliance.md 4, R-306, R-311).
+//! What people ask about their own data, and where it stands (docs/privacy-requests.md, R-306, R-311).
 //!
 //! Owns the message that asks (schemas/privacy-request.v1.json), the states of a request, what of it is done when, and
 //! the receipt of an erasure. Reads and erases nothing: that is privacy-worker's.
@@ -23,7 +23,7 @@ use crate::time::{DAY, HOUR, MINUTE, Timestamp};
 /// How long a request waits before it is carried out, so that the person is told of it first: afterwards nobody
 /// knows whom to tell.
 pub const ERASE_AFTER_MS: i64 = 5 * MINUTE;
-/// So long a code of the page waits for the person's message (compliance.md 4.3).
+/// So long a code of the page waits for the person's message.
 pub const CODE_MS: i64 = 30 * MINUTE;
 /// So long a copy of somebody's data can be fetched.
 pub const EXPORT_MS: i64 = 72 * HOUR;
@@ -31,7 +31,7 @@ pub const EXPORT_MS: i64 = 72 * HOUR;
 pub const EXPORT_DOWNLOADS: u32 = 3;
 /// A second copy is made after this long at the earliest.
 pub const EXPORT_AGAIN_MS: i64 = 24 * HOUR;
-/// Where somebody else may have the number by now, the owner of before has so long to object (compliance.md 4.3).
+/// Where somebody else may have the number by now, the owner of before has so long to object.
 pub const GUARD_MS: i64 = 72 * HOUR;
 /// Meta hands a notification over again for seven days
 /// (developers.facebook.com/documentation/business-messaging/whatsapp/webhooks, 2026-11), and what was set aside

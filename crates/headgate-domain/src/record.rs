@@ -1,7 +1,7 @@
 //! The message record: its address, its states, and which notification may move it.
 //!
 //! Statuses rank sent < delivered < read < played; failed is terminal; Meta promises neither order
-//! nor uniqueness (whatsapp-cloud-api.md 1.4), so a record only ever moves up.
+//! nor uniqueness, so a record only ever moves up.
 
 use std::fmt;
 
@@ -278,7 +278,7 @@ pub const fn ambiguity_timer_ms(lane: Purpose) -> i64 {
     }
 }
 
-/// Whether a send whose outcome stayed unknown may be repeated (sending.md: never for marketing).
+/// Whether a send whose outcome stayed unknown may be repeated (never for marketing).
 pub const fn may_resend(lane: Purpose) -> bool {
     match lane {
         Purpose::Authentication | Purpose::Utility => true,

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $word:literal, $sentence:literal, $fix:literal;)*) => {
-        /// Why a message was refused (closed list, decisions.md).
+        /// Why a message was refused (closed list: docs/reference/refusals.md).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Code { $($(#[$doc])* $variant,)* }
 

@@ -1,7 +1,7 @@
 //! Which country a person's rules are those of, as far as an identifier tells.
 //!
 //! Owns the country as a value, and reading it off a telephone number or a business-scoped user id
-//! (compliance.md 3). It is a default and no proof of where anybody lives: numbers move with people.
+//! (docs/compliance/profiles.md). It is a default and no proof of where anybody lives: numbers move with people.
 //! Deliberately no numbering-plan library: this is asked for every message, and needs a prefix only.
 
 use std::fmt;

@@ -1,5 +1,5 @@
 //! The system lane: the few messages Headgate itself writes, and the only ones a suppressed person
-//! can get (decisions.md, "The system lane").
+//! can get.
 //!
 //! Owns `headgate.system/1` (schemas/system-message.v1.json), the closed list of kinds and their
 //! texts (config/locales/system, compiled in). No text comes from outside: what a message can vary
@@ -53,7 +53,7 @@ macro_rules! kinds {
 kinds! {
     /// "You will receive …": the person's yes has arrived.
     OptinConfirmation = "optin_confirmation", 5;
-    /// "You will not receive …": the person's no has arrived; at most one, within five minutes (compliance.md 3).
+    /// "You will not receive …": the person's no has arrived; at most one, within five minutes.
     OptoutConfirmation = "optout_confirmation", 5;
     /// "You will not be written to any more": the same after a no to everything.
     OptoutAllConfirmation = "optout_all_confirmation", 5;

@@ -1,4 +1,4 @@
-//! Turns: whose message is next? (R-205, sending.md)
+//! Turns: whose message is next?
 //!
 //! Owns the order of lanes at a slot and the order of campaigns inside a lane. Promises: the most
 //! important ready lane goes first; of the slots in which a ready lane is passed over, one in twenty

@@ -125,7 +125,33 @@ fn kept(profile: &Profile) -> Vec<(&'static str, String)> {
             ),
         ));
     }
+    if !profile.rights.is_empty() {
+        rows.push(("[rights](#terms-of-rights)", rights(profile)));
+    }
     rows
+}
+
+/// Within what a person's requests are granted.
+fn rights(profile: &Profile) -> String {
+    let each = profile.rights.iter().map(|(right, terms)| {
+        let mut text = format!("{} {}", right.word(), granted(terms.within));
+        if let Some(more) = terms.extension {
+            write!(text, ", or {} more", words(more)).unwrap();
+        }
+        if let Some(term) = terms.acknowledge {
+            write!(text, ", acknowledged {}", granted(term)).unwrap();
+        }
+        text.replace('_', " ")
+    });
+    joined(each, "; ")
+}
+
+fn granted(term: Term) -> String {
+    if term == Term::AtOnce {
+        "at once".to_owned()
+    } else {
+        format!("within {}", words(term))
+    }
 }
 
 fn words(term: Term) -> String {
@@ -134,6 +160,7 @@ fn words(term: Term) -> String {
         Term::Hours(n) => format!("{n} hours"),
         Term::Days(n) => format!("{n} days"),
         Term::BusinessDays(n) => format!("{n} business days"),
+        Term::Months(1) => "a month".to_owned(),
         Term::Months(n) => format!("{n} months"),
     }
 }

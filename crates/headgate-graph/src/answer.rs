@@ -17,7 +17,7 @@ use crate::codes::{Class, meaning};
 use crate::outcome::{NotAccepted, Outcome};
 use crate::rest::{Rest, Scope};
 
-/// How long a number rests when Meta is changing its throughput (whatsapp-cloud-api.md 4).
+/// How long a number rests when Meta is changing its throughput.
 const MAINTENANCE: Duration = Duration::from_mins(1);
 
 /// "Invalid parameter", which Graph also says when it means something larger.

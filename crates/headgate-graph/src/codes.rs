@@ -1,8 +1,8 @@
 //! Meta's error codes, by what they mean for a send.
 //!
-//! Owns the table of whatsapp-cloud-api.md 5 (Meta's error code page, read 2026-09-11): every
+//! Owns the table of Meta's page of error codes, as it was read on 2026-09-11: every
 //! documented code has a row, and what has no row is unknown. Meta asks to go by the code, not by
-//! the HTTP status or the text. What each class leads to is decided in decisions.md, Failures.
+//! the HTTP status or the text. What each class leads to is in `outcome`.
 //! docs/reference/graph-codes.md is written from it; data/codes.tsv lists, apart from it, what it
 //! has to hold. It also serves for the failures that come in status notifications.
 

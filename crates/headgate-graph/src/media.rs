@@ -1,7 +1,7 @@
 //! Media of people: from an id in a notification to its bytes.
 //!
 //! Owns the two requests it takes: the Graph API names an address, good for five minutes, and the
-//! address gives the bytes, to the bearer of the token (whatsapp-cloud-api.md 2.1: ids live for seven
+//! address gives the bytes, to the bearer of the token (docs/media.md: ids live for seven
 //! days). The address comes from outside and is believed only where the guard allows. What arrives is
 //! counted and compared with Meta's own hash; it is never kept here.
 

@@ -1,7 +1,7 @@
 //! Notifications: Meta's wire types in, facts out.
 //!
 //! Owns the walk through `entry[] × changes[] × (messages[] | statuses[] | user_preferences[])`
-//! (whatsapp-cloud-api.md 2). Promises that one update nobody can read does not take the others
+//! (docs/notifications.md). Promises that one update nobody can read does not take the others
 //! along: every level is first cut into raw pieces, and each piece is read alone. Where every level
 //! has the shape of messages, as nearly always, one cut goes down to the pieces. Numbers where text
 //! was expected, missing people, unknown fields and unknown words are all normal. It does not know

@@ -1,5 +1,5 @@
 //! What comes again, and when: soon at first, then ever later, so that an outage is neither hammered
-//! nor made longer than it was (decisions.md, "Failures").
+//! nor made longer than it was.
 //!
 //! Owns the back-off. A message whose visibility could not be changed comes when its queue's own
 //! timeout ends, so a failure here costs time and nothing else.

@@ -1,5 +1,5 @@
 //! Poison: a record that can never succeed and is no refusal is set aside, sealed, with its reason;
-//! and what an operator puts back is judged afresh (decisions.md, "Failures").
+//! and what an operator puts back is judged afresh (docs/operations.md).
 //!
 //! Owns what counts as poison here. Our own failures do not, until the queue is about to give up
 //! on the message by itself: then it is better sealed than moved as it is. A letter that comes back

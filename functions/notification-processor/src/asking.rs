@@ -234,7 +234,7 @@ impl Heard<'_> {
         Ok(Some(reaction))
     }
 
-    /// A word like START after a notice (compliance.md 1.4).
+    /// A word like START after a notice (docs/consent.md).
     pub(crate) async fn yes_by_word(
         &self,
         question: &Question,
@@ -303,7 +303,7 @@ impl Heard<'_> {
         entry.text_of(locale, &question.notice, &self.config.controller.name)
     }
 
-    /// The minimum of compliance.md 1.4 for every way in, and for the answer.
+    /// The minimum of docs/consent.md for every way in, and for the answer.
     fn evidence(&self, question: &Question, answer: Value) -> Value {
         let entry = self.config.entry(&question.entry);
         let origin: Value = serde_json::from_str(&question.origin).unwrap_or_default();

@@ -7,7 +7,7 @@
 use headgate_domain::identity::Wamid;
 use serde_json::{Map, Value};
 
-/// An event may have 200 KB (decisions.md); the rest is room for the envelope.
+/// An event may have 200 KB; the rest is room for the envelope.
 const LARGEST: usize = 190_000;
 
 /// Members of a message that say who wrote it, to whom, or which message it is.

@@ -148,7 +148,7 @@ pub(crate) enum Stopped {
     Number(String),
 }
 
-/// What a code says about more than its message, and in which word (whatsapp-cloud-api.md 5).
+/// What a code says about more than its message, and in which word (docs/notifications.md).
 pub(crate) fn stopped_by(code: u32, number: &str) -> Option<(Stopped, &'static str)> {
     match code {
         368 | 131_031 => Some((Stopped::Account, "locked")),

@@ -1,4 +1,4 @@
-//! Meta's error codes in a sentence for the app (whatsapp-cloud-api.md 5, Meta's page of 2026-09-11).
+//! Meta's error codes in a sentence for the app (Meta's page, read 2026-09-11).
 //!
 //! Only codes that a status can carry; the texts are ours, because Meta's may change under us.
 

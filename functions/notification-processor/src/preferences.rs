@@ -1,4 +1,4 @@
-//! WhatsApp's own switch for marketing messages (whatsapp-cloud-api.md 2.3).
+//! WhatsApp's own switch for marketing messages (docs/notifications.md).
 //!
 //! *Stop* is an opt-out like any other. *Resume* takes Meta's block away and nothing else: it is
 //! not a consent to this business, whose notice the person has not seen.

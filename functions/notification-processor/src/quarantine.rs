@@ -1,4 +1,4 @@
-//! Poison: what nobody can act on is set aside by the function itself (decisions.md, "Failures").
+//! Poison: what nobody can act on is set aside by the function itself (docs/operations.md).
 //!
 //! Owns the dead-letter message: the reason in clear, the content sealed under the key of the day,
 //! so that it becomes unreadable with everything else of that day. An unreadable body

@@ -16,7 +16,7 @@ use headgate_domain::time::{DAY, HOUR};
 use crate::hearing::{Heard, words_bind};
 use crate::outcome::Failure;
 
-/// A word like "cancel" answers the marketing of this time (compliance.md 2).
+/// A word like "cancel" answers the marketing of this time (docs/optout.md).
 const MARKETING_IS_RECENT_MS: i64 = 72 * HOUR;
 /// How far back a message may have been accepted that was sent lately: the life of a marketing message.
 const LOOKED_BACK_MS: i64 = 7 * DAY;

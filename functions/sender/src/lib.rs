@@ -1,7 +1,7 @@
 //! The sender: the leased pacer, and the only function that can send a message to a person.
 //!
 //! What is decided is decided by `headgate_domain::holder`; in here it is done: one holder per business
-//! portfolio reads, claims, judges, sends and settles over real sockets (sending.md).
+//! portfolio reads, claims, judges, sends and settles over real sockets.
 
 mod answers;
 mod config;
@@ -40,7 +40,7 @@ pub use config::StartError;
 
 /// The longest a holder keeps the lease; then a successor takes over without a gap.
 const TERM: Duration = Duration::from_mins(1);
-/// Connections to the Graph API (sending.md: 1 to 4).
+/// Connections to the Graph API.
 pub const CONNECTIONS: usize = 4;
 /// What a term leaves of the function's time: to drain answers and to record them.
 const DRAIN: Duration = Duration::from_secs(15);

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::ports::Ports;
 
-/// A forged request must not be able to make us call Secrets Manager at will (decisions.md).
+/// A forged request must not be able to make us call Secrets Manager at will.
 const RENEWAL_INTERVAL_MS: i64 = MINUTE;
 
 /// The webhook's secret cannot be used.

@@ -1,4 +1,4 @@
-//! Ways into the chat that lead to a question: printed codes, and advertisements (compliance.md 1.4).
+//! Ways into the chat that lead to a question: printed codes, and advertisements (docs/consent.md).
 //!
 //! Owns what an entry is, how a message is found to have come by one, and what an entry must be. Whether
 //! anybody is asked is decided where the person is known.

@@ -1,4 +1,4 @@
-//! The one message to imported people: off unless the configuration has it (compliance.md 1.6, R-402).
+//! The one message to imported people: off unless the configuration has it (docs/import.md, R-402).
 //!
 //! Owns which template asks, in whose languages, with what wording, and how many people a day. A file alone
 //! writes to nobody: the row needs a record of an earlier yes, and a second principal approves of the file.

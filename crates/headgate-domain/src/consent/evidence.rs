@@ -1,4 +1,4 @@
-//! The least that proves a yes, by the way it was given (compliance.md 1.4, 2026-11-22).
+//! The least that proves a yes, by the way it was given (docs/consent.md).
 //!
 //! Owns which members `evidence` must have for each method. It checks that they are there and are
 //! texts, not that they are true: whoever attests a yes answers for that.

@@ -2,7 +2,7 @@
 //!
 //! Owns the fold behind a consent: the latest fact of each kind, and the consent that follows from these
 //! alone. Meta promises neither order nor uniqueness; whatever remembered more than the latest, or less,
-//! would let luck decide where somebody stands (decisions.md, "Consents by queue").
+//! would let luck decide where somebody stands (ADR 0017).
 
 use super::{Action, NoticeId, State};
 use crate::time::Timestamp;

@@ -14,7 +14,7 @@ pub(super) fn by_meta(method: &str) -> bool {
     .contains(&method)
 }
 
-/// How a consent may be expressed (compliance.md 1.4); `import` and public forms never give.
+/// How a consent may be expressed (docs/consent.md); `import` and public forms never give.
 pub const METHODS: [&str; 18] = [
     "web_checkbox",
     "qr_scan",

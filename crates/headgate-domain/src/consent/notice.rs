@@ -1,6 +1,6 @@
 //! Notices: the wordings people agree to, each version known by the hash of its text.
 //!
-//! Owns the canonical form and the id made from it (compliance.md 1.5): one wording in one language by
+//! Owns the canonical form and the id made from it (docs/consent.md): one wording in one language by
 //! one controller is one notice, wherever it was shown. A changed text has another id, so what somebody
 //! agreed to cannot be changed afterwards.
 

@@ -42,7 +42,7 @@ impl IdentityChange {
     }
 }
 
-/// Whoever has not written for so long may be somebody else by now (compliance.md 4.3): operators give numbers that were
+/// Whoever has not written for so long may be somebody else by now (docs/identity.md): operators give numbers that were
 /// given up to others, and nothing says so.
 pub const SILENCE_MS: i64 = 365 * DAY;
 

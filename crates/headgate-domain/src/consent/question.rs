@@ -1,4 +1,4 @@
-//! The question whether somebody wants to be written to, put in the chat (compliance.md 1.3, 1.4).
+//! The question whether somebody wants to be written to, put in the chat (docs/consent.md).
 //!
 //! Owns what is remembered of a question, what stands behind its two buttons, how long an answer counts
 //! and who may be asked. A scanned code or a click on an advertisement leads to a question and is no yes;
@@ -14,7 +14,7 @@ use crate::import;
 use crate::lane::Purpose;
 use crate::time::{HOUR, Timestamp};
 
-/// So long an answer counts (compliance.md 1.4); nobody is asked twice within this time either.
+/// So long an answer counts; nobody is asked twice within this time either.
 pub const OPEN_MS: i64 = 24 * HOUR;
 /// The entry of a question to an imported person; no entry of the configuration may be called so.
 pub const IMPORTED: &str = "headgate.import";

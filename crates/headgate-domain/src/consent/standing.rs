@@ -1,6 +1,6 @@
 //! Where a person stands now: what was said, read by today's clock and the rules of their country.
 //!
-//! Owns the seven states (compliance.md 1.3, after the consent lifecycle of W3C DPV). What was said is
+//! Owns the states (docs/consent.md, after the consent lifecycle of W3C DPV). What was said is
 //! [`History`]'s; how long a yes holds comes from the policy profile of the person's country, and a
 //! yes may be suspended because somebody else may have taken the person's place. Pure: the same
 //! facts and the same moment give the same state, so nothing has to run for a consent to expire.

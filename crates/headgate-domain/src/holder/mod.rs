@@ -1,4 +1,4 @@
-//! The holder of a portfolio's lease: everything the sender decides, and nothing it does (sending.md).
+//! The holder of a portfolio's lease: everything the sender decides, and nothing it does.
 //!
 //! Owns the whole protocol: lease, wake hand-shake, cursors, claims, judging again, pacing, pair limit,
 //! budget, ambiguity timers, release. [`Holder::step`] takes what happened and says what is to be done;

@@ -1,4 +1,4 @@
-//! The approval: a second principal lets the people of a file be written to, once (R-402, compliance.md 1.6).
+//! The approval: a second principal lets the people of a file be written to, once (R-402, ADR 0031).
 //!
 //! Owns who may approve of what, what ends the writing early, and the record of it that whoever approved reads.
 //! The record holds counts and no row, so an approver never sees whom a file is about. Whether one person may
@@ -17,7 +17,7 @@ use crate::time::{DAY, Timestamp};
 const SCHEMA: &str = "headgate.import-messages/1";
 /// What an approval is called, before and after the hash of its file.
 const PLACE: (&str, &str) = ("approvals/", ".json");
-/// Nobody is written to twice on the word of files within this time (compliance.md 1.6).
+/// Nobody is written to twice on the word of files within this time.
 pub const ONCE_MS: i64 = 180 * DAY;
 
 words! {

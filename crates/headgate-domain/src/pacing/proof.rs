@@ -1,5 +1,4 @@
-//! The proof by many schedules that no second holds more than the limit (sending.md, "What must be
-//! shown", 1 and 2).
+//! The proof by many schedules that no second holds more than the limit (R-204).
 //!
 //! A schedule is a seed: lateness, limits, inbound, pauses, throttle answers, hand-overs between
 //! holders with clocks of their own that run up to 80 millionths wrong. `just proof` runs a million,

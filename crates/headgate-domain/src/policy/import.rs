@@ -1,4 +1,4 @@
-//! The one message to an imported person: what it rests on (R-402, compliance.md 1.6).
+//! The one message to an imported person: what it rests on (R-402, ADR 0031).
 //!
 //! It rests on the request that an approved file made, which is no yes. So everything that may have changed
 //! since it was put on its way is asked again: the setting, the wording, the number's quality, and whether

@@ -12,9 +12,9 @@ use crate::time::{DAY, Timestamp};
 
 const PREFIX: &str = "hold_";
 const LETTERS: usize = 20;
-/// A hold lasts this long at most, and is then approved of anew (compliance.md 4.5).
+/// A hold lasts this long at most, and is then approved of anew.
 pub const LONGEST_MS: i64 = 365 * DAY;
-/// So long it is kept that there was one (retention.json, `legal_hold`).
+/// So long it is kept that there was one (docs/privacy-requests.md).
 pub const HOLD_KEPT_MS: i64 = 1_095 * DAY;
 const MOST: usize = 300;
 

@@ -106,7 +106,7 @@ words! {
 }
 
 words! {
-    /// Where a request stands (compliance.md 4.2).
+    /// Where a request stands.
     State {
         /// It came, and nothing proves yet that it is the person's.
         IdentityPending = "identity_pending";

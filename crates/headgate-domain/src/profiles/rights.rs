@@ -1,4 +1,4 @@
-//! When a request of a person is due (compliance.md 4.2): the terms of the profiles, as moments.
+//! When a request of a person is due: the terms of the profiles, as moments.
 //!
 //! Owns how a term counts. It is counted from the moment the request came, in UTC: a day is 24 hours, a month
 //! ends at the same time on the same day, or on the month's last day where that is shorter, and a business day

@@ -1,8 +1,8 @@
 //! The shipped holder in every order there is: two processes, crashes, pauses, late notifications.
 //!
 //! The machine that is checked is [`headgate_domain::holder::Holder`] itself; the tables keep the
-//! conditions of `headgate-aws`, the order of calls is that of the sender's shell (sending.md, "What must be
-//! shown", 3 and 4; R-204). Searched depth first, each state once (`search`).
+//! conditions of `headgate-aws`, the order of calls is that of the sender's shell (R-204). Searched depth first,
+//! each state once (`search`).
 //!
 //! What may happen in a state: any call of any effect is made, in any order, an effect of several
 //! calls one call at a time; a holder dies, and of what it had asked for any subset was done; a holder

@@ -19,7 +19,7 @@ use crate::search::Mix;
 use crate::tables::{Bug, Caller, Job, Record, Tables};
 use crate::unavailable::unavailable;
 
-/// A claimed message reaches the wire within this (sending.md).
+/// A claimed message reaches the wire within this.
 const SEND_BY_MS: u64 = 2_000;
 /// What is noted of one that does not.
 pub(crate) const STALE: &str = "left on a judgement that is too old";

@@ -1,6 +1,6 @@
 //! The pacer under a full backlog, in virtual time: the shipped holder against a simulated world.
 //!
-//! Owns the figures of sending.md that only time can show: how much of the limit is used, what a code
+//! Owns the figures of the pacer that only time can show: how much of the limit is used, what a code
 //! waits behind a million marketing messages, what the limiter writes. A short run goes with every
 //! `cargo test`; the long one, whose table docs/benchmarks.md shows, with `HEADGATE_PROOF=1`:
 //!
@@ -130,7 +130,7 @@ fn is_sound(row: &Row) {
 const SEEDS: [u64; 5] = [7, 11, 13, 17, 19];
 
 /// Runs a case, in the proof with several seeds and in harder worlds; prints the table; asserts the targets
-/// of sending.md of the seeds together.
+/// of the seeds together.
 fn keeps_the_targets(per_second: u32, used: f64, writes: f64) {
     let case = case(per_second);
     let seeds = if proof() { &SEEDS[..] } else { &SEEDS[..1] };

@@ -13,7 +13,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::address::is_loopback;
 
-/// Where Meta keeps media (whatsapp-cloud-api.md 2.1).
+/// Where Meta keeps media (docs/media.md).
 const HOSTS: [&str; 1] = ["lookaside.fbsbx.com"];
 
 /// The address, when a download may go there.

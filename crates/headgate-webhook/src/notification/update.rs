@@ -148,7 +148,7 @@ pub struct Inbound {
     pub raw: Personal<String>,
 }
 
-/// The advertisement or post behind a message (whatsapp-cloud-api.md 2.1).
+/// The advertisement or post behind a message.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Referral {
     /// Meta's word for what it is: `ad` or `post`.

@@ -1,4 +1,4 @@
-//! Notices about the whole account: bans, restrictions, reviews, alerts (whatsapp-cloud-api.md 2.4).
+//! Notices about the whole account: bans, restrictions, reviews, alerts (docs/notifications.md).
 //!
 //! Owns what each stops. The end of a ban is written as a halt that ends now, so that sending
 //! resumes by the ramp and not at once.
