@@ -174,7 +174,8 @@ impl PrivacyRequests {
         was_taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))
     }
 
-    /// Gives an open request until a later day, once; `false` when it is closed, or was extended before.
+    /// Gives an open request until a later day, once, and names when it is looked at before that; `false` when it is
+    /// closed, or was extended before.
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
@@ -182,19 +183,20 @@ impl PrivacyRequests {
         &self,
         request: &RequestId,
         why: Extension,
-        until: Timestamp,
+        (run_at, until): (Timestamp, Timestamp),
     ) -> Result<bool, AwsError> {
         let answer = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(request_key(request)))
-            .update_expression("SET extension = :why, due_at = :until, run_at = :until")
+            .update_expression("SET extension = :why, due_at = :until, run_at = :run")
             .condition_expression(
                 "attribute_exists(pk) AND attribute_not_exists(closed_at) AND attribute_not_exists(extension)",
             )
             .expression_attribute_values(":why", s(why.word()))
             .expression_attribute_values(":until", ms(until))
+            .expression_attribute_values(":run", ms(run_at))
             .send()
             .await;
         was_taken(answer.map_err(|e| AwsError::of("UpdateItem", &e)))

@@ -105,6 +105,7 @@ impl PrivacyWorker {
                 Event::new("subject.forgotten", now, &[subject.as_str()])
                     .with_subject(Some(subject))
                     .with_reference(reference.clone())
+                    .with("contact_at", noted.contact.last_at.map(|at| at.to_string()))
             };
             let events: Vec<Event> = noted.group.subjects.iter().map(told).collect();
             self.bus.publish(&events).await?;

@@ -37,7 +37,7 @@ use headgate_aws::{Aws, AwsError, AwsSettings};
 use headgate_domain::identity::Pepper;
 use headgate_domain::privacy::{RequestId, State, Task};
 use headgate_domain::profiles::Right;
-use headgate_domain::time::{HOUR, MINUTE, Timestamp};
+use headgate_domain::time::{DAY, HOUR, MINUTE, Timestamp};
 use headgate_lambda::batch::{self, SqsEvent};
 use headgate_lambda::clock::Clock;
 use headgate_lambda::log::{Field, Level, log};
@@ -58,6 +58,8 @@ const TIME: Duration = Duration::from_mins(4);
 const TIME_LEFT: Duration = Duration::from_mins(3);
 /// What failed is tried again after this long, so that it never stands before the rest.
 const AFTER_A_FAILURE_MS: i64 = 10 * MINUTE;
+/// Whoever runs the deployment is told of what waits for people this long before it is due.
+pub(crate) const SOON_MS: i64 = 7 * DAY;
 
 /// The function cannot start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -315,6 +317,7 @@ impl PrivacyWorker {
         else {
             return Ok(None);
         };
+        let is_due_soon = now <= request.due_at && now >= request.due_at.plus_millis(-SOON_MS);
         // What was begun is carried through; what was not waits for a hold.
         let may_wait = request.right == Right::Erasure && self.requests.entry(id).await?.is_none();
         if may_wait {
@@ -324,6 +327,9 @@ impl PrivacyWorker {
                     log(Level::Info, "request_held", &[("request", Field::safe(id))]);
                 }
                 self.requests.advance(&request, State::Held).await?;
+                if is_due_soon {
+                    due_soon(id);
+                }
                 return Ok(Some(now.plus_millis(HOUR)));
             }
         }
@@ -333,6 +339,9 @@ impl PrivacyWorker {
         }
         if request.right == Right::Rectification {
             // The business carries it out, and says so.
+            if is_due_soon {
+                due_soon(id);
+            }
             return Ok(Some(request.due_at.max(now.plus_millis(HOUR))));
         }
         if !self.requests.advance(&request, State::Running).await? {
@@ -412,4 +421,10 @@ impl PrivacyWorker {
         numbers.extend(config.numbers.iter().map(|number| number.id.clone()));
         Ok(numbers)
     }
+}
+
+/// What only people can bring to an end is told before it is late.
+fn due_soon(request: &RequestId) {
+    let fields = [("request", Field::safe(request))];
+    log(Level::Warn, "request_due_soon", &fields);
 }

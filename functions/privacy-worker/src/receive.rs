@@ -15,7 +15,7 @@ use headgate_domain::system::{Kind, Locale, SystemMessage, to_json};
 use headgate_domain::time::{DAY, Timestamp};
 use headgate_lambda::log::{Field, Level, log};
 
-use crate::{PrivacyWorker, WorkerError};
+use crate::{PrivacyWorker, SOON_MS, WorkerError};
 
 /// A row that would run out by itself lives for at least this long on, when something is asked for: long enough for the
 /// calendar, which looks three days before a row ends, to see what waits for the person.
@@ -123,6 +123,7 @@ impl PrivacyWorker {
         let Some(subject) = self.known(&ask.subject).await? else {
             return Ok(());
         };
+        // Looked at before it is due: it is the business that has to do something.
         let opened = self.open(ask, chosen, (Right::Rectification, None), &subject);
         match opened.await? {
             Some(request) => self.pass_on(&request, &subject, now).await,
@@ -131,7 +132,7 @@ impl PrivacyWorker {
     }
 
     /// Opens a request, or finds the one that is open already; `None` when the message comes again after all was done.
-    /// Without a time to be carried out at, that is when it is due.
+    /// Without a time to be carried out at, it is looked at a week before it is due.
     async fn open(
         &self,
         ask: &Ask,
@@ -154,7 +155,7 @@ impl PrivacyWorker {
             subject: Some(subject.id.clone()),
             received_at: ask.at,
             due_at,
-            run_at: run_at.unwrap_or(due_at),
+            run_at: run_at.unwrap_or_else(|| due_at.plus_millis(-SOON_MS).max(ask.at)),
             number: number_of(ask, &config),
             locale,
             closed_at: None,

@@ -13,7 +13,7 @@ use headgate_domain::system::Kind;
 use headgate_domain::time::Timestamp;
 use headgate_lambda::log::{Field, Level, log};
 
-use crate::{PrivacyWorker, WorkerError};
+use crate::{PrivacyWorker, SOON_MS, WorkerError};
 
 impl PrivacyWorker {
     /// Tells the apps of a request, and its person what to do now.
@@ -76,7 +76,8 @@ impl PrivacyWorker {
         let is_repeat = request.extension == Some(why);
         // After the first term nothing can be extended.
         let may = !is_repeat && until > request.due_at && now <= request.due_at;
-        let is_new = may && self.requests.extend(id, why, until).await?;
+        let run_at = until.plus_millis(-SOON_MS).max(now);
+        let is_new = may && self.requests.extend(id, why, (run_at, until)).await?;
         if !is_new && !is_repeat {
             log(
                 Level::Warn,
@@ -86,8 +87,8 @@ impl PrivacyWorker {
             return Ok(());
         }
         let run = Task::Run(id.clone());
-        self.requests.plan(&run, until).await?;
-        if request.run_at != until {
+        self.requests.plan(&run, run_at).await?;
+        if request.run_at != run_at {
             self.requests.done(&run, request.run_at).await?;
         }
         self.tell_if_open(Kind::PrivacyExtended, &request, now)

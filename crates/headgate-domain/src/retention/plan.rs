@@ -21,7 +21,7 @@ const TOO_SHORT: &str = "config/retention.toml: content.days is less than 8: Met
                          up to seven days, and what it is about must open then; set 8 or more";
 const PEOPLE: &str = "config/retention.toml: people.days is not between 365 and 3650: a consent has to be provable while \
                       it may be asked for, and nobody may be kept for ever; set a number of days in between, such \
-                      as 1095";
+                      as 2192";
 const NO_DAYS: &str = "config/retention.toml: content.days is missing or no whole number, and without it nothing \
                        would ever go; set it on a line of its own under [content], such as days = 90";
 

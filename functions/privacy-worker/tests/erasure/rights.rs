@@ -279,7 +279,8 @@ async fn a_rectification_waits_for_the_business_and_says_how_it_ended() {
     assert_eq!(told_apps, BTreeSet::from([request.as_str()]));
     let stands = world.requests().find(&request).await.unwrap().unwrap();
     assert!(stands.due_at > world.now().plus_millis(7 * DAY));
-    assert_eq!(stands.run_at, stands.due_at, "it is on the agenda then");
+    let a_week_before = stands.due_at.plus_millis(-7 * DAY);
+    assert_eq!(stands.run_at, a_week_before, "it is on the agenda then");
     assert!(!world.is_blocked(1).await && !is_restricted(&world, &ada).await);
 
     // The window is open: she is told in the chat how it ended.
@@ -357,6 +358,13 @@ async fn a_rectification_is_extended_once_as_far_as_the_law_goes_and_not_after_i
     let once = world.requests().find(&request).await.unwrap().unwrap();
     assert_eq!(once, longer);
     let ahead = world.now().plus_millis(400 * DAY);
+    let planned = world.requests().due(ahead).await.unwrap();
+    assert_eq!(planned, [(longer.run_at, Task::Run(request.clone()))]);
+    assert_eq!(longer.run_at, longer.due_at.plus_millis(-7 * DAY));
+
+    // A week before its day whoever runs this is told, and it is on the agenda for the day.
+    world.wait(longer.run_at.millis_since(world.now()) + MINUTE);
+    world.work_off().await;
     let planned = world.requests().due(ahead).await.unwrap();
     assert_eq!(planned, [(longer.due_at, Task::Run(request.clone()))]);
 

@@ -246,6 +246,11 @@ fn a_request_makes_an_allowed_event() {
         refuse(&event("dsr_1"));
         refuse(&event("+16135550123"));
     }
+    let forgotten = Event::new("subject.forgotten", now(), &[subject().as_str()]);
+    refuse(&forgotten);
+    let forgotten = forgotten.with_subject(Some(&subject()));
+    refuse(&forgotten);
+    allow(&forgotten.with("contact_at", now().to_string()));
     let rectification = Event::new("subject.rectification", now(), &["dsr"])
         .with_subject(Some(&subject()))
         .with("request", format!("dsr_{}", "a".repeat(20)));
