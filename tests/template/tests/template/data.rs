@@ -203,6 +203,24 @@ fn every_queue_keeps_four_days_and_sets_aside_in_its_own_dead_letter_queue_for_f
     }
 }
 
+/// What an operator reads dead letters by, and puts them back by: docs/operations.md.
+#[test]
+fn every_queue_and_its_dead_letters_are_outputs_of_the_stack() {
+    let root = Template::root();
+    for (id, ..) in QUEUES {
+        for queue in [format!("{id}Queue"), format!("{id}DeadLetterQueue")] {
+            let output = &root.section("Outputs")[&format!("{queue}Url")];
+            // A wake is put there by nobody outside, not even again.
+            if queue == "WakeQueue" {
+                assert!(output.is_null());
+                continue;
+            }
+            let expected = format!("Data.Outputs.{queue}Url");
+            assert_eq!(target(&output["Value"]), expected, "{queue}");
+        }
+    }
+}
+
 /// The policy statements of each queue.
 fn queue_policies(template: &Template) -> BTreeMap<String, Vec<Value>> {
     let mut out = BTreeMap::new();
