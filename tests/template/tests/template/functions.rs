@@ -252,6 +252,69 @@ fn a_request_past_its_day_is_noticed_for_as_long_as_it_is_open() {
     );
 }
 
+/// What docs/notifications.md prints in bold, and what the sender is told by an answer.
+#[test]
+fn what_meta_says_of_the_account_raises_an_alarm() {
+    let template = Template::root();
+    for (metric, group, pattern, source) in [
+        (
+            "AccountNotice",
+            "NotificationProcessorLogGroup",
+            r#"{ ($.event = "notice_needs_attention" && $.level = "ERROR") || ($.event = "halted_by_code") }"#,
+            "functions/notification-processor/src/controls.rs",
+        ),
+        (
+            "SendingBlocked",
+            "SenderLogGroup",
+            r#"{ ($.event = "sending_blocked") || ($.event = "credentials_refused") }"#,
+            "functions/sender/src/answers.rs",
+        ),
+    ] {
+        notices_any(&template, metric, "AccountNotice", 300);
+        let filter = template.properties(&format!("{metric}Metric"));
+        assert_eq!(target(&filter["LogGroupName"]), group);
+        assert_eq!(filter["FilterPattern"], pattern);
+        let events = pattern.split("$.event = ").skip(1);
+        for event in events.map(|rest| rest.split('"').nth(1).unwrap()) {
+            let logged = read(source).contains(&format!("\"{event}\""));
+            assert!(logged, "nobody logs {event}");
+            let runbook = read("docs/operations.md");
+            assert!(runbook.contains(&format!("`{event}`")), "{event}");
+        }
+    }
+    // The page prints in bold what the function logs as an error, and the runbook says what to do about each.
+    let source = read("functions/notification-processor/src/controls.rs");
+    let (_, urgent) = source.split_once("const URGENT").unwrap();
+    let (urgent, _) = urgent.split_once("];").unwrap();
+    let urgent: BTreeSet<&str> = urgent.split('"').skip(1).step_by(2).collect();
+    let (page, runbook) = (read("docs/notifications.md"), read("docs/operations.md"));
+    let bold: BTreeSet<&str> = page
+        .split("**`")
+        .skip(1)
+        .map(|rest| rest.split('`').next().unwrap())
+        .collect();
+    assert_eq!(bold, urgent);
+    for code in urgent {
+        assert!(runbook.contains(&format!("`{code}`")), "{code}");
+    }
+}
+
+/// A finding is an incident, in whichever group: all have the same policy (masks.rs).
+#[test]
+fn a_finding_in_any_log_group_raises_an_alarm() {
+    let template = Template::root();
+    let alarm = template.properties("LogLineMaskedAlarm");
+    is_raised_by_one(alarm);
+    // No group and no dimension is named, so that none is left out.
+    let expected = json!([{
+        "Id": "findings",
+        "Expression": "SELECT SUM(LogEventsWithFindings) FROM \"AWS/Logs\"",
+        "Period": 300,
+        "ReturnData": true,
+    }]);
+    assert_eq!(alarm["Metrics"], expected);
+}
+
 #[test]
 fn a_message_stays_invisible_six_times_longer_than_its_function_may_run() {
     let (root, data) = (Template::root(), Template::data());
