@@ -2,6 +2,8 @@
 //!
 //! Owns which parts of the table are swept and in what time, and the counts for the manifest. Deletes nothing of a
 //! day that can still be read, and opens nothing: of each page one value is tried by the name of its key alone.
+//! Promises that a store is called complete only after every part of it was asked, and had nothing: where rows were
+//! deleted the table is asked once more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -20,6 +22,8 @@ pub(crate) struct Sweep<'a> {
     before: Day,
     started: Instant,
     rows: BTreeMap<Store, u64>,
+    /// How many were there again, or still, when the table was asked once more.
+    left: BTreeMap<Store, u64>,
     /// The stores of which nothing is left.
     complete: BTreeSet<Store>,
     /// How many values were tried.
@@ -35,6 +39,7 @@ impl<'a> Sweep<'a> {
             before,
             started: Instant::now(),
             rows: BTreeMap::new(),
+            left: BTreeMap::new(),
             complete: BTreeSet::new(),
             tried: 0,
         }
@@ -62,14 +67,16 @@ impl<'a> Sweep<'a> {
         stores: &[Store],
         until: Duration,
     ) -> Result<(), PurgeError> {
+        self.left.retain(|store, _rows| !stores.contains(store));
+        let mut had_rows = Vec::new();
         for part in parts {
             let mut from = None;
             loop {
                 let swept = self.messages.sweep(part, self.before, from).await?;
-                for (store, rows) in swept.rows {
-                    let sum = self.rows.entry(store).or_default();
-                    *sum = sum.saturating_add(rows);
+                if swept.total() > 0 && had_rows.last() != Some(&part) {
+                    had_rows.push(part);
                 }
+                add(&mut self.rows, swept.rows);
                 if let Some(sample) = swept.sample {
                     if self.keyring.could_open(&sample).await? {
                         return Err(PurgeError::StillOpens);
@@ -85,8 +92,31 @@ impl<'a> Sweep<'a> {
                 }
             }
         }
-        self.complete.extend(stores);
+        for part in had_rows {
+            if !self.look_again(part, until).await? {
+                return Ok(());
+            }
+        }
+        if !stores.iter().any(|store| self.left.contains_key(store)) {
+            self.complete.extend(stores);
+        }
         Ok(())
+    }
+
+    /// Counts what is left of a part; whether there was time for it.
+    async fn look_again(&mut self, part: Part<'_>, until: Duration) -> Result<bool, PurgeError> {
+        let mut from = None;
+        loop {
+            if self.started.elapsed() > until {
+                return Ok(false);
+            }
+            let left = self.messages.count_left(part, self.before, from).await?;
+            add(&mut self.left, left.rows);
+            from = left.next;
+            if from.is_none() {
+                return Ok(true);
+            }
+        }
     }
 
     /// Whether nothing is left of a store.
@@ -101,13 +131,22 @@ impl<'a> Sweep<'a> {
 
     /// What was done, one record for each store in which something was.
     pub(crate) fn records(&self, now: Timestamp) -> Vec<StoreRecord> {
-        let record = |(store, rows): (&Store, &u64)| StoreRecord {
-            store: *store,
-            matched: *rows,
-            deleted: *rows,
+        let of = |counts: &BTreeMap<Store, u64>, store| counts.get(&store).copied().unwrap_or(0);
+        let stores: BTreeSet<Store> = self.rows.keys().chain(self.left.keys()).copied().collect();
+        let record = |store| StoreRecord {
+            store,
+            matched: of(&self.rows, store).saturating_add(of(&self.left, store)),
+            deleted: of(&self.rows, store),
             residual_until: Manifest::residual_until(now),
-            is_complete: self.has_all_of(*store),
+            is_complete: self.has_all_of(store),
         };
-        self.rows.iter().map(record).collect()
+        stores.into_iter().map(record).collect()
+    }
+}
+
+fn add(sums: &mut BTreeMap<Store, u64>, rows: BTreeMap<Store, u64>) {
+    for (store, rows) in rows {
+        let sum = sums.entry(store).or_default();
+        *sum = sum.saturating_add(rows);
     }
 }

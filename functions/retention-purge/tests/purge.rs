@@ -104,9 +104,13 @@ impl World {
     }
 
     async fn purge(&self) -> RetentionPurge {
+        self.purge_by(&self.settings).await
+    }
+
+    async fn purge_by(&self, settings: &Settings) -> RetentionPurge {
         let now = Arc::clone(&self.now);
         let clock = Arc::new(move || Timestamp::from_millis(now.load(Ordering::SeqCst)));
-        RetentionPurge::new(&self.settings, clock).await.unwrap()
+        RetentionPurge::new(settings, clock).await.unwrap()
     }
 
     fn name(&self, variable: &str) -> &str {

@@ -169,6 +169,43 @@ async fn what_a_function_set_aside_is_discarded_only_when_it_is_meant() {
     assert_eq!(listed(&dev)["entries"], json!([]));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_is_not_looked_at_is_named_with_what_to_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::in_memory(folder.path());
+    assert_eq!(listed(&dev)["not_looked_at"], json!([]));
+    let unset = "HEADGATE_QUEUE_PRIVACY_REQUESTS_DLQ_URL";
+    let all = std::fs::read_to_string(&dev.env_file).unwrap();
+    let few: Vec<&str> = all.lines().filter(|line| !line.contains(unset)).collect();
+    assert_eq!(few.len() + 1, all.lines().count(), "{unset} is not in it");
+    let env_file = folder.path().join("few.env");
+    std::fs::write(&env_file, few.join("\n")).unwrap();
+    let dlq = |args: &[&str]| {
+        let mut command = std::process::Command::new(dev::BINARY);
+        let output = command.arg("dlq").args(args).arg("--env-file");
+        let output = output.arg(&env_file).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let said = (text(output.stdout), text(output.stderr));
+        (output.status.success(), said.0, said.1)
+    };
+    let (is_ok, json, _) = dlq(&["list", "--json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let unknown = json!([{"queue": "privacy-requests", "set": unset}]);
+    assert!(is_ok && json["not_looked_at"] == unknown, "{json}");
+    assert_eq!(json["queues"].as_array().unwrap().len(), 10, "{json}");
+    // Nothing found is not the same as nothing there.
+    let line = format!("not looked at: privacy-requests: {unset} is not set");
+    let (_, text, _) = dlq(&["list"]);
+    assert!(
+        text.starts_with("no dead letters\n") && text.contains(&line),
+        "{text}"
+    );
+    let (_, _, told) = dlq(&["redrive", "--all"]);
+    assert!(told.starts_with(&line), "{told}");
+    let (is_ok, _, refusal) = dlq(&["list", "--queue", "privacy-requests"]);
+    assert!(!is_ok && refusal.contains(unset), "{refusal}");
+}
+
 #[test]
 fn a_paused_producer_is_refused_until_it_is_resumed() {
     let folder = tempfile::tempdir().unwrap();

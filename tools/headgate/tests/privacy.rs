@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use headgate::connection::Connection;
 use headgate_aws::privacy_requests::Chosen;
+use headgate_domain::identity::SubjectId;
 use headgate_domain::optin_code;
-use headgate_domain::privacy::{Choice, RequestId};
+use headgate_domain::privacy::{Ask, Choice, RequestId, Wish};
 use headgate_domain::profiles::Right;
 use headgate_domain::system::Locale;
 use serde_json::{Value, json};
@@ -280,4 +281,39 @@ async fn an_operator_answers_a_rectification_and_ends_a_restriction_and_nothing_
     assert_eq!(lifted["state"], "fulfilled", "{lifted}");
     let closed = dev.refuses(&["privacy", "fulfil", wrong]);
     assert!(closed.contains("is closed"), "{closed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_nobody_could_open_is_seen_and_opened_once_it_is_put_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::in_memory(folder.path());
+    let connection = Connection::open(Some(&dev.env_file)).unwrap();
+    writes(&dev, "hello").await;
+    let subject = dev.until("inbound.message")["subject"].clone();
+    let now = connection.now().await.unwrap();
+    let ask = Ask {
+        wish: Wish::Right(Right::Erasure),
+        subject: SubjectId::parse(subject.as_str().unwrap()).unwrap(),
+        source: format!("m1_{}", "a".repeat(43)),
+        at: now,
+        number: connection
+            .find("HEADGATE_DEV_PHONE_NUMBER_ID")
+            .map(str::to_owned),
+        locale: Locale::En,
+    };
+    // As SQS moves it after a hundred receives.
+    let dead = connection.queue("PRIVACY_REQUESTS_DLQ").unwrap();
+    dead.send(&ask.to_json(), &[]).await.unwrap();
+    let list = dev.json(&["dlq", "list", "--queue", "privacy-requests"]);
+    let entry = &list["entries"][0];
+    assert_eq!(
+        (&entry["queue"], &entry["reason"]),
+        (&json!("privacy-requests"), &json!("moved_by_sqs"))
+    );
+    assert_eq!(dev.json(&["privacy", "agenda"])["tasks"], json!([]));
+    let redriven = dev.json(&["dlq", "redrive", "--queue", "privacy-requests", "--all"]);
+    assert_eq!(redriven, json!({"redriven": 1, "stayed": []}));
+    let request = planned(&dev, "run");
+    let stands = dev.json(&["privacy", "show", &request]);
+    assert_eq!(stands["right"], "erasure", "{stands}");
 }

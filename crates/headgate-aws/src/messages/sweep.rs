@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::operation::query::QueryOutput;
-use aws_sdk_dynamodb::types::ReturnValue;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::{ReturnValue, Select};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use headgate_domain::lane::{PURPOSES, Purpose};
 use headgate_domain::record::{MAX_SHARDS, outbox_pk, ulid_floor};
@@ -73,7 +74,7 @@ impl<'a> Part<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mark(Item);
 
-/// What one step of a sweep deleted.
+/// What one step of a sweep deleted, or a look counted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Swept {
     /// How many rows of each store.
@@ -126,19 +127,68 @@ impl Messages {
                 shard,
             } => {
                 let pk = outbox_pk(number, lane, shard);
-                self.outbox_page(pk, "pk, sk", before, from).await?
+                answer_of(self.outbox_page(pk, "pk, sk", before, from)).await?
             }
             Part::ByDay { shard } => self.day_page(shard, before, from).await?,
         };
-        let (items, next) = page_of(answer);
-        let mut swept = Swept {
-            next,
-            ..Swept::default()
+        Ok(counted(page_of(answer)))
+    }
+
+    /// Counts a page of what is still there of what [`Self::sweep`] should have deleted, as the table itself has it:
+    /// an index, and a replica, show for a moment what is gone.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not answer.
+    pub async fn count_left(
+        &self,
+        part: Part<'_>,
+        before: Day,
+        from: Option<Mark>,
+    ) -> Result<Swept, AwsError> {
+        let shard = match part {
+            Part::Outbox {
+                number,
+                lane,
+                shard,
+            } => {
+                let pk = outbox_pk(number, lane, shard);
+                let page = self.outbox_page(pk, "pk, sk", before, from);
+                let answer = answer_of(page.consistent_read(true)).await?;
+                return Ok(counted(page_of(answer)));
+            }
+            Part::ByDay { shard } => shard,
         };
-        for store in items.iter().filter_map(|item| store_of(item.text("pk")?)) {
-            swept.add(store, 1);
-        }
-        Ok(swept)
+        let (shown, next) = page_of(self.day_page(shard, before, from).await?);
+        let looks: Vec<_> = shown
+            .into_iter()
+            .map(|item| async move {
+                let is_there = self.is_old(&item, before).await?;
+                Ok::<_, AwsError>(is_there.then_some(item))
+            })
+            .collect();
+        let items: Vec<Option<Item>> = stream::iter(looks)
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await?;
+        Ok(counted((items.into_iter().flatten().collect(), next)))
+    }
+
+    /// Whether the table has a row that the index shows, and it is not younger by now.
+    async fn is_old(&self, item: &Item, before: Day) -> Result<bool, AwsError> {
+        let [pk, sk] = ["pk", "sk"].map(|name| item.text(name).unwrap_or_default());
+        let look = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND sk = :sk")
+            .filter_expression("#day < :before")
+            .expression_attribute_names("#day", "day")
+            .expression_attribute_values(":pk", s(pk))
+            .expression_attribute_values(":sk", s(sk))
+            .expression_attribute_values(":before", s(before.to_string()))
+            .select(Select::Count)
+            .consistent_read(true);
+        Ok(answer_of(look).await?.count > 0)
     }
 
     async fn sweep_outbox(
@@ -147,7 +197,7 @@ impl Messages {
         before: Day,
         from: Option<Mark>,
     ) -> Result<Swept, AwsError> {
-        let answer = self.outbox_page(pk, "pk, sk, body", before, from).await?;
+        let answer = answer_of(self.outbox_page(pk, "pk, sk, body", before, from)).await?;
         let (items, next) = page_of(answer);
         let deletes = deletions(&items)?;
         // An outbox row is never written again under its key, so it needs no second look before it goes.
@@ -228,13 +278,13 @@ impl Messages {
         }
     }
 
-    async fn outbox_page(
+    fn outbox_page(
         &self,
         pk: String,
         attributes: &str,
         before: Day,
         from: Option<Mark>,
-    ) -> Result<QueryOutput, AwsError> {
+    ) -> QueryFluentBuilder {
         self.client
             .query()
             .table_name(&self.table)
@@ -244,9 +294,6 @@ impl Messages {
             .projection_expression(attributes)
             .limit(PAGE)
             .set_exclusive_start_key(from.map(|Mark(key)| key))
-            .send()
-            .await
-            .map_err(|e| AwsError::of("Query", &e))
     }
 
     async fn day_page(
@@ -255,7 +302,8 @@ impl Messages {
         before: Day,
         from: Option<Mark>,
     ) -> Result<QueryOutput, AwsError> {
-        self.client
+        let page = self
+            .client
             .query()
             .table_name(&self.table)
             .index_name("by_day")
@@ -265,10 +313,8 @@ impl Messages {
             .expression_attribute_values(":shard", s(sweep_digit(shard)))
             .expression_attribute_values(":before", s(before.to_string()))
             .limit(PAGE)
-            .set_exclusive_start_key(from.map(|Mark(key)| key))
-            .send()
-            .await
-            .map_err(|e| AwsError::of("Query", &e))
+            .set_exclusive_start_key(from.map(|Mark(key)| key));
+        answer_of(page).await
     }
 }
 
@@ -285,6 +331,23 @@ impl Swept {
             *sum = sum.saturating_add(rows);
         }
     }
+}
+
+async fn answer_of(query: QueryFluentBuilder) -> Result<QueryOutput, AwsError> {
+    let answer = query.send().await;
+    answer.map_err(|e| AwsError::of("Query", &e))
+}
+
+/// A page as counts.
+fn counted((items, next): (Vec<Item>, Option<Mark>)) -> Swept {
+    let mut swept = Swept {
+        next,
+        ..Swept::default()
+    };
+    for store in items.iter().filter_map(|item| store_of(item.text("pk")?)) {
+        swept.add(store, 1);
+    }
+    swept
 }
 
 fn page_of(answer: QueryOutput) -> (Vec<Item>, Option<Mark>) {

@@ -86,6 +86,7 @@ impl Walk {
     }
 
     /// The round after this one.
+    #[must_use]
     pub fn next_round(&self, now: Timestamp) -> Self {
         Self {
             clear_since: self.clear_since,

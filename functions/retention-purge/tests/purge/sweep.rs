@@ -4,6 +4,8 @@ use headgate_aws::messages::{Idempotency, Inbound, Part, Settlement};
 use headgate_domain::identity::Pseudonym;
 use headgate_domain::retention::sweep_before;
 use headgate_domain::time::SECOND;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
@@ -219,4 +221,136 @@ async fn what_was_done_about_something_that_is_gone_does_not_bring_it_back() {
     world.messages().inbound_done(&gone).await.unwrap();
     let table = world.name("HEADGATE_TABLE_MESSAGES");
     assert!(world.cloud.items(table).await.unwrap().is_empty());
+}
+
+/// The settings of a purge behind whose first request with some words, once it is answered, something happens before
+/// its next query.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "it ends with the runtime of its test"
+)]
+async fn in_between(
+    world: &World,
+    words: &'static str,
+    what: impl Future<Output = ()> + Send + 'static,
+) -> Settings {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut environment = world.environment.clone();
+    let here = format!("http://{}", listener.local_addr().unwrap());
+    let tables = environment.insert("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), here);
+    let tables = tables.unwrap().replace("http://", "").replace('/', "");
+    let waiting = Arc::new(tokio::sync::Mutex::new((false, Some(Box::pin(what)))));
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let tables = TcpStream::connect(&tables).await.unwrap();
+            let (mut requests, mut to_client) = client.into_split();
+            let (mut answers, mut to_tables) = tables.into_split();
+            tokio::spawn(async move {
+                tokio::io::copy(&mut answers, &mut to_client).await.ok();
+            });
+            let waiting = Arc::clone(&waiting);
+            tokio::spawn(async move {
+                let mut piece = vec![0; 1 << 16];
+                while let Ok(length @ 1..) = requests.read(&mut piece).await {
+                    let said = String::from_utf8_lossy(&piece[..length]);
+                    let mut waiting = waiting.lock().await;
+                    if said.contains(words) {
+                        waiting.0 = true;
+                    } else if waiting.0
+                        && said.contains("DynamoDB_20120810.Query")
+                        && let Some(what) = waiting.1.take()
+                    {
+                        what.await;
+                    }
+                    drop(waiting);
+                    to_tables.write_all(&piece[..length]).await.unwrap();
+                }
+            });
+        }
+    });
+    Settings::from_map(environment)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_there_again_behind_the_sweep_leaves_the_store_unfinished() {
+    let world = World::new().await;
+    world.configure().await;
+    run(&world.purge().await).await;
+    let (first, messages) = (world.now(), world.messages());
+    messages.put(&record(first, 1)).await.unwrap();
+    world.pass(CONTENT_DAYS * DAY - 9 * HOUR);
+    let put_back = async move {
+        assert!(messages.put(&record(first, 1)).await.unwrap());
+    };
+    let settings = in_between(&world, "DynamoDB_20120810.BatchWriteItem", put_back).await;
+    let purge = world.purge_by(&settings).await;
+    let manifest = run(&purge).await;
+    assert_eq!(of(&manifest, Store::Outbox), Some((2, 1, false)));
+    assert_eq!(world.manifests().await.last(), Some(&manifest));
+    assert_eq!(days_of_rows(&world).await.1, 1);
+    // The next hour goes on, and finds nothing behind it.
+    world.pass(HOUR);
+    let manifest = run(&purge).await;
+    assert_eq!(of(&manifest, Store::Outbox), Some((1, 1, true)));
+    let table = world.name("HEADGATE_TABLE_MESSAGES");
+    assert!(world.cloud.items(table).await.unwrap().is_empty());
+    world.pass(HOUR);
+    assert!(!run(&purge).await.changed_something());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_index_has_again_behind_the_sweep_goes_in_its_second_half() {
+    let world = World::new().await;
+    run(&world.purge().await).await;
+    let (first, messages) = (world.now(), world.messages());
+    messages
+        .put_inbound(&written(first, 1, vec![1]))
+        .await
+        .unwrap();
+    world.pass(CONTENT_DAYS * DAY - 9 * HOUR);
+    let put_back = async move {
+        let written = written(first, 1, vec![1]);
+        messages.put_inbound(&written).await.unwrap();
+    };
+    // The deletions of the sweep alone say so.
+    let settings = in_between(
+        &world,
+        "\"ConditionExpression\":\"#day < :before\"",
+        put_back,
+    )
+    .await;
+    let purge = world.purge_by(&settings).await;
+    let manifest = run(&purge).await;
+    assert_eq!(of(&manifest, Store::Inbound), Some((2, 2, true)));
+    let table = world.name("HEADGATE_TABLE_MESSAGES");
+    assert!(world.cloud.items(table).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_left_is_counted_by_the_table_and_nothing_younger() {
+    let world = World::new().await;
+    let (first, messages) = (world.now(), world.messages());
+    for n in 0..3 {
+        write_and_claim(&world, n).await;
+    }
+    messages.put(&record(first, 1)).await.unwrap();
+    let numbers = [NUMBER.to_owned()].into();
+    let parts = [Part::of_index(), Part::of_outbox(&numbers)].concat();
+    let left = async |before| {
+        let mut rows = BTreeMap::new();
+        for part in &parts {
+            let left = messages.count_left(*part, before, None).await.unwrap();
+            for (store, count) in left.rows {
+                *rows.entry(store).or_insert(0) += count;
+            }
+        }
+        rows
+    };
+    assert_eq!(left(first.day()).await, BTreeMap::new());
+    let all = [
+        (Store::Outbox, 1),
+        (Store::Inbound, 3),
+        (Store::Idempotency, 3),
+    ];
+    assert_eq!(left(first.day().plus(1)).await, all.into());
 }

@@ -1,10 +1,10 @@
 //! Tables, queues, keys and secrets: what is kept, for how long, and that it outlives the stack.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::template::{Template, many, target};
+use crate::template::{Template, many, read, target};
 
 /// (table, has a sort key, days of point-in-time recovery; 0 is off)
 const TABLES: [(&str, &str, bool, i64); 9] = [
@@ -76,23 +76,82 @@ fn the_keys_table_has_no_recovery_no_stream_and_refuses_every_other_copy() {
     ] {
         assert!(table[copy].is_null(), "the keys table has {copy}");
     }
-    let statements = &table["ResourcePolicy"]["PolicyDocument"]["Statement"];
-    let denied: Vec<&str> = many(statements)
-        .into_iter()
-        .filter(|statement| statement["Effect"] == "Deny" && statement["Condition"].is_null())
-        .flat_map(|statement| many(&statement["Action"]))
-        .map(|action| action.as_str().unwrap())
-        .collect();
-    for action in [
+    let statements = many(&table["ResourcePolicy"]["PolicyDocument"]["Statement"]);
+    let arn =
+        "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${Deployment}-keys";
+    let mut refused = BTreeSet::new();
+    for statement in &statements {
+        // Grants are the roles': a policy that grants is one more place to look for them.
+        assert_eq!(statement["Effect"], "Deny");
+        assert_eq!(statement["Principal"], "*");
+        assert_eq!(target(&statement["Resource"]), arn);
+        if statement["Condition"].is_null() {
+            let actions = many(&statement["Action"]).into_iter();
+            refused.extend(actions.map(|action| action.as_str().unwrap()));
+        }
+    }
+    // To everybody, whoever deploys included.
+    let expected = [
         "dynamodb:CreateBackup",
         "dynamodb:EnableKinesisStreamingDestination",
         "dynamodb:ExportTableToPointInTime",
+        "dynamodb:PartiQLDelete",
+        "dynamodb:PartiQLInsert",
+        "dynamodb:PartiQLSelect",
+        "dynamodb:PartiQLUpdate",
         "dynamodb:Query",
+        "dynamodb:RestoreTableToPointInTime",
         "dynamodb:Scan",
         "dynamodb:UpdateContinuousBackups",
-    ] {
-        assert!(denied.contains(&action), "the keys table allows {action}");
+        "dynamodb:UpdateKinesisStreamingDestination",
+    ];
+    assert_eq!(refused, expected.into());
+}
+
+/// An action that DynamoDB does not know in a table's policy keeps the table from being made, here unseen.
+#[test]
+fn a_tables_policy_names_only_what_dynamodb_takes_in_one() {
+    // The operations of rbac-iam-actions.html (read 2026-11) that may copy, read or write, by the names IAM has for them.
+    const TAKEN: [&str; 21] = [
+        "BatchGetItem",
+        "BatchWriteItem",
+        "ConditionCheckItem",
+        "CreateBackup",
+        "DeleteItem",
+        "EnableKinesisStreamingDestination",
+        "ExportTableToPointInTime",
+        "GetItem",
+        "PartiQLDelete",
+        "PartiQLInsert",
+        "PartiQLSelect",
+        "PartiQLUpdate",
+        "PutItem",
+        "Query",
+        "RestoreTableToPointInTime",
+        "Scan",
+        "UpdateContinuousBackups",
+        "UpdateItem",
+        "UpdateKinesisStreamingDestination",
+        "UpdateTable",
+        "UpdateTimeToLive",
+    ];
+    let template = Template::data();
+    let mut seen = 0;
+    for (id, ..) in TABLES {
+        let policy = &template.properties(id)["ResourcePolicy"]["PolicyDocument"]["Statement"];
+        for action in many(policy)
+            .into_iter()
+            .flat_map(|one| many(&one["Action"]))
+        {
+            let action = action.as_str().unwrap().strip_prefix("dynamodb:").unwrap();
+            assert!(TAKEN.contains(&action), "{id}: {action}");
+            seen += 1;
+        }
     }
+    assert!(seen > 12);
+    // AWS Backup is refused where alone it can be, and the page says so with the words to use.
+    let runbook = read("docs/operations.md");
+    assert!(runbook.contains("\"dynamodb:StartAwsBackupJob\""));
 }
 
 #[test]
@@ -199,6 +258,24 @@ fn every_queue_keeps_four_days_and_sets_aside_in_its_own_dead_letter_queue_for_f
         assert!(target(sources[0]).ends_with(&format!(":${{Deployment}}-{name}")));
         for queue in [queue, dead] {
             assert_eq!(target(&queue["KmsMasterKeyId"]), "QueueKey.Arn");
+        }
+    }
+}
+
+/// What an operator reads dead letters by, and puts them back by: docs/operations.md.
+#[test]
+fn every_queue_and_its_dead_letters_are_outputs_of_the_stack() {
+    let root = Template::root();
+    for (id, ..) in QUEUES {
+        for queue in [format!("{id}Queue"), format!("{id}DeadLetterQueue")] {
+            let output = &root.section("Outputs")[&format!("{queue}Url")];
+            // A wake is put there by nobody outside, not even again.
+            if queue == "WakeQueue" {
+                assert!(output.is_null());
+                continue;
+            }
+            let expected = format!("Data.Outputs.{queue}Url");
+            assert_eq!(target(&output["Value"]), expected, "{queue}");
         }
     }
 }

@@ -167,15 +167,153 @@ fn the_ledger_is_checked_every_hour_and_a_missing_day_is_noticed() {
     let template = Template::root();
     let events = &template.properties("LedgerCheckpointFunction")["Events"];
     assert_eq!(events["Hourly"]["Properties"]["Schedule"], "rate(1 hour)");
-    let missing = template.properties("CheckpointMissingAlarm");
-    assert_eq!(missing["TreatMissingData"], "breaching");
-    let hours = missing["EvaluationPeriods"].as_i64().unwrap();
-    assert_eq!(missing["Period"], 3_600);
     // A checkpoint comes with the first run of a day: at most 25 hours after the one before.
-    assert!(hours > 25, "{hours}");
+    notices_a_day_without(&template, "CheckpointMade", "CheckpointMissing");
     let failed = template.properties("LedgerCheckpointFailedAlarm");
     let watched = target(&failed["Dimensions"][0]["Value"]);
     assert_eq!(watched, "LedgerCheckpointFunction");
+}
+
+/// What comes once a day is missed when 26 hours in a row have none, silence included.
+fn notices_a_day_without(template: &Template, metric: &str, alarm: &str) {
+    let counted = template.properties(&format!("{metric}Metric"));
+    let counted = &counted["MetricTransformations"][0];
+    let alarm = template.properties(&format!("{alarm}Alarm"));
+    assert_eq!(alarm["MetricName"], counted["MetricName"]);
+    assert_eq!(alarm["Namespace"], counted["MetricNamespace"]);
+    assert_eq!(
+        (&counted["MetricValue"], &alarm["Statistic"]),
+        (&json!("1"), &json!("Sum"))
+    );
+    assert_eq!(
+        (&alarm["ComparisonOperator"], &alarm["Threshold"]),
+        (&json!("LessThanThreshold"), &json!(1))
+    );
+    assert_eq!(alarm["TreatMissingData"], "breaching");
+    assert_eq!(alarm["Period"], 3_600);
+    // More than 25, because a run may be late; not many more, because a day is what counts.
+    let hours = alarm["EvaluationPeriods"].as_i64().unwrap();
+    assert!((26..=30).contains(&hours), "{hours}");
+    assert!(alarm["DatapointsToAlarm"].is_null(), "all of them");
+    let enabled = json!({ "Fn::If": ["EventSourcesOn", true, false] });
+    assert_eq!(alarm["ActionsEnabled"], enabled);
+}
+
+#[test]
+fn a_day_without_evidence_of_the_purge_is_noticed() {
+    let template = Template::root();
+    notices_a_day_without(&template, "PurgeRecorded", "PurgeMissing");
+    counts(
+        &template,
+        "PurgeRecorded",
+        "RetentionPurgeLogGroup",
+        "purged",
+        "functions/retention-purge/src/lib.rs",
+    );
+}
+
+/// Any is too many: each line that is counted is one that somebody must look at.
+fn notices_any(template: &Template, metric: &str, alarm: &str, seconds: i64) {
+    let counted = template.properties(&format!("{metric}Metric"));
+    let counted = &counted["MetricTransformations"][0];
+    let alarm = template.properties(&format!("{alarm}Alarm"));
+    assert_eq!(alarm["MetricName"], counted["MetricName"]);
+    assert_eq!(alarm["Namespace"], counted["MetricNamespace"]);
+    assert_eq!(
+        (&counted["MetricValue"], &alarm["Statistic"]),
+        (&json!("1"), &json!("Sum"))
+    );
+    is_raised_by_one(alarm);
+    assert_eq!(alarm["Period"], seconds);
+}
+
+fn is_raised_by_one(alarm: &Value) {
+    assert_eq!(
+        (&alarm["ComparisonOperator"], &alarm["Threshold"]),
+        (&json!("GreaterThanThreshold"), &json!(0))
+    );
+    assert_eq!(alarm["EvaluationPeriods"], 1);
+    // Nothing is counted where nothing is wrong.
+    assert_eq!(alarm["TreatMissingData"], "notBreaching");
+    assert!(alarm["ActionsEnabled"].is_null());
+}
+
+#[test]
+fn a_request_past_its_day_is_noticed_for_as_long_as_it_is_open() {
+    let template = Template::root();
+    // The agenda comes back to it each hour at least, and logs it each time.
+    notices_any(&template, "RequestOverdue", "RequestsOverdue", 3_600);
+    notices_any(&template, "RequestDueSoon", "RequestsDueSoon", 3_600);
+    counts(
+        &template,
+        "RequestOverdue",
+        "PrivacyWorkerLogGroup",
+        "request_overdue",
+        "functions/privacy-worker/src/lib.rs",
+    );
+}
+
+/// What docs/notifications.md prints in bold, and what the sender is told by an answer.
+#[test]
+fn what_meta_says_of_the_account_raises_an_alarm() {
+    let template = Template::root();
+    for (metric, group, pattern, source) in [
+        (
+            "AccountNotice",
+            "NotificationProcessorLogGroup",
+            r#"{ ($.event = "notice_needs_attention" && $.level = "ERROR") || ($.event = "halted_by_code") }"#,
+            "functions/notification-processor/src/controls.rs",
+        ),
+        (
+            "SendingBlocked",
+            "SenderLogGroup",
+            r#"{ ($.event = "sending_blocked") || ($.event = "credentials_refused") }"#,
+            "functions/sender/src/answers.rs",
+        ),
+    ] {
+        notices_any(&template, metric, "AccountNotice", 300);
+        let filter = template.properties(&format!("{metric}Metric"));
+        assert_eq!(target(&filter["LogGroupName"]), group);
+        assert_eq!(filter["FilterPattern"], pattern);
+        let events = pattern.split("$.event = ").skip(1);
+        for event in events.map(|rest| rest.split('"').nth(1).unwrap()) {
+            let logged = read(source).contains(&format!("\"{event}\""));
+            assert!(logged, "nobody logs {event}");
+            let runbook = read("docs/operations.md");
+            assert!(runbook.contains(&format!("`{event}`")), "{event}");
+        }
+    }
+    // The page prints in bold what the function logs as an error, and the runbook says what to do about each.
+    let source = read("functions/notification-processor/src/controls.rs");
+    let (_, urgent) = source.split_once("const URGENT").unwrap();
+    let (urgent, _) = urgent.split_once("];").unwrap();
+    let urgent: BTreeSet<&str> = urgent.split('"').skip(1).step_by(2).collect();
+    let (page, runbook) = (read("docs/notifications.md"), read("docs/operations.md"));
+    let bold: BTreeSet<&str> = page
+        .split("**`")
+        .skip(1)
+        .map(|rest| rest.split('`').next().unwrap())
+        .collect();
+    assert_eq!(bold, urgent);
+    for code in urgent {
+        assert!(runbook.contains(&format!("`{code}`")), "{code}");
+    }
+}
+
+/// A finding is an incident, in whichever group: all have the same policy (masks.rs).
+#[test]
+fn a_finding_in_any_log_group_raises_an_alarm() {
+    let template = Template::root();
+    let alarm = template.properties("LogLineMaskedAlarm");
+    is_raised_by_one(alarm);
+    // No group and no dimension is named, so that none is left out.
+    let expected = json!([{
+        "Id": "findings",
+        "Expression": "SELECT SUM(LogEventsWithFindings) FROM \"AWS/Logs\"",
+        "Period": 300,
+        "ReturnData": true,
+    }]);
+    assert_eq!(alarm["Metrics"], expected);
 }
 
 #[test]
@@ -265,6 +403,20 @@ fn every_dead_letter_queue_and_the_purge_raise_an_alarm() {
     assert!(watched.contains("RetentionPurgeFunction"));
 }
 
+/// A metric counts the lines of an event that somebody logs, and one alarm watches it.
+fn counts(template: &Template, metric: &str, group: &str, event: &str, source: &str) {
+    let filter = template.properties(&format!("{metric}Metric"));
+    assert_eq!(target(&filter["LogGroupName"]), group);
+    let pattern = format!("{{ $.event = \"{event}\" }}");
+    assert_eq!(filter["FilterPattern"], pattern);
+    let logged = read(source).contains(&format!("\"{event}\""));
+    assert!(logged, "nobody logs {event}");
+    let metric = target(&filter["MetricTransformations"][0]["MetricName"]);
+    let alarms = template.ids_of("AWS::CloudWatch::Alarm").into_iter();
+    let watching = alarms.filter(|id| template.properties(id).to_string().contains(&metric));
+    assert_eq!(watching.count(), 1, "{metric}");
+}
+
 /// R-406: what is watched, and from where the numbers come.
 #[test]
 fn peaks_and_bursts_raise_an_alarm() {
@@ -308,23 +460,7 @@ fn peaks_and_bursts_raise_an_alarm() {
             "functions/intake/src/outbound.rs",
         ),
     ] {
-        let filter = root.properties(&format!("{id}Metric"));
-        assert_eq!(target(&filter["LogGroupName"]), group);
-        assert_eq!(
-            filter["FilterPattern"],
-            format!("{{ $.event = \"{event}\" }}")
-        );
-        assert!(
-            read(source).contains(&format!("\"{event}\"")),
-            "nobody logs {event}"
-        );
-        let metric = target(&filter["MetricTransformations"][0]["MetricName"]);
-        let watching = root
-            .ids_of("AWS::CloudWatch::Alarm")
-            .into_iter()
-            .filter(|alarm| root.properties(alarm).to_string().contains(&metric))
-            .count();
-        assert_eq!(watching, 1, "{metric}");
+        counts(&root, id, group, event, source);
     }
     let lanes: BTreeSet<String> = many(&root.properties("SendingUnusualAlarm")["Metrics"])
         .into_iter()

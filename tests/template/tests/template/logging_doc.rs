@@ -51,7 +51,7 @@ It is only a second net, because a mask is a guess:
 - the line is kept as it was, under the key of the logs, until the group forgets it;
 - lines from before a policy was set stay unmasked.
 
-So a finding is an incident: something got past the allow-list. Setting the policies takes `logs:PutDataProtectionPolicy` for whoever deploys.
+So a finding is an incident: something got past the allow-list. The alarm [`log-line-masked`](operations.md#alarm-log-line-masked) tells of the first one, in whichever group. Setting the policies takes `logs:PutDataProtectionPolicy` for whoever deploys.
 
 | Masked | By |
 |---|---|

@@ -118,6 +118,34 @@ fn the_purge_reads_of_requests_how_far_the_walk_has_come() {
     assert!(about.next().is_none());
 }
 
+/// Objects and lines go by the periods of their bucket and group (docs/adr/0042).
+#[test]
+fn the_purge_can_delete_no_object_and_nobody_a_log() {
+    let template = Template::root();
+    let mut everybody: Vec<(String, Vec<Grant>)> = functions()
+        .into_iter()
+        .map(|(id, name)| (name, grants(&template, &id)))
+        .collect();
+    let people = people(&template).into_iter();
+    everybody.extend(people.map(|(name, grants)| (name.to_owned(), grants)));
+    let mut deletes_objects = BTreeSet::new();
+    for (name, grants) in everybody {
+        for action in grants.iter().flat_map(|grant| &grant.actions) {
+            if name == "retention-purge" {
+                assert!(!action.starts_with("s3:"), "{action}");
+            }
+            if action.starts_with("s3:Delete") {
+                deletes_objects.insert(name.clone());
+            }
+            let of_logs = ["logs:CreateLogStream", "logs:PutLogEvents"];
+            let is_known = !action.starts_with("logs:") || of_logs.contains(&action.as_str());
+            assert!(is_known, "{name}: {action}");
+        }
+    }
+    let expected = ["consent-import", "notification-processor"];
+    assert_eq!(deletes_objects, expected.map(str::to_owned).into());
+}
+
 /// The table's own policy refuses everybody else: who has a grant and is not named in it would be refused, too.
 #[test]
 fn the_table_of_keys_lets_through_whoever_has_a_grant() {

@@ -297,6 +297,8 @@ pub enum QueueArg {
     Consents,
     /// Files of earlier consents.
     Imports,
+    /// What people ask about their own data.
+    PrivacyRequests,
     /// What Meta sent.
     Notifications,
     /// What wakes the sender.
@@ -307,7 +309,7 @@ pub enum QueueArg {
 
 impl QueueArg {
     /// Every queue, in the order they are shown.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Authentication,
         Self::Service,
         Self::Utility,
@@ -315,6 +317,7 @@ impl QueueArg {
         Self::System,
         Self::Consents,
         Self::Imports,
+        Self::PrivacyRequests,
         Self::Notifications,
         Self::Wake,
         Self::AppEvents,
@@ -330,6 +333,7 @@ impl QueueArg {
             Self::System => "system",
             Self::Consents => "consents",
             Self::Imports => "imports",
+            Self::PrivacyRequests => "privacy-requests",
             Self::Notifications => "notifications",
             Self::Wake => "wake",
             Self::AppEvents => "app-events",
@@ -339,6 +343,11 @@ impl QueueArg {
     /// As it stands in `HEADGATE_QUEUE_<name>_URL`.
     pub fn variable(self) -> String {
         self.word().to_uppercase().replace('-', "_")
+    }
+
+    /// The same of its dead-letter queue.
+    pub fn dead_letter_variable(self) -> String {
+        format!("{}_DLQ", self.variable())
     }
 
     /// As the template's outputs call it.
@@ -351,6 +360,7 @@ impl QueueArg {
             Self::System => "System",
             Self::Consents => "Consents",
             Self::Imports => "Imports",
+            Self::PrivacyRequests => "PrivacyRequests",
             Self::Notifications => "Notifications",
             Self::Wake => "Wake",
             Self::AppEvents => "AppEvents",
@@ -424,9 +434,31 @@ pub struct DlqDiscardArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
+    use std::collections::BTreeSet;
 
+    use clap::{Parser as _, ValueEnum as _};
+
+    use super::QueueArg;
     use crate::cli::Cli;
+
+    /// An alarm tells of each; a queue that is missing here could be neither seen nor redriven.
+    #[test]
+    fn every_dead_letter_queue_of_the_template_can_be_named() {
+        let template = include_str!("../../../../infra/data.yaml");
+        let queues: BTreeSet<&str> = template
+            .lines()
+            .filter_map(|line| line.strip_prefix("  ")?.strip_suffix("DeadLetterQueue:"))
+            .collect();
+        let known: BTreeSet<&str> = QueueArg::ALL.iter().map(|queue| queue.logical()).collect();
+        assert_eq!(known, queues);
+        assert_eq!(QueueArg::ALL, QueueArg::value_variants());
+        for queue in QueueArg::ALL {
+            let name = format!("QueueName: !Sub ${{Deployment}}-{}-dlq\n", queue.word());
+            assert!(template.contains(&name), "{name}");
+            let said = format!("headgate dlq list --queue {}", queue.word());
+            assert!(Cli::try_parse_from(said.split(' ')).is_ok(), "{said}");
+        }
+    }
 
     #[test]
     fn what_is_stopped_or_thrown_away_is_named() {

@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 
 use super::content::opened;
 use super::entry::{Entry, Kind};
-use super::taking::{LOOK_SECONDS, Taken, names, not_one, release, take};
-use crate::cli::{DlqListArgs, DlqShowArgs};
+use super::taking::{
+    LOOK_SECONDS, Taken, names, not_looked_at, not_one, release, said, take, to_set, warn,
+};
+use crate::cli::{DlqListArgs, DlqShowArgs, QueueArg};
 use crate::connection::Connection;
 
 /// Entries that `show` looks through; more would take longer than they are hidden.
@@ -21,10 +23,12 @@ const SHOW_MAX: usize = 10_000;
 pub(super) async fn list(args: &DlqListArgs) -> Result<ExitCode> {
     let connection = Connection::open(args.client.env_file.as_deref())?;
     let all = take(&connection, args.queue, args.max, LOOK_SECONDS).await?;
+    let unknown = not_looked_at(&connection, args.queue);
     let text = if args.client.json {
-        format!("{}\n", as_json(&all, args.max))
+        format!("{}\n", as_json(&all, &unknown, args.max))
     } else {
-        as_text(&all, args.max, &connection.env_flag())
+        let found = as_text(&all, args.max, &connection.env_flag());
+        format!("{found}{}", said(&unknown))
     };
     release(all).await?;
     print!("{text}");
@@ -39,7 +43,7 @@ fn by_reason(taken: &Taken) -> BTreeMap<&str, usize> {
     counts
 }
 
-fn as_json(all: &[Taken], max: usize) -> Value {
+fn as_json(all: &[Taken], unknown: &[QueueArg], max: usize) -> Value {
     let queues: Vec<Value> = all
         .iter()
         .map(|taken| {
@@ -52,7 +56,11 @@ fn as_json(all: &[Taken], max: usize) -> Value {
         .flat_map(|taken| &taken.entries)
         .map(|entry| Value::Object(entry.facts()))
         .collect();
-    json!({"queues": queues, "entries": entries})
+    let unknown: Vec<Value> = unknown
+        .iter()
+        .map(|queue| json!({"queue": queue.word(), "set": to_set(*queue)}))
+        .collect();
+    json!({"queues": queues, "entries": entries, "not_looked_at": unknown})
 }
 
 fn as_text(all: &[Taken], max: usize, flag: &str) -> String {
@@ -60,23 +68,23 @@ fn as_text(all: &[Taken], max: usize, flag: &str) -> String {
     if filled.is_empty() {
         return "no dead letters\n".to_owned();
     }
-    let mut out = format!("{:<16}{:<20}{:>8}\n", "queue", "reason", "entries");
+    let mut out = format!("{:<18}{:<20}{:>8}\n", "queue", "reason", "entries");
     for taken in &filled {
         for (reason, count) in by_reason(taken) {
             out.push_str(&format!(
-                "{:<16}{reason:<20}{count:>8}\n",
+                "{:<18}{reason:<20}{count:>8}\n",
                 taken.queue.word()
             ));
         }
         if taken.entries.len() >= max {
-            out.push_str(&format!("{:<16}there may be more: --max\n", ""));
+            out.push_str(&format!("{:<18}there may be more: --max\n", ""));
         }
     }
     out.push('\n');
     for entry in filled.iter().flat_map(|taken| &taken.entries) {
         let id = entry.message.id.get(..8).unwrap_or(&entry.message.id);
         out.push_str(&format!(
-            "{id}  {}  {:<16}{:<20}{:>8} bytes\n",
+            "{id}  {}  {:<18}{:<20}{:>8} bytes\n",
             entry.at(),
             entry.queue.word(),
             entry.reason(),
@@ -93,6 +101,7 @@ fn as_text(all: &[Taken], max: usize, flag: &str) -> String {
 pub(super) async fn show(args: &DlqShowArgs) -> Result<ExitCode> {
     let connection = Connection::open(args.client.env_file.as_deref())?;
     let all = take(&connection, args.queue, SHOW_MAX, LOOK_SECONDS).await?;
+    warn(&connection, args.queue);
     let text = shown(&connection, &all, args).await;
     release(all).await?;
     print!("{}", text?);

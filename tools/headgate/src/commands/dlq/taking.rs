@@ -40,6 +40,33 @@ impl Taken {
     }
 }
 
+/// The queues that [`take`] does not look at, because nobody said where their dead letters are.
+pub(super) fn not_looked_at(connection: &Connection, only: Option<QueueArg>) -> Vec<QueueArg> {
+    let is_unknown =
+        |queue: &QueueArg| connection.queue_url(&queue.dead_letter_variable()).is_err();
+    let all = QueueArg::ALL.into_iter().filter(|_| only.is_none());
+    all.filter(is_unknown).collect()
+}
+
+/// What to set, so that a queue is looked at.
+pub(super) fn to_set(queue: QueueArg) -> String {
+    format!("HEADGATE_QUEUE_{}_URL", queue.dead_letter_variable())
+}
+
+/// Says which queues are not looked at: what somebody searches for may be there.
+pub(super) fn warn(connection: &Connection, only: Option<QueueArg>) {
+    eprint!("{}", said(&not_looked_at(connection, only)));
+}
+
+/// A line for each queue that is not looked at.
+pub(super) fn said(unknown: &[QueueArg]) -> String {
+    let line = |queue: &QueueArg| {
+        let (word, variable) = (queue.word(), to_set(*queue));
+        format!("not looked at: {word}: {variable} is not set (an output of the stack)\n")
+    };
+    unknown.iter().map(line).collect()
+}
+
 /// Takes up to `max` entries of each queue, all queues at the same time.
 pub(super) async fn take(
     connection: &Connection,
@@ -52,7 +79,7 @@ pub(super) async fn take(
         if only.is_some_and(|only| only != queue) {
             continue;
         }
-        let name = format!("{}_DLQ", queue.variable());
+        let name = queue.dead_letter_variable();
         if only.is_none() && connection.queue_url(&name).is_err() {
             continue;
         }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::content::{Stays, again};
 use super::entry::{Entry, Kind};
-use super::taking::{Taken, WORK_SECONDS, keep, release, says_which, take};
+use super::taking::{Taken, WORK_SECONDS, keep, release, says_which, take, warn};
 use crate::cli::{DlqDiscardArgs, DlqPickArgs, QueueArg};
 use crate::connection::Connection;
 
@@ -27,6 +27,7 @@ pub(super) async fn redrive(pick: &DlqPickArgs) -> Result<ExitCode> {
     says_which(pick)?;
     let connection = Connection::open(pick.client.env_file.as_deref())?;
     let all = take(&connection, pick.queue, pick.max, WORK_SECONDS).await?;
+    warn(&connection, pick.queue);
     let kept = keep(all, pick).await?;
     let (now, bar) = match prepared(&connection, &kept, pick).await {
         Ok(prepared) => prepared,
@@ -215,6 +216,7 @@ pub(super) async fn discard(args: &DlqDiscardArgs) -> Result<ExitCode> {
     says_which(pick)?;
     let connection = Connection::open(pick.client.env_file.as_deref())?;
     let all = take(&connection, pick.queue, pick.max, WORK_SECONDS).await?;
+    warn(&connection, pick.queue);
     let kept = keep(all, pick).await?;
     let count: usize = kept.iter().map(|taken| taken.entries.len()).sum();
     if !args.yes {
