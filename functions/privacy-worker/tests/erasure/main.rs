@@ -11,6 +11,7 @@
 )]
 
 mod holds;
+mod joins;
 mod rights;
 mod strangers;
 mod world;
