@@ -12,6 +12,8 @@
 
 mod access;
 mod erasure;
+mod flood;
+mod remains;
 mod rights;
 mod world;
 
