@@ -11,6 +11,7 @@
 )]
 
 mod access;
+mod copies;
 mod erasure;
 mod flood;
 mod remains;
