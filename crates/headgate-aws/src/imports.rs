@@ -192,8 +192,11 @@ impl Imports {
         identifiers.dedup();
         let keys = self.consents.all_suppression_keys(&identifiers);
         let suppression = self.consents.suppression();
-        let (found, covered) =
-            tokio::try_join!(subjects.find_all(&identifiers), suppression.covering(&keys))?;
+        let (found, covered, erased) = tokio::try_join!(
+            subjects.find_all(&identifiers),
+            suppression.covering(&keys),
+            suppression.erased(&keys)
+        )?;
         let ids: Vec<SubjectId> = found.values().cloned().collect();
         let states = subjects.states(&ids).await?;
         let states: HashMap<&SubjectId, &Subject> = states.iter().map(|s| (&s.id, s)).collect();
@@ -208,15 +211,18 @@ impl Imports {
                 let state = states.get(id).copied().cloned();
                 state.unwrap_or_else(|| Subject::unknown(id.clone()))
             });
-            let keys = self.consents.suppression_keys(&identifier).into_iter();
-            let entries = keys.filter_map(|key| covered.get(key.as_str()));
+            let keys = self.consents.suppression_keys(&identifier);
+            let entries = keys.iter().filter_map(|key| covered.get(key.as_str()));
             let suppressed: Vec<Purpose> = entries.flatten().copied().collect();
+            let marks = keys.iter().filter_map(|key| erased.get(key.as_str()));
+            let erased_at = marks.max().copied();
             if let Identifier::Phone(phone) = identifier {
                 people.insert(
                     phone,
                     Known {
                         subject,
                         suppressed,
+                        erased_at,
                     },
                 );
             }
@@ -334,6 +340,8 @@ impl Imports {
 struct Known {
     subject: Option<Subject>,
     suppressed: Vec<Purpose>,
+    /// When whoever was behind the number was erased, lately.
+    erased_at: Option<Timestamp>,
 }
 
 /// Whose row it is: two numbers may be one person's.
@@ -409,23 +417,35 @@ fn against(
     if known.suppressed.contains(&purpose) {
         return Some(Reason::Suppressed);
     }
-    let subject = known.subject.as_ref()?;
+    let subject = known.subject.as_ref();
+    if let Some(stands) = subject.and_then(|subject| stands(subject, (purpose, topic), now)) {
+        return Some(stands);
+    }
+    // Whoever was erased is not brought back by what they are said to have agreed to before. It is told like
+    // any no: that somebody was erased is nobody's to know.
+    if known.erased_at.is_some_and(|at| request.claimed_at <= at) {
+        return Some(Reason::Suppressed);
+    }
+    let is_theirs = subject.is_none_or(|subject| subject.is_theirs(request.claimed_at));
+    (!is_theirs).then_some(Reason::IdentityChanged)
+}
+
+/// What a person has said already, as the reason not to ask.
+fn stands(
+    subject: &Subject,
+    (purpose, topic): (Purpose, Option<&Topic>),
+    now: Timestamp,
+) -> Option<Reason> {
     if subject.meta_stop && purpose == Purpose::Marketing {
         return Some(Reason::Suppressed);
     }
-    let consent = subject.deciding(purpose, topic);
-    let consent = consent.as_deref();
-    match consent.map(|consent| consent.state) {
-        Some(State::Withdrawn) => return Some(Reason::Suppressed),
-        Some(State::Requested) if consent.is_some_and(|c| !has_run_out(c.at, now)) => {
-            return Some(Reason::AlreadyRequested);
-        }
-        Some(State::Given) if consent.is_some_and(|c| subject.is_theirs(c.agreed_at())) => {
-            return Some(Reason::AlreadyGiven);
-        }
-        Some(State::Given | State::Requested | State::Invalidated | State::Refused) | None => {}
+    let consent = subject.deciding(purpose, topic)?;
+    match consent.state {
+        State::Withdrawn => Some(Reason::Suppressed),
+        State::Requested if !has_run_out(consent.at, now) => Some(Reason::AlreadyRequested),
+        State::Given if subject.is_theirs(consent.agreed_at()) => Some(Reason::AlreadyGiven),
+        State::Given | State::Requested | State::Invalidated | State::Refused => None,
     }
-    (!subject.is_theirs(request.claimed_at)).then_some(Reason::IdentityChanged)
 }
 
 /// Where a person stands who is asked.

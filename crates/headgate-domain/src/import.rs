@@ -153,8 +153,8 @@ words! {
     Locale = "locale", "This is not a language tag.", "Write a tag such as en or zh-Hant.";
     /// Longer than the column allows.
     TooLong = "too_long", "The value is longer than its column allows.", "Shorten it: a notice has at most 4,096 characters, a ref or an attestation 64.";
-    /// The person said no.
-    Suppressed = "suppressed", "The person has opted out, and stays so.", "Do not ask again: only the person can change this, by an act of their own.";
+    /// The person said no, or was erased since.
+    Suppressed = "suppressed", "The person has opted out, or wants nothing kept of what the row claims, and it stays so.", "Do not ask again: only the person can change this, by an act of their own.";
     /// The person said yes.
     AlreadyGiven = "already_given", "The person has said yes to this already, by an act of their own.", "Nothing: you may write.";
     /// The person is asked already.

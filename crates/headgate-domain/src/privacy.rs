@@ -9,6 +9,7 @@ mod export;
 mod hold;
 mod receipt;
 mod request;
+mod terms;
 
 pub use ask::{Ask, SCHEMA, Wish};
 pub use choice::Choice;
@@ -16,6 +17,7 @@ pub use export::ExportLink;
 pub use hold::{HOLD_KEPT_MS, Hold, HoldId, InvalidHold, LONGEST_MS, Scope};
 pub use receipt::{NotReceipt, RECEIPT_DAYS, Receipt, Retained, Store, StoreRecord, origin};
 pub use request::{Denial, Extension, InvalidRequestId, RequestId, State, Task};
+pub use terms::{InvalidTerms, KeptFor, Terms, UsedFor};
 
 use crate::lane::Purpose;
 use crate::time::{DAY, HOUR, MINUTE, Timestamp};

@@ -246,8 +246,8 @@ async fn lose(
 }
 
 /// Two subjects are one person. The one that anything is recorded about stands for both, the one known by
-/// number when that is true of both; what either objected to holds, and what only the other agreed to
-/// is to be asked again.
+/// number when that is true of both; what either objected to holds, what only the other agreed to
+/// is to be asked again, and a change of the account that only the other saw suspends here, too.
 async fn join(
     ports: &Ports,
     named: &Named<'_>,
@@ -270,6 +270,7 @@ async fn join(
     let came = std::slice::from_ref(&identifier);
     ports.consents.carry_objections(&kept, came, at).await?;
     ports.consents.carry_objections(came, &kept, at).await?;
+    let doubted = carry_doubt(ports, standing, other).await?;
     if let Some(since) = other.restricted_at {
         ports.subjects.restrict(&standing.id, since).await?;
     }
@@ -281,6 +282,7 @@ async fn join(
             .with("change", "same_person")
             .with("same_as", standing.id.as_str()),
     ];
+    events.extend(doubted);
     let of_purposes = PURPOSES
         .into_iter()
         .filter_map(|purpose| Some((purpose, None, other.consent(purpose)?)));
@@ -343,6 +345,48 @@ async fn join(
         .complete(&standing.id, &identifier, now)
         .await?;
     Ok((standing.id.clone(), events))
+}
+
+/// Whoever stands for both is no more certain to be who they were than either of the two: since the later change, and
+/// with the newer key, so that the next one is compared with it. The event when the one that stands learns of it so.
+async fn carry_doubt(
+    ports: &Ports,
+    standing: &Subject,
+    other: &Subject,
+) -> Result<Option<Event>, Failure> {
+    let came = [other.identity_change, between_keys(standing, other)];
+    let came = came.into_iter().flatten().max_by_key(|(at, _change)| *at);
+    // As late as what is known already: this has come this far before, and apps may not have been told.
+    let news = came.filter(|(at, _change)| {
+        let known = standing.identity_change;
+        known.is_none_or(|(known, _change)| known <= *at)
+    });
+    if let Some((at, change)) = news {
+        note(ports, &standing.id, change, at).await?;
+    }
+    let is_newer = standing.identity_key_at < other.identity_key_at;
+    let is_known = standing.identity_key == other.identity_key;
+    if let (Some(key), Some(at)) = (&other.identity_key, other.identity_key_at)
+        && is_newer
+        && !is_known
+    {
+        let salt = ports.keyring.salt(&standing.id).await?;
+        ports
+            .subjects
+            .put_identity_key(&standing.id, &salt, key.reveal(), at)
+            .await?;
+    }
+    Ok(news.map(|(at, change)| {
+        let reference = standing.reference.as_deref();
+        changed(&standing.id, reference, change, at)
+    }))
+}
+
+/// Two keys of one account are a change of it, when the newer one came: as if one row had seen both.
+fn between_keys(one: &Subject, other: &Subject) -> Option<(Timestamp, IdentityChange)> {
+    let (known, came) = (one.identity_key.as_ref()?, other.identity_key.as_ref()?);
+    let at = one.identity_key_at.max(other.identity_key_at)?;
+    (known != came).then_some((at, IdentityChange::IdentityKey))
 }
 
 /// Compares the key of the account with the one that is known. A key that is older than the known one

@@ -1,21 +1,24 @@
 //! A copy of a person's data (GDPR 15 and 20): everything that is kept of them, for them and for their machines.
 //!
-//! One JSON document (schemas/export.v1.json), sealed under a key that follows from the link, which only the message
+//! One JSON document (schemas/export.v1.json), with what a person is to be told beside it (GDPR 15(1)), sealed under a key that follows from the link, which only the message
 //! to the person carries. Where somebody else may have come to the number since, what is older than that is left out:
 //! it may be another person's.
+
+use std::collections::BTreeSet;
 
 use headgate_aws::keyring::KeyringError;
 use headgate_aws::messages::{Record, body_place_key, inbound_place_key};
 use headgate_aws::privacy_requests::Request;
 use headgate_aws::subjects::Person;
+use headgate_domain::config::Config;
 use headgate_domain::consent::{Consent, Kind as SaidKind, Subject};
 use headgate_domain::identity::{Bsuid, Phone, SubjectId};
 use headgate_domain::lane::PURPOSES;
 use headgate_domain::outbound::{Payload, Recipient};
-use headgate_domain::privacy::{EXPORT_MS, ExportLink, State};
+use headgate_domain::privacy::{EXPORT_MS, ExportLink, State, Terms};
 use headgate_domain::processors::Register;
 use headgate_domain::sealing::Place;
-use headgate_domain::system::{Kind, SystemMessage, to_json};
+use headgate_domain::system::{Kind, Locale, SystemMessage, to_json};
 use headgate_domain::time::{Day, Timestamp};
 use headgate_lambda::log::{Field, Level, log};
 use headgate_redact::Personal;
@@ -100,10 +103,11 @@ impl PrivacyWorker {
             .collect();
         suppressed.sort_unstable();
         suppressed.dedup();
-        let processors = Register::compiled_in().processors.iter();
-        let recipients: Vec<&str> = processors.map(|one| one.name.as_str()).collect();
+        let processors = &Register::compiled_in().processors;
+        let recipients: Vec<&str> = processors.iter().map(|one| one.name.as_str()).collect();
+        let registers = self.registers(&keys, since).await?;
         let controller = &config.controller;
-        let copy = json!({
+        let mut copy = json!({
             "schema": SCHEMA,
             "request": request.id.as_str(),
             "generated_at": now,
@@ -114,6 +118,7 @@ impl PrivacyWorker {
             "you": you(known, since),
             "choices": choices(known, since),
             "suppressed": suppressed,
+            "registers": registers,
             "proofs": self.proofs(person, since).await?,
             "messages": self.messages(person, since, now).await?,
             "recipients": recipients,
@@ -121,10 +126,35 @@ impl PrivacyWorker {
             "kept": {
                 "messages_days": headgate_domain::retention::CONTENT_DAYS,
                 "number_and_choices": "until you ask to be erased, or 90 days after the last contact without a choice",
+                "suppression": "until you agree anew, so that a no stays a no",
                 "ledger": "as commitments that lead to nobody once you are erased",
             },
         });
+        if let Some(copy) = copy.as_object_mut() {
+            copy.extend(told_beside(request.locale, &config, !registers.is_empty()));
+        }
         Ok(Personal::new(copy.to_string().into_bytes()))
+    }
+
+    /// What Do-Not-Call registers said of the person's numbers.
+    async fn registers(
+        &self,
+        keys: &[String],
+        since: Option<Timestamp>,
+    ) -> Result<Vec<Value>, WorkerError> {
+        let suppression = self.eraser.consents.suppression();
+        let checks = suppression.checks(keys).await?.into_values().flatten();
+        let theirs = checks.filter(|check| since.is_none_or(|at| check.checked_on >= at.day()));
+        // A number has a key under each pepper that is looked up.
+        let mut told: Vec<(String, Day, bool)> = theirs
+            .map(|check| (check.registry, check.checked_on, check.listed))
+            .collect();
+        told.sort_unstable();
+        told.dedup();
+        let told = told.iter().map(|(registry, day, listed)| {
+            json!({ "registry": registry, "checked_on": day.to_string(), "listed": listed })
+        });
+        Ok(told.collect())
     }
 
     /// What proves each thing that was said, as it was recorded.
@@ -225,6 +255,37 @@ impl PrivacyWorker {
             Err(error @ KeyringError::Aws(_)) => Err(error.into()),
         }
     }
+}
+
+/// What belongs beside the data itself (GDPR 15(1)(a) to (g)): the sentences of the privacy page in the person's
+/// language, and words of closed lists for machines.
+fn told_beside(locale: Locale, config: &Config, has_registers: bool) -> Map<String, Value> {
+    let processors = Register::compiled_in().processors.iter();
+    let classes = processors.flat_map(|one| &one.data_classes);
+    let categories: BTreeSet<String> = classes
+        .filter_map(|class| Some(json!(class).as_str()?.to_owned()))
+        .collect();
+    let mut sources = vec!["you", "whatsapp", "business"];
+    sources.extend(has_registers.then_some("registers"));
+    let mut told = Map::from_iter([
+        ("language".to_owned(), locale.tag().into()),
+        ("categories".to_owned(), json!(categories)),
+        ("sources".to_owned(), json!(sources)),
+    ]);
+    // A test holds that every language has them.
+    if let Ok(terms) = Terms::of(locale, &config.controller.name) {
+        let authorities = &config.authorities;
+        told.extend([
+            ("purposes".to_owned(), json!(terms.purposes)),
+            ("retention".to_owned(), json!(terms.stored)),
+            ("rights".to_owned(), json!(terms.rights)),
+            (
+                "complaints".to_owned(),
+                json!({ "how": terms.complaint(!authorities.is_empty()), "authorities": authorities }),
+            ),
+        ]);
+    }
+    told
 }
 
 /// What the person wrote.

@@ -69,7 +69,9 @@ impl Subjects {
             match self.opened_row(&item, &id).await {
                 Ok(read) => {
                     person.identifiers.extend(read.identifiers());
-                    if read.same_as.is_none() {
+                    // From whichever id was asked for the way leads up first (`linked`), so the first row that nobody
+                    // stands for stands for all. A later one is of a join that was cut off: it does not know yet.
+                    if read.same_as.is_none() && person.subject.is_none() {
                         person.subject = Some(read);
                     }
                 }
@@ -268,7 +270,7 @@ pub(super) async fn note_about(
     changed(update).await.map(drop)
 }
 
-/// The subjects a row stands for, and the one that stands for it.
+/// The subjects a row stands for, and last, which is looked at next, the one that stands for it.
 pub(super) fn linked(row: &Item) -> impl Iterator<Item = SubjectId> {
     let others = row.set("others").iter();
     let others = others.filter_map(|id| SubjectId::parse(id).ok());

@@ -1,4 +1,6 @@
-//! Who was erased, and when: so that a notification from before cannot bring them back.
+//! Who was erased, and when: so that nothing from before brings them back.
+
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use headgate_domain::identity::Pseudonym;
@@ -12,8 +14,8 @@ use crate::item::{Attributes, Item, batch_get, ms, n, s, taken};
 /// Before the key of a person who was erased.
 const ERASED: &str = "erased#";
 
-fn of_erased(key: &Pseudonym) -> String {
-    format!("{ERASED}{}", key.as_str())
+fn of_erased(key: &str) -> String {
+    format!("{ERASED}{key}")
 }
 
 impl Suppression {
@@ -27,7 +29,7 @@ impl Suppression {
             .client
             .update_item()
             .table_name(&self.table)
-            .key("pk", s(of_erased(key)))
+            .key("pk", s(of_erased(key.as_str())))
             .update_expression("SET #at = :at, #ttl = :until")
             .condition_expression("attribute_not_exists(#at) OR #at < :at")
             .expression_attribute_names("#at", "at")
@@ -46,9 +48,25 @@ impl Suppression {
     /// # Errors
     /// [`AwsError`] when it cannot be read.
     pub async fn erased_at(&self, keys: &[Pseudonym]) -> Result<Option<Timestamp>, AwsError> {
-        let wanted = keys.iter().map(|key| one(of_erased(key))).collect();
+        let keys: Vec<String> = keys.iter().map(|key| key.as_str().to_owned()).collect();
+        Ok(self.erased(&keys).await?.into_values().max())
+    }
+
+    /// When whoever is behind each of some keys was erased, lately, in one read per hundred; who was not is not in it.
+    ///
+    /// # Errors
+    /// [`AwsError`] when it cannot be read.
+    pub async fn erased(&self, keys: &[String]) -> Result<HashMap<String, Timestamp>, AwsError> {
+        let mut wanted = keys.to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let wanted = wanted.iter().map(|key| one(of_erased(key))).collect();
         let items = batch_get(&self.client, &self.table, wanted).await?;
-        Ok(items.iter().filter_map(|item| item.time("at")).max())
+        let erased = items.iter().filter_map(|item| {
+            let key = item.text("pk")?.strip_prefix(ERASED)?;
+            Some((key.to_owned(), item.time("at")?))
+        });
+        Ok(erased.collect())
     }
 
     /// How many rows say what registers know of the numbers behind some keys.
@@ -102,6 +120,6 @@ fn answers(item: &Item) -> impl Iterator<Item = &String> {
     item.keys().filter(|name| name.starts_with(ANSWER))
 }
 
-fn one(pk: String) -> std::collections::HashMap<String, AttributeValue> {
+fn one(pk: String) -> HashMap<String, AttributeValue> {
     [("pk".to_owned(), s(pk))].into()
 }

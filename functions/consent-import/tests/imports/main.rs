@@ -15,6 +15,7 @@
 )]
 
 mod approvals;
+mod erased;
 mod many;
 mod one_person;
 mod world;

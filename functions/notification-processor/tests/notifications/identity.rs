@@ -13,6 +13,9 @@ const ADA_NEW: &str = "+16135550101";
 const ADA_ID: &str = "CA.13491208655302741918";
 const ADA_NEW_ID: &str = "CA.24491208655302741918";
 const BOB_ID: &str = "CA.77491208655302741918";
+/// Keys of an account.
+const OLD_KEY: &str = "DF2lS5v2W6x=";
+const NEW_KEY: &str = "x6W2v5Sl2FD=";
 
 /// A message that names its sender by what is given, with a key of the account beside it.
 fn from(
@@ -222,6 +225,118 @@ async fn a_restriction_is_of_the_person_under_both_ids() {
             assert_eq!(world.person(id).await.restricted_at, Some(since));
         }
     }
+}
+
+/// Ada agreed by number an hour ago. Then each message comes, with a key of the account, by number or by id, so many
+/// minutes ago; the last one by both.
+async fn joined(told: &[(bool, Option<&str>, i64)], last: Option<&str>) -> World {
+    let world = World::start().await;
+    world.opt_in(ADA, minutes_ago(&world, 60)).await;
+    for (by_number, key, ago) in told {
+        let (phone, id) = if *by_number {
+            (Some(ADA), None)
+        } else {
+            (None, Some(ADA_ID))
+        };
+        let (wamid, at) = (format!("wamid.{ago}"), minutes_ago(&world, *ago));
+        let message = from(phone, id, *key, &wamid, at, "hello");
+        world.consume(&message).await;
+    }
+    let at = minutes_ago(&world, 30);
+    let both = from(Some(ADA), Some(ADA_ID), last, "wamid.BOTH", at, "it is me");
+    world.consume(&both).await;
+    assert_eq!(world.holder(ADA).await, world.holder(ADA_ID).await);
+    world
+}
+
+/// The subject by number stands for both, whatever was known of which: who it is, is as doubtful as it was of either.
+#[tokio::test]
+async fn a_change_of_the_account_is_of_the_person_under_both_ids() {
+    let by_id = |key, ago| (false, Some(key), ago);
+    let by_number = |key, ago| (true, Some(key), ago);
+    for (told, changed) in [
+        (vec![by_id(OLD_KEY, 50), by_id(NEW_KEY, 40)], Some(40)),
+        // Each of the two saw one key: together they saw it change.
+        (vec![by_number(OLD_KEY, 50), by_id(NEW_KEY, 40)], Some(40)),
+        (vec![by_id(NEW_KEY, 50), by_number(OLD_KEY, 40)], Some(40)),
+        // Of two changes the later counts, whichever saw it.
+        (
+            vec![
+                by_id(OLD_KEY, 55),
+                by_number(OLD_KEY, 50),
+                by_id(NEW_KEY, 45),
+                by_number(NEW_KEY, 40),
+            ],
+            Some(40),
+        ),
+        (
+            vec![
+                by_id(OLD_KEY, 55),
+                by_number(OLD_KEY, 50),
+                by_number(NEW_KEY, 45),
+                by_id(NEW_KEY, 40),
+            ],
+            Some(40),
+        ),
+        (vec![by_number(OLD_KEY, 50), by_id(OLD_KEY, 40)], None),
+        (vec![by_id(OLD_KEY, 40)], None),
+    ] {
+        let world = joined(&told, None).await;
+        let ada = world.holder(ADA).await.unwrap();
+        let expected = changed.map(|ago| (minutes_ago(&world, ago), IdentityChange::IdentityKey));
+        let known = world.person(&ada).await;
+        assert_eq!(known.identity_change, expected, "{told:?}");
+        assert_eq!(known.certain_since(), expected.map(|(at, _change)| at));
+        assert_eq!(is_suspended(&world, ADA).await, changed.is_some());
+        let events = world.events("subject.changed").await;
+        let of_keys = |event: &&Value| {
+            event["subject"] == ada.as_str() && event["data"]["change"] == "identity_key"
+        };
+        assert_eq!(events.iter().any(|e| of_keys(&e)), changed.is_some());
+
+        // The key that came last is the one the next is compared with.
+        let (_, last, _) = told[told.len() - 1];
+        let next = from(
+            Some(ADA),
+            Some(ADA_ID),
+            last,
+            "wamid.SAME",
+            minutes_ago(&world, 20),
+            "x",
+        );
+        world.consume(&next).await;
+        assert_eq!(world.person(&ada).await.identity_change, expected);
+        let at = minutes_ago(&world, 10);
+        let key = Some("Q2lS5v2W6xz=");
+        let next = from(Some(ADA), Some(ADA_ID), key, "wamid.OTHER", at, "x");
+        world.consume(&next).await;
+        let changed = world.person(&ada).await.identity_change;
+        assert_eq!(changed, Some((at, IdentityChange::IdentityKey)), "{told:?}");
+        let everything = world.everything().await;
+        for key in ["DF2lS5v2W6x", "x6W2v5Sl2FD"] {
+            assert!(!everything.contains(key), "a key is stored in clear");
+        }
+    }
+}
+
+/// What was asked for before the change is the other's, when the one by id stands for both as well.
+#[tokio::test]
+async fn a_change_that_only_the_number_saw_is_of_the_one_that_stands_by_id() {
+    let world = World::start().await;
+    let at = |ago| minutes_ago(&world, ago);
+    let by_number = |key, wamid, ago| from(Some(ADA), None, Some(key), wamid, at(ago), "hello");
+    world.consume(&by_number(OLD_KEY, "wamid.1", 50)).await;
+    world.consume(&by_number(NEW_KEY, "wamid.2", 40)).await;
+    let by_id = from(None, Some(ADA_ID), None, "wamid.3", at(55), "hello");
+    world.consume(&by_id).await;
+    let standing = world.holder(ADA_ID).await.unwrap();
+    world.opt_in_subject(&standing, at(52)).await;
+    let both = from(Some(ADA), Some(ADA_ID), None, "wamid.4", at(30), "hello");
+    world.consume(&both).await;
+    assert_eq!(world.holder(ADA).await, Some(standing.clone()));
+    let change = world.person(&standing).await.identity_change;
+    assert_eq!(change, Some((at(40), IdentityChange::IdentityKey)));
+    assert!(is_suspended(&world, ADA).await);
 }
 
 #[tokio::test]

@@ -6,6 +6,8 @@ use serde::Deserialize;
 
 use crate::decide::Refused;
 
+pub(crate) mod copy;
+
 /// Which way a language is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -133,6 +135,27 @@ pub(crate) struct Copy {
     pub(crate) recipients: String,
     pub(crate) from_you: String,
     pub(crate) to_you: String,
+    pub(crate) about: String,
+    pub(crate) made_label: String,
+    pub(crate) until_label: String,
+    pub(crate) left_out: String,
+    pub(crate) held: String,
+    pub(crate) stopped: String,
+    pub(crate) nothing: String,
+    pub(crate) yes: String,
+    pub(crate) proofs: String,
+    pub(crate) sources: String,
+    pub(crate) categories: String,
+    pub(crate) registers: String,
+    pub(crate) listed: String,
+    pub(crate) not_listed: String,
+    pub(crate) fields: copy::Fields,
+    pub(crate) purposes: copy::Purposes,
+    pub(crate) states: copy::States,
+    pub(crate) ways: copy::Ways,
+    pub(crate) outcomes: copy::Outcomes,
+    pub(crate) kinds: copy::Kinds,
+    pub(crate) origins: copy::Origins,
 }
 
 /// The page that shows where a request stands.

@@ -116,7 +116,7 @@ fn parts<'a>(frame: &Frame<'_>, texts: &'a Privacy) -> Vec<Part<'a>> {
     parts
 }
 
-fn rows(frame: &Frame<'_>, rows: &[impl Row]) -> String {
+pub(super) fn rows(frame: &Frame<'_>, rows: &[impl Row]) -> String {
     let rows: String = rows
         .iter()
         .map(|row| {
@@ -127,7 +127,7 @@ fn rows(frame: &Frame<'_>, rows: &[impl Row]) -> String {
     format!("<dl class=\"rows\">\n{rows}</dl>\n")
 }
 
-fn responsible(frame: &Frame<'_>, texts: &Privacy) -> String {
+pub(super) fn responsible(frame: &Frame<'_>, texts: &Privacy) -> String {
     let mut pairs = String::new();
     if let Some(config) = frame.config {
         pairs.push_str(&pair(
@@ -189,7 +189,7 @@ fn country(frame: &Frame<'_>, country: Country) -> String {
     Escaped(frame.language.country(country.as_str())).to_string()
 }
 
-fn recipients(frame: &Frame<'_>, texts: &Privacy) -> String {
+pub(super) fn recipients(frame: &Frame<'_>, texts: &Privacy) -> String {
     let all = Register::compiled_in().processors.iter();
     let cards: String = all.map(|p| processor(frame, texts, p)).collect();
     format!(
@@ -291,7 +291,7 @@ fn contact(frame: &Frame<'_>, texts: &Privacy, contact: &Contact) -> String {
     )
 }
 
-fn complaints(frame: &Frame<'_>, texts: &Privacy, authorities: &[Authority]) -> String {
+pub(super) fn complaints(frame: &Frame<'_>, texts: &Privacy, authorities: &[Authority]) -> String {
     if authorities.is_empty() {
         return format!("<p>{}</p>\n", frame.show(&texts.authority_anywhere));
     }

@@ -12,6 +12,7 @@
 
 mod forgotten;
 mod holds;
+mod joins;
 mod rights;
 mod world;
 

@@ -1,17 +1,20 @@
 //! "What do you know about me": a copy of everything, for the person alone.
 
+use std::collections::BTreeSet;
+
 use headgate_aws::peppers::pepper;
+use headgate_domain::identity::{Identifier, Phone};
 use headgate_domain::optin_code;
 use headgate_domain::privacy::{ExportLink, RequestId};
 use headgate_domain::time::{DAY, HOUR, MINUTE};
 use serde_json::Value;
 
-use crate::erasure::{acquainted, by_both};
+use crate::erasure::{acquainted, by_both, who_wrote};
 use crate::world::World;
-use crate::{ADA, said, text};
+use crate::{ADA, BOB, answer, said, text};
 
 /// The link to the copy of a request, which only the message to the person carries.
-async fn link_of(world: &World, request: &str) -> ExportLink {
+pub(crate) async fn link_of(world: &World, request: &str) -> ExportLink {
     let (settings, aws) = world.of("PrivacyWebFunction");
     let name = |variable: &'static str| settings.name(variable).unwrap().to_owned();
     let deployment = name("HEADGATE_DEPLOYMENT");
@@ -21,7 +24,7 @@ async fn link_of(world: &World, request: &str) -> ExportLink {
 }
 
 /// The references of the copies people were told of.
-async fn told(world: &World) -> Vec<String> {
+pub(crate) async fn told(world: &World) -> Vec<String> {
     let queued = world.on_queue("-system").await;
     let of_kind = queued.iter().filter(|one| one["kind"] == "privacy_export");
     of_kind
@@ -181,32 +184,82 @@ async fn a_code_of_the_page_is_the_request_of_whoever_sends_it_and_of_nobody_els
         .await;
     assert_eq!(unknown, never, "no oracle");
     let words = format!("Send me a copy of my data. PRIVACY {}", code.to_lowercase());
-    asks(&world, "wamid.CODE", &words).await;
+    // Whoever sends it once it is used asks for nothing, while the copy is being made and when it is.
+    let stranger = async |id: &str, words: &str| {
+        let body = said(BOB, id, world.seconds(), &text(words));
+        world.notify(id, &body).await;
+        world.receive_requests().await;
+    };
+    let first = by_both(&said(ADA, "wamid.CODE", world.seconds(), &text(&words)));
+    world.notify("code", &first).await;
+    world.receive_requests().await;
+    stranger("wamid.USED", &words).await;
+    assert_eq!(world.work_off().await, 1, "one request is open");
+    stranger("wamid.LATE", &words).await;
+    assert_eq!(world.work_off().await, 0);
     assert_eq!(told(&world).await, [reference.as_str()]);
     let (_, page) = world.page("GET", &status, "").await;
     assert!(page != unknown.1 && !page.contains(ADA), "{page}");
 
-    // The same code from another phone is about the other phone, and it was used; an old one is nobody's.
+    // An old code is nobody's, and a guess is none.
     let (old, _reference) = ask().await;
     world.wait(31 * MINUTE);
-    let stranger = said(
-        "16135550142",
-        "wamid.OLD",
-        world.seconds(),
-        &text(&format!("PRIVACY {old}")),
-    );
-    world.notify("old", &stranger).await;
-    world.receive_requests().await;
-    world.work_off().await;
+    stranger("wamid.OLD", &format!("PRIVACY {old}")).await;
+    stranger("wamid.GUESS", "PRIVACY 0000000000").await;
+    assert_eq!(world.work_off().await, 0);
     assert_eq!(told(&world).await, [reference.as_str()]);
-    let guessed = said(
-        "16135550142",
-        "wamid.GUESS",
+    // With one of their own they have a copy of their own.
+    let (own, theirs) = ask().await;
+    stranger("wamid.OWN", &format!("PRIVACY {own}")).await;
+    assert_eq!(world.work_off().await, 1);
+    let made: BTreeSet<String> = told(&world).await.into_iter().collect();
+    assert_eq!(made, BTreeSet::from([reference, theirs]));
+}
+
+/// The code is used up by the message that has it first, and it is about whoever sent that.
+#[tokio::test]
+async fn a_used_code_from_another_phone_erases_nobody() {
+    let world = World::start().await;
+    acquainted(&world).await;
+    let hello = said(
+        BOB,
+        "wamid.HELLO",
         world.seconds(),
-        &text("PRIVACY 0000000000"),
+        &text("hello, it is Bob"),
     );
-    world.notify("guess", &guessed).await;
+    world.notify("hello", &hello).await;
+    let (ada, bob) = (
+        who_wrote(&world, "my parcel is late").await,
+        who_wrote(&world, "hello, it is Bob").await,
+    );
+    let (_, page) = world.page("POST", "/requests", "ask=erasure&lang=en").await;
+    let message = page.split("<strong>").nth(1).unwrap();
+    let message = message.split('<').next().unwrap().to_owned();
+    let of = |id: &str, from: &str| said(from, id, world.seconds(), &text(&message));
+    world
+        .notify("first", &by_both(&of("wamid.FIRST", ADA)))
+        .await;
     world.receive_requests().await;
-    world.work_off().await;
-    assert_eq!(told(&world).await, [reference.as_str()]);
+    // While it waits, and again when it is done.
+    world.notify("second", &of("wamid.SECOND", BOB)).await;
+    world.receive_requests().await;
+    world.wait(6 * MINUTE);
+    assert_eq!(world.work_off().await, 1, "one request is open");
+    world.notify("third", &of("wamid.THIRD", BOB)).await;
+    world.receive_requests().await;
+    world.wait(6 * MINUTE);
+    assert_eq!(world.work_off().await, 0);
+    let told = world.on_queue("app-events").await;
+    let erased: Vec<&Value> = told
+        .iter()
+        .filter(|event| event["type"] == "subject.erased")
+        .map(|event| &event["subject"])
+        .collect();
+    assert_eq!(erased, [&Value::from(ada)]);
+    let number = Phone::parse(&format!("+{BOB}")).unwrap();
+    let consents = world.consents().await;
+    let found = consents.subjects().find(&Identifier::Phone(number)).await;
+    assert_eq!(found.unwrap().unwrap().as_str(), bob);
+    let refused = answer(&world, BOB, "offer").await;
+    assert_eq!(refused["data"]["code"], "no_consent", "he has said nothing");
 }

@@ -27,7 +27,7 @@ pub(crate) fn by_both(body: &Value) -> Value {
 }
 
 /// The random id of whoever wrote something, by what an app is told of it.
-async fn who_wrote(world: &World, words: &str) -> String {
+pub(crate) async fn who_wrote(world: &World, words: &str) -> String {
     let told = world.on_queue("app-events").await;
     let it = |event: &&Value| event["data"]["message"]["text"]["body"] == words;
     let told = told.iter().find(it).unwrap();
@@ -90,7 +90,7 @@ async fn erase(world: &World) -> Value {
 }
 
 /// Everything that names her: her random id, and the pseudonyms of what she is known by and wrote.
-fn names_of(rows: &[(String, String)], subject: &str) -> BTreeSet<String> {
+pub(crate) fn names_of(rows: &[(String, String)], subject: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::from([subject.to_owned()]);
     for (place, text) in rows {
         let is_hers = place.contains(subject) || text.contains(subject);
@@ -107,7 +107,7 @@ fn names_of(rows: &[(String, String)], subject: &str) -> BTreeSet<String> {
     names
 }
 
-fn left_of(rows: &[(String, String)], names: &BTreeSet<String>) -> Vec<String> {
+pub(crate) fn left_of(rows: &[(String, String)], names: &BTreeSet<String>) -> Vec<String> {
     let names_her = |text: &str| names.iter().any(|name| text.contains(name.as_str()));
     let hers = rows
         .iter()

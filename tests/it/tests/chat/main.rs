@@ -11,7 +11,10 @@
 )]
 
 mod access;
+mod copies;
 mod erasure;
+mod flood;
+mod remains;
 mod rights;
 mod world;
 

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use consent_import::ConsentImport;
+use headgate_aws::consents::Consents;
+use headgate_aws::controls::Controls;
 use headgate_aws::ledger::Ledger;
 use headgate_aws::objects::Bucket;
 use headgate_aws::{Aws, AwsSettings};
@@ -254,6 +256,33 @@ impl World {
             Settings::from_map(self.stage.environment(function)),
             &self.aws,
         )
+    }
+
+    /// The same business with another number instead; functions that start anew know of it at once.
+    pub(crate) async fn with_number(self, id: &str) -> Self {
+        let (settings, aws) = self.of("IntakeFunction");
+        let controls = Controls::new(aws, settings.name("HEADGATE_TABLE_CONTROLS").unwrap());
+        let mut config = controls.config().await.unwrap().as_ref().clone();
+        id.clone_into(&mut config.numbers[0].id);
+        controls.put_config(&config, 2).await.unwrap();
+        let settings = |function: &str| Settings::from_map(self.stage.environment(function));
+        let of_processor = settings("NotificationProcessorFunction");
+        let processor = NotificationProcessor::new(&of_processor, self.clock.clone()).await;
+        let of_worker = settings("PrivacyWorkerFunction");
+        let worker = PrivacyWorker::new(&of_worker, self.clock.clone()).await;
+        let of_intake = settings("IntakeFunction");
+        let intake = Intake::new(&of_intake, self.clock.clone()).await;
+        Self {
+            processor: processor.unwrap(),
+            worker: worker.unwrap(),
+            intake: intake.unwrap(),
+            ..self
+        }
+    }
+
+    /// What people say, as a function records it.
+    pub(crate) async fn consents(&self) -> Consents {
+        self.stage.consents().await
     }
 
     /// The events of the ledger.
