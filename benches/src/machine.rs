@@ -19,6 +19,12 @@ pub fn name() -> String {
         field(&read("/proc/cpuinfo"), "model name"),
         std::env::consts::ARCH,
         kib / (1024 * 1024),
-        read("/proc/sys/kernel/osrelease").trim(),
+        release(&read("/proc/sys/kernel/osrelease")),
     )
+}
+
+/// The release without what whoever built the kernel calls it.
+fn release(text: &str) -> String {
+    let numbers = text.trim().split(['.', '-']).take(2);
+    numbers.collect::<Vec<_>>().join(".")
 }

@@ -49,8 +49,14 @@ pub(crate) fn told(outcome: &Outcome) -> Told {
         Outcome::Failed { code, rest, .. } => {
             let answer = match rest.as_ref().and_then(everybodys) {
                 Some(why) => {
+                    // What passes by itself needs nobody.
+                    let level = if why == Holdback::Blocked {
+                        Level::Error
+                    } else {
+                        Level::Warn
+                    };
                     log(
-                        Level::Error,
+                        level,
                         "sending_blocked",
                         &[("code", Field::number(i64::from(*code)))],
                     );

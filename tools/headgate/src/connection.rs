@@ -184,8 +184,8 @@ impl Connection {
     /// Whoever has the pepper can tell of every number whether it is known here: the template grants it to a person
     /// by a policy of its own, for a while, and the alarm `pepper-stranger` tells of each use.
     pub async fn pointers(&self, now: Timestamp) -> Result<Pointers> {
-        let table = self.resource("HEADGATE_TABLE_SUBJECTS", "Data.SubjectsTableName")?;
-        let key = self.resource("HEADGATE_KMS_MAC_IDENTITY", "Data.IdentityMacKeyArn")?;
+        let table = self.resource("HEADGATE_TABLE_SUBJECTS", "SubjectsTableName")?;
+        let key = self.resource("HEADGATE_KMS_MAC_IDENTITY", "IdentityMacKeyArn")?;
         let deployment = self.deployment()?;
         let peppers = Peppers::open(&self.aws, &self.controls()?, key, deployment).await;
         let peppers = peppers.context(
@@ -313,8 +313,8 @@ impl Connection {
     /// # Security
     /// Whoever has the pepper can tell who is on the list: no policy of the template grants it to people.
     pub async fn suppression(&self, now: Timestamp) -> Result<(Suppression, Peppers)> {
-        let table = self.resource("HEADGATE_TABLE_SUPPRESSION", "Data.SuppressionTableName")?;
-        let key = self.resource("HEADGATE_KMS_MAC_SUPPRESSION", "Data.SuppressionMacKeyArn")?;
+        let table = self.resource("HEADGATE_TABLE_SUPPRESSION", "SuppressionTableName")?;
+        let key = self.resource("HEADGATE_KMS_MAC_SUPPRESSION", "SuppressionMacKeyArn")?;
         let controls = self.controls()?;
         let peppers = Peppers::open(&self.aws, &controls, key, self.deployment()?).await;
         let peppers = peppers.context("KMS did not compute the pepper of the suppression list")?;
@@ -341,7 +341,7 @@ impl Connection {
     /// Whose token it is and who may read it is the account's matter: no policy of the template grants
     /// it, and in an account every read of that secret by anything but its function shows in `CloudTrail`.
     pub async fn media(&self) -> Result<MediaClient> {
-        let secret = self.resource("HEADGATE_SECRET_GRAPH_SEND", "Data.GraphSendSecretArn")?;
+        let secret = self.resource("HEADGATE_SECRET_GRAPH_SEND", "GraphSendSecretArn")?;
         let value = Secrets::new(&self.aws)
             .read(secret)
             .await
@@ -363,13 +363,16 @@ impl Connection {
     /// # Errors
     /// A sentence that names the variable to set.
     pub fn imports(&self) -> Result<Bucket> {
-        let name = self.resource("HEADGATE_BUCKET_IMPORTS", "Data.ImportsBucketName")?;
+        let name = self.resource("HEADGATE_BUCKET_IMPORTS", "ImportsBucketName")?;
         Ok(Bucket::new(&self.aws, name, LARGEST_REPORT))
     }
 
     fn resource(&self, variable: &str, output: &str) -> Result<&str> {
         self.find(variable).with_context(|| {
-            format!("{variable} is not set: it must hold the stack's output {output}")
+            format!(
+                "{variable} is not set: it must hold the output {output} of the nested stack Data \
+                 (docs/operations.md, \"What the commands need\")"
+            )
         })
     }
 

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::RequestId;
+use super::{JOURNAL_MS, KEPT_MS, RequestId};
 use crate::ledger::{Commitment, Hash};
 use crate::note::{NoteFault, PublicKey, signed, verified};
 use crate::time::{Day, Timestamp};
@@ -77,11 +77,29 @@ pub enum Retained {
     Suppression,
     /// What the person agreed to and took back, as commitments whose salt is gone.
     Commitments,
+    /// That it was done and to which random ids, so that a table restored from a backup is erased again.
+    Journal,
+    /// The request, which names nobody any more, with this receipt.
+    Request,
 }
 
 impl Retained {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Suppression, Self::Commitments];
+    pub const ALL: [Self; 4] = [
+        Self::Suppression,
+        Self::Commitments,
+        Self::Journal,
+        Self::Request,
+    ];
+
+    /// For how long, where it ends by itself.
+    pub const fn kept_ms(self) -> Option<i64> {
+        match self {
+            Self::Suppression | Self::Commitments => None,
+            Self::Journal => Some(JOURNAL_MS),
+            Self::Request => Some(KEPT_MS),
+        }
+    }
 
     /// The word, and the ground it stays on.
     pub const fn words(self) -> (&'static str, &'static str) {
@@ -93,6 +111,14 @@ impl Retained {
             Self::Commitments => (
                 "commitments",
                 "so that the ledger still verifies; they lead to nobody: GDPR 5(2)",
+            ),
+            Self::Journal => (
+                "journal",
+                "so that a restored backup is erased again: GDPR 32(1)",
+            ),
+            Self::Request => (
+                "request",
+                "without whose it was, so that its answer can be shown: GDPR 5(2), 11 CCR 7101",
             ),
         }
     }
@@ -163,7 +189,14 @@ impl Receipt {
         }
         for retained in Retained::ALL {
             let (word, why) = retained.words();
-            writeln!(text, "retained {word} {why}").unwrap_or_default();
+            match retained.kept_ms() {
+                Some(ms) => {
+                    let until = self.completed_at.plus_millis(ms).day();
+                    writeln!(text, "retained {word} until {until} {why}")
+                }
+                None => writeln!(text, "retained {word} {why}"),
+            }
+            .unwrap_or_default();
         }
         writeln!(text, "again {}", self.again_on).unwrap_or_default();
         text

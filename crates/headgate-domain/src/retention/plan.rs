@@ -144,6 +144,8 @@ pub enum Logs {
 pub enum Key {
     /// The key of its day and the person's salt.
     Day,
+    /// The key of its day alone: nobody's salt, so nobody's erasure reaches it.
+    DayAlone,
     /// The vault key and the person's salt.
     Vault,
     /// The key of a legal hold, which goes with it.

@@ -267,7 +267,7 @@ fn what_meta_says_of_the_account_raises_an_alarm() {
         (
             "SendingBlocked",
             "SenderLogGroup",
-            r#"{ ($.event = "sending_blocked") || ($.event = "credentials_refused") }"#,
+            r#"{ ($.event = "sending_blocked" && $.level = "ERROR") || ($.event = "credentials_refused") }"#,
             "functions/sender/src/answers.rs",
         ),
     ] {

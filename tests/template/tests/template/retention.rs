@@ -67,6 +67,7 @@ fn place(class: &Class) -> String {
 const fn key(key: Key) -> &'static str {
     match key {
         Key::Day => "of the day, and the person's salt",
+        Key::DayAlone => "of the day alone",
         Key::Vault => "vault, and the person's salt",
         Key::Hold => "of the hold",
         Key::Queue => "of the queues",
@@ -173,7 +174,7 @@ fn every_table_has_classes_and_they_say_for_how_long_it_can_be_restored() {
 #[test]
 fn what_is_under_a_day_key_goes_with_the_day_and_has_a_backup_no_key_is_in() {
     for class in &plan().classes {
-        let under_day = class.key == Key::Day;
+        let under_day = matches!(class.key, Key::Day | Key::DayAlone);
         let goes_with_key = under_day || class.key == Key::Hold;
         assert_eq!(
             goes_with_key,

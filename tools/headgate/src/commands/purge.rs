@@ -174,7 +174,10 @@ fn examine(args: &PurgeVerifyArgs) -> Result<ExitCode> {
     let files = fs::read_dir(folder.join(MANIFESTS))
         .context("the export has no manifests")?
         .count();
-    let verified = verify(notes.iter().map(String::as_str), &key, deployment.trim());
+    let bar = bar("verifying", u64::try_from(notes.len())?, args.json)?;
+    let seen = bar.wrap_iter(notes.iter().map(String::as_str));
+    let verified = verify(seen, &key, deployment.trim());
+    bar.finish_and_clear();
     match verified {
         Ok(report) if files == notes.len() => {
             said(&report, args);

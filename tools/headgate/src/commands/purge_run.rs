@@ -5,12 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use headgate_aws::AwsError;
 use headgate_aws::messages::Part;
 use headgate_domain::retention::{Store, days_to_destroy, sweep_before};
 use headgate_domain::time::{Day, Timestamp};
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::purge::bar;
@@ -37,9 +39,15 @@ pub(super) async fn run(dry_run: bool, client: &ClientArgs) -> Result<ExitCode> 
             connection.deployment()?
         );
     };
-    let answer = control::call(url, "POST", "/purge", None)
-        .await
-        .context("the purge failed; running it again goes on where it ended")?;
+    let waiting = if client.json {
+        ProgressBar::hidden()
+    } else {
+        ProgressBar::new_spinner().with_message("destroying what is due, and sweeping")
+    };
+    waiting.enable_steady_tick(Duration::from_millis(100));
+    let answer = control::call(url, "POST", "/purge", None).await;
+    waiting.finish_and_clear();
+    let answer = answer.context("the purge failed; running it again goes on where it ended")?;
     if client.json {
         println!("{answer}");
     } else {
@@ -95,7 +103,7 @@ async fn would_do(connection: &Connection, client: &ClientArgs) -> Result<ExitCo
 async fn rows(
     connection: &Connection,
     before: Day,
-    bar: &indicatif::ProgressBar,
+    bar: &ProgressBar,
 ) -> Result<Result<Rows, AwsError>> {
     let (messages, evidence) = (connection.messages()?, connection.evidence()?);
     let controls = connection.controls()?;
