@@ -79,6 +79,7 @@ fn answer(person: Option<&Subject>, stands: &[Stand]) -> Value {
         "subject": id,
         "stopped_in_whatsapp": person.is_some_and(|person| person.meta_stop),
         "do_not_sell": choice,
+        "restricted_since": person.and_then(|person| person.restricted_at).map(|at| at.to_string()),
         "consents": stands.iter().map(told).collect::<Vec<_>>(),
     })
 }

@@ -438,7 +438,12 @@ async fn a_question_is_answered_with_where_the_person_stands_and_what_proves_it(
         (&json!("withdrawn"), &json!("L3.18"))
     );
     assert!(events.get("valid_until").is_none());
+    assert!(answer["restricted_since"].is_null());
     assert!(!answer.to_string().contains("6135550123"));
+
+    subjects.restrict(&person, now).await.unwrap();
+    let (_status, answer) = world.ask(&reads, json!({"phone": "+16135550123"})).await;
+    assert_eq!(answer["restricted_since"], now.to_string());
 }
 
 /// Whoever is not on record is answered in the same members, and asking leaves nobody on record.

@@ -77,7 +77,7 @@ impl PrivacyWorker {
                 subjects.look_again(&noted, day, at, row_until).await?;
                 Ok(false)
             }
-            Fate::Forgotten => self.forget(&noted, day, now).await,
+            Fate::Forgotten => Box::pin(self.forget(&noted, day, now)).await,
         }
     }
 

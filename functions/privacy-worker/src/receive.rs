@@ -27,14 +27,15 @@ impl PrivacyWorker {
         let ask = Ask::parse(body).map_err(|_refusal| WorkerError::Message)?;
         let (choice, chosen) = match &ask.wish {
             Wish::Right(right) => (Choice::Right(*right), None),
-            Wish::Code(hash) => match self.requests.use_code(hash, ask.at, &ask.source).await? {
-                Some(chosen) => (chosen.choice, Some(chosen)),
-                // Unknown, used, or too old: whoever sent it sees on the page that nothing came of it.
-                None => {
+            Wish::Code(hash) => {
+                let chosen = self.requests.use_code(hash, ask.at, &ask.source).await?;
+                let Some(chosen) = chosen else {
+                    // Unknown, used, or too old: whoever sent it sees on the page that nothing came of it.
                     log(Level::Info, "code_refused", &[]);
                     return Ok(());
-                }
-            },
+                };
+                (chosen.choice, Some(chosen))
+            }
         };
         let right = match choice {
             Choice::Right(right) => right,

@@ -142,9 +142,14 @@ fn standings() -> Value {
     json!({
         "type": "object",
         "additionalProperties": false,
-        "required": ["subject", "stopped_in_whatsapp", "do_not_sell", "consents"],
+        "required": ["subject", "stopped_in_whatsapp", "do_not_sell", "restricted_since", "consents"],
         "properties": {
             "subject": { "description": "Headgate's id of the person; null when nobody is on record.", "type": ["string", "null"] },
+            "restricted_since": {
+                "description": "Since when the person wants their data kept and not used: messages to them are refused with restricted. Null when it is not so.",
+                "type": ["string", "null"],
+                "format": "date-time",
+            },
             "stopped_in_whatsapp": { "description": "Whether the person stopped marketing with WhatsApp's own switch.", "type": "boolean" },
             "do_not_sell": {
                 "description": "The person's request that their data be neither sold nor shared; null when there is none.",
