@@ -81,6 +81,7 @@ impl Contact {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects, reason = "tests may fail loudly")]
     use super::*;
 
     const START: Timestamp = Timestamp::from_seconds(1_795_341_600);

@@ -76,7 +76,10 @@ fn is_guarded(copy: &Value, page: &str, since: Timestamp) {
         "the business had written to whoever was there"
     );
     let since = since.to_string().replace('T', " ");
-    let said = format!("What is from before {} UTC is left out", &since[..16]);
+    let said = format!(
+        "What is from before {} UTC is left out",
+        since.get(..16).unwrap()
+    );
     assert!(page.contains(&said), "{said}");
     assert!(!page.contains("autumn_sale"));
 }
