@@ -76,10 +76,8 @@ fn is_guarded(copy: &Value, page: &str, since: Timestamp) {
         "the business had written to whoever was there"
     );
     let since = since.to_string().replace('T', " ");
-    let said = format!(
-        "What is from before {} UTC is left out",
-        since.get(..16).unwrap()
-    );
+    let minute = since.get(..16).unwrap();
+    let said = format!("What is from before {minute} UTC is left out");
     assert!(page.contains(&said), "{said}");
     assert!(!page.contains("autumn_sale"));
 }
