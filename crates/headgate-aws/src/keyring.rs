@@ -434,15 +434,9 @@ impl Keyring {
     }
 
     async fn put_new(&self, item: Item) -> Result<bool, KeyringError> {
-        let answer = self
-            .dynamodb
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await;
-        Ok(was_taken(answer.map_err(|e| AwsError::of("PutItem", &e)))?)
+        let stands = put_if_new(&self.dynamodb, &self.table, item.clone()).await?;
+        // A call that is repeated after its answer was lost finds its own.
+        Ok(stands.is_none_or(|stands| stands == item))
     }
 }
 

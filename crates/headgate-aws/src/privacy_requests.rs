@@ -30,6 +30,8 @@ use crate::{Aws, AwsError};
 
 const SORT: &str = "request";
 const AGENDA: &str = "agenda";
+/// How often a request is opened anew after one that was closed meanwhile.
+const TRIES: u32 = 4;
 /// Tasks that are looked at in one go.
 const PAGE: i32 = 50;
 
@@ -94,6 +96,20 @@ impl PrivacyRequests {
     /// # Errors
     /// [`AwsError`] when the table did not take it.
     pub async fn open(&self, subject: &SubjectId, request: &Request) -> Result<Opened, AwsError> {
+        for _ in 0..TRIES {
+            if let Some(opened) = self.open_once(subject, request).await? {
+                return Ok(opened);
+            }
+        }
+        Err(AwsError::new("opening a request", "contended"))
+    }
+
+    /// Nothing when another request was in the way, and is closed by now.
+    async fn open_once(
+        &self,
+        subject: &SubjectId,
+        request: &Request,
+    ) -> Result<Option<Opened>, AwsError> {
         let mut open = open_key(subject, request.right);
         open.insert("request".to_owned(), s(request.id.as_str()));
         let items = [
@@ -116,16 +132,19 @@ impl PrivacyRequests {
             .await
             .map_err(|e| AwsError::of("TransactWriteItems", &e))
         {
-            Ok(_) => return Ok(Opened::New),
+            Ok(_) => return Ok(Some(Opened::New)),
             Err(e) if e.is("TransactionCanceledException") => {}
             Err(e) => return Err(e),
         }
-        match self.find_open(subject, request.right).await? {
-            // Our own call, repeated after its answer was lost.
-            Some(standing) if standing.id == request.id => Ok(Opened::New),
-            Some(standing) => Ok(Opened::Standing(Box::new(standing))),
-            None => Err(AwsError::new("opening a request", "contended")),
-        }
+        let standing = self.find_open(subject, request.right).await?;
+        Ok(standing.map(|standing| {
+            if standing.id == request.id {
+                // Our own call, repeated after its answer was lost.
+                Opened::New
+            } else {
+                Opened::Standing(Box::new(standing))
+            }
+        }))
     }
 
     /// A request, read consistently.

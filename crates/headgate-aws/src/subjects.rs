@@ -307,12 +307,14 @@ impl Subjects {
             .table_name(&self.table)
             .set_key(Some(key(format!("S#{subject}"), "S")))
             .update_expression(if is_only_asked {
-                "SET #c = :c"
+                "SET #c = :c, #said = :said"
             } else {
-                "SET #c = :c REMOVE #ttl"
+                "SET #c = :c, #said = :said REMOVE #ttl"
             })
             .expression_attribute_names("#c", attribute(purpose, topic))
-            .expression_attribute_values(":c", value);
+            .expression_attribute_names("#said", SAID)
+            .expression_attribute_values(":c", value)
+            .expression_attribute_values(":said", ms(new.at));
         if !is_only_asked {
             call = call.expression_attribute_names("#ttl", "ttl");
         }
@@ -701,6 +703,9 @@ fn state_of(item: &Item) -> Option<Subject> {
 }
 
 /// The attribute that holds a consent: of a purpose, or of one topic of it.
+/// When what was recorded last was said: whatever is put beside it, this changes.
+const SAID: &str = "said_at";
+
 fn attribute(purpose: Purpose, topic: Option<&Topic>) -> String {
     match topic {
         None => format!("c_{purpose}"),

@@ -173,6 +173,18 @@ pub fn ulid_floor(at: crate::time::Timestamp) -> String {
     ulid(at, [0; 10])
 }
 
+/// The moment that a ULID was made at; `None` for what is none.
+pub fn ulid_time(ulid: &str) -> Option<crate::time::Timestamp> {
+    let time = ulid.as_bytes().get(..10)?;
+    let millis = time.iter().try_fold(0_i64, |millis, byte| {
+        let digit = CROCKFORD.iter().position(|known| known == byte)?;
+        millis
+            .checked_mul(32)?
+            .checked_add(i64::try_from(digit).ok()?)
+    });
+    millis.map(crate::time::Timestamp::from_millis)
+}
+
 /// Where a message record stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum State {
@@ -327,7 +339,12 @@ mod tests {
         assert!(early < late);
         assert!(ulid_floor(Timestamp::from_millis(1_000)) < early);
         // The time part of the specification's own example: 01ARYZ6S41 is 1469918176385.
-        assert!(ulid(Timestamp::from_millis(1_469_918_176_385), [0; 10]).starts_with("01ARYZ6S41"));
+        let at = Timestamp::from_millis(1_469_918_176_385);
+        assert!(ulid(at, [0; 10]).starts_with("01ARYZ6S41"));
+        assert_eq!(ulid_time("01ARYZ6S41TSV4RRFFQ69G5FAV"), Some(at));
+        for nothing in ["", "N", "01ARYZ6S4", "01ARYZ6S4l", "sub_aaaaaaa"] {
+            assert_eq!(ulid_time(nothing), None, "{nothing}");
+        }
     }
 
     #[test]

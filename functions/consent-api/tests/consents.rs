@@ -441,7 +441,7 @@ async fn a_question_is_answered_with_where_the_person_stands_and_what_proves_it(
     assert!(answer["restricted_since"].is_null());
     assert!(!answer.to_string().contains("6135550123"));
 
-    subjects.restrict(&person, now).await.unwrap();
+    subjects.restrict(&person, now, now).await.unwrap();
     let (_status, answer) = world.ask(&reads, json!({"phone": "+16135550123"})).await;
     assert_eq!(answer["restricted_since"], now.to_string());
 }

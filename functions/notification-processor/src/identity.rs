@@ -272,7 +272,7 @@ async fn join(
     ports.consents.carry_objections(came, &kept, at).await?;
     let doubted = carry_doubt(ports, standing, other).await?;
     if let Some(since) = other.restricted_at {
-        ports.subjects.restrict(&standing.id, since).await?;
+        ports.subjects.restrict(&standing.id, since, now).await?;
     }
     let same = [other.id.as_str(), "same_person", &at.to_string()];
     let mut events = vec![

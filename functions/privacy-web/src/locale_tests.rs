@@ -56,6 +56,7 @@ fn no_text_is_left_untranslated_and_every_place_is_in_every_language() {
                 "{business}",
                 "{number}",
                 "{date}",
+                "{years}",
                 "{topic}",
                 "STOP",
                 "WhatsApp",

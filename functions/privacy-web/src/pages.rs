@@ -17,6 +17,7 @@ use headgate_aws::privacy_requests::{Chosen, Export};
 use headgate_domain::config::Config;
 use headgate_domain::consent::Topic;
 use headgate_domain::lane::Purpose;
+use headgate_domain::retention::plan;
 use headgate_redact::Personal;
 use serde_json::Value;
 
@@ -150,7 +151,12 @@ impl Frame<'_> {
 
     /// A sentence of the locale with its places filled, not yet escaped.
     pub(crate) fn say(&self, sentence: &str) -> String {
-        let values = [("business", self.business()), ("number", self.number())];
+        let years = plan().people.years.to_string();
+        let values = [
+            ("business", self.business()),
+            ("number", self.number()),
+            ("years", &years),
+        ];
         fill(sentence, &values)
     }
 

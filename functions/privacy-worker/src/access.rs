@@ -1,7 +1,7 @@
 //! A copy of a person's data (GDPR 15 and 20): everything that is kept of them, for them and for their machines.
 //!
-//! One JSON document (schemas/export.v1.json), with what a person is to be told beside it (GDPR 15(1)), sealed under a key that follows from the link, which only the message
-//! to the person carries. Where somebody else may have come to the number since, what is older than that is left out:
+//! One JSON document (schemas/export.v1.json), with what a person is to be told beside it (GDPR 15(1)), sealed under a
+//! key that follows from the link, which only the message to the person carries. Where somebody else may have come to the number since, what is older than that is left out:
 //! it may be another person's.
 
 use std::collections::BTreeSet;
@@ -17,6 +17,7 @@ use headgate_domain::lane::PURPOSES;
 use headgate_domain::outbound::{Payload, Recipient};
 use headgate_domain::privacy::{EXPORT_MS, ExportLink, State, Terms};
 use headgate_domain::processors::Register;
+use headgate_domain::retention::{CONTENT_DAYS, plan};
 use headgate_domain::sealing::Place;
 use headgate_domain::system::{Kind, Locale, SystemMessage, to_json};
 use headgate_domain::time::{Day, Timestamp};
@@ -124,8 +125,11 @@ impl PrivacyWorker {
             "recipients": recipients,
             "under_legal_hold": self.is_held(&person.group, now).await?,
             "kept": {
-                "messages_days": headgate_domain::retention::CONTENT_DAYS,
-                "number_and_choices": "until you ask to be erased, or 90 days after the last contact without a choice",
+                "messages_days": CONTENT_DAYS,
+                "number_and_choices": format!(
+                    "until you ask to be erased; {} years after the last contact, 90 days without a choice",
+                    plan().people.years
+                ),
                 "suppression": "until you agree anew, so that a no stays a no",
                 "ledger": "as commitments that lead to nobody once you are erased",
             },

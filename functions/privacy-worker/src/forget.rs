@@ -4,15 +4,16 @@
 //! they go with the period of content. Who said yes or no goes after a longer one; that they said no stays, on the
 //! suppression list, under a code that leads to nobody.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::stream::{self, StreamExt as _};
 use headgate_aws::subjects::Noted;
 use headgate_domain::event::Event;
 use headgate_domain::identity::SubjectId;
+use headgate_domain::privacy::Hold;
 use headgate_domain::profiles::Right;
 use headgate_domain::retention::Fate;
-use headgate_domain::time::{Day, Timestamp};
+use headgate_domain::time::{DAY, Day, Timestamp};
 use headgate_lambda::log::{Field, Level, log};
 
 use crate::{PrivacyWorker, WorkerError};
@@ -21,18 +22,17 @@ use crate::{PrivacyWorker, WorkerError};
 const LOOK_BACK_DAYS: i64 = 30;
 /// People who are looked at beside each other.
 const CONCURRENCY: usize = 16;
-/// It ends after this long; the next hour goes on.
-const TIME: Duration = Duration::from_mins(2);
 
 impl PrivacyWorker {
-    /// Forgets whose time has come, and puts off everybody else. Whoever cannot be looked at holds up nobody.
-    pub(crate) async fn forget_people(&self) -> Result<(), WorkerError> {
+    /// Forgets whose time has come, and puts off everybody else; what is left at the end, the next run goes on with.
+    /// Whoever cannot be looked at is looked at tomorrow, and holds up nobody.
+    pub(crate) async fn forget_people(&self, end: Instant) -> Result<(), WorkerError> {
         let now = (self.clock)();
         let last = self.requests.worked_off().await?;
         let mut day = last.map_or(now.day().plus(-LOOK_BACK_DAYS), |day| day.plus(1));
-        let (started, mut forgotten) = (Instant::now(), 0_usize);
-        let mut result = Ok(());
-        while day < now.day() && started.elapsed() < TIME {
+        let holds = &self.holds(now).await?;
+        let (mut forgotten, mut result) = (0_usize, Ok(()));
+        while day < now.day() && Instant::now() < end {
             let found = self.eraser.subjects.noted_on(day).await?;
             if found.is_empty() {
                 self.requests.put_worked_off(day).await?;
@@ -40,7 +40,10 @@ impl PrivacyWorker {
                 continue;
             }
             let looked_at: Vec<Result<bool, WorkerError>> = stream::iter(found)
-                .map(|noted| async move { Box::pin(self.look_at(&noted, day, now)).await })
+                .take_while(|_noted| std::future::ready(Instant::now() < end))
+                .map(|noted| async move {
+                    Box::pin(self.look_or_put_off(&noted, holds, (day, now))).await
+                })
                 .buffer_unordered(CONCURRENCY)
                 .collect()
                 .await;
@@ -62,22 +65,49 @@ impl PrivacyWorker {
         result
     }
 
+    async fn look_or_put_off(
+        &self,
+        noted: &Noted,
+        holds: &[Hold],
+        (day, now): (Day, Timestamp),
+    ) -> Result<bool, WorkerError> {
+        let looked_at = Box::pin(self.look_at(noted, holds, (day, now))).await;
+        if looked_at.is_err() {
+            let tomorrow = now.plus_millis(DAY);
+            let subjects = &self.eraser.subjects;
+            subjects.look_again(noted, day, tomorrow, None).await?;
+        }
+        looked_at
+    }
+
     /// Whether somebody was forgotten.
-    async fn look_at(&self, noted: &Noted, day: Day, now: Timestamp) -> Result<bool, WorkerError> {
+    async fn look_at(
+        &self,
+        noted: &Noted,
+        holds: &[Hold],
+        (day, now): (Day, Timestamp),
+    ) -> Result<bool, WorkerError> {
+        let (subjects, messages) = (&self.eraser.subjects, &self.eraser.messages);
+        if noted.is_marked {
+            return self.forget(noted, day, now).await;
+        }
         let mut noted = noted.clone();
-        let written = self.moments(&noted.group, now).await?;
-        let contact = &mut noted.contact;
-        contact.last_at = contact.last_at.max(written.into_iter().max());
-        contact.is_waited_for |= self.is_held(&noted.group, now).await?;
+        let ids = &noted.group.subjects;
+        let written_to = messages.last_accepted_for(ids, now).await?;
+        noted.contact.last_at = noted.contact.last_at.max(written_to);
         let is_due = noted.contact.fate(now) == Fate::Forgotten;
+        // Who could go, by us or by themselves.
+        if is_due || noted.contact.row_ends_at.is_some() {
+            noted.contact.is_waited_for |= self.is_held_by(holds, &noted.group, now).await?;
+        }
         noted.contact.is_waited_for |= is_due && self.has_open_request(&noted).await?;
-        let subjects = &self.eraser.subjects;
         match noted.contact.fate(now) {
             Fate::Again { at, row_until } => {
                 subjects.look_again(&noted, day, at, row_until).await?;
                 Ok(false)
             }
-            Fate::Forgotten => Box::pin(self.forget(&noted, day, now)).await,
+            Fate::Forgotten => Ok(subjects.mark_forgotten(&noted, now).await?
+                && self.forget(&noted, day, now).await?),
         }
     }
 
@@ -92,14 +122,11 @@ impl PrivacyWorker {
         Ok(false)
     }
 
-    /// Forgets somebody, unless they have been in touch since they were looked at; whether it did.
+    /// Forgets somebody who is marked. An app may know them by its own key, so it is told first: afterwards nobody
+    /// could say who is meant. Repeating tells it by the same id.
     async fn forget(&self, noted: &Noted, day: Day, now: Timestamp) -> Result<bool, WorkerError> {
-        let person = self.eraser.subjects.person(&noted.subject).await?;
-        if !self.eraser.subjects.take_row(noted).await? {
-            return Ok(false);
-        }
         if noted.contact.has_spoken {
-            // An app may know them by its own key; afterwards nobody could say who is meant.
+            let person = self.eraser.subjects.person(&noted.subject).await?;
             let reference = person.subject.and_then(|known| known.reference);
             let told = |subject: &SubjectId| {
                 Event::new("subject.forgotten", now, &[subject.as_str()])

@@ -66,10 +66,25 @@ impl PrivacyWorker {
         Ok(Some(hold.expires_at.min(now.plus_millis(AGAIN_MS))))
     }
 
+    /// The holds that are in force.
+    pub(crate) async fn holds(&self, now: Timestamp) -> Result<Vec<Hold>, WorkerError> {
+        let mut holds = self.requests.holds().await?;
+        holds.retain(|hold| hold.is_in_force(now));
+        Ok(holds)
+    }
+
     /// Whether an erasure of a person waits for a hold.
     pub(crate) async fn is_held(&self, group: &Group, now: Timestamp) -> Result<bool, WorkerError> {
-        let holds = self.requests.holds().await?;
-        let holds: Vec<&Hold> = holds.iter().filter(|hold| hold.is_in_force(now)).collect();
+        self.is_held_by(&self.holds(now).await?, group, now).await
+    }
+
+    /// The same of holds that were read before.
+    pub(crate) async fn is_held_by(
+        &self,
+        holds: &[Hold],
+        group: &Group,
+        now: Timestamp,
+    ) -> Result<bool, WorkerError> {
         if holds.is_empty() {
             return Ok(false);
         }
@@ -85,11 +100,7 @@ impl PrivacyWorker {
     }
 
     /// When the messages of a person were accepted or written.
-    pub(crate) async fn moments(
-        &self,
-        group: &Group,
-        now: Timestamp,
-    ) -> Result<Vec<Timestamp>, WorkerError> {
+    async fn moments(&self, group: &Group, now: Timestamp) -> Result<Vec<Timestamp>, WorkerError> {
         let store = &self.eraser.messages;
         let theirs = store.all_of(&group.subjects).await?;
         let records = store.load(&theirs.records(), now).await?;

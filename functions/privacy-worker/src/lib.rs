@@ -54,6 +54,8 @@ pub use config::Config;
 const CONCURRENCY: usize = 4;
 /// No task begins after this long: a minute is left for the one that has.
 const TIME: Duration = Duration::from_mins(4);
+/// People are forgotten for this long at most.
+const FORGETTING: Duration = Duration::from_mins(2);
 /// After an agenda of less than this there is time for a minute of walks.
 const TIME_LEFT: Duration = Duration::from_mins(3);
 /// What failed is tried again after this long, so that it never stands before the rest.
@@ -238,8 +240,10 @@ impl PrivacyWorker {
                 );
             }
         }
-        if started.elapsed() < TIME
-            && let Err(error) = Box::pin(self.forget_people()).await
+        let rest = TIME.saturating_sub(started.elapsed());
+        let end = Instant::now() + FORGETTING.min(rest);
+        if !rest.is_zero()
+            && let Err(error) = Box::pin(self.forget_people(end)).await
         {
             failed = failed.saturating_add(1);
             let fields = [("error", Field::safe(&error))];

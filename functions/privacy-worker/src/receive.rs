@@ -19,7 +19,7 @@ use crate::{PrivacyWorker, SOON_MS, WorkerError};
 
 /// A row that would run out by itself lives for at least this long on, when something is asked for: long enough for the
 /// calendar, which looks three days before a row ends, to see what waits for the person.
-pub(crate) const ROW_MS: i64 = 30 * DAY;
+const ROW_MS: i64 = 30 * DAY;
 
 impl PrivacyWorker {
     /// Opens what a message of the queue asks for.

@@ -15,7 +15,7 @@ use headgate_domain::system::Kind;
 use headgate_domain::time::Timestamp;
 use headgate_lambda::log::{Field, Level, log};
 
-use crate::receive::{ROW_MS, named, number_of};
+use crate::receive::{named, number_of};
 use crate::{PrivacyWorker, WorkerError};
 
 impl PrivacyWorker {
@@ -32,10 +32,7 @@ impl PrivacyWorker {
         };
         let at = request.received_at.min(now);
         let subjects = &self.eraser.subjects;
-        // A row that would run out by itself lives until the calendar has seen that it is restricted.
-        let until = now.plus_millis(ROW_MS);
-        subjects.keep(&person.id, until).await?;
-        subjects.restrict(&person.id, at).await?;
+        subjects.restrict(&person.id, at, now).await?;
         if !self.requests.advance(request, State::Running).await? {
             // It has ended in between, and this was the same message once more.
             return Ok(subjects.lift_restriction(&person.id, at).await?);

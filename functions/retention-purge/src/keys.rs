@@ -20,6 +20,22 @@ pub(crate) struct Work {
     pub(crate) vault: Result<(), PurgeError>,
 }
 
+impl Work {
+    /// What was to be made and is not in the manifest.
+    pub(crate) fn untold(&self, manifest: &Manifest) -> OpenPurge {
+        let is_told = |name: &KeyName| match name {
+            KeyName::Day(day) => manifest.minted.contains(day),
+            KeyName::Vault(version) => manifest.minted_vault == Some(*version),
+        };
+        let mut mint = self.open.mint.clone();
+        mint.retain(|name| !is_told(name));
+        OpenPurge {
+            mint,
+            destroy: Vec::new(),
+        }
+    }
+}
+
 impl RetentionPurge {
     /// Finds what is due, or was left without evidence, and writes it down.
     pub(crate) async fn plan(

@@ -4,7 +4,8 @@
 //! whoever erases looks again.
 
 use headgate_domain::identity::{Pseudonym, SubjectId};
-use headgate_domain::record::RecordRef;
+use headgate_domain::record::{RecordRef, ulid_time};
+use headgate_domain::time::{DAY, Timestamp};
 
 use super::Messages;
 use crate::AwsError;
@@ -56,6 +57,25 @@ impl Messages {
             theirs.rows.extend(all(query).await?);
         }
         Ok(theirs)
+    }
+
+    /// When something was last accepted for some subjects, as far as it is still there.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn last_accepted_for(
+        &self,
+        subjects: &[SubjectId],
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, AwsError> {
+        let (since, until) = (Timestamp::from_millis(0), now.plus_millis(DAY));
+        let mut last = None;
+        for subject in subjects {
+            let newest = self.latest_of(subject, (since, until), 1).await?;
+            let newest = newest.first().and_then(|record| ulid_time(&record.ulid));
+            last = last.max(newest);
+        }
+        Ok(last)
     }
 
     /// Deletes rows of a person.

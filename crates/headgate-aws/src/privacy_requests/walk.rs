@@ -72,8 +72,8 @@ impl Walk {
 
     /// When no backup can bring back anything under an older version any more, if nothing is found there until then.
     pub fn certain_at(&self) -> Option<Timestamp> {
-        // A day more, as nobody says to the minute how far back a backup reaches.
-        let days = vault_backup_days().saturating_add(1);
+        // And two weeks more: who restores a table looks at it before it is put in service.
+        let days = vault_backup_days().saturating_add(14);
         self.clear_since
             .map(|since| since.plus_millis(days.saturating_mul(DAY)))
     }

@@ -4,21 +4,24 @@
 //! The row of somebody of whom nothing but an identifier is known runs out by itself, and everything that would be left
 //! behind it (what leads to them, their salts, the proofs of what they were asked) is found by the day.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use futures_util::future::try_join_all;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use headgate_domain::consent::State;
 use headgate_domain::identity::SubjectId;
-use headgate_domain::lane::PURPOSES;
 use headgate_domain::retention::{self, Contact};
 use headgate_domain::time::{Day, Timestamp};
 
+use super::Subjects;
 use super::erasing::{ABOUT, Group, linked};
-use super::{Subjects, attribute};
 use crate::AwsError;
-use crate::item::{Attributes, Item, changed, key, ms, n, s, was_taken};
+use crate::item::{Attributes, Item, changed, key, ms, n, s, transact};
 
 /// A day of the calendar has a partition for each letter an id can begin with: an import of a million people fits.
 const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz234567";
+/// People whose rows are read beside each other.
+const CONCURRENCY: usize = 16;
+
 /// Somebody who is to be looked at.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Noted {
@@ -28,8 +31,10 @@ pub struct Noted {
     pub group: Group,
     /// What their rows and the calendar say of when they are to be forgotten.
     pub contact: Contact,
-    /// Their row, as it was read.
-    row: Option<Item>,
+    /// Whether they were marked as one who is forgotten, by a run that did not come to its end.
+    pub is_marked: bool,
+    /// Their rows, as they were read.
+    rows: Vec<Item>,
 }
 
 /// The first letter behind `sub_`; ids are random.
@@ -70,7 +75,10 @@ pub(super) fn in_calendar(pk: &str, row: &Item) -> Option<Item> {
 
 fn written(pk: &str, subject: &SubjectId, pseudonyms: Vec<String>) -> Item {
     let mut item = key(pk, subject.as_str());
-    item.insert("pseudonyms".to_owned(), AttributeValue::Ss(pseudonyms));
+    // There is no empty set.
+    if !pseudonyms.is_empty() {
+        item.insert("pseudonyms".to_owned(), AttributeValue::Ss(pseudonyms));
+    }
     item
 }
 
@@ -91,11 +99,13 @@ impl Subjects {
     /// [`AwsError`] when the table cannot be read.
     pub async fn noted_on(&self, day: Day) -> Result<Vec<Noted>, AwsError> {
         let pages = LETTERS.chars().map(|letter| self.noted_under(day, letter));
-        let mut found = Vec::new();
-        for item in try_join_all(pages).await?.concat() {
-            found.extend(self.noted(&item).await?);
-        }
-        Ok(found)
+        let items = try_join_all(pages).await?.concat();
+        let noted: Vec<Option<Noted>> = stream::iter(items)
+            .map(|item| async move { self.noted(&item).await })
+            .buffer_unordered(CONCURRENCY)
+            .try_collect()
+            .await?;
+        Ok(noted.into_iter().flatten().collect())
     }
 
     async fn noted_under(&self, day: Day, letter: char) -> Result<Vec<Item>, AwsError> {
@@ -122,7 +132,7 @@ impl Subjects {
             last_at: item.time("contact_at"),
             ..Contact::default()
         };
-        let (mut own, mut waiting) = (None, vec![subject.clone()]);
+        let (mut rows, mut waiting) = (Vec::new(), vec![subject.clone()]);
         // Whoever turned out to be the same person is looked at, and forgotten, with them.
         while let Some(id) = waiting.pop() {
             if group.has(&id) {
@@ -134,12 +144,12 @@ impl Subjects {
                 waiting.extend(linked(&row));
                 said(&row, &mut contact);
                 if id == subject {
-                    own = Some(row);
+                    let ends = row.number("ttl");
+                    contact.row_ends_at = ends.map(Timestamp::from_seconds);
                 }
+                rows.push(row);
             }
         }
-        let ends = own.as_ref().and_then(|row| row.number("ttl"));
-        contact.row_ends_at = ends.map(Timestamp::from_seconds);
         group
             .pseudonyms
             .extend(item.set("pseudonyms").iter().cloned());
@@ -148,7 +158,8 @@ impl Subjects {
             subject,
             group,
             contact,
-            row: own,
+            is_marked: rows.iter().any(|row| row.contains_key(MARKED)),
+            rows,
         }))
     }
 
@@ -206,42 +217,49 @@ impl Subjects {
         changed(update).await.map(drop)
     }
 
-    /// Deletes the row of somebody who is to be forgotten, unless something has happened to it since it was read;
-    /// whether it did.
+    /// Marks somebody as one who is to be forgotten, unless something has happened to any of their rows since they were
+    /// read; whether it did. From then on they are, whatever else happens.
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
-    pub async fn take_row(&self, noted: &Noted) -> Result<bool, AwsError> {
-        let Some(row) = &noted.row else {
+    pub async fn mark_forgotten(&self, noted: &Noted, now: Timestamp) -> Result<bool, AwsError> {
+        let marks = noted.rows.iter().map(|row| self.mark(row, now));
+        let marks: Vec<TransactWriteItem> = marks.collect::<Result<_, _>>()?;
+        if marks.is_empty() {
             return Ok(true);
-        };
-        let mut call = self.client.delete_item().table_name(&self.table);
-        call = call.set_key(Some(key(format!("S#{}", noted.subject), "S")));
+        }
+        transact(&self.client, marks).await
+    }
+
+    fn mark(&self, row: &Item, now: Timestamp) -> Result<TransactWriteItem, AwsError> {
+        let mut update = Update::builder()
+            .table_name(&self.table)
+            .key("pk", row.get("pk").cloned().unwrap_or_else(|| s("")))
+            .key("sk", row.get("sk").cloned().unwrap_or_else(|| s("")))
+            .update_expression("SET #marked = :now")
+            .expression_attribute_names("#marked", MARKED)
+            .expression_attribute_values(":now", ms(now));
         let mut same = Vec::new();
         let seen = row
             .iter()
             .filter(|(name, _)| *name != "pk" && *name != "sk");
         for (index, (name, value)) in seen.enumerate() {
             same.push(format!("#n{index} = :v{index}"));
-            call = call
+            update = update
                 .expression_attribute_names(format!("#n{index}"), name)
                 .expression_attribute_values(format!(":v{index}"), value.clone());
         }
-        let consents = PURPOSES.map(|purpose| attribute(purpose, None));
-        let news = NEWS.into_iter().map(str::to_owned).chain(consents);
-        let unseen = news.filter(|name| !row.contains_key(name));
+        let unseen = NEWS.into_iter().filter(|name| !row.contains_key(*name));
         for (index, name) in unseen.enumerate() {
             same.push(format!("attribute_not_exists(#u{index})"));
-            call = call.expression_attribute_names(format!("#u{index}"), name);
+            update = update.expression_attribute_names(format!("#u{index}"), name);
         }
-        let answer = call
-            .condition_expression(format!(
-                "attribute_not_exists(pk) OR ({})",
-                same.join(" AND ")
-            ))
-            .send()
-            .await;
-        was_taken(answer.map_err(|e| AwsError::of("DeleteItem", &e)))
+        // A row may have run out by itself.
+        let condition = format!("attribute_not_exists(pk) OR ({})", same.join(" AND "));
+        let update = update.condition_expression(condition).build();
+        let update =
+            update.map_err(|_e| AwsError::new("TransactWriteItems", "request not built"))?;
+        Ok(TransactWriteItem::builder().update(update).build())
     }
 
     /// Lets a row that would run out by itself live until a later moment at least.
@@ -267,9 +285,12 @@ impl Subjects {
     }
 }
 
-/// What a row may get at any moment, and whoever has it is not forgotten.
-const NEWS: [&str; 6] = [
+/// Since when somebody is one who is to be forgotten.
+const MARKED: &str = "forgotten_at";
+/// What a row may get at any moment, and whoever has it is not forgotten by what was seen before.
+const NEWS: [&str; 7] = [
     "last_inbound_at",
+    super::SAID,
     "meta_stop_at",
     "do_not_sell",
     "restricted_at",

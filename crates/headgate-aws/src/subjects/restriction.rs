@@ -1,21 +1,30 @@
 //! That somebody's data is kept and not used, in their row: judged by whoever judges a message.
 
 use headgate_domain::identity::SubjectId;
-use headgate_domain::time::Timestamp;
+use headgate_domain::time::{DAY, Timestamp};
 
 use super::Subjects;
 use crate::AwsError;
 use crate::item::{changed, ms};
 
+/// So long a row lives on at least.
+const ROW_MS: i64 = 30 * DAY;
 /// Since when.
 pub(super) const AT: &str = "restricted_at";
 
 impl Subjects {
-    /// Restricts the use of somebody's data from a moment on; the first counts.
+    /// Restricts the use of somebody's data from a moment on; the first counts. A row that would run out by itself lives
+    /// until the calendar, which looks three days before that, has seen it.
     ///
     /// # Errors
     /// [`AwsError`] when the table did not take it.
-    pub async fn restrict(&self, subject: &SubjectId, at: Timestamp) -> Result<(), AwsError> {
+    pub async fn restrict(
+        &self,
+        subject: &SubjectId,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), AwsError> {
+        self.keep(subject, now.plus_millis(ROW_MS)).await?;
         let update = self
             .row_of(subject)
             .update_expression("SET #at = if_not_exists(#at, :at)")

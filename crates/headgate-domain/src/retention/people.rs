@@ -49,7 +49,7 @@ impl Contact {
             return Fate::Again { at, row_until };
         }
         let days = if self.has_spoken {
-            plan().people.days
+            plan().people.days()
         } else {
             CONTENT_DAYS
         };
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn who_said_something_goes_after_the_period_of_people_and_is_looked_at_before_messages_go() {
-        let days = plan().people.days;
+        let days = plan().people.days();
         let contact = Contact {
             has_spoken: true,
             last_at: Some(START),

@@ -19,14 +19,13 @@ const TOO_LONG: &str = "config/retention.toml: content.days is more than 90: wha
                         after 90 days, and every policy profile counts on it; set 90 or less";
 const TOO_SHORT: &str = "config/retention.toml: content.days is less than 8: Meta delivers a notification again for \
                          up to seven days, and what it is about must open then; set 8 or more";
-const PEOPLE: &str = "config/retention.toml: people.days is not between 365 and 3650: a consent has to be provable while \
-                      it may be asked for, and nobody may be kept for ever; set a number of days in between, such \
-                      as 2192";
+const PEOPLE: &str = "config/retention.toml: people.years is not between 1 and 10: a consent has to be provable while it \
+                      may be asked for, and nobody may be kept for ever; set a number of years in between, such as 6";
 const NO_DAYS: &str = "config/retention.toml: content.days is missing or no whole number, and without it nothing \
                        would ever go; set it on a line of its own under [content], such as days = 90";
 
 /// What a deployment may set for people.
-const PEOPLE_DAYS: std::ops::RangeInclusive<i64> = 365..=3650;
+const PEOPLE_YEARS: std::ops::RangeInclusive<i64> = 1..=10;
 
 /// Content is readable for this many days after the start of the day it was accepted on.
 pub const CONTENT_DAYS: i64 = match days_of(FILE) {
@@ -54,8 +53,15 @@ pub struct Plan {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct People {
-    /// In days after somebody who said yes or no was last in touch.
-    pub days: i64,
+    /// In years after somebody who said yes or no was last in touch.
+    pub years: i64,
+}
+
+impl People {
+    /// The years in days, leap days included.
+    pub const fn days(self) -> i64 {
+        self.years.saturating_mul(1_461).saturating_add(3) / 4
+    }
 }
 
 /// The period of content.
@@ -212,7 +218,7 @@ impl Plan {
         let plan: Self = toml::from_str(text)
             .map_err(|error| NotPlan(format!("config/retention.toml: {}", error.message())))?;
         allowed(plan.content.days).map_err(|why| NotPlan(why.to_owned()))?;
-        if !PEOPLE_DAYS.contains(&plan.people.days) {
+        if !PEOPLE_YEARS.contains(&plan.people.years) {
             return Err(NotPlan(PEOPLE.to_owned()));
         }
         let mut names: Vec<&str> = plan.classes.iter().map(|class| class.id.as_str()).collect();
@@ -319,15 +325,15 @@ mod tests {
 
     #[test]
     fn people_are_kept_for_a_year_at_least_and_ten_at_most() {
-        let with = |days: i64| {
-            let ours = format!("\ndays = {}\n", plan().people.days);
-            Plan::from_toml(&FILE.replace(&ours, &format!("\ndays = {days}\n")))
+        let with = |years: i64| {
+            let ours = format!("\nyears = {}\n", plan().people.years);
+            Plan::from_toml(&FILE.replace(&ours, &format!("\nyears = {years}\n")))
         };
-        for days in [365, 730, 3650] {
-            assert_eq!(with(days).unwrap().people.days, days);
+        for (years, days) in [(1, 366), (3, 1_096), (6, 2_192), (10, 3_653)] {
+            assert_eq!(with(years).unwrap().people.days(), days);
         }
-        for days in [0, 364, 3651] {
-            assert_eq!(with(days).unwrap_err().to_string(), PEOPLE, "{days}");
+        for years in [-1, 0, 11] {
+            assert_eq!(with(years).unwrap_err().to_string(), PEOPLE, "{years}");
         }
     }
 

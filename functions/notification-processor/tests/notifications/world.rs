@@ -364,7 +364,7 @@ impl World {
     /// Somebody wants their data kept and not used, as privacy-worker notes it.
     pub(crate) async fn restrict(&self, subject: &SubjectId, at: Timestamp) {
         let subjects = self.consents.subjects();
-        subjects.restrict(subject, at).await.unwrap();
+        subjects.restrict(subject, at, at).await.unwrap();
     }
 
     /// Where a person stands with marketing.

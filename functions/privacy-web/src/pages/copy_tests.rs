@@ -1,3 +1,4 @@
+//! The copy as a page: every word of a closed list in every language, and what is to be known before the rest.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -86,7 +86,7 @@ async fn who_said_something_is_forgotten_after_years_without_a_word_and_the_no_s
     let refers = world.subjects().put_reference(&eve, "customer 3");
     refers.await.unwrap();
     assert!(world.is_blocked(3).await);
-    let years = plan().people.days / 88;
+    let years = plan().people.days() / 88;
     quarters(&world, 3).await;
     // Written to, or written: what the calendar has seen it remembers when the message is long gone.
     world.mint_today().await;
@@ -108,6 +108,21 @@ async fn who_said_something_is_forgotten_after_years_without_a_word_and_the_no_s
     assert_eq!(world.left_of(&kim).await, Vec::<String>::new());
 }
 
+/// Nothing in their own row says it: an app wrote, and nobody answered.
+#[tokio::test]
+async fn who_was_written_to_was_in_touch() {
+    let world = World::start().await;
+    let (ada, ben) = (world.stranger(1).await, world.stranger(2).await);
+    days_at_once(&world, 60).await;
+    world.writes_to(&ada).await;
+    days_at_once(&world, 28).await;
+    days_at_once(&world, 10).await;
+    assert!(!world.left_of(&ada).await.is_empty(), "day 98");
+    assert_eq!(world.left_of(&ben).await, Vec::<String>::new());
+    days_at_once(&world, 54).await;
+    assert_eq!(world.left_of(&ada).await, Vec::<String>::new(), "day 152");
+}
+
 /// Whoever says yes after they were looked at is not forgotten by what was seen before.
 #[tokio::test]
 async fn who_speaks_while_they_are_looked_at_is_not_forgotten() {
@@ -121,12 +136,56 @@ async fn who_speaks_while_they_are_looked_at_is_not_forgotten() {
     world
         .says(&ada, Purpose::Marketing, Action::Withdrawn)
         .await;
-    assert!(!subjects.take_row(seen).await.unwrap());
+    assert!(!subjects.mark_forgotten(seen, world.now()).await.unwrap());
     let [seen] = &subjects.noted_on(day).await.unwrap()[..] else {
         unreachable!("one is noted")
     };
-    assert!(seen.contact.has_spoken);
-    assert!(subjects.take_row(seen).await.unwrap());
+    assert!(seen.contact.has_spoken && !seen.is_marked);
+    assert!(subjects.mark_forgotten(seen, world.now()).await.unwrap());
+}
+
+/// A run that ended after the mark: the next goes on, and the apps are told.
+#[tokio::test]
+async fn who_is_marked_is_forgotten_by_whoever_comes_to_it() {
+    let world = World::start().await;
+    let ada = world.agreed(1, &[Purpose::Utility]).await;
+    let day = world.now().plus_millis(87 * DAY).day();
+    let subjects = world.subjects();
+    let noted = subjects.noted_on(day).await.unwrap();
+    assert!(
+        subjects
+            .mark_forgotten(&noted[0], world.now())
+            .await
+            .unwrap()
+    );
+    days_at_once(&world, 88).await;
+    assert_eq!(world.left_of(&ada).await, Vec::<String>::new());
+    let events = world.on_queue("app-events").await;
+    let told = events
+        .iter()
+        .filter(|one| one["type"] == "subject.forgotten");
+    assert_eq!(told.count(), 1);
+}
+
+/// Somebody whose row names a key that cannot be: looked at tomorrow, for ever, and nobody waits for them.
+#[tokio::test]
+async fn who_cannot_be_looked_at_holds_up_nobody() {
+    let world = World::start().await;
+    let (ada, ben) = (world.stranger(1).await, world.stranger(2).await);
+    world.damage(&ada).await;
+    world.wait(DAY);
+    let kim = world.stranger(3).await;
+    world.wait(95 * DAY);
+    // It is said that somebody could not be looked at.
+    world.worker().await.handle(json!({})).await.unwrap_err();
+    for _ in 0..3 {
+        world.wait(DAY);
+        world.worker().await.handle(json!({})).await.ok();
+    }
+    for gone in [&ben, &kim] {
+        assert_eq!(world.left_of(gone).await, Vec::<String>::new());
+    }
+    assert!(!world.left_of(&ada).await.is_empty());
 }
 
 /// As if the table came from a backup: the rows of somebody who was forgotten since.

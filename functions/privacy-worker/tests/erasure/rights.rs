@@ -246,7 +246,11 @@ async fn who_is_the_same_person_as_somebody_restricted_is_restricted() {
     let world = World::start().await;
     let (one, other) = (world.agreed(1, &BOTH).await, world.agreed(2, &BOTH).await);
     let request = asks(&world, &other, RESTRICT, 1).await;
-    world.subjects().restrict(&one, world.now()).await.unwrap();
+    world
+        .subjects()
+        .restrict(&one, world.now(), world.now())
+        .await
+        .unwrap();
     world.subjects().join(&one, &other).await.unwrap();
     world.wait(MINUTE);
     asks(&world, &one, Choice::Lift, 2).await;

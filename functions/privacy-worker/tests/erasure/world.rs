@@ -186,6 +186,19 @@ impl World {
         found.await.unwrap()
     }
 
+    /// An app wants something sent to somebody.
+    pub(crate) async fn writes_to(&self, subject: &SubjectId) {
+        let now = self.now();
+        let reference = RecordRef {
+            number: NUMBER.to_owned(),
+            lane: Purpose::Utility,
+            shard: 0,
+            ulid: ulid(now, headgate_aws::random().unwrap()),
+        };
+        let put = record(subject, reference, now);
+        self.messages().put(&put).await.unwrap();
+    }
+
     /// The key of today, as the purge would have made it.
     pub(crate) async fn mint_today(&self) {
         let now = self.now();
@@ -237,6 +250,8 @@ impl World {
             done: true,
         };
         self.messages().put_inbound(&inbound).await.unwrap();
+        let noted = self.subjects().note_inbound(&subject, now);
+        noted.await.unwrap();
         subject
     }
 

@@ -146,6 +146,34 @@ fn the_purge_can_delete_no_object_and_nobody_a_log() {
     assert_eq!(deletes_objects, expected.map(str::to_owned).into());
 }
 
+/// A walk that reads more than its right names is refused in an account, and nowhere else.
+#[test]
+fn the_walks_may_read_what_they_read() {
+    let source = |name: &str| read(&format!("crates/headgate-aws/src/subjects/{name}.rs"));
+    let (renaming, resealing) = (source("renaming"), source("resealing"));
+    let between = |text: &str, from: &str, to: &str| {
+        let rest = text.split(from).nth(1).unwrap();
+        rest.split(to).next().unwrap().to_owned()
+    };
+    let reads = between(&renaming, "const READ: &str = \"", "\"");
+    let mut names: BTreeSet<String> = reads.split(", ").map(|n| n.replace('#', "")).collect();
+    let sealed = between(&resealing, "const SEALED: [&str; 6] = [", "];");
+    let sealed = sealed.replace("super::identity::KEY", "\"identity_key\"");
+    names.extend(sealed.split('"').skip(1).step_by(2).map(str::to_owned));
+    names.extend(["pk", "sk", "subject"].map(str::to_owned));
+    assert_eq!(names.len(), 13, "{names:?}");
+    let grants = grants(&Template::root(), "PrivacyWorker");
+    let scan = grants
+        .iter()
+        .find(|grant| grant.actions == ["dynamodb:Scan"]);
+    let may = &scan.unwrap().condition["ForAllValues:StringEquals"]["dynamodb:Attributes"];
+    let may: BTreeSet<String> = many(may)
+        .into_iter()
+        .map(|one| one.as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(may, names);
+}
+
 /// The table's own policy refuses everybody else: who has a grant and is not named in it would be refused, too.
 #[test]
 fn the_table_of_keys_lets_through_whoever_has_a_grant() {

@@ -107,7 +107,7 @@ mod tests {
         walk.ended_at = Some(now);
         assert!(older_keys(&walk).contains("can be erased"));
         walk.clear_since = Some(now);
-        let at = now.plus_millis(36 * DAY);
+        let at = now.plus_millis(49 * DAY);
         assert!(older_keys(&walk).contains(&format!("go on {at}, when")));
         walk.ended_at = Some(at);
         assert!(older_keys(&walk).contains("destroys the keys before vault#2"));
