@@ -22,7 +22,7 @@ use headgate_domain::time::{Day, Timestamp};
 use headgate_redact::Personal;
 use zeroize::Zeroizing;
 
-use crate::item::{Attributes, Item, b, batch_get, ms, s, was_taken};
+use crate::item::{Attributes, Item, b, batch_get, ms, put_if_new, s};
 use crate::{Aws, AwsError, random};
 
 pub use vault::VaultVersion;

@@ -4,7 +4,7 @@
 //! they go with the period of content. Who said yes or no goes after a longer one; that they said no stays, on the
 //! suppression list, under a code that leads to nobody.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt as _};
 use headgate_aws::subjects::Noted;
@@ -26,13 +26,15 @@ const CONCURRENCY: usize = 16;
 impl PrivacyWorker {
     /// Forgets whose time has come, and puts off everybody else; what is left at the end, the next run goes on with.
     /// Whoever cannot be looked at is looked at tomorrow, and holds up nobody.
-    pub(crate) async fn forget_people(&self, end: Instant) -> Result<(), WorkerError> {
+    pub(crate) async fn forget_people(&self, time: Duration) -> Result<(), WorkerError> {
         let now = (self.clock)();
         let last = self.requests.worked_off().await?;
         let mut day = last.map_or(now.day().plus(-LOOK_BACK_DAYS), |day| day.plus(1));
         let holds = &self.holds(now).await?;
+        let started = Instant::now();
+        let has_time = || started.elapsed() < time;
         let (mut forgotten, mut result) = (0_usize, Ok(()));
-        while day < now.day() && Instant::now() < end {
+        while day < now.day() && has_time() {
             let found = self.eraser.subjects.noted_on(day).await?;
             if found.is_empty() {
                 self.requests.put_worked_off(day).await?;
@@ -40,7 +42,7 @@ impl PrivacyWorker {
                 continue;
             }
             let looked_at: Vec<Result<bool, WorkerError>> = stream::iter(found)
-                .take_while(|_noted| std::future::ready(Instant::now() < end))
+                .take_while(|_noted| std::future::ready(has_time()))
                 .map(|noted| async move {
                     Box::pin(self.look_or_put_off(&noted, holds, (day, now))).await
                 })

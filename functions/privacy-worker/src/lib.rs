@@ -241,9 +241,8 @@ impl PrivacyWorker {
             }
         }
         let rest = TIME.saturating_sub(started.elapsed());
-        let end = Instant::now() + FORGETTING.min(rest);
         if !rest.is_zero()
-            && let Err(error) = Box::pin(self.forget_people(end)).await
+            && let Err(error) = Box::pin(self.forget_people(FORGETTING.min(rest))).await
         {
             failed = failed.saturating_add(1);
             let fields = [("error", Field::safe(&error))];

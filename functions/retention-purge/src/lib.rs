@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use headgate_aws::controls::Controls;
-use headgate_aws::evidence::{Evidence, OpenPurge};
+use headgate_aws::evidence::Evidence;
 use headgate_aws::keyring::{Keyring, KeyringError};
 use headgate_aws::messages::Messages;
 use headgate_aws::privacy_requests::PrivacyRequests;
