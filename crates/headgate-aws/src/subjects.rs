@@ -312,7 +312,7 @@ impl Subjects {
                 "SET #c = :c, #said = :said REMOVE #ttl"
             })
             .expression_attribute_names("#c", attribute(purpose, topic))
-            .expression_attribute_names("#said", SAID)
+            .expression_attribute_names("#said", calendar::SAID)
             .expression_attribute_values(":c", value)
             .expression_attribute_values(":said", ms(new.at));
         if !is_only_asked {
@@ -703,9 +703,6 @@ fn state_of(item: &Item) -> Option<Subject> {
 }
 
 /// The attribute that holds a consent: of a purpose, or of one topic of it.
-/// When what was recorded last was said: whatever is put beside it, this changes.
-const SAID: &str = "said_at";
-
 fn attribute(purpose: Purpose, topic: Option<&Topic>) -> String {
     match topic {
         None => format!("c_{purpose}"),

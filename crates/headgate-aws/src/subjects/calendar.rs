@@ -285,12 +285,14 @@ impl Subjects {
     }
 }
 
+/// When what was recorded last was said: whatever is put beside it, this changes.
+pub(super) const SAID: &str = "said_at";
 /// Since when somebody is one who is to be forgotten.
 const MARKED: &str = "forgotten_at";
 /// What a row may get at any moment, and whoever has it is not forgotten by what was seen before.
 const NEWS: [&str; 7] = [
     "last_inbound_at",
-    super::SAID,
+    SAID,
     "meta_stop_at",
     "do_not_sell",
     "restricted_at",

@@ -18,10 +18,11 @@ const NEW_NUMBER: &str = "106540352249999";
 
 /// What there may be of somebody who was erased: that they are not to be written to, commitments, the journal, the
 /// request with its receipt, a copy of theirs that they have not fetched, and what is of nobody.
-const KEPT: [&str; 18] = [
+const KEPT: [&str; 19] = [
     "consent-ledger L",
     "controls live",
     "evidence erasure",
+    "evidence purge",
     "keys evidence-salt",
     "keys salt",
     "pacing C",
@@ -79,6 +80,7 @@ async fn nothing_is_left_of_what_registers_said_of_copies_and_of_numbers_that_ar
     world.receive_requests().await;
     world.work_off().await;
     let copy = told(&world).await.remove(0);
+    world.remember_at(NUMBER, &subject).await;
 
     let world = world.with_number(NEW_NUMBER).await;
     let before = world.rows().await;

@@ -1,12 +1,15 @@
 //! Intake, notification-processor and sender with a simulated Meta, and what lies on their queues.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use consent_import::ConsentImport;
 use headgate_aws::consents::Consents;
 use headgate_aws::controls::Controls;
+use headgate_aws::evidence::Evidence;
 use headgate_aws::ledger::Ledger;
 use headgate_aws::objects::Bucket;
+use headgate_aws::pacing::Pacing;
 use headgate_aws::{Aws, AwsSettings};
 use headgate_domain::time::{DAY, HOUR};
 use headgate_lambda::batch::SqsEvent;
@@ -150,6 +153,17 @@ impl World {
             .unwrap();
         let answer = import.handle(event, TIME).await;
         assert!(answer.batch_item_failures.is_empty(), "{key}");
+    }
+
+    /// The limits remember somebody at a number, and the purge that there is that number.
+    pub(crate) async fn remember_at(&self, number: &str, subject: &str) {
+        let worker = self.stage.environment("PrivacyWorkerFunction");
+        let pacing = Pacing::new(&self.aws, &worker["HEADGATE_TABLE_PACING"]);
+        let debt = pacing.put_pair_debt(number, subject, 5_000, (self.clock)());
+        debt.await.unwrap();
+        let evidence = Evidence::new(&self.aws, &worker["HEADGATE_TABLE_EVIDENCE"]);
+        let numbers = BTreeSet::from([number.to_owned()]);
+        evidence.put_swept_numbers(&numbers).await.unwrap();
     }
 
     /// A page, as a browser asks for it: status and text.
