@@ -2,6 +2,7 @@
 
 mod erasing;
 mod sweep;
+mod written;
 
 pub use erasing::Theirs;
 pub use sweep::{Mark, Part, Swept};

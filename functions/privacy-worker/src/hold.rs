@@ -115,7 +115,12 @@ impl PrivacyWorker {
     async fn people_of(&self, hold: &Hold, now: Timestamp) -> Result<Vec<Group>, WorkerError> {
         let subjects = match &hold.scope {
             Scope::Subject(subject) => BTreeSet::from([subject.clone()]),
-            Scope::Range { from, until } => self.written_to((*from, *until), now).await?,
+            Scope::Range { from, until } => {
+                let mut people = self.written_to((*from, *until), now).await?;
+                let messages = &self.eraser.messages;
+                people.extend(messages.writers((*from, *until), now).await?);
+                people
+            }
         };
         let mut groups = Vec::new();
         let mut seen: BTreeSet<SubjectId> = BTreeSet::new();

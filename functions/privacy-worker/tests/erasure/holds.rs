@@ -158,6 +158,32 @@ async fn a_range_holds_whoever_was_written_to_then_and_nobody_else() {
     assert_eq!(world.left_of(&ada).await, Vec::<String>::new());
 }
 
+/// Nobody wrote to them; what they wrote is kept all the same.
+#[tokio::test]
+async fn a_range_keeps_what_people_wrote_then() {
+    let world = World::start().await;
+    world.mint_today().await;
+    let ada = world.talked(1, "it never came").await;
+    world.wait(3 * DAY);
+    world.mint_today().await;
+    let ben = world.talked(2, "thanks").await;
+    let (from, until) = (
+        world.now().plus_millis(-4 * DAY),
+        world.now().plus_millis(-2 * DAY),
+    );
+    let range = hold(&world, 1, Scope::Range { from, until }, 30);
+    world.requests().place_hold(&range).await.unwrap();
+    world.work_off().await;
+    let copy = world.disclosed(&range.id).await;
+    assert_eq!(copy["messages"].as_array().unwrap().len(), 1, "{copy}");
+    assert_eq!(
+        copy["messages"][0]["content"]["message"]["text"]["body"],
+        "it never came"
+    );
+    assert_eq!(copy["messages"][0]["subject"], ada.as_str());
+    assert!(!copy.to_string().contains(ben.as_str()));
+}
+
 #[tokio::test]
 async fn a_hold_placed_during_an_erasure_comes_too_late_and_stops_nothing_half_way() {
     let world = World::start().await;
