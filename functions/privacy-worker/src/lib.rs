@@ -245,8 +245,11 @@ impl PrivacyWorker {
             && let Err(error) = Box::pin(self.forget_people(FORGETTING.min(rest))).await
         {
             failed = failed.saturating_add(1);
-            let fields = [("error", Field::safe(&error))];
-            log(Level::Error, "people_not_forgotten", &fields);
+            log(
+                Level::Error,
+                "people_not_forgotten",
+                &[("error", Field::safe(&error))],
+            );
         }
         if failed > 0 {
             return Err(WorkerError::Tasks(failed));

@@ -166,7 +166,12 @@ impl PrivacyWorker {
         };
         match self.requests.open(&subject.id, &request).await? {
             Opened::New => {}
-            Opened::Standing(standing) => return Ok(Some(*standing)),
+            Opened::Standing(standing) => {
+                if let Wish::Code(hash) = &ask.wish {
+                    self.requests.join_code(hash, &standing.id).await?;
+                }
+                return Ok(Some(*standing));
+            }
         }
         log(
             Level::Info,

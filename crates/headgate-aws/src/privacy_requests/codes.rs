@@ -9,7 +9,7 @@ use headgate_domain::time::{DAY, Timestamp};
 
 use super::PrivacyRequests;
 use crate::AwsError;
-use crate::item::{Attributes, Item, key, n, put_if_new, s};
+use crate::item::{Attributes, Item, changed, key, n, put_if_new, s};
 
 const SORT: &str = "code";
 /// The row outlives the code: a message that was sent in time may come late. Meta repeats a notification for seven
@@ -79,6 +79,24 @@ impl PrivacyRequests {
             Err(e) if e.is("ConditionalCheckFailedException") => Ok(None),
             Err(e) => Err(e),
         }
+    }
+
+    /// Notes that what a code asked for was asked for already: whoever sends the same message again, however late,
+    /// means that request.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the table did not take it.
+    pub async fn join_code(&self, hash: &str, standing: &RequestId) -> Result<(), AwsError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(code_key(hash)))
+            .update_expression("SET #request = :standing")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_names("#request", "request")
+            .expression_attribute_values(":standing", s(standing.as_str()));
+        changed(update).await.map(drop)
     }
 }
 

@@ -202,6 +202,22 @@ async fn a_restriction_stands_until_its_person_ends_it_and_a_repeat_is_the_same(
     assert_eq!(state(&world, &anew).await, Some(State::Withdrawn));
 }
 
+/// Meta hands over again for seven days: a message that asked for what was asked for already asks for nothing new.
+#[tokio::test]
+async fn a_second_ask_that_comes_again_after_the_end_does_not_begin_anew() {
+    let world = World::start().await;
+    let ada = world.agreed(1, &BOTH).await;
+    asks(&world, &ada, RESTRICT, 1).await;
+    let (code, _) = world.chosen(RESTRICT).await;
+    let second = world.asked(&ada, Wish::Code(code), 2);
+    assert_eq!(world.hand_over(&[&second]).await, 0);
+    world.wait(MINUTE);
+    asks(&world, &ada, Choice::Lift, 3).await;
+    assert!(!is_restricted(&world, &ada).await);
+    assert_eq!(world.hand_over(&[&second]).await, 0);
+    assert!(!is_restricted(&world, &ada).await);
+}
+
 #[tokio::test]
 async fn a_lift_that_was_written_before_the_restriction_does_not_end_it() {
     let world = World::start().await;
