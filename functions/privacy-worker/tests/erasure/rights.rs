@@ -202,6 +202,42 @@ async fn a_restriction_stands_until_its_person_ends_it_and_a_repeat_is_the_same(
     assert_eq!(state(&world, &anew).await, Some(State::Withdrawn));
 }
 
+/// It counts when the code was sent, not when it comes: a dead letter may be put back after two weeks.
+#[tokio::test]
+async fn a_code_that_was_sent_in_time_counts_however_late_it_comes() {
+    let world = World::start().await;
+    let (ada, ben) = (world.agreed(1, &BOTH).await, world.agreed(2, &BOTH).await);
+    let (in_time, _) = world.chosen(RESTRICT).await;
+    let (late, _) = world.chosen(RESTRICT).await;
+    let in_time = world.asked(&ada, Wish::Code(in_time), 1);
+    world.wait(31 * MINUTE);
+    let late = world.asked(&ben, Wish::Code(late), 2);
+    world.wait(20 * DAY);
+    world.expire().await;
+    assert_eq!(world.hand_over(&[&in_time, &late]).await, 0);
+    assert!(is_restricted(&world, &ada).await);
+    assert!(!is_restricted(&world, &ben).await);
+}
+
+/// Two who close it at once: whoever saw it before it moved on does not.
+#[tokio::test]
+async fn a_request_is_closed_where_it_was_seen() {
+    let world = World::start().await;
+    let ada = world.agreed(1, &BOTH).await;
+    world.ask(&ada).await;
+    let requests = world.requests();
+    let open = requests.find_open(&ada, Right::Erasure).await;
+    let seen = open.unwrap().unwrap();
+    assert!(requests.advance(&seen, State::Running).await.unwrap());
+    let times = (world.now(), None);
+    let closed = requests.close(&seen, State::Withdrawn, None, times).await;
+    assert!(closed.is_err(), "{closed:?}");
+    assert_eq!(state(&world, &seen.id).await, Some(State::Running));
+    world.wait(6 * MINUTE);
+    world.work_off().await;
+    assert_eq!(state(&world, &seen.id).await, Some(State::Fulfilled));
+}
+
 /// Meta hands over again for seven days: a message that asked for what was asked for already asks for nothing new.
 #[tokio::test]
 async fn a_second_ask_that_comes_again_after_the_end_does_not_begin_anew() {

@@ -384,6 +384,11 @@ impl World {
         answer["batchItemFailures"].as_array().unwrap().len()
     }
 
+    /// Rows that have run out go, as they do some time after.
+    pub(crate) async fn expire(&self) {
+        self.stage.cloud().sweep_expired().await.unwrap();
+    }
+
     /// Every row of the tables.
     pub(crate) async fn rows(&self) -> Vec<(String, String)> {
         let dump = self.stage.cloud().dump().await.unwrap();
