@@ -1,8 +1,8 @@
 //! A copy of a person's data (GDPR 15 and 20): everything that is kept of them, for them and for their machines.
 //!
 //! One JSON document (schemas/export.v1.json), with what a person is to be told beside it (GDPR 15(1)), sealed under a
-//! key that follows from the link, which only the message to the person carries. Where somebody else may have come to the number since, what is older than that is left out:
-//! it may be another person's.
+//! key that follows from the link, which only the message to the person carries. Where somebody else may have come to
+//! the number since, what is older than that is left out: it may be another person's.
 
 use std::collections::BTreeSet;
 

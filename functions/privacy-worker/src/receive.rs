@@ -142,9 +142,9 @@ impl PrivacyWorker {
         subject: &Subject,
     ) -> Result<Option<Request>, WorkerError> {
         let (id, locale) = named(ask, chosen)?;
-        let known = self.requests.find(&id).await?;
-        if known.is_some_and(|request| request.state.is_closed()) {
-            return Ok(None);
+        // The same message once more, or one that asked for what stood open by then.
+        if let Some(known) = self.requests.find(&id).await? {
+            return Ok((!known.state.is_closed()).then_some(known));
         }
         let config = self.controls.config().await?;
         let law = config.profile_of(subject.country());
