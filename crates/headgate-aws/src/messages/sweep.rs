@@ -120,18 +120,7 @@ impl Messages {
         before: Day,
         from: Option<Mark>,
     ) -> Result<Swept, AwsError> {
-        let answer = match part {
-            Part::Outbox {
-                number,
-                lane,
-                shard,
-            } => {
-                let pk = outbox_pk(number, lane, shard);
-                answer_of(self.outbox_page(pk, "pk, sk", before, from)).await?
-            }
-            Part::ByDay { shard } => self.day_page(shard, before, from).await?,
-        };
-        Ok(counted(page_of(answer)))
+        Ok(counted(self.shown(part, before, from, false).await?))
     }
 
     /// Counts a page of what is still there of what [`Self::sweep`] should have deleted, as the table itself has it:
@@ -145,20 +134,10 @@ impl Messages {
         before: Day,
         from: Option<Mark>,
     ) -> Result<Swept, AwsError> {
-        let shard = match part {
-            Part::Outbox {
-                number,
-                lane,
-                shard,
-            } => {
-                let pk = outbox_pk(number, lane, shard);
-                let page = self.outbox_page(pk, "pk, sk", before, from);
-                let answer = answer_of(page.consistent_read(true)).await?;
-                return Ok(counted(page_of(answer)));
-            }
-            Part::ByDay { shard } => shard,
-        };
-        let (shown, next) = page_of(self.day_page(shard, before, from).await?);
+        let (shown, next) = self.shown(part, before, from, true).await?;
+        if matches!(part, Part::Outbox { .. }) {
+            return Ok(counted((shown, next)));
+        }
         let looks: Vec<_> = shown
             .into_iter()
             .map(|item| async move {
@@ -171,6 +150,29 @@ impl Messages {
             .try_collect()
             .await?;
         Ok(counted((items.into_iter().flatten().collect(), next)))
+    }
+
+    /// A page of what is past its time in a part, and where the next begins. An index cannot be read consistently.
+    async fn shown(
+        &self,
+        part: Part<'_>,
+        before: Day,
+        from: Option<Mark>,
+        is_consistent: bool,
+    ) -> Result<(Vec<Item>, Option<Mark>), AwsError> {
+        let answer = match part {
+            Part::Outbox {
+                number,
+                lane,
+                shard,
+            } => {
+                let pk = outbox_pk(number, lane, shard);
+                let page = self.outbox_page(pk, "pk, sk", before, from);
+                answer_of(page.consistent_read(is_consistent)).await?
+            }
+            Part::ByDay { shard } => self.day_page(shard, before, from).await?,
+        };
+        Ok(page_of(answer))
     }
 
     /// Whether the table has a row that the index shows, and it is not younger by now.

@@ -174,8 +174,8 @@ fn the_ledger_is_checked_every_hour_and_a_missing_day_is_noticed() {
     assert_eq!(watched, "LedgerCheckpointFunction");
 }
 
-/// What comes once a day is missed when 26 hours in a row have none, silence included.
-fn notices_a_day_without(template: &Template, metric: &str, alarm: &str) {
+/// An alarm that adds up the lines a metric counts.
+fn sums<'a>(template: &'a Template, metric: &str, alarm: &str) -> &'a Value {
     let counted = template.properties(&format!("{metric}Metric"));
     let counted = &counted["MetricTransformations"][0];
     let alarm = template.properties(&format!("{alarm}Alarm"));
@@ -185,6 +185,12 @@ fn notices_a_day_without(template: &Template, metric: &str, alarm: &str) {
         (&counted["MetricValue"], &alarm["Statistic"]),
         (&json!("1"), &json!("Sum"))
     );
+    alarm
+}
+
+/// What comes once a day is missed when 26 hours in a row have none, silence included.
+fn notices_a_day_without(template: &Template, metric: &str, alarm: &str) {
+    let alarm = sums(template, metric, alarm);
     assert_eq!(
         (&alarm["ComparisonOperator"], &alarm["Threshold"]),
         (&json!("LessThanThreshold"), &json!(1))
@@ -214,15 +220,7 @@ fn a_day_without_evidence_of_the_purge_is_noticed() {
 
 /// Any is too many: each line that is counted is one that somebody must look at.
 fn notices_any(template: &Template, metric: &str, alarm: &str, seconds: i64) {
-    let counted = template.properties(&format!("{metric}Metric"));
-    let counted = &counted["MetricTransformations"][0];
-    let alarm = template.properties(&format!("{alarm}Alarm"));
-    assert_eq!(alarm["MetricName"], counted["MetricName"]);
-    assert_eq!(alarm["Namespace"], counted["MetricNamespace"]);
-    assert_eq!(
-        (&counted["MetricValue"], &alarm["Statistic"]),
-        (&json!("1"), &json!("Sum"))
-    );
+    let alarm = sums(template, metric, alarm);
     is_raised_by_one(alarm);
     assert_eq!(alarm["Period"], seconds);
 }
