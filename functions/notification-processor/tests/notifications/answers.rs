@@ -12,7 +12,7 @@ use crate::world::{NUMBER, World, body, text};
 const GRACE: &str = "+447700900123";
 
 fn seconds_ago(world: &World, seconds: i64) -> Timestamp {
-    world.now().plus_millis(-1_000 * seconds)
+    world.ago(1_000 * seconds)
 }
 
 async fn says(world: &World, id: &str, seconds: i64, words: &str) {

@@ -366,7 +366,7 @@ async fn a_locked_account_stops_for_a_while_and_a_spam_limit_stops_marketing() {
 #[tokio::test]
 async fn who_cannot_be_reached_is_remembered_until_something_arrives() {
     let world = World::start().await;
-    let at = |minutes: i64| world.now().plus_millis((minutes - 30) * MINUTE);
+    let at = |minutes: i64| world.ago((30 - minutes) * MINUTE);
     let subject = world.subject(ADA).await;
     for (id, minute) in [(1, 0), (2, 1)] {
         let reference = world.record(ADA, Purpose::Utility, id).await;

@@ -47,8 +47,7 @@ fn moved(from: &str, system: &Value, at: Timestamp) -> String {
 }
 
 fn minutes_ago(world: &World, minutes: i64) -> Timestamp {
-    let now = world.now().seconds();
-    Timestamp::from_seconds(now).plus_millis(-minutes * MINUTE)
+    world.ago(minutes * MINUTE)
 }
 
 async fn is_suspended(world: &World, phone: &str) -> bool {

@@ -203,7 +203,7 @@ async fn whoever_writes_again_after_a_year_is_noted_as_such_once() {
 #[tokio::test]
 async fn a_late_yes_to_one_purpose_is_not_held_up_by_a_newer_no_to_another() {
     let world = World::start().await;
-    let at = |minutes: i64| world.now().plus_millis(-HOUR + minutes * MINUTE);
+    let at = |minutes: i64| world.ago(HOUR - minutes * MINUTE);
     let (all, marketing, yes) = (at(0), at(20), at(10));
     world
         .suppress_for(ADA, &[Purpose::Marketing, Purpose::Utility], all)

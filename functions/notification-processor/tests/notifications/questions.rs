@@ -50,7 +50,7 @@ async fn world() -> World {
 }
 
 fn ago(world: &World, seconds: i64) -> Timestamp {
-    world.now().plus_millis(-1_000 * seconds)
+    world.ago(1_000 * seconds)
 }
 
 fn says(from: &str, id: &str, at: Timestamp, words: &str) -> String {

@@ -56,6 +56,7 @@ pub(crate) struct World {
     function: NotificationProcessor,
     pub(crate) consents: Consents,
     clock: Clock,
+    started: Timestamp,
 }
 
 impl World {
@@ -119,12 +120,18 @@ impl World {
             function,
             consents,
             clock,
+            started: Timestamp::from_seconds(now.seconds()),
         }
     }
 
     /// The time the function goes by.
     pub(crate) fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+
+    /// A time before this world began, in whole seconds as Meta tells them: asked twice, it is the same.
+    pub(crate) fn ago(&self, millis: i64) -> Timestamp {
+        self.started.plus_millis(-millis)
     }
 
     /// The keys.
