@@ -10,6 +10,7 @@ mod hold;
 mod receipt;
 mod request;
 mod terms;
+mod volumes;
 
 pub use ask::{Ask, SCHEMA, Wish};
 pub use choice::Choice;
@@ -18,6 +19,7 @@ pub use hold::{HOLD_KEPT_MS, Hold, HoldId, InvalidHold, LONGEST_MS, Scope};
 pub use receipt::{NotReceipt, RECEIPT_DAYS, Receipt, Retained, Store, StoreRecord, origin};
 pub use request::{Denial, Extension, InvalidRequestId, RequestId, State, Task};
 pub use terms::{InvalidTerms, KeptFor, Terms, UsedFor};
+pub use volumes::{VOLUME_BYTES, into_volumes};
 
 use crate::lane::Purpose;
 use crate::time::{DAY, HOUR, MINUTE, Timestamp};

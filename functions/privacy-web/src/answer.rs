@@ -67,7 +67,7 @@ impl Page {
             | Self::Code(..)
             | Self::Copy(Some(_))
             | Self::CopyRead(_)
-            | Self::CopyFile(_)
+            | Self::CopyFile(..)
             | Self::Request(_)
             | Self::Pressed(Said::Confirmed | Said::Already)
             | Self::Unsubscribed(_) => StatusCode::OK,
@@ -94,7 +94,7 @@ pub(crate) fn answer(
             let problem = json!({ "type": "about:blank", "title": title, "status": refused.status().as_u16(), "code": refused.code() });
             ("application/problem+json", problem.to_string())
         }
-        Page::View(View::GpcStatement) | Page::CopyFile(_) => {
+        Page::View(View::GpcStatement) | Page::CopyFile(..) => {
             ("application/json", page.render(frame))
         }
         Page::View(_)
@@ -125,8 +125,13 @@ pub(crate) fn answer(
         header::VARY,
         HeaderValue::from_static("accept, accept-language, sec-gpc"),
     );
-    if matches!(page, Page::CopyFile(_)) {
-        let named = HeaderValue::from_static("attachment; filename=\"my-data.json\"");
+    if let Page::CopyFile(volume, _) = page {
+        let number = (*volume > 1)
+            .then(|| format!("-{volume}"))
+            .unwrap_or_default();
+        let named = format!("attachment; filename=\"my-data{number}.json\"");
+        // A number between fixed words: always a header value.
+        let named = HeaderValue::from_str(&named).unwrap_or(HeaderValue::from_static("attachment"));
         headers.insert(header::CONTENT_DISPOSITION, named);
     }
     if let Page::Refused(Refused::Method(allowed)) = page {

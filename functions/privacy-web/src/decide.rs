@@ -181,8 +181,8 @@ pub(crate) enum Decision {
     GiveCode(Choice),
     /// Whether there is a copy behind a link, and nothing else.
     ShowCopy(ExportLink),
-    /// The copy behind a link, to read or to keep.
-    HandOut(ExportLink, Copy),
+    /// A volume of the copy behind a link, to read or to keep.
+    HandOut(ExportLink, Copy, usize),
     /// A consent request, to be confirmed from the person's own phone.
     Ask(Asked),
     /// The form of a link to confirm was sent, and its box was not ticked.
@@ -398,11 +398,19 @@ fn posted(facts: &Facts<'_>, route: &Route<'_>, tokens: &impl Tokens) -> Decisio
             let chosen = facts.form("ask").and_then(|word| Choice::from_word(&word));
             chosen.map_or(Decision::Show(View::Requests), Decision::GiveCode)
         }
-        Route::Copy(link) => match facts.form("as").as_deref() {
-            Some("page") => Decision::HandOut(link.clone(), Copy::Page),
-            Some("file") => Decision::HandOut(link.clone(), Copy::File),
-            Some(_) | None => Decision::ShowCopy(link.clone()),
-        },
+        Route::Copy(link) => {
+            let form = match facts.form("as").as_deref() {
+                Some("page") => Some(Copy::Page),
+                Some("file") => Some(Copy::File),
+                Some(_) | None => None,
+            };
+            let volume = facts.form("volume");
+            let volume = volume.map_or(Some(1), |number| number.parse().ok());
+            match form.zip(volume) {
+                Some((form, volume)) => Decision::HandOut(link.clone(), form, volume),
+                None => Decision::ShowCopy(link.clone()),
+            }
+        }
         Route::Privacy | Route::DoNotSell | Route::GpcStatement | Route::Request(_) => {
             Decision::Refuse(Refused::NotFound)
         }

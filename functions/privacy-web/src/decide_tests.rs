@@ -612,8 +612,13 @@ fn a_code_is_given_for_the_button_alone_and_a_reference_shows_a_request() {
     let shown = Decision::ShowCopy(link.clone());
     assert_eq!(sent("GET", &path).decided(), shown);
     assert_eq!(form(&path, "as=anything").decided(), shown);
-    let file = Decision::HandOut(link, Copy::File);
-    assert_eq!(form(&path, "as=file").decided(), file);
+    let file = |volume| Decision::HandOut(link.clone(), Copy::File, volume);
+    assert_eq!(form(&path, "as=file").decided(), file(1));
+    assert_eq!(form(&path, "as=file&volume=12").decided(), file(12));
+    for other in ["", "-1", "1.5", "99999999999999999999", "all"] {
+        let body = format!("as=file&volume={other}");
+        assert_eq!(form(&path, &body).decided(), shown, "{other}");
+    }
     for other in ["", "ask=", "ask=portability", "lang=en", "ask=erasur%65%00"] {
         let decided = form("/requests", other).decided();
         assert_eq!(decided, Decision::Show(View::Requests), "{other}");

@@ -46,7 +46,7 @@ pub use locale::{InvalidLocale, LANGUAGES, Source};
 
 use decide::{Asked, Copy, Decision, Door, Facts, Refused, Stop, Tokens, View};
 use locale::Library;
-use pages::{Choices, Frame, Page, Stands};
+use pages::{Choices, Frame, Page, Stands, Volumes};
 use visitor::Visitors;
 
 /// How long a code from the opt-in page waits for the person's message.
@@ -225,10 +225,12 @@ impl PrivacyWeb {
             Decision::Ask(asked) => self.ask(asked, frame).await,
             Decision::GiveCode(choice) => self.give_code(choice, frame).await,
             Decision::ShowCopy(link) => match self.asked.export(&link).await {
-                Ok(export) => Ok(Page::Copy(export.filter(|one| one.is_open((self.clock)())))),
+                Ok(export) => Ok(Page::Copy(
+                    export.and_then(|export| Volumes::of(&export, (self.clock)())),
+                )),
                 Err(error) => Err(error),
             },
-            Decision::HandOut(link, form) => self.hand_out(&link, form).await,
+            Decision::HandOut(link, form, volume) => self.hand_out(&link, form, volume).await,
             Decision::ShowRequest(id) => match self.asked.find(&id).await {
                 Ok(request) => Ok(Page::Request(Stands::of(request))),
                 Err(error) => Err(error),
@@ -316,16 +318,21 @@ impl PrivacyWeb {
         Ok(Page::Code(code, chosen))
     }
 
-    /// Hands a copy out to whoever has the link, so often and so long as may be.
-    async fn hand_out(&self, link: &ExportLink, form: Copy) -> Result<Page, AwsError> {
+    /// Hands a volume of a copy out to whoever has the link, so often and so long as may be.
+    async fn hand_out(
+        &self,
+        link: &ExportLink,
+        form: Copy,
+        volume: usize,
+    ) -> Result<Page, AwsError> {
         let now = (self.clock)();
-        let copy = self.asked.fetch_export(link, &self.deployment, now);
+        let copy = self.asked.fetch_export(link, &self.deployment, volume, now);
         let Some(copy) = copy.await? else {
             return Ok(Page::Copy(None));
         };
         log(Level::Info, "copy_handed_out", &[]);
         Ok(match form {
-            Copy::File => Page::CopyFile(copy),
+            Copy::File => Page::CopyFile(volume, copy),
             Copy::Page => {
                 let value = serde_json::from_slice(copy.reveal()).unwrap_or_default();
                 Page::CopyRead(Personal::new(value))

@@ -7,7 +7,7 @@
 
 mod texts;
 
-pub(crate) use texts::{OptIn, Plain, Preferences, Privacy, Request, Requests, Row, Texts};
+pub(crate) use texts::{Copy, OptIn, Plain, Preferences, Privacy, Request, Requests, Row, Texts};
 
 /// Where a language comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

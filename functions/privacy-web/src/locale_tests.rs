@@ -55,6 +55,7 @@ fn no_text_is_left_untranslated_and_every_place_is_in_every_language() {
             for place in [
                 "{business}",
                 "{number}",
+                "{of}",
                 "{date}",
                 "{years}",
                 "{topic}",

@@ -13,7 +13,7 @@ mod privacy;
 mod requests;
 mod unsubscribe;
 
-use headgate_aws::privacy_requests::{Chosen, Export};
+use headgate_aws::privacy_requests::Chosen;
 use headgate_domain::config::Config;
 use headgate_domain::consent::Topic;
 use headgate_domain::lane::Purpose;
@@ -26,6 +26,7 @@ use crate::html::{Escaped, fill};
 use crate::layout::{Width, document};
 use crate::locale::{Language, Library, Plain};
 
+pub(crate) use copy::Volumes;
 pub(crate) use link::Said;
 pub(crate) use opt_in::{notice, wording};
 pub(crate) use preferences::Choices;
@@ -63,11 +64,11 @@ pub(crate) enum Page {
     /// The code of a request, and its reference.
     Code(String, Chosen),
     /// The copy behind a link, if it can be fetched.
-    Copy(Option<Export>),
-    /// A copy to be read.
+    Copy(Option<Volumes>),
+    /// A volume of a copy, to be read.
     CopyRead(Personal<Value>),
-    /// A copy for machines.
-    CopyFile(Personal<Vec<u8>>),
+    /// The volume of a number, for machines.
+    CopyFile(usize, Personal<Vec<u8>>),
     /// Where a request stands.
     Request(Stands),
     /// The withdrawal is durable.
@@ -89,9 +90,9 @@ impl Page {
             Self::View(View::GpcStatement) => do_not_sell::statement(),
             Self::View(View::Requests) => requests::form(frame),
             Self::Code(code, chosen) => requests::code(frame, code, chosen),
-            Self::Copy(export) => copy::door(frame, export.as_ref()),
+            Self::Copy(volumes) => copy::door(frame, volumes.as_ref()),
             Self::CopyRead(value) => copy::read(frame, value.reveal()),
-            Self::CopyFile(text) => String::from_utf8_lossy(text.reveal()).into_owned(),
+            Self::CopyFile(_, text) => String::from_utf8_lossy(text.reveal()).into_owned(),
             Self::Request(stands) => requests::status(frame, stands),
             Self::NoneTicked(offered) => {
                 opt_in::form(frame, offered, Some(&texts.opt_in.none_ticked))

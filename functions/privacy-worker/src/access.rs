@@ -15,7 +15,7 @@ use headgate_domain::consent::{Consent, Kind as SaidKind, Subject};
 use headgate_domain::identity::{Bsuid, Phone, SubjectId};
 use headgate_domain::lane::PURPOSES;
 use headgate_domain::outbound::{Payload, Recipient};
-use headgate_domain::privacy::{EXPORT_MS, ExportLink, State, Terms};
+use headgate_domain::privacy::{EXPORT_MS, ExportLink, State, Terms, into_volumes};
 use headgate_domain::processors::Register;
 use headgate_domain::retention::{CONTENT_DAYS, plan};
 use headgate_domain::sealing::Place;
@@ -40,23 +40,29 @@ impl PrivacyWorker {
     ) -> Result<(), WorkerError> {
         let person = self.eraser.subjects.person(subject).await?;
         let closed = if let Some(known) = &person.subject {
-            let copy = self.copy(request, &person, known, now).await?;
+            let volumes = self.copy(request, &person, known, now).await?;
             let link = ExportLink::of(&self.links, &self.deployment, request.id.as_str());
             let stored = self
                 .requests
-                .put_export(&link, &self.deployment, &copy, now);
+                .put_export(&link, &self.deployment, &volumes, now);
             stored.await?;
             self.requests.note_export(&known.id, now).await?;
             self.tell_where(request, &known.id).await?;
+            let bytes = volumes.iter().map(|volume| volume.reveal().len()).sum();
             log(
                 Level::Info,
                 "exported",
                 &[
                     ("request", Field::safe(&request.id)),
-                    ("bytes", Field::count(copy.reveal().len())),
+                    ("volumes", Field::count(volumes.len())),
+                    ("bytes", Field::count(bytes)),
                 ],
             );
-            State::Fulfilled
+            if known.certain_since().is_none() {
+                State::Fulfilled
+            } else {
+                State::PartiallyFulfilled
+            }
         } else {
             // Erased in between.
             State::Denied
@@ -91,7 +97,7 @@ impl PrivacyWorker {
         person: &Person,
         known: &Subject,
         now: Timestamp,
-    ) -> Result<Personal<Vec<u8>>, WorkerError> {
+    ) -> Result<Vec<Personal<Vec<u8>>>, WorkerError> {
         let since = known.certain_since();
         let config = self.controls.config().await?;
         let law = config.profile_of(known.country());
@@ -108,7 +114,7 @@ impl PrivacyWorker {
         let recipients: Vec<&str> = processors.iter().map(|one| one.name.as_str()).collect();
         let registers = self.registers(&keys, since).await?;
         let controller = &config.controller;
-        let mut copy = json!({
+        let head = json!({
             "schema": SCHEMA,
             "request": request.id.as_str(),
             "generated_at": now,
@@ -120,8 +126,6 @@ impl PrivacyWorker {
             "choices": choices(known, since),
             "suppressed": suppressed,
             "registers": registers,
-            "proofs": self.proofs(person, since).await?,
-            "messages": self.messages(person, since, now).await?,
             "recipients": recipients,
             "under_legal_hold": self.is_held(&person.group, now).await?,
             "kept": {
@@ -134,10 +138,13 @@ impl PrivacyWorker {
                 "ledger": "as commitments that lead to nobody once you are erased",
             },
         });
-        if let Some(copy) = copy.as_object_mut() {
-            copy.extend(told_beside(request.locale, &config, !registers.is_empty()));
-        }
-        Ok(Personal::new(copy.to_string().into_bytes()))
+        let mut head = object(head);
+        head.extend(told_beside(request.locale, &config, !registers.is_empty()));
+        let lists = vec![
+            ("proofs", self.proofs(person, since).await?),
+            ("messages", self.messages(person, since, now).await?),
+        ];
+        Ok(into_volumes(&head, lists))
     }
 
     /// What Do-Not-Call registers said of the person's numbers.
@@ -356,7 +363,12 @@ fn choice(consent: &Consent, since: Option<Timestamp>) -> Map<String, Value> {
         "state": consent.state.word(), "since": consent.at, "method": consent.method,
         "event": consent.event, "history": said.collect::<Vec<_>>(),
     });
-    match told {
+    object(told)
+}
+
+/// The fields of an object, as it was just made.
+pub(crate) fn object(value: Value) -> Map<String, Value> {
+    match value {
         Value::Object(map) => map,
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
             Map::new()

@@ -11,7 +11,7 @@ use headgate_aws::messages::{body_place_key, inbound_place_key};
 use headgate_aws::subjects::Group;
 use headgate_domain::identity::SubjectId;
 use headgate_domain::lane::PURPOSES;
-use headgate_domain::privacy::{ExportLink, Hold, HoldId, Scope};
+use headgate_domain::privacy::{ExportLink, Hold, HoldId, Scope, into_volumes};
 use headgate_domain::record::{MAX_SHARDS, ulid_floor};
 use headgate_domain::sealing::Place;
 use headgate_domain::time::{Day, HOUR, Timestamp};
@@ -19,6 +19,7 @@ use headgate_lambda::log::{Field, Level, log};
 use headgate_redact::Personal;
 use serde_json::{Value, json};
 
+use crate::access::object;
 use crate::{PrivacyWorker, WorkerError};
 
 /// The schema of what is handed out.
@@ -259,15 +260,16 @@ impl PrivacyWorker {
         };
         let keyring = self.eraser.subjects.keyring();
         let mut messages = Vec::new();
-        for held in self.evidence.held(id).await? {
-            let key = held_place_key(id, &held.name);
-            let opened = async {
-                let salt = keyring.salt(&held.subject).await?;
-                keyring
-                    .open_held(id, &salt, &place(&key), &held.sealed)
-                    .await
+        let kept = self.evidence.held(id).await?;
+        let people: Vec<SubjectId> = kept.iter().map(|held| held.subject.clone()).collect();
+        let salts = keyring.salts(&people).await?;
+        for held in kept {
+            let Some(salt) = salts.get(&held.subject) else {
+                continue;
             };
-            match opened.await {
+            let key = held_place_key(id, &held.name);
+            let place = place(&key);
+            match keyring.open_held(id, salt, &place, &held.sealed).await {
                 Ok(copy) => {
                     let copy: Value = serde_json::from_slice(copy.reveal()).unwrap_or_default();
                     messages.push((held.at, copy));
@@ -281,15 +283,15 @@ impl PrivacyWorker {
         messages.sort_by_key(|(at, _copy)| *at);
         let messages: Vec<Value> = messages.into_iter().map(|(_at, copy)| copy).collect();
         let count = messages.len();
-        let copy = json!({
+        let head = json!({
             "schema": SCHEMA, "hold": id.as_str(), "reason": hold.reason, "approver": hold.approver,
-            "generated_at": now, "messages": messages,
+            "generated_at": now,
         });
-        let copy = Personal::new(copy.to_string().into_bytes());
+        let volumes = into_volumes(&object(head), vec![("messages", messages)]);
         let link = ExportLink::of(&self.links, &self.deployment, &format!("{id}/{now}"));
         let stored = self
             .requests
-            .put_export(&link, &self.deployment, &copy, now);
+            .put_export(&link, &self.deployment, &volumes, now);
         stored.await?;
         self.requests.put_disclosed(id, link.reveal()).await?;
         let fields = [("hold", Field::safe(id)), ("copies", Field::count(count))];

@@ -118,6 +118,8 @@ words! {
         Running = "running";
         /// Done.
         Fulfilled = "fulfilled";
+        /// Done, but for what may be somebody else's: a copy that leaves out what is from before a change.
+        PartiallyFulfilled = "partially_fulfilled";
         /// It was not done; of what the business decides, for a reason of [`Denial`].
         Denied = "denied";
         /// The person took it back.
@@ -132,7 +134,11 @@ impl State {
     pub const fn is_closed(self) -> bool {
         match self {
             Self::IdentityPending | Self::Verified | Self::Held | Self::Running => false,
-            Self::Fulfilled | Self::Denied | Self::Withdrawn | Self::Expired => true,
+            Self::Fulfilled
+            | Self::PartiallyFulfilled
+            | Self::Denied
+            | Self::Withdrawn
+            | Self::Expired => true,
         }
     }
 
@@ -144,11 +150,20 @@ impl State {
             }
             Self::Verified => matches!(
                 next,
-                Self::Held | Self::Running | Self::Fulfilled | Self::Denied | Self::Withdrawn
+                Self::Held
+                    | Self::Running
+                    | Self::Fulfilled
+                    | Self::PartiallyFulfilled
+                    | Self::Denied
+                    | Self::Withdrawn
             ),
             Self::Held => matches!(next, Self::Verified | Self::Running | Self::Withdrawn),
             Self::Running => matches!(next, Self::Running | Self::Fulfilled | Self::Denied),
-            Self::Fulfilled | Self::Denied | Self::Withdrawn | Self::Expired => false,
+            Self::Fulfilled
+            | Self::PartiallyFulfilled
+            | Self::Denied
+            | Self::Withdrawn
+            | Self::Expired => false,
         }
     }
 }

@@ -125,6 +125,7 @@ pub(crate) struct Copy {
     pub(crate) title: String,
     pub(crate) lead: String,
     pub(crate) gone: String,
+    pub(crate) part: String,
     pub(crate) read: String,
     pub(crate) file: String,
     pub(crate) limits: String,

@@ -7,16 +7,38 @@ use headgate_aws::privacy_requests::Export;
 use headgate_domain::consent::{State, Topic};
 use headgate_domain::lane::Purpose;
 use headgate_domain::record;
+use headgate_domain::time::Timestamp;
 use serde_json::Value;
 
 use super::{Frame, opt_in, pair, privacy};
 use crate::html::Escaped;
 use crate::layout::{Width, document};
+use crate::locale::Copy;
 
-/// The two buttons; or that there is nothing any more.
-pub(super) fn door(frame: &Frame<'_>, export: Option<&Export>) -> String {
+/// The volumes of a copy that can be fetched.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Volumes {
+    open: Vec<usize>,
+    of: usize,
+    until: Timestamp,
+}
+
+impl Volumes {
+    /// Nothing when none can be.
+    pub(crate) fn of(export: &Export, now: Timestamp) -> Option<Self> {
+        let open = export.open(now);
+        (!open.is_empty()).then(|| Self {
+            open,
+            of: export.volumes(),
+            until: export.expires_at,
+        })
+    }
+}
+
+/// Two buttons for each volume; or that there is nothing any more.
+pub(super) fn door(frame: &Frame<'_>, volumes: Option<&Volumes>) -> String {
     let texts = &frame.language.texts.copy;
-    let Some(export) = export else {
+    let Some(volumes) = volumes else {
         let main = frame.heading(&texts.title, &texts.gone);
         return document(
             frame,
@@ -26,7 +48,7 @@ pub(super) fn door(frame: &Frame<'_>, export: Option<&Export>) -> String {
             Some(""),
         );
     };
-    let until = export.expires_at.to_string();
+    let until = volumes.until.to_string();
     let day = until.split_once('T').map_or("", |(day, _time)| day);
     let button = |kind: &str, label: &str| {
         format!(
@@ -34,12 +56,23 @@ pub(super) fn door(frame: &Frame<'_>, export: Option<&Export>) -> String {
             frame.show(label)
         )
     };
+    let buttons = button("page", &texts.read) + &button("file", &texts.file);
+    let forms = volumes.open.iter().map(|number| {
+        let buttons = if volumes.of == 1 {
+            buttons.clone()
+        } else {
+            let legend = frame.show(&part(texts, *number, volumes.of));
+            format!("<fieldset>\n<legend>{legend}</legend>\n{buttons}</fieldset>\n")
+        };
+        format!(
+            "<form method=\"post\">\n{language}<input type=\"hidden\" name=\"volume\" value=\"{number}\">\n{buttons}</form>\n",
+            language = frame.language_field(),
+        )
+    });
     let main = format!(
-        "{heading}<form method=\"post\">\n{language}{page}{file}<p class=\"small\">{limits}</p>\n</form>\n",
+        "{heading}{forms}<p class=\"small\">{limits}</p>\n",
         heading = frame.heading(&texts.title, &texts.lead),
-        language = frame.language_field(),
-        page = button("page", &texts.read),
-        file = button("file", &texts.file),
+        forms = forms.collect::<String>(),
         limits = frame.show(&texts.limits.replace("{date}", day)),
     );
     document(
@@ -49,6 +82,12 @@ pub(super) fn door(frame: &Frame<'_>, export: Option<&Export>) -> String {
         &main,
         Some(""),
     )
+}
+
+/// Which of how many volumes it is.
+fn part(texts: &Copy, number: usize, of: usize) -> String {
+    let number = texts.part.replace("{number}", &number.to_string());
+    number.replace("{of}", &of.to_string())
 }
 
 /// The copy, to be read: in the reader's language whatever it has words for.
@@ -159,8 +198,13 @@ fn about(frame: &Frame<'_>, copy: &Value) -> String {
     let left_out = text(copy, "leaves_out_before")
         .map(|since| texts.left_out.replace("{date}", &read_moment(since)));
     let is_held = copy.get("under_legal_hold").and_then(Value::as_bool) == Some(true);
-    let facts = left_out
+    let count = |name| copy.get("volume")?.get(name)?.as_u64();
+    let count = |name| count(name).and_then(|count| usize::try_from(count).ok());
+    let volume = count("number").zip(count("of").filter(|of| *of > 1));
+    let facts = volume
+        .map(|(number, of)| part(texts, number, of))
         .into_iter()
+        .chain(left_out)
         .chain(is_held.then(|| texts.held.clone()));
     let facts: Vec<String> = facts.collect();
     let dates = [

@@ -171,35 +171,45 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Where a request stands, in a sentence.
+/// Where a request stands, in a sentence. That a part was left out is said in the copy alone: whoever has the
+/// reference could learn from it that a number has another owner.
 const fn stage(texts: &Texts, right: Right, state: State) -> &String {
     match (right, state) {
         (Right::Erasure, State::IdentityPending | State::Verified) => &texts.waiting,
         (Right::Erasure, State::Running) => &texts.running,
-        (Right::Erasure, State::Fulfilled) => &texts.fulfilled,
+        (Right::Erasure, State::Fulfilled | State::PartiallyFulfilled) => &texts.fulfilled,
         (Right::Erasure, State::Denied | State::Withdrawn | State::Expired) => &texts.not_done,
         (_, State::Held) => &texts.held,
         (_, State::Denied | State::Withdrawn | State::Expired) => &texts.refused,
         // In force before it is closed.
         (
             Right::Objection,
-            State::IdentityPending | State::Verified | State::Running | State::Fulfilled,
+            State::IdentityPending
+            | State::Verified
+            | State::Running
+            | State::Fulfilled
+            | State::PartiallyFulfilled,
         ) => &texts.objection_done,
         (Right::Restriction, State::IdentityPending | State::Verified | State::Running) => {
             &texts.restriction_in_force
         }
-        (Right::Restriction, State::Fulfilled) => &texts.restriction_over,
+        (Right::Restriction, State::Fulfilled | State::PartiallyFulfilled) => {
+            &texts.restriction_over
+        }
         (Right::Rectification, State::IdentityPending | State::Verified | State::Running) => {
             &texts.rectification_waiting
         }
-        (Right::Rectification, State::Fulfilled) => &texts.rectification_done,
+        (Right::Rectification, State::Fulfilled | State::PartiallyFulfilled) => {
+            &texts.rectification_done
+        }
         (
             Right::Access | Right::Portability | Right::DoNotSell,
             State::IdentityPending | State::Verified | State::Running,
         ) => &texts.access_waiting,
-        (Right::Access | Right::Portability | Right::DoNotSell, State::Fulfilled) => {
-            &texts.access_done
-        }
+        (
+            Right::Access | Right::Portability | Right::DoNotSell,
+            State::Fulfilled | State::PartiallyFulfilled,
+        ) => &texts.access_done,
     }
 }
 

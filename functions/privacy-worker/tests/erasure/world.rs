@@ -267,7 +267,7 @@ impl World {
         let link = ExportLink::parse(&link).unwrap();
         let deployment = &self.environment["HEADGATE_DEPLOYMENT"];
         let copy = requests
-            .fetch_export(&link, deployment, self.now())
+            .fetch_export(&link, deployment, 1, self.now())
             .await
             .unwrap();
         serde_json::from_slice(copy.unwrap().reveal()).unwrap()

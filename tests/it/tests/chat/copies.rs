@@ -5,7 +5,7 @@ use headgate_aws::privacy_requests::PrivacyRequests;
 use headgate_aws::suppression::Suppression;
 use headgate_domain::do_not_call::RegisterCheck;
 use headgate_domain::identity::{Identifier, Phone, SubjectId};
-use headgate_domain::privacy::{Hold, HoldId, Scope};
+use headgate_domain::privacy::{Hold, HoldId, RequestId, Scope, State};
 use headgate_domain::time::{DAY, HOUR, MINUTE, Timestamp};
 use serde_json::Value;
 
@@ -26,17 +26,30 @@ async fn writes(world: &World, id: &str, key: Option<&str>, words: &str) {
     world.wait(2_000);
 }
 
-/// The copy that was made after those that were seen, as the file and as the page.
-async fn fetched(world: &World, seen: &mut Vec<String>) -> (Value, String) {
+async fn state_of(world: &World, request: &RequestId) -> Option<State> {
+    let (settings, aws) = world.of("PrivacyWorkerFunction");
+    let table = settings.name("HEADGATE_TABLE_PRIVACY_REQUESTS").unwrap();
+    let found = PrivacyRequests::new(aws, table).find(request).await;
+    found.unwrap().map(|request| request.state)
+}
+
+/// The address of the copy that was made after those that were seen, and its request.
+async fn next_copy(world: &World, seen: &mut Vec<String>) -> (String, RequestId) {
     world.receive_requests().await;
     world.work_off().await;
     let mut requests = told(world).await;
     requests.retain(|request| !seen.contains(request));
     assert_eq!(requests.len(), 1, "one more copy");
     let link = link_of(world, &requests[0]).await;
+    let asked = RequestId::parse(&requests[0]).unwrap();
     seen.append(&mut requests);
-    let path = format!("/e/{}", link.reveal());
-    let (status, file) = world.page("POST", &path, "as=file").await;
+    (format!("/e/{}", link.reveal()), asked)
+}
+
+/// A volume of a copy as the file, which is what the schema says.
+async fn file(world: &World, path: &str, volume: usize) -> Value {
+    let form = format!("as=file&volume={volume}");
+    let (status, file) = world.page("POST", path, &form).await;
     assert_eq!(status, 200);
     let copy: Value = serde_json::from_str(&file).unwrap();
     let wrong: Vec<String> = World::schema("export.v1.json")
@@ -44,6 +57,19 @@ async fn fetched(world: &World, seen: &mut Vec<String>) -> (Value, String) {
         .map(|e| e.to_string())
         .collect();
     assert!(wrong.is_empty(), "{wrong:?}");
+    copy
+}
+
+/// The copy that was made after those that were seen, as the file and as the page.
+async fn fetched(world: &World, seen: &mut Vec<String>) -> (Value, String) {
+    let (path, asked) = next_copy(world, seen).await;
+    let copy = file(world, &path, 1).await;
+    let ended = if copy["leaves_out_before"].is_null() {
+        State::Fulfilled
+    } else {
+        State::PartiallyFulfilled
+    };
+    assert_eq!(state_of(world, &asked).await, Some(ended));
     let (status, page) = world.page("POST", &path, "as=page").await;
     assert_eq!(status, 200);
     (copy, page)
@@ -236,4 +262,57 @@ async fn a_copy_has_what_registers_said_and_what_a_law_has_people_told() {
             .iter()
             .all(|one| one != "registers")
     );
+}
+
+/// An answer of Lambda's ends at 6 MB: what is more comes in volumes, each a document by itself.
+#[tokio::test]
+async fn a_copy_that_fits_no_answer_comes_in_volumes_each_of_them_three_times() {
+    let (world, mut seen) = (World::start().await, Vec::new());
+    acquainted(&world).await;
+    // What takes most room on a page.
+    let long = |n: usize| format!("{n:02} {}", "&".repeat(50_000));
+    for n in 0..30 {
+        writes(&world, &format!("wamid.LONG{n}"), None, &long(n)).await;
+    }
+    writes(&world, "wamid.ASK", None, "my data").await;
+    let (path, _) = next_copy(&world, &mut seen).await;
+    let part = |volume: usize| format!("Part {volume} of 2");
+    let (mut all, mut choices) = (Vec::new(), Vec::new());
+    for volume in [1, 2] {
+        let (_, door) = world.page("GET", &path, "").await;
+        let offered = [1, 2].map(|one| door.contains(&part(one)));
+        assert_eq!(
+            offered,
+            [volume == 1, true],
+            "what was fetched three times is gone"
+        );
+        let (status, page) = world
+            .page("POST", &path, &format!("as=page&volume={volume}"))
+            .await;
+        assert!(status == 200 && page.contains(&part(volume)));
+        let copy = file(&world, &path, volume).await;
+        assert_eq!(copy, file(&world, &path, volume).await);
+        assert_eq!(
+            copy["volume"],
+            serde_json::json!({ "number": volume, "of": 2 })
+        );
+        all.extend(words(&copy).into_iter().map(str::to_owned));
+        choices.push(copy["choices"].clone());
+        for form in ["page", "file"] {
+            let form = format!("as={form}&volume={volume}");
+            assert_eq!(world.page("POST", &path, &form).await.0, 410);
+        }
+    }
+    for other in ["0", "3", "99999"] {
+        let form = format!("as=file&volume={other}");
+        assert_eq!(world.page("POST", &path, &form).await.0, 410, "{other}");
+    }
+    assert_eq!(world.page("GET", &path, "").await.0, 410);
+    let expected: Vec<String> = (0..30).map(long).chain(["my data".to_owned()]).collect();
+    let written: Vec<&String> = all
+        .iter()
+        .filter(|words| expected.contains(words))
+        .collect();
+    assert_eq!(written, expected.iter().collect::<Vec<_>>());
+    assert_eq!(choices[0], choices[1], "each is a whole document");
 }
