@@ -135,7 +135,9 @@ async fn every_fault_ends_in_its_outcome() {
     // Side by side, each with a simulator of its own: two of the ways take their time.
     let runs = cases.into_iter().map(|(fault, expected)| async move {
         let simulator = self::simulator().await;
-        let client = client(&simulator).with_timeouts(impatient).unwrap();
+        let silent = matches!(fault, Fault::Hang { .. } | Fault::HangMidBody { .. });
+        let timeouts = if silent { impatient } else { PATIENT };
+        let client = client(&simulator).with_timeouts(timeouts).unwrap();
         let name = format!("{fault:?}");
         simulator.faults(Faults { fault, next: 1 });
         let outcome = send(&client).await;

@@ -14,9 +14,9 @@ use tokio::task::JoinHandle;
 use crate::RuntimeApi;
 
 /// How long a cold start may take here, with other tests beside it.
-const COLD_START: Duration = Duration::from_secs(10);
+const COLD_START: Duration = Duration::from_mins(1);
 /// What an invocation is given: the sender keeps fifteen seconds of it for its answers.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_mins(2);
 
 /// A running function; killed when dropped.
 pub struct Function {

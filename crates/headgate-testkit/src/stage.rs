@@ -22,7 +22,7 @@ use headgate_domain::consent::NoticeId;
 use headgate_domain::identity::{Bsuid, Identifier, SubjectId};
 use headgate_domain::lane::Purpose;
 use headgate_domain::link;
-use headgate_domain::time::{HOUR, Timestamp};
+use headgate_domain::time::{DAY, HOUR, Timestamp};
 use headgate_lambda::clock::{Clock, system_clock};
 use local_cloud::{Calendar, LocalCloud, Options};
 use serde_json::{Value, json};
@@ -200,7 +200,9 @@ impl Stage {
             attested_at: now,
         };
         let requests = LinkRequests::new(&aws, table);
-        requests.put(&row, &request, expires_at).await.unwrap();
+        // As intake does: the row outlives its link.
+        let forget_at = now.plus_millis(30 * DAY);
+        requests.put(&row, &request, forget_at).await.unwrap();
         key.token(deployment, jti, expires_at)
     }
 

@@ -146,30 +146,36 @@ impl World {
 #[tokio::test]
 async fn what_was_answered_202_is_on_the_queue_with_whose_token_it_was() {
     let world = World::new().await;
+    let before = world.now().day();
     let writes = world.stage.api_token(&[Scope::ConsentsWrite]).await;
     let attests = world.stage.api_token(&[Scope::ConsentsAttest]).await;
-    let (status, body) = world.post(&writes, &World::no("n-1")).await;
+    let (status, body) = world.post(&writes, &World::no("quokka-n-1")).await;
     assert_eq!(
         (status, &body["records"][0]["status"]),
         (202, &json!("queued"))
     );
-    let yes = world.yes("y-1");
-    let (status, body) = world.post(&attests, &json!([yes, World::no("n-2")])).await;
+    let yes = world.yes("quokka-y-1");
+    let (status, body) = world
+        .post(&attests, &json!([yes, World::no("quokka-n-2")]))
+        .await;
     assert_eq!(status, 202, "{body}");
-    assert_eq!(body["records"][1], json!({"id": "n-2", "status": "queued"}));
+    assert_eq!(
+        body["records"][1],
+        json!({"id": "quokka-n-2", "status": "queued"})
+    );
 
     let queued = world.queued().await;
     assert_eq!(queued.len(), 3);
     for relayed in queued {
         let record: Value = serde_json::from_str(&relayed.record).unwrap();
-        let by = if record["id"] == "n-1" {
+        let by = if record["id"] == "quokka-n-1" {
             &writes
         } else {
             &attests
         };
         assert_eq!(relayed.token, world.id(by));
-        assert_eq!(relayed.attests, record["id"] != "n-1");
-        if record["id"] == "y-1" {
+        assert_eq!(relayed.attests, record["id"] != "quokka-n-1");
+        if record["id"] == "quokka-y-1" {
             assert_eq!(record, yes);
         }
     }
@@ -177,10 +183,10 @@ async fn what_was_answered_202_is_on_the_queue_with_whose_token_it_was() {
     assert!(
         listed
             .iter()
-            .all(|l| l.last_used == Some(world.now().day()))
+            .all(|l| l.last_used.is_some_and(|day| day >= before))
     );
     // Neither a number nor an id of a record is in a table.
-    for text in ["6135550123", "n-1", "y-1"] {
+    for text in ["6135550123", "quokka-n-1", "quokka-y-1"] {
         let places = world.stage.places_with(text).await;
         assert!(
             places.iter().all(|place| place.starts_with("queue ")),

@@ -112,6 +112,8 @@ async fn request_that_is_done(stage: &Stage) -> String {
 async fn main() {
     headgate_lambda::log::capture(Arc::new(|_line| {}));
     let stage = stage().await;
+    // What is stored is counted.
+    stage.cloud().set_sweeping(false);
     let url = stage.cloud().api_url("PrivacyApi").unwrap();
     let mut environment = stage.environment("PrivacyWebFunction");
     environment.insert("HEADGATE_PRIVACY_URL".to_owned(), url.clone());

@@ -126,9 +126,11 @@ pub(crate) fn answer(
         HeaderValue::from_static("accept, accept-language, sec-gpc"),
     );
     if let Page::CopyFile(volume, _) = page {
-        let number = (*volume > 1)
-            .then(|| format!("-{volume}"))
-            .unwrap_or_default();
+        let number = if *volume > 1 {
+            format!("-{volume}")
+        } else {
+            String::new()
+        };
         let named = format!("attachment; filename=\"my-data{number}.json\"");
         // A number between fixed words: always a header value.
         let named = HeaderValue::from_str(&named).unwrap_or(HeaderValue::from_static("attachment"));

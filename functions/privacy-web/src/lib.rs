@@ -230,7 +230,9 @@ impl PrivacyWeb {
                 )),
                 Err(error) => Err(error),
             },
-            Decision::HandOut(link, form, volume) => self.hand_out(&link, form, volume).await,
+            Decision::HandOut(link, form, volume) => {
+                Box::pin(self.hand_out(&link, form, volume)).await
+            }
             Decision::ShowRequest(id) => match self.asked.find(&id).await {
                 Ok(request) => Ok(Page::Request(Stands::of(request))),
                 Err(error) => Err(error),

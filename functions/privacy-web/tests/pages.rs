@@ -61,13 +61,16 @@ impl World {
         ]
         .map(|(location, text)| (location.to_owned(), text.to_owned()))
         .into();
+        // What is stored runs out by the time of the pages.
+        let calendar = Calendar::system();
+        calendar.set_offset_ms(now().millis() - calendar.now_ms());
         let options = Options {
             template: include_str!("../../../template.yaml").to_owned(),
             nested,
             parameters: BTreeMap::new(),
             data_dir: None,
             first_port: None,
-            calendar: Calendar::at_fixed_morning(),
+            calendar,
         };
         headgate_lambda::log::capture(Arc::new(|_line| {}));
         let cloud = LocalCloud::start(options).await.unwrap();

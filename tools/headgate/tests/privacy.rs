@@ -43,7 +43,7 @@ async fn writes(dev: &Dev, words: &str) {
 /// Waits until the agenda has a task of a kind; its request.
 fn planned(dev: &Dev, task: &str) -> String {
     let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(30) {
+    while begun.elapsed() < Duration::from_mins(3) {
         let agenda: Value = dev.json(&["privacy", "agenda"]);
         let tasks = agenda["tasks"].as_array().unwrap();
         if let Some(found) = tasks.iter().find(|one| one["task"] == task) {
@@ -230,7 +230,7 @@ async fn asks(dev: &Dev, right: Right, words: &str) -> RequestId {
     requests.put_code(&hash, &chosen, now).await.unwrap();
     writes(dev, &format!("{words} PRIVACY {code}")).await;
     let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(30) {
+    while begun.elapsed() < Duration::from_mins(3) {
         if requests.find(&chosen.request).await.unwrap().is_some() {
             return chosen.request;
         }
@@ -268,7 +268,7 @@ async fn an_operator_answers_a_rectification_and_ends_a_restriction_and_nothing_
         let begun = Instant::now();
         loop {
             let stands = dev.json(&["privacy", "show", request]);
-            let is_late = begun.elapsed() > Duration::from_secs(30);
+            let is_late = begun.elapsed() > Duration::from_mins(3);
             if stands["state"] == state || is_late {
                 return stands;
             }

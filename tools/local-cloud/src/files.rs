@@ -6,8 +6,12 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+
+/// So often a directory that seems taken is tried again.
+const TRIES: u32 = 50;
 
 /// Creates a file only its owner can read, empty.
 pub(crate) fn private(path: &Path) -> Result<File> {
@@ -56,8 +60,12 @@ pub(crate) fn take(directory: &Path) -> Result<File> {
         .create(directory)
         .with_context(|| format!("{} cannot be created", directory.display()))?;
     let lock = private(&directory.join("lock"))?;
-    if lock.try_lock().is_err() {
-        bail!("{} is in use by another local cloud", directory.display());
+    // A process that is being started holds a copy of every descriptor for a moment.
+    for _ in 0..TRIES {
+        if lock.try_lock().is_ok() {
+            return Ok(lock);
+        }
+        std::thread::sleep(Duration::from_millis(10));
     }
-    Ok(lock)
+    bail!("{} is in use by another local cloud", directory.display());
 }

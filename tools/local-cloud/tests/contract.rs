@@ -558,6 +558,7 @@ async fn sqs_hands_out_what_was_sent_wakes_long_polls_and_forgets_what_was_delet
             .queue_url(&url)
             .max_number_of_messages(10)
             .wait_time_seconds(wait)
+            .visibility_timeout(60)
             .message_system_attribute_names(MessageSystemAttributeName::All)
             .message_attribute_names("All")
             .send()
@@ -699,6 +700,7 @@ async fn sqs_makes_a_message_visible_again_after_its_timeout_and_holds_delayed_o
     let cloud = cloud().await;
     let sqs = sqs(&cloud);
     let url = cloud.output("Data.PlainQueueUrl").unwrap();
+    let sent = std::time::Instant::now();
     sqs.send_message()
         .queue_url(&url)
         .message_body("later")
@@ -712,14 +714,12 @@ async fn sqs_makes_a_message_visible_again_after_its_timeout_and_holds_delayed_o
             .wait_time_seconds(wait)
             .send()
     };
-    assert!(receive(0).await.unwrap().messages().is_empty());
-    let started = std::time::Instant::now();
-    assert_eq!(receive(5).await.unwrap().messages().len(), 1);
-    assert_eq!(receive(5).await.unwrap().messages().len(), 1);
-    assert!(
-        started.elapsed() > Duration::from_millis(1_700)
-            && started.elapsed() < Duration::from_secs(4)
-    );
+    let early = receive(0).await.unwrap().messages().len();
+    assert!(early == 0 || sent.elapsed() >= Duration::from_secs(1));
+    for _ in early..2 {
+        assert_eq!(receive(5).await.unwrap().messages().len(), 1);
+    }
+    assert!(sent.elapsed() >= Duration::from_millis(1_950));
     cloud.stop().await.unwrap();
 }
 

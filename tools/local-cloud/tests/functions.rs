@@ -25,7 +25,7 @@ use support::{cloud, dynamodb, options, sqs};
 
 /// Waits for a condition that something else brings about.
 async fn until(what: &str, mut check: impl AsyncFnMut() -> bool) {
-    for _ in 0..1_500 {
+    for _ in 0..18_000 {
         if check().await {
             return;
         }
@@ -214,7 +214,14 @@ async fn large_batches_are_collected_and_four_run_at_a_time() {
                     .lock()
                     .unwrap()
                     .push(event["Records"].as_array().unwrap().len());
-                tokio::time::sleep(Duration::from_millis(700)).await;
+                // Until four are at it; a fifth would show.
+                for _ in 0..1_000 {
+                    if most.load(Ordering::SeqCst) >= 4 {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
                 running.fetch_sub(1, Ordering::SeqCst);
                 Ok(Value::Null)
             }

@@ -263,7 +263,7 @@ fn spawn(directory: &Path) -> Child {
 }
 
 async fn url_of(directory: &Path) -> String {
-    for _ in 0..1_000 {
+    for _ in 0..18_000 {
         if let Ok(url) = std::fs::read_to_string(directory.join("url")) {
             return url;
         }

@@ -406,6 +406,8 @@ proptest! {
 
     #[test]
     fn ordinary_talk_with_a_stop_in_it_is_left_alone(left in "[a-z]{5,8}", right in "[a-z]{5,8}") {
+        // "Stop kirim" is Indonesian, and means it.
+        prop_assume!(right != "kirim");
         let text = format!("{left} bus stop {right}");
         prop_assert_eq!(plain(&text), Intent::None);
     }

@@ -35,8 +35,8 @@ pub fn into_volumes(
     let volumes = (1_usize..).zip(shares).map(|(number, share)| {
         let mut volume = head.clone();
         volume.insert("volume".to_owned(), json!({ "number": number, "of": of }));
-        let mut own: Map<String, Value> =
-            Map::from_iter(names.iter().map(|name| ((*name).to_owned(), json!([]))));
+        let lists = names.iter().map(|name| ((*name).to_owned(), json!([])));
+        let mut own: Map<String, Value> = lists.collect();
         for (name, entry) in share {
             if let Some(list) = own.get_mut(name).and_then(Value::as_array_mut) {
                 list.push(entry);
@@ -74,7 +74,7 @@ mod tests {
         assert!(
             volumes
                 .iter()
-                .all(|volume| volume.reveal().len() < VOLUME_BYTES.max(longest) + 200)
+                .all(|volume| volume.reveal().len() < VOLUME_BYTES.max(longest).saturating_add(200))
         );
         volumes
             .iter()

@@ -24,7 +24,7 @@ use headgate_domain::time::Timestamp;
 use headgate_lambda::batch::{
     BatchResponse, MessageAttribute, SqsEvent, SqsRecord, SystemAttributes,
 };
-use headgate_lambda::clock::{Clock, system_clock};
+use headgate_lambda::clock::Clock;
 use headgate_lambda::settings::Settings;
 use headgate_testkit::people;
 use local_cloud::{Calendar, LocalCloud, Options};
@@ -62,7 +62,7 @@ pub(crate) struct World {
 impl World {
     /// Starts everything, with keys and a configuration in place.
     pub(crate) async fn start() -> Self {
-        Self::start_at(Calendar::system()).await
+        Self::start_at(Calendar::at_fixed_morning()).await
     }
 
     /// The same, at the time of a calendar.
@@ -272,7 +272,7 @@ impl World {
             .function_environment("NotificationProcessorFunction");
         let mut settings = settings.unwrap();
         settings.insert("AWS_SECRET_ACCESS_KEY".to_owned(), secret.to_owned());
-        NotificationProcessor::new(&Settings::from_map(settings), system_clock())
+        NotificationProcessor::new(&Settings::from_map(settings), self.clock.clone())
             .await
             .unwrap()
     }
@@ -284,7 +284,7 @@ impl World {
             .function_environment("NotificationProcessorFunction");
         let mut settings = settings.unwrap();
         settings.insert("HEADGATE_TABLE_MESSAGES".to_owned(), "nothing".to_owned());
-        NotificationProcessor::new(&Settings::from_map(settings), system_clock())
+        NotificationProcessor::new(&Settings::from_map(settings), self.clock.clone())
             .await
             .unwrap()
     }

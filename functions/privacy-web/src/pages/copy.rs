@@ -16,7 +16,7 @@ use crate::layout::{Width, document};
 use crate::locale::Copy;
 
 /// The volumes of a copy that can be fetched.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Volumes {
     open: Vec<usize>,
     of: usize,

@@ -70,7 +70,8 @@ async fn quarters(world: &World, quarters: i64) {
 /// Every day of them is looked at, when they are over.
 async fn days_at_once(world: &World, days: i64) {
     world.wait(days * DAY);
-    for _ in 0..2 {
+    // One round has two minutes.
+    for _ in 0..4 {
         world.work_off().await;
     }
 }

@@ -75,7 +75,7 @@ impl World {
             Aws::new(&AwsSettings::new(|name| environment.get(name).cloned()).unwrap()).unwrap();
         let messages = Messages::new(&aws, &environment["HEADGATE_TABLE_MESSAGES"]);
         let pacing = Pacing::new(&aws, &environment["HEADGATE_TABLE_PACING"]);
-        let clock = system_clock();
+        let clock = stage.clock();
         let intake_settings = Settings::from_map(stage.environment("IntakeFunction"));
         Self {
             sender: Sender::new(&Settings::from_map(environment), Arc::clone(&clock))

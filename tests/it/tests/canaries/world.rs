@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 use crate::list::{self, List};
 
 /// Longer than anything may take.
-const GIVE_UP: Duration = Duration::from_secs(30);
+const GIVE_UP: Duration = Duration::from_mins(3);
 /// Between two looks at everything.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
 /// Nothing listens here.

@@ -14,9 +14,10 @@ use crate::erasure::{acquainted, by_both, who_wrote};
 use crate::world::World;
 use crate::{ADA, answer, said, text};
 
-/// Ada writes something, from an account with a key.
-async fn writes(world: &World, id: &str, key: Option<&str>, words: &str) {
-    let mut body = by_both(&said(ADA, id, world.seconds(), &text(words)));
+/// Ada writes something, from an account with a key; when.
+async fn writes(world: &World, id: &str, key: Option<&str>, words: &str) -> Timestamp {
+    let at = world.seconds();
+    let mut body = by_both(&said(ADA, id, at, &text(words)));
     if let Some(key) = key {
         let contact = &mut body["entry"][0]["changes"][0]["value"]["contacts"][0];
         contact["identity_key_hash"] = key.into();
@@ -24,6 +25,7 @@ async fn writes(world: &World, id: &str, key: Option<&str>, words: &str) {
     world.notify(id, &body).await;
     // Meta's times are whole seconds.
     world.wait(2_000);
+    Timestamp::from_seconds(at)
 }
 
 async fn state_of(world: &World, request: &RequestId) -> Option<State> {
@@ -122,8 +124,7 @@ async fn whose_account_changed_gets_what_is_from_since_then_alone() {
 
     world.wait(25 * HOUR);
     world.mint().await;
-    let since = Timestamp::from_seconds(world.seconds());
-    writes(&world, "wamid.K2", Some("x6W2v5Sl2FD="), "the first since").await;
+    let since = writes(&world, "wamid.K2", Some("x6W2v5Sl2FD="), "the first since").await;
     writes(&world, "wamid.K3", Some("x6W2v5Sl2FD="), "and the next").await;
     writes(&world, "wamid.ASK2", None, "my data").await;
     let (copy, page) = fetched(&world, &mut seen).await;
@@ -146,8 +147,7 @@ async fn who_writes_again_after_a_year_gets_what_is_from_since_then_alone() {
     world.send().await;
     world.wait(6 * DAY);
     world.mint().await;
-    let since = Timestamp::from_seconds(world.seconds());
-    writes(&world, "wamid.BACK", None, "hello after a year").await;
+    let since = writes(&world, "wamid.BACK", None, "hello after a year").await;
     writes(&world, "wamid.ASK", None, "my data").await;
     let rows = world.rows().await;
     let sent = rows.iter().any(|(_, text)| text.contains("autumn_sale"));

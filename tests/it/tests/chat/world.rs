@@ -30,8 +30,9 @@ const AD: &str = "[[consents.entries]]\nname = \"any-ad\"\nkind = \"ad\"\npurpos
 pub(crate) const NUMBER: &str = "106540352242922";
 /// What Lambda leaves a sender.
 const TIME: Duration = Duration::from_secs(40);
-/// So long a holder has for a message or two.
-const LIFE: Duration = Duration::from_secs(6);
+/// So long a holder has for a message or two on a machine that is busy with something else: when it has sent them, it
+/// ends by itself.
+const LIFE: Duration = Duration::from_mins(1);
 
 pub(crate) struct World {
     stage: Stage,

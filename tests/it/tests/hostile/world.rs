@@ -17,8 +17,10 @@ use tokio::net::TcpStream;
 use webhook::config::Config;
 use webhook::{AwsPorts, Webhook};
 
-/// Longer than any answer takes.
-const SILENCE: Duration = Duration::from_secs(3);
+/// Longer than any answer takes, on a machine that has nothing else to do.
+pub(crate) const SILENCE: Duration = Duration::from_secs(3);
+/// And on one that has.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Every line of the log: it belongs to the process, not to a test.
 static LOG: OnceLock<Arc<Mutex<String>>> = OnceLock::new();
@@ -97,8 +99,8 @@ impl World {
             .collect()
     }
 
-    /// Sends bytes to an API; `None` when nothing comes back.
-    pub(crate) async fn send(&self, api: &str, bytes: &[u8]) -> Option<Answer> {
+    /// Sends bytes to an API; `None` when nothing comes back in time.
+    pub(crate) async fn send(&self, api: &str, bytes: &[u8], time: Duration) -> Option<Answer> {
         let url = self
             .stage
             .cloud()
@@ -112,7 +114,7 @@ impl World {
         // The far side may answer, and hang up, before it has heard everything.
         let exchange = async { tokio::join!(write.write_all(bytes), read.read_to_end(&mut heard)) };
         // For the rest of what is no whole request it waits longer than a test can: we hang up.
-        tokio::time::timeout(SILENCE, exchange).await.ok();
+        tokio::time::timeout(time, exchange).await.ok();
         let text = String::from_utf8_lossy(&heard).into_owned();
         let (top, body) = text.split_once("\r\n\r\n")?;
         let mut lines = top.lines();

@@ -11,6 +11,8 @@ use super::report::Evidence;
 
 /// An opt-out is promised to be in force within this time of the webhook's 200.
 const IN_FORCE: Duration = Duration::from_secs(5);
+/// A judgement may be two seconds old when the message leaves, and the way to Meta takes a moment.
+const JUDGED_BEFORE: Duration = Duration::from_millis(2_500);
 
 /// What the arrivals say.
 pub(super) struct Wire {
@@ -136,7 +138,10 @@ pub(super) fn opt_outs(e: &Evidence<'_>) -> (usize, usize, Option<f64>) {
             .arrivals
             .iter()
             .filter(|a| a.accepted && marketing(a) && stop.person.is(&a.recipient))
-            .filter(|a| a.at > told_at || a.at.saturating_duration_since(stop.answered) > IN_FORCE)
+            .filter(|a| {
+                a.at.saturating_duration_since(told_at) > JUDGED_BEFORE
+                    || a.at.saturating_duration_since(stop.answered) > IN_FORCE
+            })
             .count();
     }
     (

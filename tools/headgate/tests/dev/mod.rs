@@ -99,7 +99,7 @@ impl Dev {
     pub(crate) fn until(&self, kind: &str) -> Value {
         let mut left = self.left.borrow_mut();
         let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(30) {
+        while begun.elapsed() < Duration::from_mins(3) {
             while !left.is_empty() {
                 let event = left.remove(0);
                 if event["type"] == kind {

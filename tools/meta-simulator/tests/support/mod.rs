@@ -172,11 +172,11 @@ pub(crate) fn person(last: u32) -> Person {
 
 /// Statuses run on the real clock, so a test can only wait for what it expects, within a bound.
 pub(crate) async fn until(mut reached: impl AsyncFnMut() -> bool) {
-    for _ in 0..1_000 {
+    for _ in 0..18_000 {
         if reached().await {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("it did not come to pass within ten seconds");
+    panic!("it did not come to pass within three minutes");
 }
