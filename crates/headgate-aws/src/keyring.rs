@@ -4,13 +4,14 @@
 //! destroyed key stops working everywhere within that time. There is no KMS call per message and
 //! none per person. Only `retention-purge` mints and destroys; the IAM roles keep it that way.
 
+mod cache;
 mod erasing;
 mod holding;
 mod vault;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use aws_sdk_kms::primitives::Blob;
@@ -25,16 +26,14 @@ use zeroize::Zeroizing;
 use crate::item::{Attributes, Item, b, batch_get, ms, put_if_new, s};
 use crate::{Aws, AwsError, random};
 
+use cache::{KEPT, Key, KeyCache};
+
 pub use vault::VaultVersion;
 
-/// Unwrapped keys are forgotten after this long.
-const CACHE: Duration = Duration::from_mins(5);
 const DATA_KEY_BYTES: i32 = 32;
 
 /// What the names of a subject's salts begin with: what is sealed, and what the ledger commits to.
 const SALTS: [&str; 2] = ["salt#", "evidence-salt#"];
-
-type Key = Arc<Zeroizing<[u8; 32]>>;
 
 /// A subject's 32 random bytes; worthless alone, and without them nothing of the person opens.
 #[derive(Clone)]
@@ -103,7 +102,7 @@ pub struct Keyring {
     data_key: String,
     deployment: String,
     retention_days: i64,
-    cache: Arc<Mutex<HashMap<String, (Instant, Key)>>>,
+    cache: KeyCache,
     /// The version of the vault key that is sealed under, for as long as an unwrapped key is kept.
     newest: Arc<Mutex<Option<(Instant, VaultVersion)>>>,
 }
@@ -118,7 +117,7 @@ impl Keyring {
             data_key: data_key.to_owned(),
             deployment: deployment.to_owned(),
             retention_days: headgate_domain::retention::CONTENT_DAYS,
-            cache: Arc::default(),
+            cache: KeyCache::default(),
             newest: Arc::default(),
         }
     }
@@ -293,7 +292,7 @@ impl Keyring {
     /// [`AwsError`] when the table did not confirm it.
     pub async fn destroy(&self, name: KeyName) -> Result<bool, KeyringError> {
         let id = id_of(name);
-        self.forget(&id);
+        self.cache.forget(&id);
         let answer = self
             .dynamodb
             .delete_item()
@@ -362,7 +361,7 @@ impl Keyring {
     }
 
     async fn key(&self, id: &str) -> Result<Key, KeyringError> {
-        if let Some(key) = self.cached(id) {
+        if let Some(key) = self.cache.get(id, Instant::now()) {
             return Ok(key);
         }
         let item = self.read(id).await?.ok_or(KeyringError::NoKey)?;
@@ -380,22 +379,8 @@ impl Keyring {
         let bytes = <[u8; 32]>::try_from(plain.as_slice())
             .map_err(|_length| AwsError::new("Decrypt", "not 32 bytes"))?;
         let key: Key = Arc::new(Zeroizing::new(bytes));
-        if let Ok(mut cache) = self.cache.lock() {
-            cache.insert(id.to_owned(), (Instant::now(), Arc::clone(&key)));
-        }
+        self.cache.put(id, &key, Instant::now());
         Ok(key)
-    }
-
-    fn cached(&self, id: &str) -> Option<Key> {
-        let mut cache = self.cache.lock().ok()?;
-        cache.retain(|_, (since, _)| since.elapsed() < CACHE);
-        cache.get(id).map(|(_, key)| Arc::clone(key))
-    }
-
-    fn forget(&self, id: &str) {
-        if let Ok(mut cache) = self.cache.lock() {
-            cache.remove(id);
-        }
     }
 
     /// Binds a wrapped key to its deployment and its day: another day's wrapping does not unwrap here.

@@ -44,5 +44,6 @@ pub mod risk;
 pub mod sealing;
 pub mod system;
 pub mod time;
+pub mod trail;
 pub mod turns;
 pub mod wording;

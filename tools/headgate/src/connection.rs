@@ -41,6 +41,18 @@ const CONTROL_URL: &str = "HEADGATE_DEV_CONTROL_URL";
 /// A part of the report of an import is 60 KiB.
 const LARGEST_REPORT: usize = 1 << 20;
 
+/// The keys of KMS, and what each is for.
+const KMS_KEYS: [(&str, &str); 8] = [
+    ("HEADGATE_KMS_KEY_DATA", "data"),
+    ("HEADGATE_KMS_KEY_LEDGER", "ledger"),
+    ("HEADGATE_KMS_KEY_EVIDENCE", "evidence"),
+    ("HEADGATE_KMS_KEY_RECEIPT", "receipt"),
+    ("HEADGATE_KMS_MAC_IDENTITY", "identity"),
+    ("HEADGATE_KMS_MAC_SUPPRESSION", "suppression"),
+    ("HEADGATE_KMS_MAC_MESSAGE_REF", "message-ref"),
+    ("HEADGATE_KMS_MAC_LINKS", "links"),
+];
+
 /// The secret of the sender; has no `Debug`.
 #[derive(Deserialize)]
 struct GraphToken {
@@ -194,6 +206,20 @@ impl Connection {
         let read = peppers.refresh(now).await;
         read.context("which peppers are in force cannot be read")?;
         Ok(Pointers::new(&self.aws, table, peppers))
+    }
+
+    /// The keys of KMS, by what they are for, and the variables of those that are not set.
+    pub fn kms_keys(&self) -> (BTreeMap<String, &'static str>, Vec<&'static str>) {
+        let (mut keys, mut unnamed) = (BTreeMap::new(), Vec::new());
+        for (variable, purpose) in KMS_KEYS {
+            match self.find(variable) {
+                Some(key) => {
+                    keys.insert(key.to_owned(), purpose);
+                }
+                None => unnamed.push(variable),
+            }
+        }
+        (keys, unnamed)
     }
 
     /// Messages and people, to be counted.

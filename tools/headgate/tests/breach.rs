@@ -9,8 +9,12 @@
 )]
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use headgate::connection::Connection;
 use headgate_domain::time::{DAY, HOUR, Timestamp};
@@ -279,6 +283,124 @@ async fn people_and_data_within_reach_are_counted_and_nobody_is_named() {
         }
         assert!(!text.contains("sub_"), "{text}");
     }
+}
+
+/// What a trail puts into its bucket: a packed file with records, in a folder of its day.
+fn put_log(folder: &Path, name: &str, records: &Value) {
+    fs::create_dir_all(folder).unwrap();
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    let log = json!({ "Records": records }).to_string();
+    packed.write_all(log.as_bytes()).unwrap();
+    fs::write(folder.join(name), packed.finish().unwrap()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cloudtrail_tells_of_the_keys_is_counted_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::in_memory(folder.path());
+    let connection = Connection::open(Some(&dev.env_file)).unwrap();
+    let now = connection.now().await.unwrap();
+    furnish(&dev, &connection, now).await;
+    let deployment = connection.deployment().unwrap();
+    let key = connection.find("HEADGATE_KMS_MAC_IDENTITY").unwrap();
+    let event = |id: &str, role: &str, name: &str, parameters: Value| {
+        let role = format!("{deployment}-{role}");
+        json!({ "eventID": id, "eventTime": now.to_string(), "eventSource": "kms.amazonaws.com", "eventName": name,
+            "userIdentity": { "type": "AssumedRole", "arn": format!("arn:aws:sts::000000000000:assumed-role/{role}/alice@maple.example"),
+                "accountId": "000000000000", "sessionContext": { "sessionIssuer": { "userName": role } } },
+            "sourceIPAddress": "192.0.2.7", "recipientAccountId": "000000000000", "requestParameters": parameters })
+    };
+    let opens = |key: &str| json!({ "encryptionContext": { "headgate:deployment": deployment, "headgate:key": key } });
+    let today = format!("day#{}", now.day());
+    let trail = folder.path().join("trail");
+    let path = trail.to_str().unwrap().to_owned();
+    let with_trail = |now| scope(&dev, now, &["--trail", &path]);
+
+    // What the functions do tells nothing of others, and a refusal opens nothing.
+    let mut refused = event("2", "operator", "Decrypt", opens("vault#1"));
+    refused["errorCode"] = json!("AccessDenied");
+    let records = json!([event("1", "sender", "Decrypt", opens(&today)), refused]);
+    put_log(&trail.join("2026/11"), "one.json.gz", &records);
+    // Beside them a trail keeps what proves them.
+    put_log(
+        &trail.join("CloudTrail-Digest"),
+        "digest.json.gz",
+        &json!(7),
+    );
+    let none = with_trail(now);
+    assert_eq!(none["classes"][0]["opened_by_others"], 0, "{none}");
+    assert_eq!(none["classes"][2]["opened_by_others"], 0, "{none}");
+    assert_eq!(none["days"][0]["opened_by_others"], false, "{none}");
+    assert_eq!(none["trail"]["by_functions"], 1, "{none}");
+    assert_eq!(none["trail"]["acts"][0]["refused"], 1, "{none}");
+
+    let records = json!([
+        event("3", "operator", "Decrypt", opens(&today)),
+        event("3", "operator", "Decrypt", opens(&today)),
+        event("4", "operator", "Decrypt", opens("vault#1")),
+        event("5", "operator", "GenerateMac", json!({ "keyId": key })),
+    ]);
+    put_log(&trail, "two.json.gz", &records);
+    let told = with_trail(now);
+    let opened = [0, 1, 2].map(|n| told["classes"][n]["opened_by_others"].clone());
+    assert_eq!(opened, [json!(2), json!(1), json!(3)], "{told}");
+    assert_eq!(told["days"][0]["opened_by_others"], true, "{told}");
+    let acts = told["trail"]["acts"].as_array().unwrap().iter();
+    let acts: Vec<String> = acts
+        .map(|act| format!("{} {} {}", act["did"], act["what"], act["times"]).replace('"', ""))
+        .collect();
+    let expected = [
+        &format!("opened_key {today} 1"),
+        "opened_key vault#1 1",
+        "made_names key identity 1",
+    ];
+    assert_eq!(acts, expected, "{told}");
+    let not_told = told["trail"]["not_told"].to_string();
+    assert!(
+        not_told.contains("no data events") && not_told.contains("begin there"),
+        "{told}"
+    );
+
+    // In the drafts, and on the terminal, without whose session it was.
+    let (file, out) = (
+        folder.path().join("scope.json"),
+        folder.path().join("notices"),
+    );
+    fs::write(&file, told.to_string()).unwrap();
+    let (file, out) = (file.to_str().unwrap(), out.to_str().unwrap());
+    dev.json(&["breach", "notice", file, "--out", out]);
+    let draft = fs::read_to_string(Path::new(out).join("EU_GDPR-authority.md")).unwrap();
+    assert!(
+        draft.contains("By CloudTrail, 3 of them are under keys"),
+        "{draft}"
+    );
+    let (from, until) = (
+        now.plus_millis(-HOUR).to_string(),
+        now.plus_millis(HOUR).to_string(),
+    );
+    let times = ["--from", &from, "--until", &until, "--known-at", &from];
+    let printed = dev.run(&[&["breach", "scope"], &times[..], &["--trail", &path]].concat());
+    assert!(
+        printed.contains(&format!("role {deployment}-operator")),
+        "{printed}"
+    );
+    for text in [told.to_string(), printed, draft] {
+        assert!(
+            !text.contains("alice") && !text.contains("192.0.2"),
+            "{text}"
+        );
+    }
+
+    // What is no log file is said, and nothing is left out for it.
+    fs::write(trail.join("three.json"), "{}").unwrap();
+    let refused = dev.refuses(&[&["breach", "scope"], &times[..], &["--trail", &path]].concat());
+    assert!(
+        refused.contains("three.json") && refused.contains("Records"),
+        "{refused}"
+    );
+    let empty = folder.path().join("notices").to_str().unwrap().to_owned();
+    let refused = dev.refuses(&[&["breach", "scope"], &times[..], &["--trail", &empty]].concat());
+    assert!(refused.contains("no .json or .json.gz"), "{refused}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ impl Keyring {
     /// # Errors
     /// [`AwsError`] when the table did not confirm it.
     pub async fn destroy_hold(&self, hold: &HoldId) -> Result<bool, KeyringError> {
-        self.forget(hold.as_str());
+        self.cache.forget(hold.as_str());
         let answer = self
             .dynamodb
             .delete_item()

@@ -13,7 +13,7 @@ use headgate_domain::sealing::{Place, key_id, open, vault_field_key};
 use headgate_domain::time::{DAY, Timestamp};
 use headgate_redact::Personal;
 
-use super::{CACHE, Keyring, KeyringError, Salt, id_of, pk, sealed};
+use super::{KEPT, Keyring, KeyringError, Salt, id_of, pk, sealed};
 use crate::AwsError;
 use crate::item::{Attributes, Item, ms, n, was_taken};
 use crate::privacy_requests::Walk;
@@ -108,7 +108,7 @@ impl Keyring {
     pub async fn newest_vault(&self) -> Result<VaultVersion, AwsError> {
         if let Ok(newest) = self.newest.lock()
             && let Some((since, version)) = *newest
-            && since.elapsed() < CACHE
+            && since.elapsed() < KEPT
         {
             return Ok(version);
         }

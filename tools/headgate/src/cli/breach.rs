@@ -18,6 +18,7 @@ pub struct BreachArgs {
 const BREACH_HELP: &str = "Examples:\n  \
 headgate breach scope --from 2026-11-20T08:00:00Z --until 2026-11-21T17:30:00Z --known-at 2026-11-22T09:00:00Z\n  \
 headgate breach scope --from … --until … --known-at … --accepted-within --lane marketing --json > scope.json\n  \
+headgate breach scope --from … --until … --known-at … --trail AWSLogs/111122223333/CloudTrail\n  \
 headgate breach notice scope.json --out notices\n  \
 headgate breach drill --out drill\n\n\
 It counts and names nobody, and opens nothing. docs/breach.md says what each figure is and what it cannot show.";
@@ -85,6 +86,10 @@ pub struct ScopeArgs {
     /// Only this lane; repeat for several.
     #[arg(long, value_enum)]
     pub lane: Vec<PurposeArg>,
+    /// Log files of CloudTrail, .json or .json.gz, or a folder with them: who opened which keys, and what else was done
+    /// by others than the functions; repeat for several.
+    #[arg(long, value_name = "FILE")]
+    pub trail: Vec<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "the flattened fields have their own help")]
     pub client: ClientArgs,

@@ -6,6 +6,7 @@
 
 mod drill;
 mod notice;
+mod trail;
 
 use std::collections::{BTreeMap, HashSet};
 use std::process::ExitCode;
@@ -25,6 +26,8 @@ use serde_json::{Value, json};
 
 use crate::cli::{BreachAction, BreachArgs, ScopeArgs};
 use crate::connection::Connection;
+
+use trail::Known;
 
 /// What stands in clear in the tables, and names nobody.
 const IN_CLEAR: &str =
@@ -121,11 +124,18 @@ async fn scope(args: &ScopeArgs) -> Result<ExitCode> {
         asked.numbers.sort_unstable();
         asked.numbers.dedup();
     }
-    let found = count(&connection.census()?, &asked, args.client.json).await?;
-    if args.client.json {
-        println!("{}", report(&asked, &found, &config));
+    let trail = if args.trail.is_empty() {
+        None
     } else {
-        print(&report(&asked, &found, &config));
+        let known = trail::read(&args.trail, &connection, asked.access, args.client.json)?;
+        Some(known)
+    };
+    let found = count(&connection.census()?, &asked, args.client.json).await?;
+    let report = report(&asked, &found, trail.as_ref(), &config);
+    if args.client.json {
+        println!("{report}");
+    } else {
+        print(&report);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -243,7 +253,7 @@ fn add<K: Ord>(counts: &mut BTreeMap<K, u64>, key: K) {
 }
 
 /// Everything that is told; the table is made from it, so that both say the same.
-fn report(asked: &Asked, found: &Found, config: &Config) -> Value {
+fn report(asked: &Asked, found: &Found, trail: Option<&Known>, config: &Config) -> Value {
     let mut profiles: BTreeMap<&str, u64> = BTreeMap::new();
     for (country, people) in &found.countries {
         for profile in config.profile_of(*country).profiles() {
@@ -261,12 +271,14 @@ fn report(asked: &Asked, found: &Found, config: &Config) -> Value {
     }
     let days = days.iter().map(|(day, rows)| {
         json!({ "day": day.to_string(), "messages": rows, "key": format!("day#{day}"),
-                "readable": asked.now < due(*day), "destroyed_after": due(*day) })
+                "readable": asked.now < due(*day), "destroyed_after": due(*day),
+                "opened_by_others": trail.map(|trail| trail.is_opened(day)) })
     });
     let class = |name: &str, messages: &Messages| {
         json!({ "class": name, "count": messages.count, "people": messages.people.len(), "sealed": true,
                 "opens_with": "the key of its day and the person's salt", "keys": messages.days.len(),
-                "still_readable": messages.readable(asked.now) })
+                "still_readable": messages.readable(asked.now),
+                "opened_by_others": trail.map(|trail| trail.opened(&messages.days)) })
     };
     let inbound = asked
         .has_inbound
@@ -287,7 +299,8 @@ fn report(asked: &Asked, found: &Found, config: &Config) -> Value {
     let classes = [Some(class("messages", &found.messages)), inbound];
     let classes = classes.into_iter().flatten().chain([
         json!({ "class": "numbers and user ids", "count": found.people(), "people": found.people(), "sealed": true,
-                "opens_with": "the vault key and the person's salt" }),
+                "opens_with": "the vault key and the person's salt",
+                "opened_by_others": trail.map(|trail| if trail.has_opened_vault() { found.people() } else { 0 }) }),
         json!({ "class": "in clear", "count": null, "people": found.people(), "sealed": false, "what": IN_CLEAR }),
     ]);
     json!({
@@ -307,6 +320,7 @@ fn report(asked: &Asked, found: &Found, config: &Config) -> Value {
         "classes": classes.collect::<Vec<_>>(),
         "days": days.collect::<Vec<_>>(),
         "clocks": clocks,
+        "trail": trail.map(Known::as_json),
         "not_counted": not_counted,
         "known_at": asked.times.known_at,
         "as_of": asked.now,
@@ -373,9 +387,13 @@ fn print(report: &Value) {
             None => format!("not sealed: {}", text(&class, "what")),
         };
         println!(
-            "  {:>9}  {}; {opens}",
+            "  {:>9}  {}; {opens}{}",
             text(&class, "count"),
-            text(&class, "class")
+            text(&class, "class"),
+            match class.get("opened_by_others").and_then(Value::as_u64) {
+                Some(opened) => format!("; {opened} of them under keys that others had opened"),
+                None => String::new(),
+            }
         );
     }
     for day in list(report, "days") {
@@ -392,6 +410,7 @@ fn print(report: &Value) {
             text(&day, "destroyed_after")
         );
     }
+    print_trail(&of("trail"));
     println!("to be told, counted from {}", text(report, "known_at"));
     for clock in list(report, "clocks") {
         let is_reached = clock.get("is_reached").and_then(Value::as_bool) == Some(true);
@@ -423,6 +442,42 @@ fn print(report: &Value) {
         "engineering defaults as of {}, not legal advice",
         text(report, "profiles_as_of")
     );
+}
+
+/// What CloudTrail tells, if its files were given.
+fn print_trail(trail: &Value) {
+    let word = |value: &Value, name: &str| match value.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    let list = |name: &str| trail.get(name).and_then(Value::as_array).into_iter().flatten();
+    if trail.is_null() {
+        println!("CloudTrail\n  its files tell who opened which keys: --trail");
+        return;
+    }
+    println!(
+        "CloudTrail {} events, {} to {}; {} by the functions",
+        word(trail, "events"),
+        word(trail, "first"),
+        word(trail, "last"),
+        word(trail, "by_functions")
+    );
+    for act in list("acts") {
+        println!(
+            "  {:<11} {:<28} {} times, {} refused, {} to {}  {}",
+            word(act, "did"),
+            word(act, "what"),
+            word(act, "times"),
+            word(act, "refused"),
+            word(act, "first"),
+            word(act, "last"),
+            word(act, "by")
+        );
+    }
+    for what in list("not_told") {
+        println!("  not told: {}", what.as_str().unwrap_or_default());
+    }
 }
 
 fn bar(is_json: bool) -> Result<ProgressBar> {

@@ -108,7 +108,7 @@ async fn play(
     let now = stage.now();
     let asked = asked(stage, now);
     let found = count(&census(stage)?, &asked, true).await?;
-    let scope = report(&asked, &found, &stage.config);
+    let scope = report(&asked, &found, None, &stage.config);
     note(steps, "scope: who and what was within reach", begun);
     let people = &scope["people"];
     let expected =

@@ -81,6 +81,9 @@ struct Class {
 struct DayOfRows {
     messages: u64,
     readable: bool,
+    /// Not known where no files of `CloudTrail` were given.
+    #[serde(default)]
+    opened_by_others: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -354,6 +357,20 @@ impl Notice<'_> {
         (sum(yes), sum(no))
     }
 
+    /// What is known of the keys: nothing, or what `CloudTrail` tells.
+    fn keys(&self) -> String {
+        let days = &self.scope.days;
+        if days.iter().any(|day| day.opened_by_others.is_none()) {
+            return "[… whether the keys, and the right to use them, were within reach]".to_owned();
+        }
+        let opened = days.iter().filter(|day| day.opened_by_others == Some(true));
+        let opened = opened.fold(0, |all: u64, day| all.saturating_add(day.messages));
+        format!(
+            "By CloudTrail, {opened} of them are under keys that somebody other than our functions had opened. \
+             [… whether its files are complete, and what was read with these keys]"
+        )
+    }
+
     fn to_the_authority(&self, clock: &Clock) -> String {
         let Scope {
             access,
@@ -412,13 +429,14 @@ impl Notice<'_> {
         write!(
             out,
             "\n{readable} of these records are under keys of days that are in force, {due} under keys whose destruction \
-             was due before. [… whether the keys, and the right to use them, were within reach]\n\nNot counted: {}. \
+             was due before. {}\n\nNot counted: {}. \
              [… whether any of it was within reach]\n\n\
              ## Whom to ask\n\n{contact}\n\n\
              ## What is likely to follow for the people\n\n[…]\n\n\
              ## What was done, and what will be\n\n\
              [… to end it, to lessen what follows, against its happening again]\n\n\
              The people: [… told on, by which means; or why they are not told]\n\n",
+            self.keys(),
             self.scope.not_counted.join("; ")
         )
         .ok();
