@@ -66,6 +66,127 @@ impl Deed {
     }
 }
 
+/// What each call of a service is. A star stands for the rest of a name: some end in the version of their API.
+const CALLS: [(&str, Deed, &[&str]); 19] = [
+    ("kms", Deed::OpenedKey, &["Decrypt", "ReEncrypt"]),
+    ("kms", Deed::MadeNames, &["GenerateMac", "VerifyMac"]),
+    (
+        "kms",
+        Deed::Changed,
+        &[
+            "PutKeyPolicy",
+            "CreateGrant",
+            "DisableKey",
+            "ScheduleKeyDeletion",
+            "RotateKeyOnDemand",
+        ],
+    ),
+    (
+        "dynamodb",
+        Deed::Read,
+        &[
+            "GetItem",
+            "BatchGetItem",
+            "Query",
+            "Scan",
+            "TransactGetItems",
+            "ExecuteStatement",
+            "BatchExecuteStatement",
+            "ExecuteTransaction",
+            "GetRecords",
+        ],
+    ),
+    (
+        "dynamodb",
+        Deed::Wrote,
+        &[
+            "PutItem",
+            "UpdateItem",
+            "DeleteItem",
+            "BatchWriteItem",
+            "TransactWriteItems",
+        ],
+    ),
+    (
+        "dynamodb",
+        Deed::Copied,
+        &[
+            "CreateBackup",
+            "ExportTableToPointInTime",
+            "RestoreTableToPointInTime",
+            "RestoreTableFromBackup",
+            "EnableKinesisStreamingDestination",
+        ],
+    ),
+    (
+        "dynamodb",
+        Deed::Changed,
+        &[
+            "PutResourcePolicy",
+            "DeleteResourcePolicy",
+            "UpdateTable",
+            "DeleteTable",
+            "UpdateContinuousBackups",
+        ],
+    ),
+    (
+        "secretsmanager",
+        Deed::ReadSecret,
+        &["GetSecretValue", "BatchGetSecretValue"],
+    ),
+    (
+        "secretsmanager",
+        Deed::Changed,
+        &[
+            "PutSecretValue",
+            "UpdateSecret*",
+            "DeleteSecret",
+            "PutResourcePolicy",
+            "DeleteResourcePolicy",
+        ],
+    ),
+    ("s3", Deed::Read, &["GetObject", "ListObject*"]),
+    ("s3", Deed::Copied, &["CopyObject"]),
+    ("s3", Deed::Wrote, &["PutObject", "DeleteObject*"]),
+    ("s3", Deed::Changed, &["PutBucket*", "DeleteBucket*"]),
+    ("sqs", Deed::Read, &["ReceiveMessage"]),
+    (
+        "sqs",
+        Deed::Wrote,
+        &["SendMessage*", "DeleteMessage*", "PurgeQueue"],
+    ),
+    (
+        "sqs",
+        Deed::Changed,
+        &[
+            "SetQueueAttributes",
+            "AddPermission",
+            "StartMessageMoveTask",
+        ],
+    ),
+    (
+        "lambda",
+        Deed::Changed,
+        &["UpdateFunction*", "AddPermission*", "PutFunction*"],
+    ),
+    (
+        "iam",
+        Deed::Changed,
+        &["Put*", "Attach*", "Detach*", "Delete*", "Update*"],
+    ),
+    ("sts", Deed::TookRole, &["AssumeRole*"]),
+];
+
+/// Where a call of `DynamoDB` names its table.
+const TABLES: [&str; 6] = [
+    "tableName",
+    "tableArn",
+    "sourceTableName",
+    "sourceTableArn",
+    "backupArn",
+    "resourceArn",
+];
+
 /// How often somebody did the same, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
@@ -184,152 +305,66 @@ impl Trail {
 
     /// What an event is of this deployment, and to what.
     fn act(&self, source: &str, name: &str, event: &Value) -> Option<(Deed, String)> {
-        match source {
-            "kms.amazonaws.com" => self.with_key(name, event),
-            "dynamodb.amazonaws.com" => {
-                let deed = match name {
-                    "GetItem"
-                    | "BatchGetItem"
-                    | "Query"
-                    | "Scan"
-                    | "TransactGetItems"
-                    | "ExecuteStatement"
-                    | "BatchExecuteStatement"
-                    | "ExecuteTransaction"
-                    | "GetRecords" => Deed::Read,
-                    "PutItem" | "UpdateItem" | "DeleteItem" | "BatchWriteItem"
-                    | "TransactWriteItems" => Deed::Wrote,
-                    "CreateBackup"
-                    | "ExportTableToPointInTime"
-                    | "RestoreTableToPointInTime"
-                    | "RestoreTableFromBackup"
-                    | "EnableKinesisStreamingDestination" => Deed::Copied,
-                    "PutResourcePolicy"
-                    | "DeleteResourcePolicy"
-                    | "UpdateTable"
-                    | "DeleteTable"
-                    | "UpdateContinuousBackups" => Deed::Changed,
-                    _ => return None,
-                };
-                let asked = ["tableName", "sourceTableName", "tableArn", "sourceTableArn"];
-                let asked = asked.iter().chain(&["backupArn", "resourceArn"]);
-                let asked = asked.filter_map(|name| parameter(event, name));
-                Some((deed, self.ours(asked.chain(resources(event)), ":table/")?))
-            }
-            "secretsmanager.amazonaws.com" => {
-                let deed = match name {
-                    "GetSecretValue" | "BatchGetSecretValue" => Deed::ReadSecret,
-                    "PutSecretValue"
-                    | "UpdateSecret"
-                    | "PutResourcePolicy"
-                    | "DeleteSecret"
-                    | "DeleteResourcePolicy" => Deed::Changed,
-                    _ => return None,
-                };
-                let listed = event
-                    .get("requestParameters")
-                    .and_then(|p| p.get("secretIdList"));
-                let listed = listed.and_then(Value::as_array).into_iter().flatten();
-                let asked = parameter(event, "secretId").into_iter();
-                let asked = asked.chain(listed.filter_map(Value::as_str));
-                let asked = asked.chain(resources(event));
-                let own = format!("{}/", self.deployment);
-                let secret = asked.filter_map(|asked| {
-                    let name = asked
-                        .rsplit_once(":secret:")
-                        .map_or(asked, |(_, name)| name);
-                    name.starts_with(&own).then(|| format!("secret {name}"))
-                });
-                Some((deed, secret.min()?))
-            }
-            "s3.amazonaws.com" => {
-                let deed = match name {
-                    "GetObject" | "ListObjects" | "ListObjectVersions" => Deed::Read,
-                    "CopyObject" => Deed::Copied,
-                    "PutObject" | "DeleteObject" | "DeleteObjects" => Deed::Wrote,
-                    "PutBucketPolicy"
-                    | "DeleteBucketPolicy"
-                    | "PutBucketLifecycle"
-                    | "PutBucketReplication" => Deed::Changed,
-                    _ => return None,
-                };
-                let bucket = parameter(event, "bucketName").into_iter();
-                Some((deed, self.ours(bucket, ":::")?))
-            }
-            "sqs.amazonaws.com" => {
-                let deed = match name {
-                    "ReceiveMessage" => Deed::Read,
-                    "SendMessage" | "SendMessageBatch" | "DeleteMessage" | "PurgeQueue"
-                    | "DeleteMessageBatch" => Deed::Wrote,
-                    "SetQueueAttributes" | "AddPermission" | "StartMessageMoveTask" => {
-                        Deed::Changed
-                    }
-                    _ => return None,
-                };
-                let queue = parameter(event, "queueUrl").or(parameter(event, "sourceArn"));
-                let name = queue?.rsplit(['/', ':']).next();
-                Some((deed, self.ours(name.into_iter(), "/")?))
-            }
-            "lambda.amazonaws.com" => {
-                // `UpdateFunctionCode20150331v2`: the names carry the version of the API.
-                let changes = ["UpdateFunction", "AddPermission", "PutFunction"];
-                let is_change = changes.iter().any(|change| name.starts_with(change));
-                let function = is_change.then(|| parameter(event, "functionName"))??;
-                Some((
-                    Deed::Changed,
-                    self.ours([function].into_iter(), ":function:")?,
-                ))
-            }
-            "sts.amazonaws.com" => {
-                let role =
-                    parameter(event, "roleArn").filter(|_arn| name.starts_with("AssumeRole"))?;
-                let role = self.ours([role].into_iter(), "/")?;
-                let by_name = format!("role {role}");
-                self.is_function(&by_name)
-                    .then_some((Deed::TookRole, by_name))
-            }
-            "iam.amazonaws.com" => {
-                let is_change = ["Put", "Attach", "Detach", "Delete", "Update"]
-                    .iter()
-                    .any(|change| name.starts_with(change));
-                let role = is_change.then(|| parameter(event, "roleName"))??;
-                let role = self.ours([role].into_iter(), "/")?;
-                Some((Deed::Changed, format!("role {role}")))
-            }
-            _ => None,
-        }
-    }
-
-    /// What was done with a key of KMS. A key that is wrapped says in its context whose and which it is.
-    fn with_key(&self, name: &str, event: &Value) -> Option<(Deed, String)> {
-        let parameters = event.get("requestParameters")?;
-        let context = match name {
-            "Decrypt" => parameters.get("encryptionContext"),
-            "ReEncrypt" => parameters.get("sourceEncryptionContext"),
-            _ => None,
+        let service = source.strip_suffix(".amazonaws.com")?;
+        let is_it = |call: &str| match call.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => name == call,
         };
-        if let Some(context) = context {
-            let is_ours = text(context, "headgate:deployment") == Some(&self.deployment);
-            let key = text(context, "headgate:key").filter(|_key| is_ours)?;
-            return Some((Deed::OpenedKey, key.to_owned()));
-        }
-        let deed = match name {
-            "GenerateMac" | "VerifyMac" => Deed::MadeNames,
-            "PutKeyPolicy"
-            | "CreateGrant"
-            | "DisableKey"
-            | "ScheduleKeyDeletion"
-            | "UpdateKeyDescription"
-            | "UpdateAlias"
-            | "RotateKeyOnDemand" => Deed::Changed,
+        let mut calls = CALLS.iter();
+        let (_, deed, _) =
+            calls.find(|(of, _, calls)| *of == service && calls.iter().any(|call| is_it(call)))?;
+        let asked = |name| parameter(event, name).into_iter();
+        let what = match service {
+            "kms" if *deed == Deed::OpenedKey => self.wrapped(event)?,
+            "kms" => {
+                let keys = asked("keyId").chain(resources(event));
+                let key = keys.filter_map(|key| self.keys.get(key)).min()?;
+                format!("key {key}")
+            }
+            "dynamodb" => {
+                let tables = TABLES.into_iter().flat_map(asked);
+                self.ours(tables.chain(resources(event)), ":table/")?
+            }
+            "secretsmanager" => {
+                let listed = event.get("requestParameters")?.get("secretIdList");
+                let listed = listed.and_then(Value::as_array).into_iter().flatten();
+                let secrets = asked("secretId").chain(listed.filter_map(Value::as_str));
+                format!("secret {}", self.secret(secrets.chain(resources(event)))?)
+            }
+            "s3" => self.ours(asked("bucketName"), ":::")?,
+            "sqs" => {
+                let queue = parameter(event, "queueUrl").or(parameter(event, "sourceArn"))?;
+                self.ours(queue.rsplit(['/', ':']).take(1), "/")?
+            }
+            "lambda" => self.ours(asked("functionName"), ":function:")?,
+            "iam" => format!("role {}", self.ours(asked("roleName"), "/")?),
+            "sts" => {
+                let role = format!("role {}", self.ours(asked("roleArn"), "/")?);
+                self.is_function(&role).then_some(role)?
+            }
             _ => return None,
         };
-        let asked = parameter(event, "keyId").into_iter();
-        let key = asked
-            .chain(resources(event))
-            .filter_map(|asked| self.keys.get(asked))
-            .min()?;
-        Some((deed, format!("key {key}")))
+        Some((*deed, what))
+    }
+
+    /// The key that was unwrapped: one that Headgate wraps says in its context whose and which it is.
+    fn wrapped(&self, event: &Value) -> Option<String> {
+        let parameters = event.get("requestParameters")?;
+        let context = ["encryptionContext", "sourceEncryptionContext"];
+        let context = context.iter().find_map(|name| parameters.get(name))?;
+        let is_ours = text(context, "headgate:deployment") == Some(&self.deployment);
+        let key = text(context, "headgate:key").filter(|_key| is_ours)?;
+        Some(key.to_owned())
+    }
+
+    /// The first of these secrets, by name or by ARN, that is the deployment's.
+    fn secret<'a>(&self, asked: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+        let own = format!("{}/", self.deployment);
+        let names = asked.map(|asked| match asked.rsplit_once(":secret:") {
+            Some((_, name)) => name,
+            None => asked,
+        });
+        names.filter(|name| name.starts_with(&own)).min()
     }
 
     /// The first of these names, or of what their ARNs end in, that is the deployment's.

@@ -1,5 +1,9 @@
 //! Events in the shapes of AWS, and what they are taken for.
-#![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    reason = "tests may fail loudly, and a table is as long as it is"
+)]
 
 use serde_json::json;
 
@@ -48,7 +52,9 @@ fn opened(deployment: &str, key: &str) -> Value {
 
 fn told(events: &[Value]) -> Told {
     let mut trail = trail();
-    events.iter().for_each(|event| trail.read(event));
+    for event in events {
+        trail.read(event);
+    }
     trail.told()
 }
 

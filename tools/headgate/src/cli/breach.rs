@@ -86,7 +86,7 @@ pub struct ScopeArgs {
     /// Only this lane; repeat for several.
     #[arg(long, value_enum)]
     pub lane: Vec<PurposeArg>,
-    /// Log files of CloudTrail, .json or .json.gz, or a folder with them: who opened which keys, and what else was done
+    /// Log files of `CloudTrail`, .json or .json.gz, or a folder with them: who opened which keys, and what else was done
     /// by others than the functions; repeat for several.
     #[arg(long, value_name = "FILE")]
     pub trail: Vec<PathBuf>,

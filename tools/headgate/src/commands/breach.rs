@@ -444,14 +444,20 @@ fn print(report: &Value) {
     );
 }
 
-/// What CloudTrail tells, if its files were given.
+/// What `CloudTrail` tells, if its files were given.
 fn print_trail(trail: &Value) {
     let word = |value: &Value, name: &str| match value.get(name) {
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
         None => String::new(),
     };
-    let list = |name: &str| trail.get(name).and_then(Value::as_array).into_iter().flatten();
+    let list = |name: &str| {
+        trail
+            .get(name)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    };
     if trail.is_null() {
         println!("CloudTrail\n  its files tell who opened which keys: --trail");
         return;
