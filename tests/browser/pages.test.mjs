@@ -57,6 +57,7 @@ before(async () => {
   assert.ok(!first.done, "the pages did not start");
   site = JSON.parse(first.value);
   site.link = await asked("link");
+  site.copy = await asked("copy");
   browser = await chromium.launch({ executablePath: executable(), args: FLAGS });
 });
 
@@ -71,6 +72,7 @@ const GETS = () => [
   `/u/${site.token}`,
   `/p/${site.token}`,
   `/c/${site.link}`,
+  `/e/${site.copy}`,
   "/privacy",
   "/do-not-sell",
   "/requests",
@@ -118,6 +120,11 @@ const ANSWERS = {
     await page.click("label[for=yes]");
     await page.click("button[type=submit]");
   },
+  "a copy, read": async (page, language) => {
+    await page.goto(address(`/e/${await asked("copy")}`, language));
+    await page.click("button[value=page]");
+    await page.waitForSelector("#messages");
+  },
   unsubscribed: async (page, language) => {
     await page.goto(address(`/u/${site.token}`, language));
     await page.click("button[type=submit]");
@@ -156,7 +163,8 @@ async function everywhere(options, look) {
       if (path === "/nowhere-at-all") continue;
       const answer = await page.goto(address(path, language));
       assert.equal(answer.status(), 200, `${path} ${language}`);
-      await look(page, `${path.replace(site.token, "token").replace(site.link, "link")} ${language}`, language);
+      const name = path.replace(site.token, "token").replace(site.link, "link").replace(site.copy, "copy");
+      await look(page, `${name} ${language}`, language);
     }
     for (const [name, reach] of Object.entries(ANSWERS)) {
       await reach(page, language);
@@ -225,7 +233,7 @@ test("dark mode is dark", async () => {
 
 test("by keyboard alone: every control is reached in order, shows its focus, and Enter submits", async () => {
   for (const language of site.languages) {
-    for (const path of GETS().slice(0, 7)) {
+    for (const path of GETS().slice(0, 8)) {
       const context = await browser.newContext();
       const page = await context.newPage();
       await page.goto(address(path, language));
@@ -284,7 +292,7 @@ test("link previews and mail scanners change nothing", async () => {
   let sent = 0;
   for (let round = 0; round < 34; round += 1) {
     for (const agent of agents) {
-      for (const path of GETS().slice(0, 7)) {
+      for (const path of GETS().slice(0, 8)) {
         for (const method of ["GET", "HEAD"]) {
           const headers = { "user-agent": agent };
           const answer = await fetch(address(path, "en"), { method, headers });
@@ -299,7 +307,7 @@ test("link previews and mail scanners change nothing", async () => {
   assert.ok(sent >= 1000, `${sent}`);
   // A scanner follows every link of every page, too.
   const page = await browser.newPage();
-  for (const path of GETS().slice(0, 7)) {
+  for (const path of GETS().slice(0, 8)) {
     await page.goto(address(path, "en"));
     const links = await page.$$eval("a[href]", (all) => all.map((a) => a.href));
     for (const link of links.filter((link) => link.startsWith(site.url))) {
@@ -345,6 +353,7 @@ test("screenshots", { skip: SCREENSHOTS ? false : "HEADGATE_SCREENSHOTS names no
     ["opt-in-phone", "/opt-in", "de", phone, "light"],
     ["opt-in-phone-dark", "/opt-in", "zh-Hant", phone, "dark"],
     ["link", `/c/${site.link}`, "en", phone, "light"],
+    ["copy", `/e/${site.copy}`, "en", phone, "light"],
     ["preferences", `/p/${site.token}`, "en", phone, "light"],
     ["privacy", "/privacy", "en", desk, "light"],
     ["do-not-sell-rtl", "/do-not-sell", "ar", phone, "light"],

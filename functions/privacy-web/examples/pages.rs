@@ -2,8 +2,8 @@
 //!
 //! A local deployment with its routes and headers, plus one language that is written from right to
 //! left. Prints one JSON line with the addresses, then answers each line on standard input: `link` and
-//! `old link` with the token of a new link to confirm, any other with the number of items and messages that
-//! are stored. Ends with standard input.
+//! `old link` with the token of a new link to confirm, `copy` with the link to a copy in two volumes, any other with
+//! the number of items and messages that are stored. Ends with standard input.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -22,16 +22,17 @@ use headgate_domain::identity::{Bsuid, Identifier, SubjectId};
 use headgate_domain::lane::Purpose;
 use headgate_domain::ledger::Hash;
 use headgate_domain::link;
-use headgate_domain::privacy::{self, Receipt, RequestId};
+use headgate_domain::privacy::{self, ExportLink, Receipt, RequestId};
 use headgate_domain::profiles::Right;
 use headgate_domain::system::Locale;
 use headgate_domain::time::{DAY, MINUTE};
 use headgate_lambda::clock::system_clock;
 use headgate_lambda::settings::Settings;
+use headgate_redact::Personal;
 use headgate_testkit::{Stage, stage};
 use http::Request;
 use privacy_web::{LANGUAGES, PrivacyWeb, Source};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const ARABIC: Source = Source {
     tag: "ar",
@@ -108,6 +109,38 @@ async fn request_that_is_done(stage: &Stage) -> String {
     request.id.as_str().to_owned()
 }
 
+/// The link to a copy that is somebody's, in two volumes.
+async fn link_to_a_copy(stage: &Stage) -> String {
+    let environment = stage.environment("PrivacyWebFunction");
+    let setting = |name: &str| environment.get(name).unwrap();
+    let (aws, deployment) = (stage.aws(), setting("HEADGATE_DEPLOYMENT"));
+    let (links, now) = (setting("HEADGATE_KMS_MAC_LINKS"), system_clock()());
+    let volume = |number: usize, message: Value| {
+        let copy = json!({
+            "schema": "headgate.export/1", "generated_at": now, "available_until": now.plus_millis(privacy::EXPORT_MS),
+            "volume": { "number": number, "of": 2 }, "leaves_out_before": now.plus_millis(-9 * DAY), "under_legal_hold": true,
+            "you": { "phone": "+16135550123", "country": "CA", "known_since": now, "stopped_marketing_in_whatsapp": true },
+            "choices": [{ "purpose": "marketing", "topic": "events", "state": "withdrawn", "since": now, "method": "keyword" }],
+            "suppressed": ["marketing"], "sources": ["you", "whatsapp", "business", "registers"],
+            "registers": [{ "registry": "CA_NATIONAL_DNCL", "checked_on": now.day().to_string(), "listed": true }],
+            "categories": ["identifiers", "message_content", "consent_records"], "messages": [message],
+        });
+        Personal::new(copy.to_string().into_bytes())
+    };
+    let sent = json!({ "direction": "to_you", "at": now, "purpose": "utility", "state": "DELIVERED",
+        "template": "order_shipped", "message": { "type": "template" } });
+    let wrote = json!({ "direction": "from_you", "at": now,
+        "message": { "type": "text", "text": { "body": "My parcel is late. ".repeat(9) } } });
+    let id = RequestId::from_random(headgate_aws::random().unwrap());
+    let links = pepper(&aws, links, deployment).await.unwrap();
+    let link = ExportLink::of(&links, deployment, id.as_str());
+    let requests = PrivacyRequests::new(&aws, setting("HEADGATE_TABLE_PRIVACY_REQUESTS"));
+    let volumes = [volume(1, sent), volume(2, wrote)];
+    let put = requests.put_export(&link, deployment, &volumes, now);
+    put.await.unwrap();
+    link.reveal().to_owned()
+}
+
 #[tokio::main]
 async fn main() {
     headgate_lambda::log::capture(Arc::new(|_line| {}));
@@ -141,6 +174,7 @@ async fn main() {
     while let Some(Ok(line)) = tokio::task::block_in_place(|| lines.next()) {
         match line.as_str() {
             "link" => println!("{}", stage.confirm_token(MINUTE).await),
+            "copy" => println!("{}", link_to_a_copy(&stage).await),
             "old link" => println!("{}", stage.confirm_token(-MINUTE).await),
             _ => println!("{}", cloud.dump().await.unwrap().len()),
         }
