@@ -15,9 +15,9 @@ use crate::{
 };
 
 /// How long a cold start may take to fail here. Lambda gives ten seconds to one that has a machine to itself.
-const TIME_TO_REFUSE: Duration = Duration::from_mins(1);
+const TIME_TO_REFUSE: Duration = Duration::from_secs(20);
 /// How many processes run beside each other.
-const AT_A_TIME: usize = 8;
+const AT_A_TIME: usize = 4;
 
 /// Takes each setting of docs/data.md away from a function, one after the other, and blanks each.
 pub async fn without_a_setting(binary: &str, function: &str) {

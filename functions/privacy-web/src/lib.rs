@@ -330,7 +330,9 @@ impl PrivacyWeb {
         let now = (self.clock)();
         let copy = self.asked.fetch_export(link, &self.deployment, volume, now);
         let Some(copy) = copy.await? else {
-            return Ok(Page::Copy(None));
+            // What is left of it can still be fetched.
+            let export = self.asked.export(link).await?;
+            return Ok(Page::Copy(export.and_then(|e| Volumes::of(&e, now))));
         };
         log(Level::Info, "copy_handed_out", &[]);
         Ok(match form {

@@ -747,6 +747,11 @@ fn the_page_of_a_request_speaks_of_what_was_asked_for() {
     ] {
         let page = request_page(right, state);
         assert!(page.contains(words), "{right:?} {state:?}");
+        if state == RequestState::Fulfilled {
+            // Whoever has the reference could learn from it that the number has another owner.
+            let in_part = request_page(right, RequestState::PartiallyFulfilled);
+            assert!(in_part == page, "{right:?}");
+        }
         let is_erasure = right == Right::Erasure;
         assert!(
             is_erasure || !page.contains("deleted"),

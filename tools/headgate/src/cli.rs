@@ -120,7 +120,8 @@ worst_window_with_inbound counts what people wrote, too, as Meta does\n  \
 utilisation         accepted arrivals / (rate x seconds from the first to the last arrival),\n                      \
 all messages being accepted before the first is sent, so that there is always a backlog\n  \
 sent_after_opt_out  marketing arrivals for a person later than 5 s after the webhook answered\n                      \
-their STOP, or after the app was told subject.opted_out\n  \
+their STOP, or than 2.5 s after the app was told subject.opted_out: a message\n                      \
+may leave on a judgement that is two seconds old\n  \
 duplicates_sent     arrivals beyond the first for one message record\n  \
 lost                accepted messages without a final outcome";
 

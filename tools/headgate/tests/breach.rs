@@ -316,9 +316,32 @@ async fn what_cloudtrail_tells_of_the_keys_is_counted_and_named() {
     let path = trail.to_str().unwrap().to_owned();
     let with_trail = |now| scope(&dev, now, &["--trail", &path]);
 
-    // What the functions do tells nothing of others, and a refusal opens nothing.
-    let mut refused = event("2", "operator", "Decrypt", opens("vault#1"));
+    // Files without any use of keys deny nothing.
+    let mut refused = event("2", "operator", "Decrypt", Value::Null);
     refused["errorCode"] = json!("AccessDenied");
+    refused["errorMessage"] = json!(format!(
+        "not authorized to perform: kms:Decrypt on resource: {data} because"
+    ));
+    put_log(&trail, "zero.json.gz", &json!([refused]));
+    let silent = with_trail(now);
+    assert_eq!(
+        silent["classes"][0]["opened_by_others"],
+        Value::Null,
+        "{silent}"
+    );
+    assert_eq!(
+        silent["days"][0]["opened_by_others"],
+        Value::Null,
+        "{silent}"
+    );
+    assert!(
+        silent["trail"]["not_told"]
+            .to_string()
+            .contains("who opened keys"),
+        "{silent}"
+    );
+
+    // What the functions do tells nothing of others, and a refusal opens nothing.
     let records = json!([event("1", "sender", "Decrypt", opens(&today)), refused]);
     put_log(&trail.join("2026/11"), "one.json.gz", &records);
     // Beside them a trail keeps what proves them.
@@ -351,6 +374,7 @@ async fn what_cloudtrail_tells_of_the_keys_is_counted_and_named() {
         .collect();
     let expected = [
         &format!("opened_key {today} 1"),
+        "opened_key key data 0",
         "opened_key vault#1 1",
         "made_names key identity 1",
     ];

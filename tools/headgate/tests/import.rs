@@ -101,7 +101,7 @@ fn an_import_that_is_killed_again_and_again_asks_each_row_once() {
         most += most / 2;
     }
     println!("killed {kills} times");
-    assert!(kills > 0, "not killed at all");
+    assert!(kills > 1, "hardly killed at all");
     let args = ["consent", "import", people.to_str().unwrap()];
     let told = dev.json(&args);
     assert_eq!(told["rows"], ROWS);

@@ -10,6 +10,10 @@ use serde_json::json;
 use super::*;
 
 const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+const DATA: &str = "arn:aws:kms:eu-central-1:111122223333:key/5678abcd-12ab-34cd-56ef-1234567890ab";
+const OTHER: &str =
+    "arn:aws:kms:eu-central-1:111122223333:key/9999abcd-12ab-34cd-56ef-1234567890ab";
+const TABLE: &str = "arn:aws:dynamodb:eu-central-1:111122223333:table/main-messages";
 const AT: &str = "2026-11-20T10:00:00Z";
 
 fn moment(text: &str) -> Timestamp {
@@ -21,11 +25,8 @@ fn trail() -> Trail {
         moment("2026-11-20T09:00:00Z"),
         moment("2026-11-20T12:00:00Z"),
     );
-    Trail::new(
-        "main",
-        window,
-        BTreeMap::from([(KEY.to_owned(), "identity")]),
-    )
+    let keys = [(KEY.to_owned(), "identity"), (DATA.to_owned(), "data")];
+    Trail::new("main", window, BTreeMap::from(keys))
 }
 
 /// A session of a role, named by somebody's address.
@@ -37,17 +38,31 @@ fn role(name: &str) -> Value {
 
 fn event(source: &str, name: &str, parameters: &Value) -> Value {
     json!({ "eventID": format!("{source}/{name}/{parameters}"), "eventTime": AT, "eventSource": format!("{source}.amazonaws.com"),
-        "eventName": name, "userIdentity": role("developer"), "recipientAccountId": "111122223333",
+        "eventName": name, "userIdentity": role("developer"), "recipientAccountId": "111122223333", "awsRegion": "eu-central-1",
         "sourceIPAddress": "192.0.2.7", "requestParameters": parameters, "eventCategory": "Management" })
 }
 
+fn with_context(deployment: &str, key: &str) -> Value {
+    json!({ "headgate:deployment": deployment, "headgate:key": key })
+}
+
 fn opened(deployment: &str, key: &str) -> Value {
-    let context = json!({ "headgate:deployment": deployment, "headgate:key": key });
     event(
         "kms",
         "Decrypt",
-        &json!({ "keyId": KEY, "encryptionContext": context }),
+        &json!({ "keyId": DATA, "encryptionContext": with_context(deployment, key) }),
     )
+}
+
+/// As KMS tells it: what was asked for is not there, and the key is in the sentence.
+fn refused(source: &str, name: &str, resource: &str) -> Value {
+    let mut event = event(source, name, &Value::Null);
+    event["errorCode"] = json!("AccessDenied");
+    event["errorMessage"] = json!(format!(
+        "User: arn:aws:sts::111122223333:assumed-role/main-operator/alice@maple.example is not authorized to perform: \
+         {source}:{name} on resource: {resource} because no identity-based policy allows it"
+    ));
+    event
 }
 
 fn told(events: &[Value]) -> Told {
@@ -58,34 +73,62 @@ fn told(events: &[Value]) -> Told {
     trail.told()
 }
 
+fn acts(told: &Told) -> Vec<(Deed, &str)> {
+    told.acts
+        .keys()
+        .map(|(deed, what, _by)| (*deed, what.as_str()))
+        .collect()
+}
+
 #[test]
 fn what_each_event_is_of_a_deployment() {
     let secret = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:main/graph-send-AbCdEf";
-    let table = "arn:aws:dynamodb:eu-central-1:111122223333:table/main-messages";
-    let backup = format!("{table}/backup/01763000000000-0123abcd");
-    let export = format!("{table}/export/01763000000000-0123abcd");
+    let backup = format!("{TABLE}/backup/01763000000000-0123abcd");
     let queue = "https://sqs.eu-central-1.amazonaws.com/111122223333/main-app-events";
-    let function = "arn:aws:lambda:eu-central-1:111122223333:function:main-sender";
-    let on_table = |mut event: Value| {
-        event["resources"] = json!([{ "type": "AWS::DynamoDB::Table", "ARN": table }]);
-        event
-    };
-    for (event, deed, what) in [
+    let dead = "arn:aws:sqs:eu-central-1:111122223333:main-utility-dlq";
+    let function = "arn:aws:lambda:eu-central-1:111122223333:function:main-sender:7";
+    let of_role = "arn:aws:iam::111122223333:role/main-sender";
+    let policy = "arn:aws:iam::111122223333:policy/main-operator";
+    let re_encrypted =
+        json!({ "sourceKeyId": DATA, "sourceEncryptionContext": with_context("main", "vault#2") });
+    let mut batch = event(
+        "dynamodb",
+        "BatchGetItem",
+        &json!({ "requestItems": { "main-controls": {}, "orders": {} } }),
+    );
+    batch["resources"] = json!([{ "type": "AWS::DynamoDB::Table", "ARN": TABLE }]);
+    let many = json!({ "secretIdList": ["other/one", "main/webhook", secret] });
+    let copied_out = json!({ "bucketName": "mine", "x-amz-copy-source": "main-imports-111122223333/people.csv" });
+    let copied_in = json!({ "bucketName": "main-imports-111122223333", "x-amz-copy-source": "/mine/people.csv" });
+    let bus = "arn:aws:events:eu-central-1:111122223333:event-bus/main";
+    for (event, expected) in [
         (
             opened("main", "day#2026-11-19"),
-            Deed::OpenedKey,
-            "day#2026-11-19",
+            vec![(Deed::OpenedKey, "day#2026-11-19")],
         ),
-        (opened("main", "vault#1"), Deed::OpenedKey, "vault#1"),
+        (
+            event("kms", "ReEncrypt", &re_encrypted),
+            vec![(Deed::OpenedKey, "vault#2")],
+        ),
+        (
+            refused("kms", "Decrypt", DATA),
+            vec![(Deed::OpenedKey, "key data")],
+        ),
         (
             event("kms", "GenerateMac", &json!({ "keyId": KEY })),
-            Deed::MadeNames,
-            "key identity",
+            vec![(Deed::MadeNames, "key identity")],
+        ),
+        (
+            refused("kms", "GenerateMac", KEY),
+            vec![(Deed::MadeNames, "key identity")],
         ),
         (
             event("kms", "CreateGrant", &json!({ "keyId": KEY })),
-            Deed::Changed,
-            "key identity",
+            vec![(Deed::Changed, "key identity")],
+        ),
+        (
+            event("kms", "PutKeyPolicy", &json!({ "keyId": OTHER })),
+            vec![(Deed::Changed, "key 9999abcd-12ab-34cd-56ef-1234567890ab")],
         ),
         (
             event(
@@ -93,8 +136,18 @@ fn what_each_event_is_of_a_deployment() {
                 "GetSecretValue",
                 &json!({ "secretId": secret }),
             ),
-            Deed::ReadSecret,
-            "secret main/graph-send-AbCdEf",
+            vec![(Deed::ReadSecret, "secret main/graph-send")],
+        ),
+        (
+            event("secretsmanager", "BatchGetSecretValue", &many),
+            vec![
+                (Deed::ReadSecret, "secret main/graph-send"),
+                (Deed::ReadSecret, "secret main/webhook"),
+            ],
+        ),
+        (
+            refused("secretsmanager", "GetSecretValue", secret),
+            vec![(Deed::ReadSecret, "secret main/graph-send")],
         ),
         (
             event(
@@ -102,32 +155,27 @@ fn what_each_event_is_of_a_deployment() {
                 "PutSecretValue",
                 &json!({ "secretId": "main/webhook" }),
             ),
-            Deed::Changed,
-            "secret main/webhook",
+            vec![(Deed::Changed, "secret main/webhook")],
         ),
         (
             event("dynamodb", "Scan", &json!({ "tableName": "main-keys" })),
-            Deed::Read,
-            "main-keys",
+            vec![(Deed::Read, "main-keys")],
         ),
         (
-            on_table(event("dynamodb", "BatchGetItem", &json!({}))),
-            Deed::Read,
-            "main-messages",
+            batch,
+            vec![(Deed::Read, "main-controls"), (Deed::Read, "main-messages")],
         ),
         (
-            event("dynamodb", "PutItem", &json!({ "tableName": table })),
-            Deed::Wrote,
-            "main-messages",
+            event("dynamodb", "PutItem", &json!({ "tableName": TABLE })),
+            vec![(Deed::Wrote, "main-messages")],
         ),
         (
             event(
                 "dynamodb",
                 "ExportTableToPointInTime",
-                &json!({ "tableArn": table, "exportArn": export }),
+                &json!({ "tableArn": TABLE }),
             ),
-            Deed::Copied,
-            "main-messages",
+            vec![(Deed::Copied, "main-messages")],
         ),
         (
             event(
@@ -135,8 +183,7 @@ fn what_each_event_is_of_a_deployment() {
                 "RestoreTableFromBackup",
                 &json!({ "backupArn": backup }),
             ),
-            Deed::Copied,
-            "main-messages",
+            vec![(Deed::Copied, "main-messages")],
         ),
         (
             event(
@@ -144,22 +191,31 @@ fn what_each_event_is_of_a_deployment() {
                 "UpdateTable",
                 &json!({ "tableName": "main-keys" }),
             ),
-            Deed::Changed,
-            "main-keys",
+            vec![(Deed::Changed, "main-keys")],
         ),
         (
             event(
                 "s3",
                 "GetObject",
-                &json!({ "bucketName": "main-ledger-111122223333", "key": "1" }),
+                &json!({ "bucketName": "main-checkpoints-111122223333", "key": "1" }),
             ),
-            Deed::Read,
-            "main-ledger-111122223333",
+            vec![(Deed::Read, "bucket checkpoints")],
+        ),
+        (
+            event("s3", "CopyObject", &copied_out),
+            vec![(Deed::Copied, "bucket imports")],
+        ),
+        (
+            event("s3", "CopyObject", &copied_in),
+            vec![(Deed::Wrote, "bucket imports")],
         ),
         (
             event("sqs", "ReceiveMessage", &json!({ "queueUrl": queue })),
-            Deed::Read,
-            "main-app-events",
+            vec![(Deed::Read, "main-app-events")],
+        ),
+        (
+            event("sqs", "StartMessageMoveTask", &json!({ "sourceArn": dead })),
+            vec![(Deed::Changed, "main-utility-dlq")],
         ),
         (
             event(
@@ -167,35 +223,27 @@ fn what_each_event_is_of_a_deployment() {
                 "UpdateFunctionCode20150331v2",
                 &json!({ "functionName": function }),
             ),
-            Deed::Changed,
-            "main-sender",
+            vec![(Deed::Changed, "function main-sender")],
         ),
         (
             event(
-                "sqs",
-                "StartMessageMoveTask",
-                &json!({ "sourceArn": "arn:aws:sqs:eu-central-1:111122223333:main-utility-dlq" }),
+                "lambda",
+                "CreateFunction20150331",
+                &json!({ "functionName": "mine", "role": of_role }),
             ),
-            Deed::Changed,
-            "main-utility-dlq",
+            vec![(Deed::Changed, "role main-sender")],
         ),
         (
             event(
-                "secretsmanager",
-                "BatchGetSecretValue",
-                &json!({ "secretIdList": ["other/one", "main/webhook"] }),
+                "lambda",
+                "CreateEventSourceMapping20150331",
+                &json!({ "functionName": "mine", "eventSourceArn": dead }),
             ),
-            Deed::ReadSecret,
-            "secret main/webhook",
+            vec![(Deed::Changed, "main-utility-dlq")],
         ),
         (
-            event(
-                "sts",
-                "AssumeRole",
-                &json!({ "roleArn": "arn:aws:iam::111122223333:role/main-sender" }),
-            ),
-            Deed::TookRole,
-            "role main-sender",
+            event("sts", "AssumeRole", &json!({ "roleArn": of_role })),
+            vec![(Deed::TookRole, "role main-sender")],
         ),
         (
             event(
@@ -203,14 +251,47 @@ fn what_each_event_is_of_a_deployment() {
                 "AttachRolePolicy",
                 &json!({ "roleName": "main-sender" }),
             ),
-            Deed::Changed,
-            "role main-sender",
+            vec![(Deed::Changed, "role main-sender")],
+        ),
+        (
+            event("iam", "CreateRole", &json!({ "roleName": "main-operator" })),
+            vec![(Deed::Changed, "role main-operator")],
+        ),
+        (
+            event(
+                "iam",
+                "SetDefaultPolicyVersion",
+                &json!({ "policyArn": policy }),
+            ),
+            vec![(Deed::Changed, "policy main-operator")],
+        ),
+        (
+            event(
+                "events",
+                "PutTargets",
+                &json!({ "eventBusName": bus, "rule": "mine" }),
+            ),
+            vec![(Deed::Changed, "bus")],
+        ),
+        (
+            event(
+                "events",
+                "DisableRule",
+                &json!({ "name": "main-pepper-use" }),
+            ),
+            vec![(Deed::Changed, "rule main-pepper-use")],
+        ),
+        (
+            event("cloudtrail", "StopLogging", &json!({ "name": "any" })),
+            vec![(Deed::Changed, "trail")],
         ),
     ] {
         let told = told(std::slice::from_ref(&event));
-        let acts: Vec<&Act> = told.acts.keys().collect();
-        let expected = (deed, what.to_owned(), "role developer".to_owned());
-        assert_eq!(acts, [&expected], "{event}");
+        assert_eq!(acts(&told), expected, "{event}");
+        assert!(
+            told.acts.keys().all(|(_, _, by)| by == "role developer"),
+            "{told:?}"
+        );
         assert_eq!((told.events, told.by_functions, told.unreadable), (1, 0, 0));
         let text = format!("{told:?}");
         assert!(
@@ -222,19 +303,39 @@ fn what_each_event_is_of_a_deployment() {
 
 #[test]
 fn what_is_of_another_deployment_or_of_nobody_is_not_ours() {
+    let of_storage =
+        json!({ "keyId": OTHER, "encryptionContext": { "aws:dynamodb:tableName": "main-keys" } });
+    let own_key =
+        json!({ "keyId": OTHER, "encryptionContext": with_context("main", "day#2026-11-19") });
+    let mut grant = event("kms", "CreateGrant", &json!({ "keyId": OTHER }));
+    grant["userIdentity"]["invokedBy"] = json!("dynamodb.amazonaws.com");
     for event in [
         opened("other", "day#2026-11-19"),
-        event(
-            "kms",
-            "Decrypt",
-            &json!({ "keyId": KEY, "encryptionContext": { "aws:dynamodb:tableName": "main-keys" } }),
-        ),
-        event(
-            "kms",
-            "GenerateMac",
-            &json!({ "keyId": "arn:aws:kms:eu-central-1:111122223333:key/other" }),
-        ),
+        // Whoever has a key of their own can say anything of it.
+        opened("main", "+16135550123"),
+        opened("main", "day#2026-11-19\u{1b}[2J"),
+        event("kms", "Decrypt", &own_key),
+        event("kms", "Decrypt", &of_storage),
+        event("kms", "GenerateMac", &json!({ "keyId": OTHER })),
+        grant,
         event("dynamodb", "Scan", &json!({ "tableName": "orders" })),
+        // Another deployment, whose name begins with ours.
+        event("dynamodb", "Scan", &json!({ "tableName": "main-eu-keys" })),
+        event(
+            "sqs",
+            "ReceiveMessage",
+            &json!({ "queueUrl": "https://sqs.eu-central-1.amazonaws.com/1/main-eu-wake" }),
+        ),
+        event(
+            "s3",
+            "GetObject",
+            &json!({ "bucketName": "main-eu-imports-111122223333" }),
+        ),
+        event(
+            "secretsmanager",
+            "GetSecretValue",
+            &json!({ "secretId": "main-eu/webhook" }),
+        ),
         event(
             "dynamodb",
             "DescribeTable",
@@ -253,25 +354,38 @@ fn what_is_of_another_deployment_or_of_nobody_is_not_ours() {
         ),
         event("ec2", "RunInstances", &Value::Null),
     ] {
-        assert_eq!(told(std::slice::from_ref(&event)).acts.len(), 0, "{event}");
+        assert_eq!(acts(&told(std::slice::from_ref(&event))), [], "{event}");
     }
 }
 
 /// Its own functions are not told of, whoever calls a role by such a name in another account is.
 #[test]
 fn who_is_a_function_and_who_only_sounds_like_one() {
+    let without_issuer = json!({ "type": "AssumedRole", "arn": "arn:aws:sts::111122223333:assumed-role/main-sender/x" });
+    let federated = json!({ "type": "FederatedUser", "arn": "arn:aws:sts::1:federated-user/alice@maple.example",
+        "sessionContext": { "sessionIssuer": { "userName": "broker" } } });
     for (identity, by) in [
         (role("main-privacy-worker"), None),
+        (without_issuer, None),
         (role("main-operator"), Some("role main-operator")),
         (role("main-2-sender"), Some("role main-2-sender")),
         (
             json!({ "type": "IAMUser", "userName": "main-sender" }),
             Some("user main-sender"),
         ),
+        (
+            json!({ "type": "IAMUser", "userName": "alice@maple.example" }),
+            Some("user whose name is an address"),
+        ),
+        (federated, Some("session of user broker")),
         (json!({ "type": "Root" }), Some("root")),
         (
             json!({ "type": "AWSService", "invokedBy": "dynamodb.amazonaws.com" }),
             Some("service dynamodb.amazonaws.com"),
+        ),
+        (
+            json!({ "type": "SAMLUser", "userName": "alice@maple.example" }),
+            Some("SAMLUser"),
         ),
         (Value::Null, Some("a caller of no kind")),
     ] {
@@ -281,13 +395,10 @@ fn who_is_a_function_and_who_only_sounds_like_one() {
         let callers: Vec<&str> = told.acts.keys().map(|(_, _, by)| by.as_str()).collect();
         assert_eq!(callers, by.into_iter().collect::<Vec<_>>());
         assert_eq!(told.by_functions, u64::from(by.is_none()));
-        assert_eq!(told.is_opened("day#2026-11-19"), by.is_some());
+        assert_eq!(told.opened("day#2026-11-19"), Some(by.is_some()));
     }
-    let mut start = event(
-        "sts",
-        "AssumeRole",
-        &json!({ "roleArn": "arn:aws:iam::111122223333:role/main-sender" }),
-    );
+    let role_arn = json!({ "roleArn": "arn:aws:iam::111122223333:role/main-sender" });
+    let mut start = event("sts", "AssumeRole", &role_arn);
     start["userIdentity"] = json!({ "type": "AWSService", "invokedBy": "lambda.amazonaws.com" });
     let started = told(&[start]);
     assert_eq!((started.acts.len(), started.by_functions), (0, 1));
@@ -301,8 +412,8 @@ fn who_is_a_function_and_who_only_sounds_like_one() {
 
 #[test]
 fn what_was_refused_opened_nothing_and_what_came_twice_counts_once() {
-    let mut refused = opened("main", "day#2026-11-18");
-    refused["errorCode"] = json!("AccessDenied");
+    let mut failed = opened("main", "day#2026-11-18");
+    failed["errorCode"] = json!("InvalidCiphertextException");
     let done = opened("main", "day#2026-11-19");
     let mut again = done.clone();
     again["eventID"] = json!("another");
@@ -312,10 +423,11 @@ fn what_was_refused_opened_nothing_and_what_came_twice_counts_once() {
     late["eventTime"] = json!("2026-11-20T12:00:00Z");
     let mut blurred = done.clone();
     blurred["eventTime"] = json!("noon");
-    let told = told(&[refused, done.clone(), done, again, late, blurred, json!(7)]);
-    assert!(!told.is_opened("day#2026-11-18") && told.is_opened("day#2026-11-19"));
-    let times: Vec<Times> = told.acts.into_values().collect();
+    let told = told(&[failed, done.clone(), done, again, late, blurred, json!(7)]);
+    assert_eq!(told.opened("day#2026-11-18"), Some(false));
+    assert_eq!(told.opened("day#2026-11-19"), Some(true));
     let at = moment(AT);
+    let times: Vec<Times> = told.acts.into_values().collect();
     let expected = [
         Times {
             done: 0,
@@ -333,14 +445,52 @@ fn what_was_refused_opened_nothing_and_what_came_twice_counts_once() {
     assert_eq!(times, expected);
     assert_eq!((told.events, told.unreadable), (7, 2));
     assert_eq!(told.span, Some((at, moment("2026-11-20T12:00:00Z"))));
+    assert_eq!(told.regions, BTreeSet::from(["eu-central-1".to_owned()]));
 }
 
+/// A trail may leave out the uses of keys, and what it has no events of it cannot deny.
 #[test]
-fn whether_reading_would_show_is_known_from_the_first_reading_that_does() {
+fn what_the_events_would_not_show_is_not_denied() {
     let scan = event("dynamodb", "Scan", &json!({ "tableName": "main-keys" }));
-    assert!(!told(&[opened("main", "vault#1")]).has_data_events);
+    let silent = told(&[scan.clone(), refused("kms", "Decrypt", DATA)]);
+    assert_eq!(
+        (silent.opened("day#2026-11-19"), silent.data_of.len()),
+        (None, 0)
+    );
+    let mut of_function = opened("main", "day#2026-11-18");
+    of_function["userIdentity"] = role("main-sender");
     let mut data = scan;
     data["eventCategory"] = json!("Data");
     data["userIdentity"] = role("main-sender");
-    assert!(told(&[data]).has_data_events);
+    let told = told(&[of_function, data]);
+    assert_eq!(told.opened("day#2026-11-19"), Some(false));
+    assert_eq!(told.data_of, BTreeSet::from(["dynamodb"]));
+}
+
+#[test]
+fn a_function_that_was_changed_or_whose_role_was_taken_is_doubted() {
+    let changed = event(
+        "lambda",
+        "UpdateFunctionCode20150331v2",
+        &json!({ "functionName": "main-intake" }),
+    );
+    let taken = event(
+        "sts",
+        "AssumeRole",
+        &json!({ "roleArn": "arn:aws:iam::111122223333:role/main-sender" }),
+    );
+    let mut failed = event(
+        "iam",
+        "AttachRolePolicy",
+        &json!({ "roleName": "main-webhook" }),
+    );
+    failed["errorCode"] = json!("AccessDenied");
+    let table = event(
+        "dynamodb",
+        "UpdateTable",
+        &json!({ "tableName": "main-keys" }),
+    );
+    let told = told(&[changed, taken, failed, table]);
+    let doubted = BTreeSet::from(["function main-intake", "role main-sender"]);
+    assert_eq!(told.impersonated(), doubted);
 }

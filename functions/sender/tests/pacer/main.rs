@@ -492,7 +492,7 @@ async fn while_no_limit_is_known_the_251st_person_waits() {
 #[tokio::test]
 async fn a_backlog_of_many_pages_is_sent_to_the_end_in_one_term() {
     let world = World::start().await;
-    world.queue("marketing", 0..150).await;
+    world.queue("marketing", 0..250).await;
     world.wake().await;
-    assert_each_once(&world.simulator.arrivals(), 150);
+    assert_each_once(&world.simulator.arrivals(), 250);
 }

@@ -26,3 +26,4 @@ mod retention;
 mod rights;
 mod settings;
 mod template;
+mod trail;

@@ -272,13 +272,13 @@ fn report(asked: &Asked, found: &Found, trail: Option<&Known>, config: &Config) 
     let days = days.iter().map(|(day, rows)| {
         json!({ "day": day.to_string(), "messages": rows, "key": format!("day#{day}"),
                 "readable": asked.now < due(*day), "destroyed_after": due(*day),
-                "opened_by_others": trail.map(|trail| trail.is_opened(day)) })
+                "opened_by_others": trail.and_then(|trail| trail.is_opened(day)) })
     });
     let class = |name: &str, messages: &Messages| {
         json!({ "class": name, "count": messages.count, "people": messages.people.len(), "sealed": true,
                 "opens_with": "the key of its day and the person's salt", "keys": messages.days.len(),
                 "still_readable": messages.readable(asked.now),
-                "opened_by_others": trail.map(|trail| trail.opened(&messages.days)) })
+                "opened_by_others": trail.and_then(|trail| trail.opened(&messages.days)) })
     };
     let inbound = asked
         .has_inbound
@@ -296,11 +296,12 @@ fn report(asked: &Asked, found: &Found, trail: Option<&Known>, config: &Config) 
         .collect();
     let mut clocks = clocks;
     clocks.sort_by_key(|clock| clock.get("by").and_then(Value::as_str).map(str::to_owned));
+    let vault = trail.and_then(Known::has_opened_vault);
     let classes = [Some(class("messages", &found.messages)), inbound];
     let classes = classes.into_iter().flatten().chain([
         json!({ "class": "numbers and user ids", "count": found.people(), "people": found.people(), "sealed": true,
                 "opens_with": "the vault key and the person's salt",
-                "opened_by_others": trail.map(|trail| if trail.has_opened_vault() { found.people() } else { 0 }) }),
+                "opened_by_others": vault.map(|is_opened| if is_opened { found.people() } else { 0 }) }),
         json!({ "class": "in clear", "count": null, "people": found.people(), "sealed": false, "what": IN_CLEAR }),
     ]);
     json!({

@@ -36,6 +36,8 @@ pub(super) struct Scope {
     classes: Vec<Class>,
     days: Vec<DayOfRows>,
     clocks: Vec<Clock>,
+    #[serde(default)]
+    trail: Option<Trail>,
     not_counted: Vec<String>,
     known_at: Timestamp,
     profiles_as_of: String,
@@ -75,15 +77,20 @@ struct Class {
     people: u64,
     opens_with: Option<String>,
     what: Option<String>,
+    #[serde(default)]
+    opened_by_others: Option<u64>,
 }
 
 #[derive(Deserialize)]
 struct DayOfRows {
     messages: u64,
     readable: bool,
-    /// Not known where no files of `CloudTrail` were given.
-    #[serde(default)]
-    opened_by_others: Option<bool>,
+}
+
+/// What `CloudTrail` told, if its files were given.
+#[derive(Deserialize)]
+struct Trail {
+    not_told: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -357,18 +364,29 @@ impl Notice<'_> {
         (sum(yes), sum(no))
     }
 
-    /// What is known of the keys: nothing, or what `CloudTrail` tells.
+    /// What is known of the keys: nothing, or what `CloudTrail` tells and what it does not.
     fn keys(&self) -> String {
-        let days = &self.scope.days;
-        if days.iter().any(|day| day.opened_by_others.is_none()) {
+        let Some(trail) = &self.scope.trail else {
             return "[… whether the keys, and the right to use them, were within reach]".to_owned();
+        };
+        let classes = self.scope.classes.iter();
+        let opened = classes.filter_map(|class| Some((class.opened_by_others?, &class.name)));
+        let opened: Vec<String> = opened
+            .map(|(count, name)| format!("{count} {name}"))
+            .collect();
+        let mut told = if opened.is_empty() {
+            "CloudTrail does not tell whether somebody other than our functions had keys opened."
+                .to_owned()
+        } else {
+            format!(
+                "By CloudTrail, somebody other than our functions had the keys opened of: {}.",
+                opened.join(", ")
+            )
+        };
+        if !trail.not_told.is_empty() {
+            write!(told, " It does not tell {}.", trail.not_told.join("; ")).ok();
         }
-        let opened = days.iter().filter(|day| day.opened_by_others == Some(true));
-        let opened = opened.fold(0, |all: u64, day| all.saturating_add(day.messages));
-        format!(
-            "By CloudTrail, {opened} of them are under keys that somebody other than our functions had opened. \
-             [… whether its files are complete, and what was read with these keys]"
-        )
+        told + " [… whether its files are complete, and what was read with these keys]"
     }
 
     fn to_the_authority(&self, clock: &Clock) -> String {

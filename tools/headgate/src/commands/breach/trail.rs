@@ -15,10 +15,14 @@ use serde_json::{Value, json};
 
 use crate::connection::Connection;
 
-/// A log file has some 5 MB unpacked; one that has more than this is none.
-const LARGEST: u64 = 512 << 20;
+/// A log file has some 5 MB unpacked; what has more than this is none.
+const LARGEST: u64 = 64 << 20;
 /// What a trail puts beside its log files, to prove them by.
 const DIGESTS: &str = "CloudTrail-Digest";
+/// Where the events of IAM are, wherever the deployment is.
+const IAM_REGION: &str = "us-east-1";
+/// Of what reading shows only if the trail has data events.
+const DATA: [(&str, &str); 3] = [("dynamodb", "tables"), ("s3", "buckets"), ("sqs", "queues")];
 
 /// What a trail was told, and what it could not be.
 pub(super) struct Known {
@@ -74,9 +78,16 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         return Ok(());
     }
     for entry in fs::read_dir(path).with_context(cannot)? {
-        let below = entry.with_context(cannot)?.path();
+        let entry = entry.with_context(cannot)?;
+        let (below, kind) = (entry.path(), entry.file_type().with_context(cannot)?);
         let name = below.file_name().unwrap_or_default().to_string_lossy();
-        if below.is_dir() {
+        if kind.is_symlink() {
+            bail!(
+                "--trail: {} is a link: give what it leads to",
+                below.display()
+            );
+        }
+        if kind.is_dir() {
             if name != DIGESTS {
                 collect(&below, files)?;
             }
@@ -110,18 +121,6 @@ fn records(path: &Path) -> Result<Vec<Value>> {
 /// What the files cannot tell.
 fn not_told(told: &Told, access: (Timestamp, Timestamp), unnamed: &[&str]) -> Vec<String> {
     let mut not_told = Vec::new();
-    if !told.has_data_events {
-        not_told.push(
-            "who read and wrote tables, buckets and queues: the files have no data events of them"
-                .to_owned(),
-        );
-    }
-    if !unnamed.is_empty() {
-        let variables = unnamed.join(", ");
-        not_told.push(format!(
-            "who used or changed keys of KMS that only their ARN tells: {variables} not set"
-        ));
-    }
     match told.span {
         None => not_told.push("anything: there is no event in the files".to_owned()),
         Some((first, last)) => {
@@ -132,6 +131,35 @@ fn not_told(told: &Told, access: (Timestamp, Timestamp), unnamed: &[&str]) -> Ve
                 not_told.push(format!("what was after {last}: the files end there"));
             }
         }
+    }
+    if !told.has_key_use {
+        // The functions use them all the time.
+        not_told.push(
+            "who opened keys: the files have no use of them, not even by the functions".to_owned(),
+        );
+    }
+    if !told.regions.contains(IAM_REGION) {
+        not_told.push(format!(
+            "who changed roles: that stands in {IAM_REGION}, and the files have nothing from there"
+        ));
+    }
+    for (service, what) in DATA {
+        if !told.data_of.contains(service) {
+            not_told.push(format!(
+                "who read and wrote {what}: the files have no data events of them"
+            ));
+        }
+    }
+    if !unnamed.is_empty() {
+        let variables = unnamed.join(", ");
+        not_told.push(format!(
+            "who used the keys of KMS whose variables are not set: {variables}"
+        ));
+    }
+    for name in told.impersonated() {
+        not_told.push(format!(
+            "whether {name} was itself: others changed it, or took its role"
+        ));
     }
     if told.unreadable > 0 {
         let count = told.unreadable;
@@ -158,21 +186,31 @@ impl Known {
         })
     }
 
-    /// How many of these messages are under the key of a day that somebody else had opened.
-    pub(super) fn opened<K: ToString>(&self, days: &BTreeMap<K, u64>) -> u64 {
-        let opened = days.iter().filter(|(day, _)| self.is_opened(*day));
-        opened.fold(0, |all, (_, count)| all.saturating_add(*count))
+    /// How many of these messages are under the key of a day that somebody else had opened, if that shows.
+    pub(super) fn opened<K: ToString>(&self, days: &BTreeMap<K, u64>) -> Option<u64> {
+        let opened = days.iter().map(|(day, count)| {
+            let is_opened = self.is_opened(day)?;
+            Some(if is_opened { *count } else { 0 })
+        });
+        opened.sum()
     }
 
-    /// Whether somebody else had the key of a day opened.
-    pub(super) fn is_opened(&self, day: &impl ToString) -> bool {
-        self.told.is_opened(&format!("day#{}", day.to_string()))
+    /// Whether somebody else had the key of a day opened, if that shows.
+    pub(super) fn is_opened(&self, day: &impl ToString) -> Option<bool> {
+        self.told.opened(&format!("day#{}", day.to_string()))
     }
 
-    /// Whether somebody else had a key of numbers and user ids opened.
-    pub(super) fn has_opened_vault(&self) -> bool {
+    /// Whether somebody else had a key of numbers and user ids opened, if that shows.
+    pub(super) fn has_opened_vault(&self) -> Option<bool> {
         let mut keys = self.told.acts.keys().map(|(_, what, _)| what);
-        keys.any(|what| what.starts_with("vault#") && self.told.is_opened(what))
+        let is_opened =
+            |what: &String| what.starts_with("vault#") && self.told.opened(what) == Some(true);
+        // Of a key that is not there the answer is the same as of any that was not opened.
+        if keys.any(is_opened) {
+            Some(true)
+        } else {
+            self.told.opened("vault#")
+        }
     }
 }
 
