@@ -5,6 +5,7 @@
     clippy::string_slice,
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,
+    clippy::too_many_lines,
     reason = "tests may fail loudly"
 )]
 
@@ -294,6 +295,15 @@ fn put_log(folder: &Path, name: &str, records: &Value) {
     fs::write(folder.join(name), packed.finish().unwrap()).unwrap();
 }
 
+/// A call of KMS in a session that is named by somebody's address.
+fn event(at: Timestamp, id: &str, role: &str, (name, parameters): (&str, Value)) -> Value {
+    let arn = format!("arn:aws:sts::000000000000:assumed-role/{role}/alice@maple.example");
+    json!({ "eventID": id, "eventTime": at.to_string(), "eventSource": "kms.amazonaws.com", "eventName": name,
+        "userIdentity": { "type": "AssumedRole", "arn": arn, "accountId": "000000000000",
+            "sessionContext": { "sessionIssuer": { "userName": role } } },
+        "sourceIPAddress": "192.0.2.7", "recipientAccountId": "000000000000", "requestParameters": parameters })
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cloudtrail_tells_of_the_keys_is_counted_and_named() {
     let folder = tempfile::tempdir().unwrap();
@@ -302,15 +312,16 @@ async fn what_cloudtrail_tells_of_the_keys_is_counted_and_named() {
     let now = connection.now().await.unwrap();
     furnish(&dev, &connection, now).await;
     let deployment = connection.deployment().unwrap();
+    let data = connection.find("HEADGATE_KMS_KEY_DATA").unwrap();
     let key = connection.find("HEADGATE_KMS_MAC_IDENTITY").unwrap();
     let event = |id: &str, role: &str, name: &str, parameters: Value| {
-        let role = format!("{deployment}-{role}");
-        json!({ "eventID": id, "eventTime": now.to_string(), "eventSource": "kms.amazonaws.com", "eventName": name,
-            "userIdentity": { "type": "AssumedRole", "arn": format!("arn:aws:sts::000000000000:assumed-role/{role}/alice@maple.example"),
-                "accountId": "000000000000", "sessionContext": { "sessionIssuer": { "userName": role } } },
-            "sourceIPAddress": "192.0.2.7", "recipientAccountId": "000000000000", "requestParameters": parameters })
+        let call = (name, parameters);
+        event(now, id, &format!("{deployment}-{role}"), call)
     };
-    let opens = |key: &str| json!({ "encryptionContext": { "headgate:deployment": deployment, "headgate:key": key } });
+    let opens = |key: &str| {
+        let context = json!({ "headgate:deployment": deployment, "headgate:key": key });
+        json!({ "keyId": data, "encryptionContext": context })
+    };
     let today = format!("day#{}", now.day());
     let trail = folder.path().join("trail");
     let path = trail.to_str().unwrap().to_owned();
@@ -385,46 +396,86 @@ async fn what_cloudtrail_tells_of_the_keys_is_counted_and_named() {
         "{told}"
     );
 
-    // In the drafts, and on the terminal, without whose session it was.
-    let (file, out) = (
-        folder.path().join("scope.json"),
-        folder.path().join("notices"),
-    );
-    fs::write(&file, told.to_string()).unwrap();
-    let (file, out) = (file.to_str().unwrap(), out.to_str().unwrap());
-    dev.json(&["breach", "notice", file, "--out", out]);
-    let draft = fs::read_to_string(Path::new(out).join("EU_GDPR-authority.md")).unwrap();
-    assert!(
-        draft.contains("By CloudTrail, 3 of them are under keys"),
-        "{draft}"
-    );
-    let (from, until) = (
-        now.plus_millis(-HOUR).to_string(),
-        now.plus_millis(HOUR).to_string(),
-    );
-    let times = ["--from", &from, "--until", &until, "--known-at", &from];
-    let printed = dev.run(&[&["breach", "scope"], &times[..], &["--trail", &path]].concat());
-    assert!(
-        printed.contains(&format!("role {deployment}-operator")),
-        "{printed}"
-    );
-    for text in [told.to_string(), printed, draft] {
+    let told_of = |text: &str| {
         assert!(
             !text.contains("alice") && !text.contains("192.0.2"),
             "{text}"
         );
-    }
-
-    // What is no log file is said, and nothing is left out for it.
-    fs::write(trail.join("three.json"), "{}").unwrap();
-    let refused = dev.refuses(&[&["breach", "scope"], &times[..], &["--trail", &path]].concat());
-    assert!(
-        refused.contains("three.json") && refused.contains("Records"),
-        "{refused}"
+    };
+    told_of(&told.to_string());
+    told_of(&draft_of(&dev, folder.path(), &told));
+    let (from, until) = (
+        now.plus_millis(-HOUR).to_string(),
+        now.plus_millis(HOUR).to_string(),
     );
-    let empty = folder.path().join("notices").to_str().unwrap().to_owned();
-    let refused = dev.refuses(&[&["breach", "scope"], &times[..], &["--trail", &empty]].concat());
-    assert!(refused.contains("no .json or .json.gz"), "{refused}");
+    let args = [
+        "breach",
+        "scope",
+        "--from",
+        &from,
+        "--until",
+        &until,
+        "--known-at",
+        &from,
+        "--trail",
+        &path,
+    ];
+    let printed = dev.run(&args);
+    assert!(
+        printed.contains(&format!("role {deployment}-operator")),
+        "{printed}"
+    );
+    told_of(&printed);
+}
+
+/// The draft to an authority of a scope with a trail.
+fn draft_of(dev: &Dev, folder: &Path, scope: &Value) -> String {
+    let (file, out) = (folder.join("scope.json"), folder.join("notices"));
+    fs::write(&file, scope.to_string()).unwrap();
+    let (file, folder) = (file.to_str().unwrap(), out.to_str().unwrap());
+    dev.json(&["breach", "notice", file, "--out", folder]);
+    let draft = fs::read_to_string(out.join("EU_GDPR-authority.md")).unwrap();
+    let said = "had the keys opened of: 2 messages, 1 what people wrote, 3 numbers and user ids. It does not tell";
+    assert!(draft.contains(said), "{draft}");
+    draft
+}
+
+/// Nothing is left out unsaid: an investigator would take it for nothing that happened.
+#[test]
+fn what_is_no_log_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::in_memory(folder.path());
+    let trail = folder.path().join("trail");
+    let refused = |path: &Path| {
+        let (from, until) = ("2026-11-20T09:00:00Z", "2026-11-20T12:00:00Z");
+        let times = ["--from", from, "--until", until, "--known-at", until];
+        dev.refuses(
+            &[
+                &["breach", "scope"],
+                &times[..],
+                &["--trail", path.to_str().unwrap()],
+            ]
+            .concat(),
+        )
+    };
+    assert!(refused(&trail).contains("cannot read"));
+    fs::create_dir(&trail).unwrap();
+    assert!(refused(&trail).contains("no .json or .json.gz"));
+    put_log(&trail, "one.json.gz", &json!([]));
+    for (name, text) in [
+        ("two.json", "{}"),
+        ("two.json", "+16135550123"),
+        ("two.json.gz", "{\"Records\":[]}"),
+    ] {
+        let file = trail.join(name);
+        fs::write(&file, text).unwrap();
+        let said = refused(&trail);
+        assert!(said.contains(name) && said.contains("Records"), "{said}");
+        assert!(!said.contains("5550123"), "{said}");
+        fs::remove_file(file).unwrap();
+    }
+    std::os::unix::fs::symlink(folder.path(), trail.join("round")).unwrap();
+    assert!(refused(&trail).contains("is a link"));
 }
 
 #[test]
