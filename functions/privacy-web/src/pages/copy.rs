@@ -50,13 +50,14 @@ pub(super) fn door(frame: &Frame<'_>, volumes: Option<&Volumes>) -> String {
     };
     let until = volumes.until.to_string();
     let day = until.split_once('T').map_or("", |(day, _time)| day);
-    let button = |kind: &str, label: &str| {
+    let button = |kind: &str, class: &str, label: &str| {
         format!(
-            "<button type=\"submit\" name=\"as\" value=\"{kind}\">{}</button>\n",
+            "<button type=\"submit\" name=\"as\" value=\"{kind}\"{class}>{}</button>\n",
             frame.show(label)
         )
     };
-    let buttons = button("page", &texts.read) + &button("file", &texts.file);
+    let buttons =
+        button("page", "", &texts.read) + &button("file", " class=\"second\"", &texts.file);
     let forms = volumes.open.iter().map(|number| {
         let buttons = if volumes.of == 1 {
             buttons.clone()
