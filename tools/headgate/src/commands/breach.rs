@@ -349,16 +349,7 @@ fn clocks(id: &str, people: u64, asked: &Asked) -> Vec<Value> {
 }
 
 fn print(report: &Value) {
-    let text = |value: &Value, name: &str| match value.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Null) | None => "-".to_owned(),
-        Some(other) => other.to_string(),
-    };
     let of = |name: &str| report.get(name).cloned().unwrap_or_default();
-    let list = |value: &Value, name: &str| -> Vec<Value> {
-        let list = value.get(name).and_then(Value::as_array);
-        list.cloned().unwrap_or_default()
-    };
     let (access, content, people) = (of("access"), of("content"), of("people"));
     println!(
         "access   {} to {}",
@@ -445,44 +436,46 @@ fn print(report: &Value) {
     );
 }
 
+/// A member as it is shown; a dash where there is none.
+fn text(value: &Value, name: &str) -> String {
+    match value.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => "-".to_owned(),
+        Some(other) => other.to_string(),
+    }
+}
+
+fn list(value: &Value, name: &str) -> Vec<Value> {
+    let list = value.get(name).and_then(Value::as_array);
+    list.cloned().unwrap_or_default()
+}
+
 /// What `CloudTrail` tells, if its files were given.
 fn print_trail(trail: &Value) {
-    let word = |value: &Value, name: &str| match value.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-        None => String::new(),
-    };
-    let list = |name: &str| {
-        trail
-            .get(name)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-    };
     if trail.is_null() {
         println!("CloudTrail\n  its files tell who opened which keys: --trail");
         return;
     }
     println!(
         "CloudTrail {} events, {} to {}; {} by the functions",
-        word(trail, "events"),
-        word(trail, "first"),
-        word(trail, "last"),
-        word(trail, "by_functions")
+        text(trail, "events"),
+        text(trail, "first"),
+        text(trail, "last"),
+        text(trail, "by_functions")
     );
-    for act in list("acts") {
+    for act in list(trail, "acts") {
         println!(
             "  {:<11} {:<28} {} times, {} refused, {} to {}  {}",
-            word(act, "did"),
-            word(act, "what"),
-            word(act, "times"),
-            word(act, "refused"),
-            word(act, "first"),
-            word(act, "last"),
-            word(act, "by")
+            text(&act, "did"),
+            text(&act, "what"),
+            text(&act, "times"),
+            text(&act, "refused"),
+            text(&act, "first"),
+            text(&act, "last"),
+            text(&act, "by")
         );
     }
-    for what in list("not_told") {
+    for what in list(trail, "not_told") {
         println!("  not told: {}", what.as_str().unwrap_or_default());
     }
 }
